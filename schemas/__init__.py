@@ -1,0 +1,1 @@
+"""Words: what crosses a wire or a disk, and the contract of each topic."""

@@ -1,0 +1,52 @@
+"""Bytes to values at the door, and back; every foreign decode error is translated here."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.errors import InvalidEvent
+from schemas.events import EVENT_BYTES_MAX, EVENT_NAMES, Event, KnownEvent, OtherEvent
+
+DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, ValueError)
+"""Everything that msgspec raises on hostile bytes."""
+
+_KNOWN = frozenset(EVENT_NAMES)
+_decode_known = msgspec.json.Decoder(KnownEvent).decode
+
+
+class _Named(Struct):
+    event: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
+_decode_other_event = msgspec.json.Decoder(OtherEvent).decode
+encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+def decode_event(raw: bytes | None) -> Event:
+    """The event that `raw` holds; InvalidEvent names the field that is wrong."""
+    if raw is None:
+        raise InvalidEvent("a record without a value (tombstone)", reason="tombstone")
+    if len(raw) > EVENT_BYTES_MAX:
+        raise InvalidEvent(f"{len(raw)} bytes, the limit is {EVENT_BYTES_MAX}", reason="too_large")
+    try:
+        event: Event = _decode_known(raw)
+    except DECODE_ERRORS as exc:
+        event = _decode_other(raw, exc)
+    if event.user_id is None and event.anonymous_id is None:
+        raise InvalidEvent("anonymous_id or user_id is required - at `$`")
+    return event
+
+
+def _decode_other(raw: bytes, known_error: Exception) -> OtherEvent:
+    """An event of an unknown name, else the error of the first try."""
+    try:
+        name = _decode_named(raw).event
+        if name in _KNOWN:
+            raise InvalidEvent(str(known_error)) from known_error
+        return _decode_other_event(raw)
+    except DECODE_ERRORS as exc:
+        raise InvalidEvent(str(exc)) from exc

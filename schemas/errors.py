@@ -1,0 +1,75 @@
+"""The error tree, drawn where it begins.
+
+EtalageError
+├── InvalidEvent       the record is wrong               → bury
+├── InvalidDocument    a catalogue, storefront or request is wrong → refuse, naming the field
+├── InvalidToken       a version or token we never issued → refuse
+├── UnknownVersion     a packed state newer than this code → halt, never overwrite
+├── StoreUnavailable   Redis did not answer              → retry, then halt
+├── Fenced             another owner has the partition   → forget, do not acknowledge
+├── Regressed          Redis forgot its last writes      → seek to where it stands
+├── RankerFailed       the model did not answer          → understudy
+├── FingerprintMismatch model and code define features differently → refuse the model
+├── DeadLetterLimit    too many burials                  → halt
+└── ServiceMissing     a server that cannot be had       → one line that says what to do
+"""
+
+
+class EtalageError(Exception):
+    """Root of everything we raise on purpose; its text is one line for a person."""
+
+
+class InvalidEvent(EtalageError):
+    """The record can never be applied; `reason` is a closed word for dead letters and metrics."""
+
+    def __init__(self, message: str, *, reason: str = "invalid") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class InvalidDocument(EtalageError):
+    """A document sent to us is wrong; `field` is a JSON path such as `$.items[3].price`."""
+
+    def __init__(self, message: str, *, field: str = "$") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class InvalidToken(EtalageError):
+    """Text that is not a version we issued."""
+
+
+class UnknownVersion(EtalageError):
+    """A packed state written by newer code."""
+
+
+class StoreUnavailable(EtalageError):
+    """Redis did not answer in time, or answered that it cannot serve now."""
+
+
+class Fenced(EtalageError):
+    """Another owner claimed this partition."""
+
+
+class Regressed(EtalageError):
+    """Redis lost its last writes (crash, restore or flush); `done` is where it stands now."""
+
+    def __init__(self, message: str, *, done: int | None) -> None:
+        super().__init__(message)
+        self.done = done
+
+
+class RankerFailed(EtalageError):
+    """The ranking model did not give finite scores of the right shape."""
+
+
+class FingerprintMismatch(EtalageError):
+    """Model and code were built from different feature definitions."""
+
+
+class DeadLetterLimit(EtalageError):
+    """More records than the allowed share could not be applied."""
+
+
+class ServiceMissing(EtalageError):
+    """A server or tool that we need cannot be had; the text says what to install or set."""

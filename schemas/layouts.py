@@ -1,0 +1,101 @@
+"""The layout answer: every fill of a page for one visitor at one moment."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal, get_args
+
+from msgspec import Struct
+
+from schemas.ids import ItemId, VisitorId
+
+Mode = Literal["full", "stale", "segment", "popular", "static"]
+Reason = Literal[
+    "ok",
+    "cold_start",
+    "consent",
+    "bot",
+    "redis_timeout",
+    "redis_down",
+    "model_missing",
+    "model_failed",
+    "budget",
+    "overload",
+    "stream_stale",
+]
+MODES: tuple[Mode, ...] = ("full", "stale", "segment", "popular", "static")
+REASONS: tuple[Reason, ...] = get_args(Reason)
+HEALTHY: frozenset[Reason] = frozenset({"ok", "cold_start", "consent"})
+"""Reasons that are no incident: a new visitor is not degraded."""
+
+
+class Card(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a storefront needs to draw an item; present with hydrate=1."""
+
+    title: str
+    price: float
+    currency: str
+    brand: str | None = None
+    list_price: float | None = None
+    image: str | None = None
+    url: str | None = None
+    categories: list[str] = []
+    colour: str | None = None
+
+
+class Why(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why an item stands where it stands; present with explain=1."""
+
+    score: float
+    sources: list[str]
+    features: dict[str, float]
+    pinned_by: str | None = None
+
+
+class LayoutItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    id: ItemId
+    index: int
+    card: Card | None = None
+    why: Why | None = None
+
+
+class LayoutModule(Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """One module in its slot. `propensity` is the chance with which the policy chose it."""
+
+    id: str
+    type: str
+    title: str
+    reason: str
+    decision_id: str
+    propensity: float
+    items: list[LayoutItem]
+    score: float | None = None
+
+
+class LayoutSlot(Struct, frozen=True, kw_only=True):
+    slot: str
+    module: LayoutModule
+
+
+class ModelTag(Struct, frozen=True, kw_only=True):
+    """The model that made it; `role` is champion, understudy or none."""
+
+    name: str
+    version: str
+    generation: int
+    role: str
+
+
+class Layout(Struct, frozen=True, kw_only=True):
+    """`version` names the visitor's state the layout answers for; `layout_id` names its content."""
+
+    version: str
+    as_of: datetime | None
+    layout_id: str
+    visitor_id: VisitorId
+    page: str
+    mode: Mode
+    reason: Reason
+    model: ModelTag
+    experiments: list[str]
+    slots: list[LayoutSlot]

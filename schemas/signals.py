@@ -1,0 +1,45 @@
+"""Crowd signals: partial counts from workers (deltas) and their sums per item (signals)."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from schemas.ids import ItemId
+
+
+class Delta(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one worker saw of one item in one flush window, on `item-deltas.v1` keyed by item."""
+
+    item_id: ItemId
+    at: float
+    """Epoch seconds of the window's newest arrival."""
+    views: int = 0
+    carts: int = 0
+    purchases: int = 0
+    shares: int = 0
+    co_viewed: dict[ItemId, int] = {}
+    co_bought: dict[ItemId, int] = {}
+
+
+class Neighbour(Struct, frozen=True, array_like=True):
+    item_id: ItemId
+    weight: float
+
+
+class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The crowd's view of one item, on `item-signals.v1` keyed by item (compacted).
+
+    `trend` is the decayed count with a half-life of hours, `popularity` with days. `delta_offset` is the
+    last delta included, so that a restart never counts one twice.
+    """
+
+    item_id: ItemId
+    at: float
+    delta_offset: int
+    trend: float = 0.0
+    popularity: float = 0.0
+    carts: float = 0.0
+    purchases: float = 0.0
+    shares: float = 0.0
+    co_viewed: list[Neighbour] = []
+    co_bought: list[Neighbour] = []

@@ -1,0 +1,64 @@
+"""Every topic as a value with an owner; created by `etalage topics create`."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from schemas.catalog import Item
+from schemas.control import ModelControl
+from schemas.dead_letters import DeadLetter
+from schemas.decisions import Decision, Exposure
+from schemas.events import KnownEvent
+from schemas.signals import Delta, Signal
+from schemas.storefront import Section
+
+
+class Topic(Struct, frozen=True, kw_only=True):
+    """`keyed_by` visitor topics share the partition count of events; item topics share theirs."""
+
+    name: str
+    payload: Any
+    keyed_by: Literal["visitor", "item", "section", "model", "record"]
+    owner: str
+    retention: timedelta | None = None
+    compacted: bool = False
+    timestamps: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
+
+    def full_name(self, namespace: str) -> str:
+        """The topic's name on the cluster: the namespace, a dot, the name."""
+        return f"{namespace}.{self.name}"
+
+
+EVENTS = Topic(
+    name="events.v1", payload=KnownEvent, keyed_by="visitor", owner="storefront developers",
+    retention=timedelta(days=7), timestamps="LogAppendTime",
+)  # fmt: skip
+CATALOG = Topic(name="catalog.v1", payload=Item, keyed_by="item", owner="merchandisers", compacted=True)
+STOREFRONT = Topic(
+    name="storefront.v1", payload=Section, keyed_by="section", owner="merchandisers", compacted=True
+)
+ITEM_DELTAS = Topic(
+    name="item-deltas.v1", payload=Delta, keyed_by="item", owner="streams", retention=timedelta(days=1)
+)
+ITEM_SIGNALS = Topic(name="item-signals.v1", payload=Signal, keyed_by="item", owner="streams", compacted=True)
+MODEL_CONTROL = Topic(
+    name="model-control.v1", payload=ModelControl, keyed_by="model", owner="ML engineers", compacted=True
+)
+DECISIONS = Topic(
+    name="decisions.v1", payload=Decision, keyed_by="visitor", owner="ML engineers",
+    retention=timedelta(days=30),
+)  # fmt: skip
+EXPOSURES = Topic(
+    name="exposures.v1", payload=Exposure, keyed_by="visitor", owner="ML engineers",
+    retention=timedelta(days=30),
+)  # fmt: skip
+DEAD_LETTERS = Topic(
+    name="dead-letters.v1", payload=DeadLetter, keyed_by="record", owner="SREs", retention=timedelta(days=14)
+)
+
+TOPICS: tuple[Topic, ...] = (
+    EVENTS, CATALOG, STOREFRONT, ITEM_DELTAS, ITEM_SIGNALS, MODEL_CONTROL, DECISIONS, EXPOSURES, DEAD_LETTERS,
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""Wires: everything that waits, retries, connects or reads the time."""
