@@ -20,7 +20,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-
 T = TypeVar("T")
 
 
@@ -150,7 +149,8 @@ class Stack:
         with log.open("wb") as out:
             popen = subprocess.Popen(
                 [sys.executable, "-m", module, kind],
-                env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+                env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT,
+                start_new_session=True,
             )  # fmt: skip
         running = Running(kind, name, popen, status, log)
         self.running.append(running)
