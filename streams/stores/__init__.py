@@ -1,0 +1,1 @@
+"""What is remembered of visitors: protocols, an in-memory twin, Redis."""

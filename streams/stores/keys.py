@@ -1,0 +1,47 @@
+"""Every Redis key and channel, built in one place.
+
+All keys of a partition carry the tag `{<namespace>.<partition>}`, so each script touches one cluster slot.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from schemas.ids import VisitorId
+
+FORMAT = 1
+"""Version of the key layout, kept in `<ns>:meta`; other code must not read these keys."""
+
+
+class Keys(Struct, frozen=True):
+    """The names of one namespace."""
+
+    namespace: str
+
+    @property
+    def meta(self) -> str:
+        """JSON: topic id, partition count, incarnation, key format."""
+        return f"{self.namespace}:meta"
+
+    def tag(self, partition: int) -> str:
+        return f"{{{self.namespace}.{partition}}}"
+
+    def own(self, partition: int) -> str:
+        """Hash: e (epoch), g (Kafka generation), i (incarnation), at (claimed, s), w (owner), done, part."""
+        return f"own:{{{self.namespace}.{partition}}}"
+
+    def state(self, partition: int, visitor: VisitorId) -> str:
+        """String: the packed state."""
+        return f"s:{{{self.namespace}.{partition}}}:{visitor}"
+
+    def layout(self, partition: int, visitor: VisitorId) -> str:
+        """Hash: h (head bytes), b (body bytes) of the live layout."""
+        return f"l:{{{self.namespace}.{partition}}}:{visitor}"
+
+    def channel(self, partition: int) -> str:
+        """Sharded channel: one message per script that wrote visitors."""
+        return f"n:{{{self.namespace}.{partition}}}"
+
+    def partition_of_channel(self, channel: str) -> int:
+        """The partition that a message of `channel` is about."""
+        return int(channel[channel.rindex(".") + 1 : -1])
