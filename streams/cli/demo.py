@@ -1,0 +1,35 @@
+"""`etalage demo`: files for the demo shop."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from schemas.codec import encode
+from streams.shoppers.catalogue import demo_items
+
+app = typer.Typer(help="Files for the demo shop.", no_args_is_help=True)
+
+
+@app.callback()
+def demo() -> None:
+    """A group even with one command, so that its name stays when more join."""
+
+
+@app.command()
+def catalogue(
+    out: Annotated[Path, typer.Argument(help="NDJSON file to write, one product a line.")],
+    count: Annotated[int, typer.Option(min=1, max=100_000, help="How many products.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal products.")] = 7,
+    at: Annotated[
+        datetime | None, typer.Option(help="No product is newer than this (UTC); default now.")
+    ] = None,
+) -> None:
+    """Write the made-up catalogue, ready for `etalage catalog push`."""
+    opened = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
+    items = demo_items(count, seed, opened)
+    out.write_bytes(b"".join(encode(item) + b"\n" for item in items))
+    typer.echo(f"{len(items)} products written to {out}")

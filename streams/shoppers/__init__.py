@@ -1,0 +1,1 @@
+"""Simulated shoppers and the made-up shop they browse: for demos, tests and benchmarks."""
