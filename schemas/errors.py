@@ -3,6 +3,7 @@
 EtalageError
 ├── InvalidEvent       the record is wrong               → bury
 ├── InvalidDocument    a catalogue, storefront or request is wrong → refuse, naming the field
+├── InvalidSetting     an ETALAGE_ variable is wrong      → do not start
 ├── InvalidToken       a version or token we never issued → refuse
 ├── UnknownVersion     a packed state newer than this code → halt, never overwrite
 ├── StoreUnavailable   Redis did not answer              → retry, then halt
@@ -33,6 +34,10 @@ class InvalidDocument(EtalageError):
     def __init__(self, message: str, *, field: str = "$") -> None:
         super().__init__(message)
         self.field = field
+
+
+class InvalidSetting(EtalageError):
+    """A setting is unknown or cannot be used; the text names the variable."""
 
 
 class InvalidToken(EtalageError):

@@ -1,0 +1,109 @@
+"""Settings: one type, read once from `ETALAGE_` variables; an unknown or unusable one stops the start.
+
+Each field's trailing comment is its documentation; the README's table is checked against this file.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from schemas.errors import InvalidSetting
+
+PREFIX = "ETALAGE_"
+
+INJECTED = re.compile(r"(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*|PORT)$")
+"""Names that Kubernetes adds to every pod for each service it knows; never ours, but for PORT itself."""
+
+Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,20}$")]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+Count = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0)]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a process may be told; seconds and days unless the name says otherwise."""
+
+    kafka: str | None = None  # Kafka's address, `host:port[,host:port]`; none: `etalage up` starts its own
+    redis: str | None = None  # Redis' address, `host:port` or `redis://…`; none: `etalage up` starts its own
+    namespace: Namespace = "etalage"  # prefix of topics, groups and keys; many shops can share a cluster
+    host: str = "127.0.0.1"  # the address to listen on
+    port: Port = 8080  # the gateway's port; 0 takes a free one
+    probe_port: Port = 0  # port of /livez, /readyz and /metrics of worker and items; 0 takes a free one
+    status: str | None = None  # file in which the process tells its pid, addresses and readiness
+    data: str | None = None  # folder of our own Kafka's and Redis' data; none: a temporary one
+    partitions: Count = 16  # of each visitor-keyed topic, chosen once by `etalage topics create`
+    worker_id: str | None = None  # name of this worker in fences and logs; none: its kind and pid
+    state_ttl_days: Count = 120  # how long a visitor who stays away is remembered
+    layout_ttl_s: Count = 1800  # how long a stored live layout lives; it can always be decided again
+    decide_within_s: Seconds = 30.0  # older records are folded, but no layout is decided for them
+    live_page: str = "home"  # the page kept decided for each active visitor
+    lru_visitors: Count = 50_000  # visitor states a worker keeps in memory
+    dead_letter_share: Share = 0.5  # halt when more than this share of the last records is bad
+    dead_letter_min: Count = 200  # how many last records that share is taken of
+    session_timeout_s: Count = 12  # Kafka group session: a silent worker loses its partitions after it
+    heartbeat_s: Seconds = 1.0  # between heartbeats to the group
+    commit_interval_s: Seconds = 0.5  # between commits of acknowledged offsets (for lag tools)
+    redis_deadline_s: Seconds = 2.0  # one deadline around all Redis work of a chunk
+    stall_exit_s: Count = 30  # exit when there is lag and nothing was done for so long
+    drain_s: Seconds = 8.0  # to finish what is under way after SIGTERM
+    decisions_sample: Share = 1.0  # share of visitors whose decisions are recorded
+    ranker: str | None = None  # folder of a model artifact; none: the packaged one; `none`: popularity only
+    log_level: LogLevel = "info"  # debug, info, warning or error
+    log_format: Literal["json", "pretty", "auto"] = "auto"  # auto: pretty on a terminal, JSON elsewhere
+    shop_cache: str | None = None  # file that keeps the last shop, for a start without Kafka
+    jars: str | None = None  # folder that caches the jars of our own Kafka; none: the usual one of jgo
+
+
+def settings_from(env: Mapping[str, str], prefix: str = PREFIX) -> Settings:
+    """The settings that `env` holds; InvalidSetting names the variable that is wrong.
+
+    An empty value counts as not given.
+    """
+    given = {
+        name.removeprefix(prefix).lower(): value
+        for name, value in env.items()
+        if name.startswith(prefix) and value and not _injected(name.removeprefix(prefix), value)
+    }
+    known = {field.name for field in msgspec.structs.fields(Settings)}
+    for name in sorted(set(given) - known):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {prefix}{near[0].upper()}?" if near else "the README lists them all"
+        raise InvalidSetting(f"{prefix}{name.upper()} is not a setting; {hint}")
+    return _convert(given, prefix)
+
+
+def read_settings() -> Settings:
+    """The settings of this process, from its environment."""
+    return settings_from(os.environ)
+
+
+def as_environment(settings: Settings, prefix: str = PREFIX) -> dict[str, str]:
+    """Variables that give another process these settings; what is at its default is left out."""
+    return {
+        prefix + field.name.upper(): str(getattr(settings, field.name))
+        for field in msgspec.structs.fields(Settings)
+        if getattr(settings, field.name) != field.default
+    }
+
+
+def _injected(name: str, value: str) -> bool:
+    if name == "PORT":
+        return "://" in value  # a service named `etalage` sets ETALAGE_PORT=tcp://10.0.0.1:80
+    return bool(INJECTED.search(name)) and name != "PROBE_PORT"
+
+
+def _convert(given: Mapping[str, str], prefix: str) -> Settings:
+    try:
+        return msgspec.convert(given, Settings, strict=False)
+    except msgspec.ValidationError as exc:
+        what, _, where = str(exc).partition(" - at `$.")
+        raise InvalidSetting(f"{prefix}{where.rstrip('`').upper()}: {what}") from exc
