@@ -7,6 +7,7 @@ EtalageError
 ├── InvalidToken       a version or token we never issued → refuse
 ├── UnknownVersion     a packed state newer than this code → halt, never overwrite
 ├── StoreUnavailable   Redis did not answer              → retry, then halt
+├── StreamUnavailable  Kafka did not answer              → retry, then halt
 ├── Fenced             another owner has the partition   → forget, do not acknowledge
 ├── Regressed          Redis forgot its last writes      → seek to where it stands
 ├── RankerFailed       the model did not answer          → understudy
@@ -50,6 +51,10 @@ class UnknownVersion(EtalageError):
 
 class StoreUnavailable(EtalageError):
     """Redis did not answer in time, or answered that it cannot serve now."""
+
+
+class StreamUnavailable(EtalageError):
+    """Kafka did not answer in time, or a topic that we need does not exist."""
 
 
 class Fenced(EtalageError):
