@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Mapping
+from itertools import pairwise
 
 STEPS_PER_OCTAVE = 20
 ONE = 101
@@ -17,7 +18,7 @@ WEIGHTS: tuple[float, ...] = (0.0, *(round(2 ** ((c - ONE) / STEPS_PER_OCTAVE), 
 """Weight of each step, 0.03 to 208; rounded to digits so that every machine has the same ones."""
 CODES: dict[float, int] = {weight: code for code, weight in enumerate(WEIGHTS)}
 HEAVIEST = WEIGHTS[-1]
-_BORDERS = [(low + high) / 2 for low, high in zip(WEIGHTS, WEIGHTS[1:], strict=False)]
+_BORDERS = [(low + high) / 2 for low, high in pairwise(WEIGHTS)]
 
 LONG_TICK_S = 86_400
 """Tastes: half-life 20 days."""
