@@ -1,0 +1,145 @@
+"""What the gateway costs: a stored layout against bare ASGI + Redis GET, and ranking a given list."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from urllib.parse import quote
+
+import orjson
+import redis
+
+from schemas.ids import VisitorId
+from streams.partitioner import partition_of
+from streams.shoppers.catalogue import demo_items
+from streams.stores.keys import Keys
+from tests.load.bed import ITEMS, PARTITIONS, Bed
+from tests.load.figures import Figure, figure, percentile
+from tests.load.visitors import walk_in
+from tests.load.wire import Connection, get, post, saturate
+from tests.stack import Running, Stack, poll_until
+
+VISITORS = 200
+CONNECTIONS = 16
+SECONDS = 8.0
+RANK_SIZES = (25, 100, 200, 300)
+RANK_REQUESTS = 600
+
+
+@contextmanager
+def serving(bed: Bed) -> Iterator[tuple[Stack, Running, list[VisitorId]]]:
+    """A stack with a worker, a gateway and visitors whose home page is stored."""
+    with bed.stack() as stack:
+        stack.start("worker").wait_ready()
+        gateway = stack.start("gateway").wait_ready()
+        yield stack, gateway, walk_in(stack, gateway, visitors=VISITORS, each=6)
+
+
+@contextmanager
+def control(stack: Stack, key: str) -> Iterator[str]:
+    """The bare ASGI app under the same server with the same options; its address."""
+    sock = stack.folder / "control.port"
+    code = (
+        "import uvicorn, socket, sys; s = socket.socket(); s.bind(('127.0.0.1', 0)); s.listen(512);"
+        f"open({str(sock)!r}, 'w').write('127.0.0.1:%d' % s.getsockname()[1]);"
+        "uvicorn.Server(uvicorn.Config('tests.load.controls:app', loop='uvloop', http='httptools',"
+        " access_log=False, log_level='warning')).run(sockets=[s])"
+    )
+    env = os.environ | {"CONTROL_REDIS": stack.redis, "CONTROL_KEY": key}
+    process = subprocess.Popen([sys.executable, "-c", code], env=env)
+    try:
+        address = poll_until(lambda: sock.exists() and sock.read_text(), within_s=20, what="the control app")
+        yield str(address)
+    finally:
+        process.terminate()
+        process.wait(10)
+        sock.unlink()
+
+
+def measure_layout_get(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
+    rates, tails, ratios = [], [], []
+    with serving(bed) as (stack, gateway, visitors):
+        paths = [f"/v1/layouts/home?visitor={quote(v)}" for v in visitors]
+        key = _same_bytes(stack, gateway, paths[0])
+        requests = [get(path) for path in paths]
+        with control(stack, key) as bare:
+            for run in range(runs):
+                ceiling, _ = saturate(bare, [get("/")], connections=CONNECTIONS, seconds=SECONDS)
+                rate, times = saturate(gateway.address, requests, connections=CONNECTIONS, seconds=SECONDS)
+                rates.append(rate)
+                tails.append(percentile(times, 99))
+                ratios.append(rate / ceiling)
+                say(f"run {run + 1}: {rate:,.0f} requests/s, bare {ceiling:,.0f}")
+    load = f"{CONNECTIONS} keep-alive connections kept busy, {SECONDS:.0f} s, {runs} runs"
+    ceiling_load = "bare ASGI + Redis GET of the same bytes, in turn, " + load
+    return [
+        figure("layout_get.requests_per_second", rates, "requests/s", load=load),
+        figure("layout_get.p99_ms", tails, "ms", load=load),
+        figure("layout_get.ceiling_ratio", ratios, "ratio", load=ceiling_load, at_least=0.75),
+    ]  # fmt: skip
+
+
+def _same_bytes(stack: Stack, gateway: Running, path: str) -> str:
+    """Store one answer's bytes for the control to serve; its key."""
+    with Connection(gateway.address) as connection:
+        status, body = connection.ask(get(path))
+    assert status == 200
+    assert orjson.loads(body)["mode"] == "full", body[:300]
+    redis.Redis.from_url(stack.redis).set("bench:layout", body)
+    return "bench:layout"
+
+
+def measure_rank(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
+    ids = [item.item_id for item in demo_items(ITEMS, at=datetime.now(UTC))]
+    medians: dict[int, list[float]] = {size: [] for size in RANK_SIZES}
+    tails: dict[int, list[float]] = {size: [] for size in RANK_SIZES}
+    floors: list[float] = []
+    with (
+        serving(bed) as (stack, gateway, visitors),
+        control(
+            stack, Keys(stack.namespace).state(partition_of(visitors[0].encode(), PARTITIONS), visitors[0])
+        ) as bare,
+    ):
+        for run in range(runs):
+            floors.append(percentile(_sequential(bare, [get("/")]), 50))
+            for size in RANK_SIZES:
+                times = _sequential(gateway.address, _rank_requests(visitors, ids, size))
+                medians[size].append(percentile(times, 50))
+                tails[size].append(percentile(times, 99))
+            say(f"run {run + 1}: p50 at 100 {medians[100][-1]:.2f} ms, floor {floors[-1]:.2f} ms")
+    load = f"sequential client, {RANK_REQUESTS} requests, {runs} runs"
+    bounds: dict[str, float] = {"100.p50": round(sorted(floors)[len(floors) // 2] + 0.5, 3), "300.p99": 5.0}
+    figures = [figure("rank.floor_p50_ms", floors, "ms", load="bare ASGI with one Redis read, " + load)]
+    for size in RANK_SIZES:
+        for name, values in (("p50", medians[size]), ("p99", tails[size])):
+            figures.append(
+                figure(
+                    f"rank.{size}.{name}_ms", values, "ms", load=load, at_most=bounds.get(f"{size}.{name}")
+                )
+            )
+    return figures
+
+
+def _rank_requests(visitors: Sequence[VisitorId], ids: Sequence[str], size: int) -> list[bytes]:
+    bodies = []
+    for n, visitor in enumerate(visitors):
+        start = (n * 37) % (len(ids) - size)
+        bodies.append(orjson.dumps({"visitor": visitor, "items": ids[start : start + size]}))
+    return [post("/v1/rank", body) for body in bodies]
+
+
+def _sequential(address: str, requests: Sequence[bytes]) -> list[float]:
+    """Times in ms, one request after another, after a warm-up of fifty."""
+    times = []
+    with Connection(address) as connection:
+        for n in range(RANK_REQUESTS + 50):
+            start = time.monotonic()
+            status, body = connection.ask(requests[n % len(requests)])
+            times.append((time.monotonic() - start) * 1000)
+            assert status == 200, body
+    return times[50:]
