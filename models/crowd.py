@@ -1,0 +1,101 @@
+"""What one event of one visitor says about items: the crowd's facts, before anybody sums them.
+
+One visitor is one voice: a second look in the same session, a larger quantity, a repeated message and an item
+that the catalogue does not know say nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from models.items import ItemTable
+from models.sessions import SESSION_GAP_S, effective_time
+from models.tastes import item_key
+from models.visitor import EventRecord, VisitorState, personalization_refused
+from schemas.events import AddToCart, EventItem, Purchase, Share, StorePurchase, ViewItem
+from schemas.ids import ItemId, hash64
+
+Count = Literal["views", "carts", "purchases", "shares"]
+Together = Literal["co_viewed", "co_bought"]
+
+VIEWED_BEFORE_MAX = 5
+"""How many earlier items of the session a newly viewed one is paired with."""
+ORDER_ITEMS_MAX = 8
+"""How many items of an order are paired with each other: 56 directed pairs."""
+ORDER_WEIGHT, CART_WEIGHT = 3, 1
+"""A pair that was paid for says more than one that lies in a cart."""
+
+
+class Facts(Struct, frozen=True):
+    """`items` each gain one of `count`; each of `pairs` (unordered) gains `weight` of `together`."""
+
+    count: Count
+    items: Sequence[ItemId]
+    together: Together = "co_viewed"
+    pairs: Sequence[tuple[ItemId, ItemId]] = ()
+    weight: int = 1
+
+
+def observe(state: VisitorState, record: EventRecord, table: ItemTable) -> Facts | None:
+    """What `record` says, `state` being the visitor's before it; None when it says nothing.
+
+    A visitor who refused personalization is not counted either.
+    """
+    event = record.event
+    if not isinstance(event, ViewItem | AddToCart | Purchase | StorePurchase | Share):
+        return None
+    items = _known(event.properties.items, table)
+    if not items or personalization_refused(state) or hash64(event.message_id) in state.message_ids:
+        return None
+    match event:
+        case ViewItem():
+            return _viewed(state, items, table, effective_time(event, record.arrival))
+        case AddToCart():
+            return _put_into_cart(state, items, table)
+        case Share():
+            return Facts("shares", items)
+        case _:
+            return Facts("purchases", items, "co_bought", _among(items[:ORDER_ITEMS_MAX]), ORDER_WEIGHT)
+
+
+def _known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
+    """The distinct items that the catalogue holds: nobody can invent one, so signals stay bounded."""
+    return [ItemId(i) for i in dict.fromkeys(item.item_id for item in items) if table.row_of(i) >= 0]
+
+
+def _viewed(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> Facts | None:
+    before = _seen_in_session(state, at)
+    fresh = [item for item in items if item_key(item) not in before]
+    if not fresh:
+        return None
+    earlier = _ids(before[:VIEWED_BEFORE_MAX], table)
+    return Facts("views", fresh, "co_viewed", [(item, other) for item in fresh for other in earlier])
+
+
+def _seen_in_session(state: VisitorState, at: float) -> list[int]:
+    """Keys looked at in the session that an event at `at` belongs to, newest first; none for a new one."""
+    if at - state.at > SESSION_GAP_S or at < state.session_at - SESSION_GAP_S:
+        return []
+    return [item.key for item in state.recent if item.at >= state.session_at]
+
+
+def _put_into_cart(state: VisitorState, items: list[ItemId], table: ItemTable) -> Facts | None:
+    held = [line.key for line in state.cart]
+    fresh = [item for item in items if item_key(item) not in held]
+    if not fresh:
+        return None
+    others = _ids(held, table)
+    pairs = [(item, other) for item in fresh for other in others]
+    return Facts("carts", fresh, "co_bought", pairs, CART_WEIGHT)
+
+
+def _ids(keys: Iterable[int], table: ItemTable) -> list[ItemId]:
+    rows = (table.row_of_key(key) for key in keys)
+    return [ItemId(table.ids[row]) for row in rows if row >= 0]
+
+
+def _among(items: list[ItemId]) -> list[tuple[ItemId, ItemId]]:
+    return [(one, other) for place, one in enumerate(items) for other in items[place + 1 :]]

