@@ -6,6 +6,7 @@ On `storefront.v1` each section is one record: the key is its name (`page:home`,
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -108,3 +109,19 @@ class Storefront(Struct, frozen=True, kw_only=True, omit_defaults=True):
     pages: list[PageDef] = []
     modules: list[ModuleDef] = []
     rules: list[RuleDef] = []
+
+
+def sections_of(storefront: Storefront) -> dict[str, Section]:
+    """The document's sections by their record key."""
+    every: list[Section] = [*storefront.modules, *storefront.pages, *storefront.rules]
+    return {section_key(section): section for section in every}
+
+
+def storefront_of(sections: Iterable[Section]) -> Storefront:
+    """The document that holds these sections, in the order of their keys."""
+    ordered = sorted(sections, key=section_key)
+    return Storefront(
+        pages=[section for section in ordered if isinstance(section, PageDef)],
+        modules=[section for section in ordered if isinstance(section, ModuleDef)],
+        rules=[section for section in ordered if isinstance(section, RuleDef)],
+    )
