@@ -1,0 +1,118 @@
+"""The storefront a shop has before it defines its own: five pages, their slots and the modules for them.
+
+A shop's own sections replace those of the same key; what it does not name stays as here.
+"""
+
+from __future__ import annotations
+
+from schemas.codec import encode
+from schemas.storefront import ModuleDef, PageDef, SlotDef, Storefront
+
+MODULES: tuple[ModuleDef, ...] = (
+    ModuleDef(id="hero", type="hero", title="Picked for you", items_min=1, items_max=3, prior=1.0),
+    ModuleDef(id="recommended", type="recommended", title="Recommended for you", items_max=10, prior=0.9),
+    ModuleDef(
+        id="because-you-viewed", type="because_you_viewed", title="Because you viewed {item}", prior=0.7
+    ),
+    ModuleDef(id="similar", type="because_you_viewed", title="Similar to {item}", items_max=12, prior=0.9),
+    ModuleDef(id="bought-together", type="bought_together", title="Often bought together", prior=0.6),
+    ModuleDef(id="trending", type="trending", title="Trending now", prior=0.6),
+    ModuleDef(
+        id="recently-viewed",
+        type="recently_viewed",
+        title="Recently viewed",
+        items_min=2,
+        items_max=8,
+        prior=0.5,
+    ),
+    ModuleDef(id="step-up", type="step_up", title="A step up from {item}", items_max=6, prior=0.45),
+    ModuleDef(id="better-price", type="better_price", title="Like {item}, for less", items_max=6, prior=0.4),
+    ModuleDef(id="offers", type="better_price", title="Reduced right now", prior=0.35),
+    ModuleDef(id="new-arrivals", type="new_arrivals", title="New arrivals", prior=0.5),
+    ModuleDef(id="popular", type="popular", title="Bestsellers", prior=0.5),
+    ModuleDef(
+        id="from-cart", type="from_cart", title="Still in your cart", items_min=1, items_max=8, prior=0.5
+    ),
+    ModuleDef(id="more-of-category", type="category_grid", title="More in {category}", prior=0.45),
+    ModuleDef(id="category", type="category_grid", title="{category}", items_min=1, items_max=24, prior=1.0),
+    ModuleDef(
+        id="results", type="search_results", title="Results for {query}", items_min=1, items_max=24, prior=1.0
+    ),
+)
+
+_HOME_ROWS = [
+    "recommended",
+    "because-you-viewed",
+    "bought-together",
+    "trending",
+    "recently-viewed",
+    "step-up",
+    "better-price",
+    "offers",
+    "new-arrivals",
+    "popular",
+    "from-cart",
+    "more-of-category",
+]
+
+
+def _slot(slot: str, default: str, *others: str) -> SlotDef:
+    return SlotDef(
+        id=slot, admits=[default, *(other for other in others if other != default)], default=default
+    )
+
+
+PAGES: tuple[PageDef, ...] = (
+    PageDef(
+        page="home",
+        slots=[
+            _slot("home.hero", "hero"),
+            _slot("home.row-1", "recommended", *_HOME_ROWS),
+            _slot("home.row-2", "trending", *_HOME_ROWS),
+            _slot("home.row-3", "new-arrivals", *_HOME_ROWS),
+            _slot("home.row-4", "popular", *_HOME_ROWS),
+            _slot("home.row-5", "more-of-category", *_HOME_ROWS),
+            _slot("home.row-6", "offers", *_HOME_ROWS),
+        ],
+    ),
+    PageDef(
+        page="category",
+        slots=[
+            _slot("category.grid", "category", "popular"),
+            _slot("category.row-1", "recommended", "because-you-viewed", "trending", "bought-together"),
+            _slot("category.row-2", "recently-viewed", "new-arrivals", "offers", "trending"),
+        ],
+    ),
+    PageDef(
+        page="product",
+        slots=[
+            _slot("product.row-1", "similar", "bought-together"),
+            _slot("product.row-2", "bought-together", "step-up", "better-price", "recommended", "similar"),
+            _slot("product.row-3", "step-up", "better-price", "recommended", "recently-viewed", "trending"),
+            _slot("product.row-4", "recommended", "better-price", "recently-viewed", "trending", "popular"),
+        ],
+    ),
+    PageDef(
+        page="cart",
+        slots=[
+            _slot("cart.lines", "from-cart", "recommended"),
+            _slot("cart.row-1", "bought-together", "because-you-viewed", "better-price", "popular"),
+            _slot("cart.row-2", "recommended", "recently-viewed", "offers", "trending"),
+        ],
+    ),
+    PageDef(
+        page="search",
+        slots=[
+            _slot("search.results", "results", "popular"),
+            _slot("search.row-1", "recommended", "because-you-viewed", "trending"),
+            _slot("search.row-2", "recently-viewed", "new-arrivals", "trending"),
+        ],
+    ),
+)
+
+DEFAULT_STOREFRONT = Storefront(pages=list(PAGES), modules=list(MODULES), rules=[])
+
+
+def default_document() -> bytes:
+    """The default storefront as the JSON document that `etalage storefront push` takes."""
+    return encode(DEFAULT_STOREFRONT)

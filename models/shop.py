@@ -1,0 +1,67 @@
+"""One immutable snapshot that decisions are made from: items with their signals, storefront, ranker.
+
+A process holds one reference to the newest Shop and swaps it between decisions, so none mixes two.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from models.default_storefront import DEFAULT_STOREFRONT
+from models.items import ItemTable, build_items
+from models.rankers import Ranker
+from models.storefront_index import StorefrontIndex, index_storefront
+from models.window import Window, dress_window, fits
+from schemas.storefront import Storefront
+
+
+class Shop(Struct, frozen=True, eq=False, kw_only=True):
+    """`generation` rises with every change of what was read; processes that read as far have the same."""
+
+    items: ItemTable
+    storefront: StorefrontIndex
+    ranker: Ranker | None
+    generation: int
+    built_at: float
+    window: Window
+
+
+def build_shop(
+    items: ItemTable,
+    storefront: Storefront | StorefrontIndex = DEFAULT_STOREFRONT,
+    ranker: Ranker | None = None,
+    *,
+    generation: int = 0,
+    built_at: float = 0.0,
+) -> Shop:
+    """A Shop from its parts; InvalidDocument, naming the field, when the storefront is wrong."""
+    index = index_storefront(storefront) if isinstance(storefront, Storefront) else storefront
+    return Shop(
+        items=items,
+        storefront=index,
+        ranker=ranker,
+        generation=generation,
+        built_at=built_at,
+        window=dress_window(items, index),
+    )
+
+
+def empty_shop(ranker: Ranker | None = None) -> Shop:
+    """A Shop without items: every page it decides is the static one."""
+    return build_shop(build_items([], {}, 0.0), ranker=ranker)
+
+
+def with_items(shop: Shop, items: ItemTable, *, generation: int, built_at: float) -> Shop:
+    """The shop with newer items or signals; what only the catalogue decides is kept when it stayed."""
+    window = shop.window
+    if not fits(window, items, shop.storefront):
+        window = dress_window(items, shop.storefront)
+    return replace(shop, items=items, window=window, generation=generation, built_at=built_at)
+
+
+def with_storefront(
+    shop: Shop, storefront: Storefront | StorefrontIndex, *, generation: int, built_at: float
+) -> Shop:
+    """The shop with another storefront; InvalidDocument when it is wrong, and `shop` is as it was."""
+    return build_shop(shop.items, storefront, shop.ranker, generation=generation, built_at=built_at)

@@ -1,0 +1,59 @@
+"""What a catalogue and a storefront together fix, made once: rule masks and ready pieces of answer JSON.
+
+A Window lives as long as both stay; crowd signals do not touch it. Answers then are joins of these pieces.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from models.items import ItemTable
+from models.rules import RuleBook, compile_rules
+from models.storefront_index import StorefrontIndex
+from schemas.codec import encode
+from schemas.storefront import PageType
+
+INDEX_MAX = 512
+"""Ready index texts; a row of a page never has more items (48 and its pins)."""
+
+INDEX_TEXT = tuple(b"%d}" % index for index in range(INDEX_MAX))
+
+
+class Window(Struct, frozen=True, eq=False):
+    items: list[object]
+    """The table's own list: the same object, the same catalogue."""
+    ids: list[str]
+    storefront: StorefrontIndex
+    rules: RuleBook
+    item_json: list[bytes]
+    """`{"id":"…","index":` of each row; an INDEX_TEXT ends it."""
+    slot_json: dict[PageType, tuple[bytes, ...]]
+    """`{"slot":"…","module":` of each slot of a page."""
+    module_json: tuple[bytes, ...]
+    """`{"id":"…","type":"…","title":` of each module."""
+    cards: dict[int, bytes]
+    """Cards made so far, by row."""
+
+
+def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
+    return Window(
+        items=table.items,  # type: ignore[arg-type]
+        ids=table.ids,
+        storefront=storefront,
+        rules=compile_rules(table, storefront),
+        item_json=[b'{"id":' + encode(item_id) + b',"index":' for item_id in table.ids],
+        slot_json={
+            name: tuple(b'{"slot":' + encode(slot.id) + b',"module":' for slot in page.slots)
+            for name, page in storefront.pages.items()
+        },
+        module_json=tuple(
+            b'{"id":' + encode(module.id) + b',"type":' + encode(module.type) + b',"title":'
+            for module in storefront.modules
+        ),
+        cards={},
+    )
+
+
+def fits(window: Window, table: ItemTable, storefront: StorefrontIndex) -> bool:
+    """Whether the window was made for this catalogue and storefront."""
+    return window.items is table.items and window.storefront is storefront
