@@ -95,6 +95,11 @@ def as_environment(settings: Settings, prefix: str = PREFIX) -> dict[str, str]:
     }
 
 
+def redis_url_of(address: str) -> str:
+    """A URL for redis clients from `host:port` or from a URL."""
+    return address if "://" in address else f"redis://{address}/0"
+
+
 def _injected(name: str, value: str) -> bool:
     if name == "PORT":
         return "://" in value  # a service named `etalage` sets ETALAGE_PORT=tcp://10.0.0.1:80

@@ -1,0 +1,1 @@
+"""Real Kafka and Redis of our own, for a laptop, for tests and for measurements."""

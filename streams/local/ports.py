@@ -1,0 +1,35 @@
+"""Free ports of this machine."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+
+HOST = "127.0.0.1"
+
+
+def free_port(host: str = HOST) -> int:
+    """A port nobody listens on now; another program may take it before we do, so starters try again."""
+    with socket.socket() as sock:
+        sock.bind((host, 0))
+        return int(sock.getsockname()[1])
+
+
+def listens(port: int, host: str = HOST, *, within_s: float = 0.5) -> bool:
+    """Whether somebody accepts connections there."""
+    try:
+        with socket.create_connection((host, port), timeout=within_s):
+            return True
+    except OSError:
+        return False
+
+
+def wait_until(true: Callable[[], bool], *, within_s: float, every_s: float = 0.05) -> bool:
+    """Ask until it is so, or the time is over; whether it became so."""
+    deadline = time.monotonic() + within_s
+    while not true():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(every_s)
+    return True

@@ -1,0 +1,29 @@
+"""Becomes another program that dies with its parent: `python -I -S shim.py PARENT_PID PROGRAM ARGUMENTS…`.
+
+Runs alone, so it imports nothing of ours. Linux's parent-death signal is kept over exec; elsewhere nothing
+is promised, and a server whose parent was killed has to be stopped by hand.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
+
+
+def main() -> None:
+    """Ask for the signal, look whether the parent went in the meantime, and become the program."""
+    parent, program, *arguments = sys.argv[1:]
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != int(parent):
+            sys.exit(1)
+    os.execvp(program, [program, *arguments])
+
+
+if __name__ == "__main__":
+    main()
