@@ -1,0 +1,101 @@
+"""Writes catalogue, storefront and events to their topics; what comes in here was checked before."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import islice
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from msgspec import Struct
+
+from schemas.catalog import Item
+from schemas.codec import encode
+from schemas.errors import StreamUnavailable
+from schemas.storefront import Section, Storefront, sections_of
+from schemas.topics import CATALOG, STOREFRONT
+from streams.batches import Pair, send_all
+
+AT_ONCE = 1000
+"""Records between two reports of progress."""
+
+Progress = Callable[[int], None]
+"""Is told how many more were written."""
+
+
+class SectionChanges(Struct, frozen=True):
+    """What a storefront push did, by section key."""
+
+    written: list[str]
+    removed: list[str]
+    unchanged: int
+
+
+@asynccontextmanager
+async def producer_for(kafka: str) -> AsyncIterator[Any]:
+    """An idempotent producer of raw bytes; StreamUnavailable when Kafka does not answer."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=kafka,
+        client_id="etalage-push",
+        enable_idempotence=True,
+        max_batch_size=256 * 1024,
+        request_timeout_ms=10_000,
+    )
+    try:
+        await producer.start()
+    except (KafkaError, OSError) as exc:
+        await producer.stop()
+        raise StreamUnavailable(f"Kafka at {kafka} does not answer: {exc}") from exc
+    try:
+        yield producer
+    finally:
+        await producer.stop()
+
+
+async def push_items(
+    producer: Any, namespace: str, items: Iterable[Item], *, progress: Progress | None = None
+) -> None:
+    """Write items, each under its id; the last write of an id counts."""
+    await _push(
+        producer, CATALOG.full_name(namespace), ((i.item_id.encode(), encode(i)) for i in items), progress
+    )
+
+
+async def remove_items(producer: Any, namespace: str, ids: Iterable[str]) -> None:
+    """Take items out of the catalogue."""
+    await _push(producer, CATALOG.full_name(namespace), ((i.encode(), None) for i in ids), None)
+
+
+def section_changes(now: Mapping[str, Section], wanted: Storefront) -> SectionChanges:
+    """What has to be written and removed so that the topic holds `wanted` and nothing else."""
+    sections = sections_of(wanted)
+    written = [key for key, section in sections.items() if now.get(key) != section]
+    removed = sorted(key for key in now if key not in sections)
+    return SectionChanges(written, removed, len(sections) - len(written))
+
+
+async def push_storefront(
+    producer: Any, namespace: str, now: Mapping[str, Section], wanted: Storefront
+) -> SectionChanges:
+    """Write the sections that differ from those of `now` (see `current_sections`), remove the others."""
+    changes = section_changes(now, wanted)
+    sections = sections_of(wanted)
+    topic = STOREFRONT.full_name(namespace)
+    await send_all(producer, topic, [(key.encode(), encode(sections[key])) for key in changes.written])
+    await send_all(producer, topic, [(key.encode(), None) for key in changes.removed])
+    return changes
+
+
+async def _push(producer: Any, topic: str, pairs: Iterable[Pair], progress: Progress | None) -> None:
+    for part in _parts(pairs, AT_ONCE):
+        await send_all(producer, topic, part)
+        if progress is not None:
+            progress(len(part))
+
+
+def _parts(pairs: Iterable[Pair], size: int) -> Iterator[Sequence[Pair]]:
+    left = iter(pairs)
+    while part := list(islice(left, size)):
+        yield part
