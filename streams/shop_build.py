@@ -1,0 +1,55 @@
+"""From what was read to the Shop that is used: pure work, done in a thread by the follower."""
+
+from __future__ import annotations
+
+from models.items import ItemTable, build_items, with_signals
+from models.rankers import Ranker, load_ranker
+from models.shop import Shop, with_items, with_storefront
+from schemas.errors import InvalidDocument
+from schemas.storefront import storefront_of
+from streams.logs import logger
+from streams.shop_inputs import Changes, ShopInputs
+
+log = logger("shop")
+
+UNDERSTUDY_ONLY = "none"
+
+
+def load_ranker_of(setting: str | None) -> tuple[Ranker | None, str]:
+    """The ranker that the setting names (None: the packaged one), or why there is none."""
+    if setting == UNDERSTUDY_ONLY:
+        return None, "ETALAGE_RANKER is none"
+    try:
+        return load_ranker(setting), ""
+    except Exception as exc:
+        # Whatever a broken file makes the runtime do: serving goes on with the understudy and says so.
+        return None, f"{type(exc).__name__}: {exc}"
+
+
+def everything() -> Changes:
+    """What moved when there was nothing before."""
+    return Changes(items=True, sections=True)
+
+
+def renew(shop: Shop, inputs: ShopInputs, changes: Changes, at: float) -> Shop:
+    """A newer snapshot at `at` (epoch seconds) that shares with `shop` whatever `changes` does not name.
+
+    Sections that do not fit together leave the storefront as it was: a push writes them one by one, and the
+    next one may mend it.
+    """
+    made = with_items(shop, _table(shop, inputs, changes, at), generation=inputs.generation, built_at=at)
+    if not changes.sections:
+        return made
+    wanted = storefront_of(inputs.sections.values())
+    try:
+        return with_storefront(made, wanted, generation=inputs.generation, built_at=at)
+    except InvalidDocument as exc:
+        log.error("storefront not used, the one before stays", why=str(exc), field=exc.field)
+        return made
+
+
+def _table(shop: Shop, inputs: ShopInputs, changes: Changes, at: float) -> ItemTable:
+    changed = {item: inputs.signals[item] for item in changes.signals if item in inputs.signals}
+    if changes.items or len(changed) < len(changes.signals):  # a signal was taken away
+        return build_items(inputs.items.values(), inputs.signals, at)
+    return with_signals(shop.items, changed, at)
