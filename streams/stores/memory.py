@@ -1,0 +1,202 @@
+"""The in-memory twin of Redis: the same answers, for tests, replay and a single process.
+
+`snapshot`, `restore` and `flush` do to it what operators and accidents do to Redis.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+from schemas.errors import Fenced, Regressed
+from schemas.ids import VisitorId
+from streams.clock import Clock, SystemClock
+from streams.stores.protocols import (
+    CLAIM_PATIENCE_S,
+    Claim,
+    Following,
+    Loaded,
+    Notice,
+    SliceWrite,
+    Stored,
+    VisitorWrite,
+    fresh_nonce,
+)
+
+Key = tuple[int, VisitorId]
+
+
+@dataclass
+class Own:
+    """What `own:` of a partition holds."""
+
+    counter: int
+    nonce: str
+    kafka_generation: int
+    incarnation: int
+    claimed_at: float
+    done: int = -1
+    part: int = 0
+
+    @property
+    def epoch(self) -> str:
+        return f"{self.counter}:{self.nonce}"
+
+
+@dataclass
+class Contents:
+    """All that the store remembers; copied whole for a snapshot."""
+
+    own: dict[int, Own] = field(default_factory=dict)
+    states: dict[Key, bytes] = field(default_factory=dict)
+    layouts: dict[Key, tuple[bytes, bytes]] = field(default_factory=dict)
+
+
+class MemoryStore:
+    """VisitorStore and LayoutReader over dicts. Nothing expires here."""
+
+    def __init__(self, *, incarnation: int, clock: Clock | None = None) -> None:
+        self.contents = Contents()
+        self._incarnation = incarnation
+        self._clock = clock or SystemClock()
+        self._listeners: list[MemoryNotices] = []
+
+    def snapshot(self) -> Contents:
+        """All there is, to be restored later."""
+        return deepcopy(self.contents)
+
+    def restore(self, contents: Contents) -> None:
+        """Forget everything since `contents` was taken."""
+        self.contents = deepcopy(contents)
+
+    def flush(self) -> None:
+        """Forget everything."""
+        self.contents = Contents()
+
+    async def claim(
+        self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
+    ) -> Claim:
+        own = self.contents.own.get(partition)
+        nonce = nonce or fresh_nonce()
+        if own is None or own.nonce != nonce:
+            own = self._successor(partition, own, kafka_generation, nonce)
+            self.contents.own[partition] = own
+        return Claim(epoch=own.epoch, done=_done(own.done))
+
+    def _successor(self, partition: int, own: Own | None, kafka_generation: int, nonce: str) -> Own:
+        now = self._clock.now()
+        if own is None:
+            return Own(1, nonce, kafka_generation, self._incarnation, now)
+        same = own.incarnation == self._incarnation
+        if same and own.kafka_generation > kafka_generation and now - own.claimed_at < CLAIM_PATIENCE_S:
+            raise Fenced(f"partition {partition}: a newer Kafka generation claimed it")
+        done = own.done if same else -1
+        return Own(own.counter + 1, nonce, kafka_generation, self._incarnation, now, done)
+
+    async def load(self, partition: int, visitors: Sequence[VisitorId]) -> list[Loaded]:
+        states, layouts = self.contents.states, self.contents.layouts
+        return [
+            Loaded(states.get((partition, v)), layouts.get((partition, v), (None, None))[1]) for v in visitors
+        ]
+
+    async def write(self, part: SliceWrite) -> None:
+        if self._written_already(part):
+            return
+        for one in part.visitors:
+            self._put((part.partition, one.visitor), one)
+        own = self.contents.own[part.partition]
+        own.done, own.part = _number(part.done), part.part
+        if part.notify:
+            self._tell(part)
+
+    def _written_already(self, part: SliceWrite) -> bool:
+        """Whether this is the last write again; Fenced and Regressed as in write.lua."""
+        own = self.contents.own.get(part.partition)
+        if own is None:
+            raise Regressed(f"partition {part.partition}: nobody owns it", done=None)
+        if own.epoch != part.epoch:
+            if own.counter < int(part.epoch.partition(":")[0]):
+                raise Regressed(f"partition {part.partition}: an epoch of before", done=_done(own.done))
+            raise Fenced(f"partition {part.partition}: another owner has it")
+        stands, expected = (own.done, own.part), (_number(part.expect_done), part.expect_part)
+        if stands == expected:
+            return False
+        if stands == (_number(part.done), part.part):
+            return True
+        if stands < expected:
+            raise Regressed(f"partition {part.partition}: stands at {stands}", done=_done(own.done))
+        raise Fenced(f"partition {part.partition}: stands at {stands}, past {expected}")
+
+    def _put(self, key: Key, one: VisitorWrite) -> None:
+        layouts = self.contents.layouts
+        self.contents.states[key] = one.state
+        if one.head is not None and one.body is not None:
+            layouts[key] = (one.head, one.body)
+        elif one.head is not None:
+            if key in layouts:
+                layouts[key] = (one.head, layouts[key][1])
+        elif one.drop_layout:
+            layouts.pop(key, None)
+
+    def _tell(self, part: SliceWrite) -> None:
+        for listener in self._listeners:
+            for v in part.visitors:
+                changed = v.body is not None or v.drop_layout
+                listener.hear(Notice(part.partition, v.visitor, changed, v.version))
+
+    async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
+        return self.contents.layouts.get((partition, visitor))
+
+    async def state(self, partition: int, visitor: VisitorId) -> bytes | None:
+        return self.contents.states.get((partition, visitor))
+
+    async def state_layout_done(self, partition: int, visitor: VisitorId) -> Stored:
+        own = self.contents.own.get(partition)
+        head, body = self.contents.layouts.get((partition, visitor), (None, None))
+        return Stored(
+            state=self.contents.states.get((partition, visitor)), head=head, body=body,
+            done=_done(own.done) if own else None, incarnation=own.incarnation if own else None,
+        )  # fmt: skip
+
+    def notices(self) -> MemoryNotices:
+        listener = MemoryNotices()
+        self._listeners.append(listener)
+        return listener
+
+
+class MemoryNotices:
+    """Notices within one process."""
+
+    def __init__(self) -> None:
+        self._followed: set[int] = set()
+        self._heard: asyncio.Queue[Notice | Following] = asyncio.Queue()
+
+    def hear(self, notice: Notice) -> None:
+        """Take a notice in, when its partition is followed."""
+        if notice.partition in self._followed:
+            self._heard.put_nowait(notice)
+
+    async def follow(self, partition: int) -> None:
+        if partition not in self._followed:
+            self._followed.add(partition)
+            self._heard.put_nowait(Following(partition))
+
+    async def unfollow(self, partition: int) -> None:
+        self._followed.discard(partition)
+
+    async def __aiter__(self) -> AsyncIterator[Notice | Following]:
+        while True:
+            yield await self._heard.get()
+
+    async def close(self) -> None:
+        self._followed.clear()
+
+
+def _done(number: int) -> int | None:
+    return None if number < 0 else number
+
+
+def _number(done: int | None) -> int:
+    return -1 if done is None else done

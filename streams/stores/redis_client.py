@@ -1,0 +1,108 @@
+"""Redis clients and the one seam where Redis' errors become ours."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any
+
+import redis.asyncio
+from redis.backoff import NoBackoff
+from redis.exceptions import (
+    BusyLoadingError,
+    ClusterDownError,
+    ConnectionError,
+    MasterDownError,
+    NoScriptError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
+from redis.retry import Retry
+
+from schemas.errors import ServiceMissing, StoreUnavailable
+from streams.settings import redis_url_of
+
+PASSING = (
+    ConnectionError, BusyLoadingError, TimeoutError, ReadOnlyError, MasterDownError, ClusterDownError,
+    TryAgainError, OutOfMemoryError, OSError, asyncio.IncompleteReadError,
+)  # fmt: skip
+"""Foreign errors that may pass by themselves."""
+
+PASSING_WORDS = ("MISCONF", "NOREPLICAS", "LOADING", "BUSY ", "UNKILLABLE")
+"""First words of ResponseErrors that may pass by themselves."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Passing failures of Redis leave as StoreUnavailable; anything else is a defect and leaves as it is."""
+    try:
+        yield
+    except PASSING as exc:
+        raise StoreUnavailable(f"Redis: {exc or type(exc).__name__}") from exc
+    except ResponseError as exc:
+        if str(exc).startswith(PASSING_WORDS):
+            raise StoreUnavailable(f"Redis: {exc}") from exc
+        raise
+
+
+def connect(address: str, *, connections: int = 32) -> redis.asyncio.Redis:
+    """A client that connects at its first use.
+
+    No socket timeout (it would cost 6 µs a reply): callers put one deadline around their work. One retry: a
+    connection that idled through a restart of Redis fails once.
+    """
+    client: redis.asyncio.Redis = redis.asyncio.Redis.from_url(
+        redis_url_of(address), max_connections=connections, protocol=2, socket_timeout=None,
+        socket_connect_timeout=2.0, socket_keepalive=True, health_check_interval=0,
+        retry=Retry(NoBackoff(), 1),
+    )  # fmt: skip
+    return client
+
+
+async def refuse_eviction(client: redis.asyncio.Redis) -> None:
+    """ServiceMissing when this Redis may throw visitors away to make room."""
+    with translated():
+        memory = await client.info("memory")
+    policy = memory.get("maxmemory_policy")
+    if policy != "noeviction":
+        raise ServiceMissing(
+            f"Redis has maxmemory-policy {policy}: it would silently forget visitors; "
+            "set it with `CONFIG SET maxmemory-policy noeviction`"
+        )
+
+
+class Script:
+    """A Lua script called by its hash, sent whole when Redis does not know it (yet, or any more)."""
+
+    def __init__(self, client: redis.asyncio.Redis, text: str) -> None:
+        self._client = client
+        self._text = text
+        self._sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+    @classmethod
+    def named(cls, client: redis.asyncio.Redis, name: str) -> Script:
+        """The packaged script `scripts/<name>.lua`."""
+        return cls(client, script_text(name))
+
+    async def __call__(self, keys: list[str], arguments: list[object]) -> Any:
+        with translated():
+            try:
+                return await command(self._client, "EVALSHA", self._sha, len(keys), *keys, *arguments)
+            except NoScriptError:
+                return await command(self._client, "EVAL", self._text, len(keys), *keys, *arguments)
+
+
+async def command(client: redis.asyncio.Redis, *words: object) -> Any:
+    """One command as it is; the client leaves this method untyped."""
+    return await client.execute_command(*words)  # type: ignore[no-untyped-call]
+
+
+def script_text(name: str) -> str:
+    """The text of `scripts/<name>.lua`."""
+    return files("streams.stores").joinpath("scripts", f"{name}.lua").read_text()

@@ -1,0 +1,55 @@
+-- Write one slice of a chunk, or nothing at all. The first part decides, the second writes.
+-- KEYS: own, then a state key and a layout key for each visitor.
+-- ARGV: epoch, done expected, part expected, done, part, state TTL, layout TTL, channel, notice ('' for none),
+--       then for each visitor: state, action, head, body ('' where the action needs none).
+-- Actions: w writes head and body, h the head alone, d drops the layout, k keeps it.
+-- Answers {'OK' | 'FENCED' | 'REGRESSED', done, part} (-1 for no done).
+local own = redis.call('HMGET', KEYS[1], 'e', 'done', 'part')
+local done, part = tonumber(own[2] or '-1'), tonumber(own[3] or '0')
+if not own[1] then
+  return {'REGRESSED', -1, 0}
+end
+if own[1] ~= ARGV[1] then
+  -- An older counter than ours cannot be a successor's: Redis went back to before our claim.
+  if tonumber(string.match(own[1], '^%d+')) < tonumber(string.match(ARGV[1], '^%d+')) then
+    return {'REGRESSED', done, part}
+  end
+  return {'FENCED', done, part}
+end
+local expect_done, expect_part = tonumber(ARGV[2]), tonumber(ARGV[3])
+if done ~= expect_done or part ~= expect_part then
+  if done == tonumber(ARGV[4]) and part == tonumber(ARGV[5]) then
+    return {'OK', done, part} -- this very write, tried again after its answer was lost
+  end
+  if done < expect_done or (done == expect_done and part < expect_part) then
+    return {'REGRESSED', done, part}
+  end
+  return {'FENCED', done, part} -- a write of long ago, carried out late
+end
+
+for at = 2, #KEYS, 2 do
+  local from = 2 * at + 6
+  redis.call('SET', KEYS[at], ARGV[from], 'EX', ARGV[6])
+  local action = ARGV[from + 1]
+  if action == 'w' then
+    redis.call('HSET', KEYS[at + 1], 'h', ARGV[from + 2], 'b', ARGV[from + 3])
+    redis.call('EXPIRE', KEYS[at + 1], ARGV[7])
+  elseif action == 'h' then
+    -- A head without its body would be no layout.
+    if redis.call('EXISTS', KEYS[at + 1]) == 1 then
+      redis.call('HSET', KEYS[at + 1], 'h', ARGV[from + 2])
+      redis.call('EXPIRE', KEYS[at + 1], ARGV[7])
+    end
+  elseif action == 'd' then
+    redis.call('DEL', KEYS[at + 1])
+  end
+end
+if ARGV[4] == '-1' then
+  redis.call('HSET', KEYS[1], 'part', ARGV[5])
+else
+  redis.call('HSET', KEYS[1], 'done', ARGV[4], 'part', ARGV[5])
+end
+if ARGV[9] ~= '' then
+  redis.call('SPUBLISH', ARGV[8], ARGV[9])
+end
+return {'OK', tonumber(ARGV[4]), tonumber(ARGV[5])}

@@ -1,0 +1,315 @@
+"""One suite that the memory and the Redis store both pass: what the engine and the gateway rely on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from schemas.errors import Fenced, Regressed
+from schemas.ids import VisitorId
+from streams.stores.keys import Keys
+from streams.stores.memory import MemoryStore
+from streams.stores.protocols import Claim, Following, Loaded, Notice, SliceWrite, Stored, VisitorWrite
+from streams.stores.redis_client import connect
+from streams.stores.redis_layouts import RedisLayouts
+from streams.stores.redis_visitors import RedisVisitors
+
+ANN, BOB = VisitorId("u:ann"), VisitorId("a:bob")
+P = 3
+INCARNATION = 7
+
+
+class Store:
+    """A store under test, with what operators and accidents do to it."""
+
+    visitors: Any
+    layouts: Any
+
+    async def own(self) -> dict[str, Any]:
+        raise NotImplementedError
+
+    async def set_own(self, **fields: Any) -> None:
+        raise NotImplementedError
+
+    async def flush(self) -> None:
+        raise NotImplementedError
+
+    def reborn(self, incarnation: int) -> Any:
+        raise NotImplementedError
+
+
+class Memory(Store):
+    def __init__(self) -> None:
+        self.visitors = self.layouts = MemoryStore(incarnation=INCARNATION)
+
+    async def own(self) -> dict[str, Any]:
+        own = self.visitors.contents.own[P]
+        return {"e": own.epoch, "done": own.done, "part": own.part}
+
+    async def set_own(self, **fields: Any) -> None:
+        own = self.visitors.contents.own[P]
+        if "e" in fields:
+            counter, _, own.nonce = fields["e"].partition(":")
+            own.counter = int(counter)
+        own.done = fields.get("done", own.done)
+        own.part = fields.get("part", own.part)
+        own.claimed_at -= fields.get("aged", 0)
+
+    async def flush(self) -> None:
+        self.visitors.flush()
+
+    def reborn(self, incarnation: int) -> Any:
+        twin = MemoryStore(incarnation=incarnation)
+        twin.contents = self.visitors.contents
+        return twin
+
+
+class Redis(Store):
+    def __init__(self, client: Any, keys: Keys, address: str) -> None:
+        self.client, self.keys = client, keys
+        self.visitors = RedisVisitors(client, keys, incarnation=INCARNATION)
+        self.layouts = RedisLayouts(client, keys, address=address)
+
+    async def own(self) -> dict[str, Any]:
+        own = await self.client.hgetall(self.keys.own(P))
+        return {
+            "e": own[b"e"].decode(),
+            "done": int(own.get(b"done", -1)),
+            "part": int(own[b"part"]),
+        }
+
+    async def set_own(self, **fields: Any) -> None:
+        if aged := fields.pop("aged", 0):
+            await self.client.hincrby(self.keys.own(P), "at", -aged)
+        if fields:
+            await self.client.hset(self.keys.own(P), mapping=fields)
+
+    async def flush(self) -> None:
+        names = [name async for name in self.client.scan_iter(f"*{{{self.keys.namespace}.*")]
+        if names:
+            await self.client.delete(*names)
+        await self.client.script_flush()  # and the scripts, as a restart does
+
+    def reborn(self, incarnation: int) -> Any:
+        return RedisVisitors(self.client, self.keys, incarnation=incarnation)
+
+
+@pytest.fixture(params=["memory", "redis"])
+async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    if request.param == "memory":
+        yield Memory()
+        return
+    address = request.getfixturevalue("redis_url")
+    client = connect(address)
+    yield Redis(client, Keys(request.getfixturevalue("namespace")), address)
+    await client.aclose()
+
+
+def written(
+    claim: Claim, *visitors: VisitorWrite, frm: tuple[int | None, int], to: tuple[int | None, int]
+) -> SliceWrite:
+    return SliceWrite(
+        partition=P, epoch=claim.epoch, expect_done=frm[0], expect_part=frm[1], done=to[0], part=to[1],
+        visitors=visitors,
+    )  # fmt: skip
+
+
+def ann(state: bytes, **layout: Any) -> VisitorWrite:
+    return VisitorWrite(visitor=ANN, state=state, version="7.3.1", **layout)
+
+
+def bob(state: bytes, **layout: Any) -> VisitorWrite:
+    return VisitorWrite(visitor=BOB, state=state, version="7.3.2", **layout)
+
+
+async def test_what_is_written_is_read(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    assert claim.done is None
+    whole = ann(b"\x01a", head=b'{"v":1', body=b',"b":2}')
+    await store.visitors.write(written(claim, whole, bob(b"\x01b"), frm=(None, 0), to=(10, 0)))
+    assert await store.visitors.load(P, [BOB, ANN, VisitorId("u:new")]) == [
+        Loaded(b"\x01b", None),
+        Loaded(b"\x01a", b',"b":2}'),
+        Loaded(),
+    ]
+    assert await store.layouts.layout(P, ANN) == (b'{"v":1', b',"b":2}')
+    assert await store.layouts.layout(P, BOB) is None
+    assert await store.layouts.state(P, BOB) == b"\x01b"
+    assert await store.layouts.state_layout_done(P, ANN) == Stored(
+        state=b"\x01a", head=b'{"v":1', body=b',"b":2}', done=10, incarnation=INCARNATION
+    )
+    assert await store.layouts.state_layout_done(P + 1, ANN) == Stored()
+
+
+async def test_loading_nobody_asks_nothing(store: Store) -> None:
+    assert await store.visitors.load(P, []) == []
+
+
+async def test_a_head_alone_keeps_the_body(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    await store.visitors.write(written(claim, ann(b"1", head=b"h1", body=b"b1"), frm=(None, 0), to=(1, 0)))
+    await store.visitors.write(written(claim, ann(b"2", head=b"h2"), frm=(1, 0), to=(2, 0)))
+    assert await store.layouts.layout(P, ANN) == (b"h2", b"b1")
+
+
+async def test_a_head_never_stands_without_a_body(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    await store.visitors.write(written(claim, ann(b"1", head=b"h1"), frm=(None, 0), to=(1, 0)))
+    assert await store.layouts.layout(P, ANN) is None
+    assert await store.visitors.load(P, [ANN]) == [Loaded(b"1", None)]
+
+
+async def test_a_layout_stays_until_dropped(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    await store.visitors.write(written(claim, ann(b"1", head=b"h", body=b"b"), frm=(None, 0), to=(1, 0)))
+    await store.visitors.write(written(claim, ann(b"2"), frm=(1, 0), to=(2, 0)))
+    assert await store.layouts.layout(P, ANN) == (b"h", b"b")
+    await store.visitors.write(written(claim, ann(b"3", drop_layout=True), frm=(2, 0), to=(3, 0)))
+    assert await store.layouts.layout(P, ANN) is None
+
+
+async def test_a_slice_without_visitors_moves_done(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    await store.visitors.write(written(claim, frm=(None, 0), to=(5, 0)))
+    assert (await store.visitors.claim(P, "w1", 1)).done == 5
+
+
+async def test_slices_of_the_first_chunk_have_no_done_yet(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    await store.visitors.write(written(claim, ann(b"1"), frm=(None, 0), to=(None, 1)))
+    assert (await store.visitors.claim(P, "w2", 2)).done is None
+
+
+async def test_offsets_beyond_32_bits_stay_exact(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    far = 2**52 + 1
+    await store.visitors.write(written(claim, frm=(None, 0), to=(far, 0)))
+    await store.visitors.write(written(claim, frm=(far, 0), to=(far + 1, 0)))
+    assert (await store.visitors.claim(P, "w1", 1)).done == far + 1
+
+
+async def test_a_new_claim_fences_the_old_owner(store: Store) -> None:
+    old = await store.visitors.claim(P, "w1", 1)
+    new = await store.visitors.claim(P, "w2", 2)
+    assert new.epoch != old.epoch
+    with pytest.raises(Fenced):
+        await store.visitors.write(written(old, ann(b"zombie"), frm=(None, 0), to=(9, 0)))
+    assert await store.visitors.load(P, [ANN]) == [Loaded()]
+    await store.visitors.write(written(new, ann(b"1"), frm=(None, 0), to=(1, 0)))
+
+
+async def test_a_late_claim_is_refused(store: Store) -> None:
+    await store.visitors.claim(P, "w2", 5)
+    with pytest.raises(Fenced):
+        await store.visitors.claim(P, "zombie", 4)
+    await store.visitors.claim(P, "w2", 5)
+
+
+async def test_a_group_that_counts_anew_may_claim_after_the_patience(store: Store) -> None:
+    await store.visitors.claim(P, "w2", 5)
+    await store.set_own(aged=301)
+    await store.visitors.claim(P, "w1", 1)
+
+
+async def test_a_claim_tried_again_is_the_same_claim(store: Store) -> None:
+    first = await store.visitors.claim(P, "w1", 3, nonce="n1")
+    assert await store.visitors.claim(P, "w1", 3, nonce="n1") == first
+    later = await store.visitors.claim(P, "w1", 3, nonce="n2")
+    assert later.epoch != first.epoch
+
+
+async def test_a_write_tried_again_changes_nothing(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    first = written(claim, ann(b"1"), frm=(None, 0), to=(None, 1))
+    last = written(claim, bob(b"2"), frm=(None, 1), to=(7, 0))
+    for part in (first, first, last, last):
+        await store.visitors.write(part)
+    assert await store.own() == {"e": claim.epoch, "done": 7, "part": 0}
+    with pytest.raises(Fenced):  # carried out long after: past its own target
+        await store.visitors.write(first)
+    assert await store.visitors.load(P, [ANN, BOB]) == [Loaded(b"1"), Loaded(b"2")]
+
+
+async def test_a_flushed_store_has_regressed(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    await store.visitors.write(written(claim, ann(b"1"), frm=(None, 0), to=(4, 0)))
+    await store.flush()
+    with pytest.raises(Regressed) as caught:
+        await store.visitors.write(written(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
+    assert caught.value.done is None
+    assert await store.visitors.load(P, [ANN]) == [Loaded()]
+
+
+async def test_lost_writes_of_our_epoch_have_regressed(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    await store.visitors.write(written(claim, ann(b"1"), frm=(None, 0), to=(4, 0)))
+    await store.set_own(done=2)
+    with pytest.raises(Regressed) as caught:
+        await store.visitors.write(written(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
+    assert caught.value.done == 2
+
+
+async def test_a_lost_slice_between_two_slices_has_regressed(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    await store.visitors.write(written(claim, frm=(None, 0), to=(4, 0)))
+    await store.visitors.write(written(claim, ann(b"1"), frm=(4, 0), to=(4, 1)))
+    await store.set_own(part=0)  # the store is as it was before the first slice
+    with pytest.raises(Regressed) as caught:
+        await store.visitors.write(written(claim, bob(b"1"), frm=(4, 1), to=(8, 0)))
+    assert caught.value.done == 4
+
+
+async def test_a_store_from_before_our_claim_has_regressed(store: Store) -> None:
+    old = await store.visitors.claim(P, "w1", 1)
+    await store.visitors.write(written(old, frm=(None, 0), to=(4, 0)))
+    new = await store.visitors.claim(P, "w2", 2)
+    await store.set_own(e=old.epoch)
+    with pytest.raises(Regressed) as caught:
+        await store.visitors.write(written(new, ann(b"1"), frm=(4, 0), to=(5, 0)))
+    assert caught.value.done == 4
+
+
+async def test_a_counter_handed_out_twice_still_fences(store: Store) -> None:
+    first = await store.visitors.claim(P, "w1", 1)
+    await store.flush()
+    second = await store.visitors.claim(P, "w2", 2)
+    assert first.epoch.split(":")[0] == second.epoch.split(":")[0]
+    with pytest.raises(Fenced):
+        await store.visitors.write(written(first, ann(b"zombie"), frm=(None, 0), to=(1, 0)))
+
+
+async def test_another_incarnation_begins_anew(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 9)
+    await store.visitors.write(written(claim, ann(b"1"), frm=(None, 0), to=(4, 0)))
+    fresh = await store.reborn(INCARNATION + 1).claim(P, "w1", 1)  # a new cluster counts generations anew
+    assert fresh.done is None
+    with pytest.raises(Fenced):
+        await store.visitors.write(written(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
+
+
+async def heard(stream: AsyncIterator[Any], n: int) -> list[Any]:
+    async with asyncio.timeout(10):
+        return [await anext(stream) for _ in range(n)]
+
+
+async def test_each_script_tells_whom_it_wrote(store: Store) -> None:
+    notices = store.layouts.notices()
+    stream = aiter(notices)
+    await notices.follow(P)
+    assert await heard(stream, 1) == [Following(P)]
+    claim = await store.visitors.claim(P, "w1", 1)
+    await store.visitors.write(
+        written(claim, ann(b"1", head=b"h", body=b"b"), bob(b"2"), frm=(None, 0), to=(2, 0))
+    )
+    assert await heard(stream, 2) == [Notice(P, ANN, True, "7.3.1"), Notice(P, BOB, False, "7.3.2")]
+    await notices.follow(P + 1)
+    assert await heard(stream, 1) == [Following(P + 1)]
+    await notices.unfollow(P)
+    await store.visitors.write(written(claim, ann(b"2"), frm=(2, 0), to=(3, 0)))
+    await notices.follow(P)
+    assert await heard(stream, 1) == [Following(P)]  # and nothing of what came in between
+    await stream.aclose()
+    await notices.close()
