@@ -60,7 +60,7 @@ def share(state: VisitorState, changes: Changes) -> None:
 
 
 def promote(state: VisitorState, changes: Changes, properties: Properties, *, answered: bool) -> None:
-    """A tactic or promotion was seen, or answered; the one met longest ago leaves when all places are taken."""
+    """A tactic or promotion was seen, or answered; a newcomer takes the place of the one met longest ago."""
     name = properties.tactic or properties.promotion_id or properties.promotion_name
     if not name:
         return

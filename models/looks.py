@@ -24,23 +24,29 @@ def look_at(
     for item in items[:RECENT_MAX]:
         _look_at_one(state, changes, item_key(item.item_id), at, dwell)
         dwell = 0
-    if at >= state.session_at - SESSION_GAP_S:
+    if at >= changes.get("session_at", state.session_at) - SESSION_GAP_S:
         seen = changes.get("session_views", state.session_views)
         changes["session_views"] = min(COUNT_MAX, seen + 1)
 
 
 def _look_at_one(state: VisitorState, changes: Changes, key: int, at: int, dwell: int) -> None:
     recent = changes.get("recent", state.recent)
-    for index, known in enumerate(recent):
-        if known.key == key:
-            break
-    else:
+    index = _index_of(key, recent)
+    if index < 0:
         changes["recent"] = _newest_first(RecentItem(key, at, 1, dwell), recent)[:RECENT_MAX]
         return
+    known = recent[index]
     if index and known.at >= changes.get("session_at", state.session_at):
         changes["returns_to_item"] = min(COUNT_MAX, changes.get("returns_to_item", state.returns_to_item) + 1)
     again = RecentItem(key, max(at, known.at), min(255, known.views + 1), min(255, known.dwell + dwell))
     changes["recent"] = _newest_first(again, recent[:index] + recent[index + 1 :])
+
+
+def _index_of(key: int, recent: tuple[RecentItem, ...]) -> int:
+    for index, known in enumerate(recent):
+        if known.key == key:
+            return index
+    return -1
 
 
 def _newest_first(item: RecentItem, others: tuple[RecentItem, ...]) -> tuple[RecentItem, ...]:
