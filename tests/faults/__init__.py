@@ -1,0 +1,1 @@
+"""Faults: kill what runs, then hold every state against an oracle."""
