@@ -41,6 +41,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     status: str | None = None  # file in which the process tells its pid, addresses and readiness
     data: str | None = None  # folder of our own Kafka's and Redis' data; none: a temporary one
     partitions: Count = 16  # of each visitor-keyed topic, chosen once by `etalage topics create`
+    events_days: Count = 7  # how long events stay in Kafka; states can be rebuilt that far back
     worker_id: str | None = None  # name of this worker in fences and logs; none: its kind and pid
     state_ttl_days: Count = 120  # how long a visitor who stays away is remembered
     layout_ttl_s: Count = 1800  # how long a stored live layout lives; it can always be decided again

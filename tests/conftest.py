@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from streams.local.kafka import LocalKafka
 from streams.local.ports import free_port as take_free_port
 from streams.local.redis import LocalRedis
-from streams.settings import read_settings, redis_url_of
+from streams.meta import Meta
+from streams.settings import Settings, read_settings, redis_url_of
+from streams.topics_admin import create_topics as make_topics
+from streams.topics_admin import delete_topics
 
 
 @pytest.fixture(scope="session")
@@ -49,3 +52,18 @@ def namespace() -> str:
 def free_port() -> int:
     """A port nobody listens on."""
     return take_free_port()
+
+
+@pytest.fixture
+def create_topics(kafka: str, redis_url: str) -> Iterator[Callable[[str, int], Meta]]:
+    """`create_topics(namespace, partitions)` makes all topics and the meta; the topics go after the test."""
+    made: list[Settings] = []
+
+    def create(namespace: str, partitions: int) -> Meta:
+        settings = Settings(kafka=kafka, redis=redis_url, namespace=namespace, partitions=partitions)
+        made.append(settings)
+        return make_topics(settings)[1]
+
+    yield create
+    for settings in made:
+        delete_topics(settings)
