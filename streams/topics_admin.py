@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -16,6 +17,7 @@ from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, TOPICS, Topic
 from streams.meta import Meta, differs, meta_of, read_meta_now, write_meta_now
 from streams.settings import Settings
 
+CONNECT_S = 3.0
 BOOTSTRAP_MS = 10_000
 READY_MS = 30_000
 ROLL_MS = timedelta(minutes=10) // timedelta(milliseconds=1)
@@ -96,6 +98,9 @@ def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     """An admin client; Kafka's errors leave as one clear line."""
     if settings.kafka is None:
         raise ServiceMissing("no Kafka is known: set ETALAGE_KAFKA=host:port (or run `etalage up`)")
+    # Asked first because the client waits long for a broker that is not there, and leaves its sockets open.
+    if not any(answers(address) for address in settings.kafka.split(",")):
+        raise ServiceMissing(f"Kafka does not answer at {settings.kafka}")
     try:
         with KafkaAdminClient(
             bootstrap_servers=settings.kafka.split(","), bootstrap_timeout_ms=BOOTSTRAP_MS
@@ -103,6 +108,16 @@ def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
             yield client
     except KafkaError as exc:
         raise ServiceMissing(f"Kafka at {settings.kafka}: {exc or type(exc).__name__}") from exc
+
+
+def answers(address: str) -> bool:
+    """Whether somebody accepts connections at `host:port`."""
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 def _partitions(topic: Topic, settings: Settings) -> int:
