@@ -83,8 +83,8 @@ async def push_storefront(
     changes = section_changes(now, wanted)
     sections = sections_of(wanted)
     topic = STOREFRONT.full_name(namespace)
-    await send_all(producer, topic, [(key.encode(), encode(sections[key])) for key in changes.written])
-    await send_all(producer, topic, [(key.encode(), None) for key in changes.removed])
+    pairs: list[Pair] = [(key.encode(), encode(sections[key])) for key in changes.written]
+    await send_all(producer, topic, pairs + [(key.encode(), None) for key in changes.removed])
     return changes
 
 

@@ -1,0 +1,106 @@
+"""`etalage catalog`: put products into the shop, take them out, list them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.catalog import Item
+from schemas.codec import encode
+from schemas.topics import CATALOG
+from streams.cli.progress import AsJson, bar, reachable_settings
+from streams.compacted import read_to_end
+from streams.documents import items_in, read_file
+from streams.pushing import producer_for, push_items, remove_items
+from streams.shop_inputs import ShopInputs
+
+app = typer.Typer(help="The catalogue: what the shop sells.", no_args_is_help=True)
+
+
+@app.command()
+def push(
+    file: Annotated[Path, typer.Argument(help="JSON list, or one JSON object a line.")],
+    replace: Annotated[bool, typer.Option(help="Also remove products that the file does not name.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Check every product of FILE, then write them all; one that is wrong stops the push before it begins."""
+    items = items_in(read_file(file), file.name)
+    settings, kafka = reachable_settings()
+    removed = asyncio.run(_push(kafka, settings.namespace, items, replace=replace, quiet=as_json))
+    if as_json:
+        typer.echo(encode({"pushed": len(items), "removed": removed}))
+    else:
+        typer.echo(f"{len(items)} products written" + (f", {removed} removed" if replace else ""))
+
+
+@app.command()
+def remove(
+    ids: Annotated[list[str], typer.Argument(help="Ids of products.")],
+    as_json: AsJson = False,
+) -> None:
+    """Take products out of the catalogue."""
+    settings, kafka = reachable_settings()
+    asyncio.run(_remove(kafka, settings.namespace, ids))
+    typer.echo(encode({"removed": len(ids)}) if as_json else f"{len(ids)} products removed")
+
+
+@app.command("list")
+def list_items(
+    limit: Annotated[int, typer.Option(min=1, help="How many to show; --json shows all.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """Show the catalogue as it stands in Kafka."""
+    settings, kafka = reachable_settings()
+    items = asyncio.run(current_items(kafka, settings.namespace))
+    if as_json:
+        typer.echo(encode(items))
+        return
+    Console().print(_table(items[:limit]))
+    typer.echo(f"{len(items)} products" + (f", the first {limit} shown" if len(items) > limit else ""))
+
+
+async def current_items(kafka: str, namespace: str) -> list[Item]:
+    """The catalogue that stands in Kafka now, by id."""
+    inputs = ShopInputs()
+    inputs.apply(await read_to_end(kafka, CATALOG, namespace), namespace)
+    return [inputs.items[key] for key in sorted(inputs.items)]
+
+
+async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:
+    named = {item.item_id for item in items}
+    gone = (
+        [i.item_id for i in await current_items(kafka, namespace) if i.item_id not in named]
+        if replace
+        else []
+    )
+    async with producer_for(kafka) as producer:
+        with bar("products", len(items), hidden=quiet) as progress:
+            await push_items(producer, namespace, items, progress=progress)
+        await remove_items(producer, namespace, gone)
+    return len(gone)
+
+
+async def _remove(kafka: str, namespace: str, ids: Sequence[str]) -> None:
+    async with producer_for(kafka) as producer:
+        await remove_items(producer, namespace, ids)
+
+
+def _table(items: Sequence[Item]) -> Table:
+    table = Table("id", "title", "category", "brand", "price", "stock")
+    for item in items:
+        category = " / ".join(item.categories)
+        table.add_row(
+            item.item_id,
+            item.title,
+            category,
+            item.brand or "",
+            f"{item.price:.2f} {item.currency}",
+            str(item.stock),
+        )
+    return table

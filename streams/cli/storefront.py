@@ -1,0 +1,73 @@
+"""`etalage storefront`: the pages, modules and rules of the shop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from models.default_storefront import DEFAULT_STOREFRONT
+from schemas.codec import encode
+from schemas.storefront import Section, Storefront, storefront_of
+from schemas.topics import STOREFRONT
+from streams.cli.progress import AsJson, reachable_settings
+from streams.compacted import read_to_end
+from streams.documents import read_file, storefront_in
+from streams.pushing import SectionChanges, producer_for, push_storefront
+from streams.shop_inputs import ShopInputs
+
+app = typer.Typer(help="The storefront: pages, slots, modules and rules.", no_args_is_help=True)
+
+
+@app.command()
+def push(
+    file: Annotated[Path, typer.Argument(help="A storefront document (JSON); see `storefront default`.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check FILE, then make the shop's storefront equal to it; missing sections are removed."""
+    wanted = storefront_in(read_file(file), file.name)
+    settings, kafka = reachable_settings()
+    changes = asyncio.run(_push(kafka, settings.namespace, wanted))
+    if as_json:
+        typer.echo(encode(changes))
+        return
+    for sign, keys in (("+", changes.written), ("-", changes.removed)):
+        for key in keys:
+            typer.echo(f"{sign} {key}")
+    typer.echo(
+        f"{len(changes.written)} written, {len(changes.removed)} removed, {changes.unchanged} unchanged"
+    )
+
+
+@app.command()
+def show() -> None:
+    """Print the storefront that stands in Kafka, as a document that can be pushed."""
+    settings, kafka = reachable_settings()
+    sections = asyncio.run(current_sections(kafka, settings.namespace))
+    typer.echo(_pretty(storefront_of(sections.values())))
+
+
+@app.command()
+def default() -> None:
+    """Print the storefront that a shop has before it defines its own."""
+    typer.echo(_pretty(DEFAULT_STOREFRONT))
+
+
+async def current_sections(kafka: str, namespace: str) -> dict[str, Section]:
+    """The sections that stand in Kafka now, by key."""
+    inputs = ShopInputs()
+    inputs.apply(await read_to_end(kafka, STOREFRONT, namespace), namespace)
+    return inputs.sections
+
+
+async def _push(kafka: str, namespace: str, wanted: Storefront) -> SectionChanges:
+    now = await current_sections(kafka, namespace)
+    async with producer_for(kafka) as producer:
+        return await push_storefront(producer, namespace, now, wanted)
+
+
+def _pretty(storefront: Storefront) -> str:
+    return msgspec.json.format(encode(storefront), indent=2).decode()

@@ -1,0 +1,167 @@
+"""Sends events of a file: straight to Kafka as a shop's own producer would, or by POST to a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from schemas.codec import DECODE_ERRORS
+from schemas.errors import StreamUnavailable
+from schemas.topics import EVENTS
+from streams.batches import send_all
+from streams.documents import EventLine
+from streams.pushing import Progress, producer_for
+
+POST_EVENTS_MAX = 500
+POST_BYTES_MAX = 400 * 1024
+VISITOR_EVENTS_MAX = 16
+"""Below the gateway's limits of one request: 2,500 events, 500 KiB, 16 of one visitor."""
+TRIES = 6
+TICK_S = 0.02
+
+
+class Refused(Struct, frozen=True):
+    """A line that was not sent, and why."""
+
+    line: int
+    why: str
+
+
+class Sink(Protocol):
+    """Where events go; answers with those it refused, raises StreamUnavailable when it is not there."""
+
+    async def send(self, lines: Sequence[EventLine]) -> list[Refused]: ...
+
+
+class KafkaSink:
+    """Keyed by visitor, on the Java client's partition, acknowledged by all replicas."""
+
+    def __init__(self, producer: Any, namespace: str) -> None:
+        self._producer, self._topic = producer, EVENTS.full_name(namespace)
+
+    async def send(self, lines: Sequence[EventLine]) -> list[Refused]:
+        pairs = [(line.event.visitor.encode(), line.raw) for line in lines if line.event is not None]
+        await send_all(self._producer, self._topic, pairs)
+        return []
+
+
+class _Answer(Struct):
+    status: str
+    reason: str = ""
+
+
+class _Answers(Struct):
+    events: list[_Answer]
+
+
+class GatewaySink:
+    """`POST {url}/v1/events`; what is answered `retry` is sent again, its message_id makes that safe."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/") + "/v1/events"
+
+    async def send(self, lines: Sequence[EventLine]) -> list[Refused]:
+        refused = []
+        for part in _requests(lines):
+            refused += await self._send_part(part)
+        return refused
+
+    async def _send_part(self, lines: Sequence[EventLine]) -> list[Refused]:
+        refused: list[Refused] = []
+        left = list(lines)
+        for attempt in range(TRIES):
+            answers = await asyncio.to_thread(self._post, b"[" + b",".join(line.raw for line in left) + b"]")
+            if len(answers) != len(left):
+                raise StreamUnavailable(f"{self._url}: {len(answers)} answers to {len(left)} events")
+            judged = list(zip(left, answers, strict=True))
+            refused += [Refused(line.line, a.reason) for line, a in judged if a.status == "rejected"]
+            left = [line for line, answer in judged if answer.status == "retry"]
+            if not left:
+                return refused
+            await asyncio.sleep(0.2 * 2**attempt)
+        return refused + [Refused(line.line, "the gateway could not write it to Kafka") for line in left]
+
+    def _post(self, body: bytes) -> list[_Answer]:
+        request = urllib.request.Request(self._url, body, {"content-type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:
+                return msgspec.json.decode(response.read(), type=_Answers).events
+        except urllib.error.HTTPError as exc:
+            raise StreamUnavailable(
+                f"{self._url}: {exc.code} {exc.read(300).decode(errors='replace')}"
+            ) from exc
+        except (OSError, *DECODE_ERRORS) as exc:
+            raise StreamUnavailable(f"{self._url}: {exc}") from exc
+
+
+@asynccontextmanager
+async def sink_for(*, url: str | None, kafka: str | None, namespace: str) -> AsyncIterator[Sink]:
+    """The gateway at `url` when one is given, else Kafka."""
+    if url is not None:
+        yield GatewaySink(url)
+        return
+    async with producer_for(kafka or "") as producer:
+        yield KafkaSink(producer, namespace)
+
+
+async def send_events(
+    sink: Sink, lines: Iterable[EventLine], *, rate: float | None, progress: Progress
+) -> tuple[int, list[Refused]]:
+    """Send what can be sent, at `rate` events a second or as fast as it goes; how many, and the others.
+
+    The pace is kept open-loop: when the sink is slow, the next parts are larger.
+    """
+    sent, refused = 0, []
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    for part in _paced(lines, rate, lambda: loop.time() - begun):
+        if not part:
+            await asyncio.sleep(TICK_S)
+            continue
+        good = [line for line in part if line.event is not None]
+        not_taken = await sink.send(good)
+        refused += [Refused(line.line, line.why) for line in part if line.event is None] + not_taken
+        sent += len(good) - len(not_taken)
+        progress(len(part))
+    return sent, refused
+
+
+def _paced(
+    lines: Iterable[EventLine], rate: float | None, elapsed: Callable[[], float]
+) -> Iterator[list[EventLine]]:
+    """Parts that are due; an empty one while nothing is."""
+    part: list[EventLine] = []
+    for taken, line in enumerate(lines):
+        while rate is not None and taken >= elapsed() * rate:
+            yield part
+            part = []
+        part.append(line)
+        if len(part) >= POST_EVENTS_MAX:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _requests(lines: Iterable[EventLine]) -> Iterator[list[EventLine]]:
+    """Lines cut so that each request stays within the gateway's limits, order kept."""
+    part: list[EventLine] = []
+    size, seen = 0, Counter[str]()
+    for line in lines:
+        visitor = line.event.visitor if line.event is not None else ""
+        if part and (size + len(line.raw) > POST_BYTES_MAX or seen[visitor] >= VISITOR_EVENTS_MAX):
+            yield part
+            part, size, seen = [], 0, Counter()
+        part.append(line)
+        size += len(line.raw) + 1
+        seen[visitor] += 1
+    if part:
+        yield part
