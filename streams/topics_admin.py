@@ -8,16 +8,21 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+import redis
 from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec import Struct
 
 from schemas.errors import EtalageError, ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, TOPICS, Topic
-from streams.meta import Meta, differs, meta_of, read_meta_now, write_meta_now
-from streams.settings import Settings
+from streams.settings import Settings, redis_url_of
+from streams.stores.keys import FORMAT, Keys
+from streams.stores.meta import Meta
+from streams.stores.redis_client import translated
 
 CONNECT_S = 3.0
+REDIS_S = 5.0
 BOOTSTRAP_MS = 10_000
 READY_MS = 30_000
 ROLL_MS = timedelta(minutes=10) // timedelta(milliseconds=1)
@@ -194,14 +199,27 @@ def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta
     """Write the meta unless it stands there already; TopicsRefused when Redis belongs to another topic."""
     if settings.redis is None:
         raise ServiceMissing("no Redis is known: set ETALAGE_REDIS=host:port (or run `etalage up`)")
-    meta = meta_of(events.topic_id, events.partitions)
-    stands = read_meta_now(settings.redis, settings.namespace)
-    if stands == meta:
-        return meta
-    if stands is not None and not adopt:
-        line = differs(stands, topic_id=events.topic_id, partitions=events.partitions)
-        raise TopicsRefused(f"{line}; `etalage topics create --adopt` goes on with the new topic")
-    if stands is not None and stands.partitions != meta.partitions:
-        raise TopicsRefused(f"{differs(stands, partitions=meta.partitions)}; take another namespace")
-    write_meta_now(settings.redis, settings.namespace, meta)
+    meta = Meta(topic_id=events.topic_id, partitions=events.partitions)
+    key = Keys(settings.namespace).meta
+    with translated(), redis.Redis.from_url(redis_url_of(settings.redis), socket_timeout=REDIS_S) as client:
+        raw = client.get(key)
+        if raw is not None:
+            _refuse_meta(msgspec.json.decode(raw, type=Meta), meta, adopt=adopt)
+        client.set(key, msgspec.json.encode(meta))
     return meta
+
+
+def _refuse_meta(stands: Meta, meta: Meta, *, adopt: bool) -> None:
+    """TopicsRefused when the states in Redis were made for something else."""
+    if stands.key_format != FORMAT:
+        raise TopicsRefused(f"Redis holds key format {stands.key_format}, this code knows {FORMAT}")
+    if stands.partitions != meta.partitions:
+        raise TopicsRefused(
+            f"events.v1 has {meta.partitions} partitions, the states in Redis were made for "
+            f"{stands.partitions}; take another namespace"
+        )
+    if stands.topic_id != meta.topic_id and not adopt:
+        raise TopicsRefused(
+            f"events.v1 was made anew (id {meta.topic_id}, the states in Redis are of {stands.topic_id}); "
+            "`etalage topics create --adopt` goes on with the new topic"
+        )

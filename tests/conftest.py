@@ -10,8 +10,8 @@ import pytest
 from streams.local.kafka import LocalKafka
 from streams.local.ports import free_port as take_free_port
 from streams.local.redis import LocalRedis
-from streams.meta import Meta
 from streams.settings import Settings, read_settings, redis_url_of
+from streams.stores.meta import Meta
 from streams.topics_admin import create_topics as make_topics
 from streams.topics_admin import delete_topics
 

@@ -11,8 +11,9 @@ from kafka.admin import ConfigResource
 
 from schemas.errors import ServiceMissing
 from schemas.topics import TOPICS
-from streams.meta import Meta, read_meta, read_meta_now
 from streams.settings import Settings
+from streams.stores.keys import Keys
+from streams.stores.meta import Meta, read_meta
 from streams.topics_admin import (
     TopicsRefused,
     admin,
@@ -33,12 +34,11 @@ def settings(
 
 async def test_meta_is_read_by_every_process(settings: Settings, redis_url: str) -> None:
     async with redis.asyncio.Redis.from_url(redis_url) as client:
-        meta = await read_meta(client, settings.namespace)
-        with pytest.raises(ServiceMissing, match="etalage topics create"):
-            await read_meta(client, settings.namespace + "-x")
+        meta = await read_meta(client, Keys(settings.namespace))
+    assert meta is not None
     assert meta.partitions == 3
     assert 0 <= meta.incarnation <= 0xFFFF
-    assert meta == read_meta_now(redis_url, settings.namespace)
+    assert create_topics(settings)[1] == meta
 
 
 def test_all_topics_stand_as_planned(settings: Settings) -> None:
@@ -61,10 +61,10 @@ def test_configs_are_those_of_the_plan(settings: Settings) -> None:
 
 
 def test_a_second_time_changes_nothing(settings: Settings) -> None:
-    states, meta = create_topics(settings)
+    before = {state.name: state.topic_id for state in list_topics(settings)}
+    states, _ = create_topics(settings)
     assert not any(state.created for state in states)
-    assert settings.redis is not None
-    assert read_meta_now(settings.redis, settings.namespace) == meta
+    assert {state.name: state.topic_id for state in states} == before
 
 
 def test_another_partition_count_is_refused(settings: Settings) -> None:
