@@ -15,7 +15,8 @@ from schemas.ids import hash32
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
-ALTERNATIVES = 10
+HEAD = 14
+ALTERNATIVES = 8
 STEP_UP = 1.12
 """An alternative of higher price costs at least this much more..."""
 BETTER = 0.93
@@ -51,6 +52,8 @@ class Groups(Struct, frozen=True, eq=False):
 
     rows: Rows
     at: dict[int, tuple[int, int]]
+    heads: dict[int, Rows]
+    """The first HEAD rows of each group, ready for candidates."""
 
     def get(self, key: int) -> Rows:
         start, end = self.at.get(key, (0, 0))
@@ -63,7 +66,9 @@ def grouped(pair_rows: Rows, pair_codes: Rows, keys: NDArray[np.uint32], rank: R
     codes = pair_codes[order]
     edges = np.searchsorted(codes, np.arange(len(keys) + 1)).tolist()
     at = {key: (edges[code], edges[code + 1]) for code, key in enumerate(keys.tolist()) if code}
-    return Groups(pair_rows[order], at)
+    rows = pair_rows[order]
+    heads = {key: rows[start : min(end, start + HEAD)] for key, (start, end) in at.items()}
+    return Groups(rows, at, heads)
 
 
 def best_first(*columns: Floats | NDArray[np.float64] | NDArray[np.bool_]) -> Rows:

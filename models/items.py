@@ -25,6 +25,7 @@ from schemas.signals import Signal
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
+NEW_DAYS = 45.0
 
 
 class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
@@ -72,6 +73,8 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
     by_popularity: Rows
     by_trend: Rows
     by_newness: Rows
+    newcomers: Rows
+    """The head of by_newness that is at most NEW_DAYS old at `at`."""
     popularity_order: Rows
     """Where each row stands in `by_popularity`."""
     category_rows: Groups
@@ -163,9 +166,10 @@ def _table(catalogue: Mapping[str, Any], crowd: Crowd) -> ItemTable:
         by_popularity=none,
         by_trend=none,
         by_newness=none,
+        newcomers=none,
         popularity_order=none,
-        category_rows=Groups(none, {}),
-        brand_rows=Groups(none, {}),
+        category_rows=Groups(none, {}, {}),
+        brand_rows=Groups(none, {}, {}),
         block=np.empty((0, 0), np.float32),
     )
     buyable = bare.stock > 0
@@ -173,11 +177,14 @@ def _table(catalogue: Mapping[str, Any], crowd: Crowd) -> ItemTable:
     rank = rank_of(by_popularity)
     pair_rows, pair_codes, pair_keys, _ = bare.pairs
     every = np.arange(bare.n, dtype=np.int32)
+    by_newness = best_first(buyable, bare.created_at, -rank.astype(np.float32))
+    fresh = bare.created_at[by_newness] > bare.at - NEW_DAYS * 86400.0
     return replace(
         bare,
         by_popularity=by_popularity,
         by_trend=best_first(buyable, bare.trend, -rank.astype(np.float32)),
-        by_newness=best_first(buyable, bare.created_at, -rank.astype(np.float32)),
+        by_newness=by_newness,
+        newcomers=by_newness[fresh],
         popularity_order=rank,
         category_rows=grouped(pair_rows, pair_codes, pair_keys, rank),
         brand_rows=grouped(every, bare.brands.column, bare.brands.hashes, rank),
