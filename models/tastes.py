@@ -21,9 +21,9 @@ from schemas.events import EventItem
 from schemas.ids import hash32, hash48
 
 CATEGORIES_MAX = 8
-BRANDS_MAX = 8
-COLOURS_MAX = 6
-SIZES_MAX = 4
+BRANDS_MAX = 6
+COLOURS_MAX = 4
+SIZES_MAX = 3
 BANDS_MAX = 6
 NOW_MAX = 4
 BOUGHT_CATEGORIES_MAX = 6
