@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from schemas.errors import EtalageError, ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, TOPICS, Topic
+from streams.local.ports import wait_until
 from streams.settings import Settings, redis_url_of
 from streams.stores.keys import FORMAT, Keys
 from streams.stores.meta import Meta
@@ -91,11 +92,14 @@ def list_topics(settings: Settings) -> list[TopicState]:
 
 
 def delete_topics(settings: Settings) -> None:
-    """Take every topic of the namespace away (tests clean up with it)."""
+    """Take every topic of the namespace away and wait until the broker forgot them (tests clean up so)."""
+    wanted = plan(settings)
     with admin(settings) as client:
-        names = list(_states(client, plan(settings)))
+        names = list(_states(client, wanted))
         if names:
             client.delete_topics(names)
+        if not wait_until(lambda: not _states(client, wanted), within_s=READY_MS / 1000):
+            raise ServiceMissing(f"Kafka at {settings.kafka} did not delete the topics")
 
 
 @contextmanager
