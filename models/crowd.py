@@ -6,7 +6,7 @@ that the catalogue does not know say nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from msgspec import Struct
@@ -33,9 +33,9 @@ class Facts(Struct, frozen=True):
     """`items` each gain one of `count`; each of `pairs` (unordered) gains `weight` of `together`."""
 
     count: Count
-    items: Sequence[ItemId]
+    items: list[ItemId]
     together: Together = "co_viewed"
-    pairs: Sequence[tuple[ItemId, ItemId]] = ()
+    pairs: list[tuple[ItemId, ItemId]] = []
     weight: int = 1
 
 
