@@ -12,8 +12,8 @@ from schemas.errors import InvalidEvent, InvalidToken
 VisitorId = NewType("VisitorId", str)
 ItemId = NewType("ItemId", str)
 
-ID_PATTERN = r"^[\x21-\x7e]+$"
-"""Printable ASCII without blanks."""
+ID_PATTERN = r"^[\x21-\x7e]+$(?!\n)"
+"""Printable ASCII without blanks. In Python `$` alone would let a last line feed through."""
 
 VISITOR_ID_MAX = 128
 PlainId = Annotated[str, Meta(min_length=1, max_length=126, pattern=ID_PATTERN)]
