@@ -58,7 +58,6 @@ class CompactedReader:
     async def start(self) -> None:
         """Connect, and note where the topics end now; StreamUnavailable when that cannot be had."""
         consumer = AIOKafkaConsumer(
-            *self._topics,
             bootstrap_servers=self._kafka,
             client_id=self._client_id,
             group_id=None,
@@ -79,8 +78,14 @@ class CompactedReader:
             raise
 
     async def _assign(self, consumer: Any) -> None:
-        partitions = [tp for tp in consumer.assignment() if self._only is None or tp.partition in self._only]
-        consumer.unsubscribe()
+        # aiokafka would wait ten seconds for a topic that is not there; the whole metadata answers at once.
+        cluster = await consumer._client.fetch_all_metadata()
+        partitions = []
+        for topic in self._topics:
+            known = cluster.partitions_for_topic(topic)
+            if not known:
+                raise StreamUnavailable(f"there is no topic {topic}: run `etalage topics create`")
+            partitions += [TopicPartition(topic, n) for n in known if self._only is None or n in self._only]
         consumer.assign(partitions)
         first, ends = await asyncio.gather(
             consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
