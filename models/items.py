@@ -18,6 +18,7 @@ from models.item_crowd import Crowd, crowd_of, refreshed
 from models.item_features import item_block
 from models.item_orders import Coding, Groups, alternatives, best_first, coding, grouped, rank_of
 from models.item_search import build_index, search_rows
+from models.taste_features import Vocabulary, vocabulary
 from models.tastes import price_band
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
@@ -45,8 +46,6 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
     colours: Coding
     families: Coding
     """The level above the finest category."""
-    family_of_category: Rows
-    """Family code of each category code."""
     price: Floats
     list_price: Floats
     log_price: Floats
@@ -56,6 +55,7 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
     pairs: tuple[Rows, Rows, NDArray[np.uint32], Mapping[int, str]]
     """(row, code) of every category level an item stands in, hash32 of each code, and their names."""
     words: Mapping[str, Rows]
+    vocabulary: Vocabulary
     step_up: Rows
     better_priced: Rows
 
@@ -148,7 +148,7 @@ def with_signals(table: ItemTable, changed: Mapping[ItemId, Signal], at: float) 
 
 _CATALOGUE_FIELDS = (
     "n", "ids", "items", "keys", "row_by_id", "row_by_key", "categories", "brands", "colours", "families",
-    "family_of_category", "price", "list_price", "log_price", "price_band", "stock", "created_at", "pairs",
+    "vocabulary", "price", "list_price", "log_price", "price_band", "stock", "created_at", "pairs",
     "words", "step_up", "better_priced",
 )  # fmt: skip
 
@@ -201,8 +201,8 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
     stock = np.array([item.stock for item in items], np.float32)
     categories = coding([item.category for item in items])
     families = coding([item.categories[max(len(item.categories) - 2, 0)] for item in items])
-    family_of_category = np.zeros(categories.size, np.int32)
-    family_of_category[categories.column] = families.column
+    brands, colours = coding([item.brand for item in items]), coding([item.colour for item in items])
+    bands = np.array([price_band(item.price) for item in items], np.uint8)
     step_up, better = alternatives(categories.column, price, stock > 0)
     return {
         "n": len(items),
@@ -212,14 +212,14 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
         "row_by_id": {item_id: row for row, item_id in enumerate(ids)},
         "row_by_key": {key: row for row, key in enumerate(keys)},
         "categories": categories,
-        "brands": coding([item.brand for item in items]),
-        "colours": coding([item.colour for item in items]),
+        "brands": brands,
+        "colours": colours,
         "families": families,
-        "family_of_category": family_of_category,
+        "vocabulary": vocabulary(categories, brands, colours, families, bands),
         "price": price,
         "list_price": np.maximum(listed, price),
         "log_price": np.log1p(price),
-        "price_band": np.array([price_band(item.price) for item in items], np.uint8),
+        "price_band": bands,
         "stock": stock,
         "created_at": np.array(
             [item.created_at.timestamp() if item.created_at else 0.0 for item in items], np.float64
