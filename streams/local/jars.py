@@ -30,13 +30,23 @@ def kafka_jars(cache: Path | str | None = None) -> list[Path]:
     """Every jar that Kafka needs, downloaded with progress on stderr when this is the first time."""
     folder = Path(cache) if cache else default_cache()
     folder.mkdir(parents=True, exist_ok=True)
-    complete = folder / f"kafka-{KAFKA}.jars"  # written last: it stands for a whole download
+    complete = _complete(folder)
     return _listed(complete) or _download_alone(folder, complete)
+
+
+def kafka_jars_if_there(cache: Path | str | None = None) -> list[Path]:
+    """The same without downloading: empty when they would have to be fetched."""
+    return _listed(_complete(Path(cache) if cache else default_cache()))
 
 
 def default_cache() -> Path:
     """Shared by all checkouts of one person."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "etalage"
+
+
+def _complete(folder: Path) -> Path:
+    """The list of jars, written last: it stands for a whole download."""
+    return folder / f"kafka-{KAFKA}.jars"
 
 
 def _listed(complete: Path) -> list[Path]:

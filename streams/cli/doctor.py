@@ -1,0 +1,34 @@
+"""`etalage doctor`: whether this machine has what is needed, one line a thing."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.codec import encode
+from streams.examination import Finding, examine
+
+MARKS = {"ok": "[green]ok", "warn": "[yellow]look", "fail": "[red]no"}
+
+
+def run(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for machines.")] = False,
+) -> None:
+    """Check Python, compiled parts, Java, Redis, the ranker's runtime, ports and given addresses."""
+    findings = examine()
+    if as_json:
+        typer.echo(encode(findings))
+    else:
+        _print(findings)
+    if any(finding.state == "fail" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table("what", "", "found")
+    for finding in findings:
+        table.add_row(finding.what, MARKS[finding.state], finding.found)
+    Console().print(table)

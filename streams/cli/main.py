@@ -1,0 +1,142 @@
+"""The `etalage` command: finds the module of a subcommand and imports that one alone.
+
+So `etalage layout` never loads Faust. A module offers `app` (a group) or `run` (one command). What goes wrong
+on purpose is one line on stderr and exit code 2; what goes wrong by our fault is one line and exit code 70.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.errors import EtalageError
+
+REFUSED = 2
+OUR_FAULT = 70
+INTERRUPTED = 130
+
+COMMANDS: Mapping[str, str] = {
+    "up": "Start everything on this machine: Kafka, Redis, worker, gateway, the demo shop.",
+    "worker": "Fold events into visitors and keep their windows dressed.",
+    "gateway": "Answer HTTP: events in, layouts out, pushes to open pages.",
+    "items": "Sum what the crowd does to each product.",
+    "shoppers": "Let simulated shoppers browse.",
+    "topics": "Create and list the Kafka topics.",
+    "catalog": "Push, remove and list products.",
+    "storefront": "Push and show pages, modules and rules.",
+    "events": "Send recorded events.",
+    "layout": "Decide and print one layout.",
+    "visitor": "Show what is known of a visitor.",
+    "replay": "Walk a recorded session through the system without any service.",
+    "train": "Train the ranker.",
+    "evaluate": "Measure a ranker against popularity.",
+    "dead-letters": "List and show the records that could not be applied.",
+    "demo": "Write files for the demo shop.",
+    "doctor": "Check whether this machine has what is needed.",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one subcommand and leave with its exit code."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        code = dispatch(words)
+    except EtalageError as exc:
+        code = _refuse(exc)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except BrokenPipeError:  # `etalage … | head`: nobody reads on
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as exc:
+        code = _blame_ourselves(exc)
+    sys.exit(code)
+
+
+def dispatch(words: Sequence[str]) -> int:
+    """The exit code of the subcommand that `words` name."""
+    if not words or words[0] in ("-h", "--help", "help"):
+        _print_commands()
+        return 0
+    if words[0] in ("-V", "--version"):
+        typer.echo(f"etalage {version('etalage')}")
+        return 0
+    if words[0] not in available():
+        near = difflib.get_close_matches(words[0], available(), n=1)
+        hint = f"did you mean {near[0]}?" if near else "`etalage --help` lists all"
+        raise EtalageError(f"no command {words[0]!r}; {hint}")
+    return _run(words[0], words[1:])
+
+
+def available() -> list[str]:
+    """The commands whose module is installed."""
+    return [name for name in COMMANDS if importlib.util.find_spec(_module(name))]
+
+
+def _run(name: str, rest: Sequence[str]) -> int:
+    try:
+        load(name)(args=list(rest), prog_name=f"etalage {name}")
+    except SystemExit as exc:
+        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    return 0
+
+
+def load(name: str) -> typer.Typer:
+    """The subcommand, imported now; a group stays a group even with one command in it."""
+    module = importlib.import_module(_module(name))
+    app: typer.Typer | None = getattr(module, "app", None)
+    if app is None:
+        app = typer.Typer(add_completion=False)
+        app.command(help=module.run.__doc__)(module.run)
+        return app
+    app._add_completion = False  # ours to offer, on `etalage` as a whole, once we do
+    if app.registered_callback is None and len(app.registered_commands) == 1:
+        app.callback()(_group)
+    return app
+
+
+def _group() -> None:
+    """Several commands under one name."""
+
+
+def _module(name: str) -> str:
+    return f"streams.cli.{name.replace('-', '_')}"
+
+
+def _print_commands() -> None:
+    table = Table(box=None, show_header=False, padding=(0, 2))
+    for name in available():
+        table.add_row(f"[bold]{name}", COMMANDS[name])
+    console = Console()
+    console.print("Usage: etalage COMMAND [ARGS]…   (`etalage COMMAND --help` says more)\n", markup=False)
+    console.print(table)
+
+
+def _one_line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+def _refuse(exc: EtalageError) -> int:
+    typer.echo(f"etalage: {_one_line(exc) or type(exc).__name__}", err=True)
+    return REFUSED
+
+
+def _blame_ourselves(exc: Exception) -> int:
+    if os.environ.get("ETALAGE_LOG_LEVEL") == "debug":
+        raise exc
+    hint = "ETALAGE_LOG_LEVEL=debug shows where"
+    typer.echo(f"etalage: unexpected {type(exc).__name__}: {_one_line(exc)} ({hint})", err=True)
+    return OUR_FAULT
+
+
+if __name__ == "__main__":
+    main()
