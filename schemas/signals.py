@@ -30,12 +30,14 @@ class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The crowd's view of one item, on `item-signals.v1` keyed by item (compacted).
 
     `trend` is the decayed count with a half-life of hours, `popularity` with days. `delta_offset` is the
-    last delta included, so that a restart never counts one twice.
+    last delta included, so that a restart never counts one twice; `done` is the offset below which every
+    delta of the partition stands in written signals, so that a restart knows where to read on.
     """
 
     item_id: ItemId
     at: float
     delta_offset: int
+    done: int = 0
     trend: float = 0.0
     popularity: float = 0.0
     carts: float = 0.0

@@ -1,8 +1,9 @@
 """The sums of one partition of item deltas: deltas in, changed signals out. No I/O.
 
-Why nothing is lost or counted twice: a delta is read again until the signals that hold it are written (the
-caller acknowledges after writing), and each signal names the last delta it holds, so a delta that is read
-again changes nothing (`apply_delta`). All deltas of an item stand on one partition, in order.
+Why nothing is lost or counted twice: all deltas of an item stand on one partition, in order, and each signal
+names the last one it holds, so a delta that is read again changes nothing (`apply_delta`). A flush stamps its
+signals with `done`, where the last *whole* flush ended: whatever part of it gets written, reading on from the
+largest `done` found meets every delta that is in no written signal.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ _decode_signal = msgspec.json.Decoder(Signal).decode
 
 
 class SignalSums:
-    """`load` what was written before, then `apply` deltas and write what `take` gives."""
+    """`load` what was written before, `apply` deltas; write what `take` gives, then say `written`."""
 
     def __init__(self) -> None:
         self._signals: dict[ItemId, Signal] = {}
         self._touched: set[ItemId] = set()
+        self._taken: set[ItemId] = set()
+        self._end = self._taken_end = self._done = 0
         self.skipped = 0
         """Records that could not be decoded; such statistics are left out."""
 
@@ -52,19 +55,26 @@ class SignalSums:
             self.skipped += 1
             return None
 
-    @property
-    def last_offset(self) -> int:
-        """The last delta that any signal holds; -1 when there is none."""
-        return max((signal.delta_offset for signal in self._signals.values()), default=-1)
+    def begin(self, deltas_end: int) -> int:
+        """Where to read deltas on, once the signals are loaded and the deltas' topic ends at `deltas_end`.
 
-    def begin_anew(self) -> None:
-        """Keep the sums, forget which deltas they hold: the deltas' topic was made again, or lost its end."""
-        self._signals = {key: replace(signal, delta_offset=-1) for key, signal in self._signals.items()}
+        Signals that hold deltas from beyond its end: the topic was made again, or lost its end. The sums
+        stay, what they hold is forgotten, and reading begins at the end: some may be missed, none doubled.
+        """
+        held = max((signal.delta_offset for signal in self._signals.values()), default=-1)
+        self._done = max((signal.done for signal in self._signals.values()), default=0)
+        if max(held + 1, self._done) > deltas_end:
+            self._signals = {key: replace(s, delta_offset=-1) for key, s in self._signals.items()}
+            self._touched = set(self._signals)
+            self._done = deltas_end
+        self._end = self._done
+        return self._done
 
     def apply(self, records: Iterable[RawRecord]) -> int:
         """Sum deltas; how many were new."""
         new = 0
         for record in records:
+            self._end = record.offset + 1
             try:
                 delta = _decode_delta(record.value or b"")
             except DECODE_ERRORS:
@@ -79,6 +89,16 @@ class SignalSums:
         return new
 
     def take(self) -> list[Signal]:
-        """The signals that changed since the last call."""
-        touched, self._touched = self._touched, set()
-        return [self._signals[item] for item in sorted(touched)]
+        """The signals to write now: those that changed, and those of a take that was not written."""
+        self._taken |= self._touched
+        self._touched, self._taken_end = set(), self._end
+        return [replace(self._signals[item], done=self._done) for item in sorted(self._taken)]
+
+    def written(self) -> None:
+        """All signals of the last take are in the log."""
+        self._taken, self._done = set(), self._taken_end
+
+    @property
+    def settled(self) -> bool:
+        """Whether every delta applied so far is in a written signal."""
+        return self._done == self._end and not self._touched
