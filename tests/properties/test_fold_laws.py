@@ -20,7 +20,7 @@ from models.visitor import EMPTY, EventRecord, VisitorState
 from schemas.events import Event, OtherEvent
 from tests.events_strategies import INCARNATION, NOW, events, hostile_clocks, moments, record, records
 
-laws = settings(max_examples=60, deadline=None)
+laws = settings(max_examples=60)
 YEAR_S = 365 * 86_400
 TASTES = (
     "categories", "brands", "colours", "sizes", "price_bands", "now_categories", "now_brands",
