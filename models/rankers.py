@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -57,6 +57,21 @@ class OnnxRanker:
         return _checked(np.asarray(found, np.float32).reshape(-1), len(features), self.name)
 
 
+UNDERSTUDY_WEIGHTS: Mapping[str, float] = {
+    "item_popularity_rank": 1.0,
+    "item_log_popularity": 0.35,
+    "item_log_trend": 0.15,
+    "category_now": 1.5,
+    "category_taste": 1.0,
+    "family_taste": 0.3,
+    "brand_taste": 0.6,
+    "co_view_anchor": 4.0,
+    "co_view_recent": 3.0,
+    "co_buy": 2.0,
+    "price_distance": -0.3,
+}
+
+
 class PopularityRanker:
     """The understudy: popular and rising items, moved by the little that is known of the visitor's taste.
 
@@ -65,22 +80,9 @@ class PopularityRanker:
 
     name = "popularity"
     version = "1"
-    WEIGHTS = {
-        "item_popularity_rank": 1.0,
-        "item_log_popularity": 0.35,
-        "item_log_trend": 0.15,
-        "category_now": 1.5,
-        "category_taste": 1.0,
-        "family_taste": 0.3,
-        "brand_taste": 0.6,
-        "co_view_anchor": 4.0,
-        "co_view_recent": 3.0,
-        "co_buy": 2.0,
-        "price_distance": -0.3,
-    }
 
     def __init__(self) -> None:
-        self._weights = np.array([self.WEIGHTS.get(name, 0.0) for name in NAMES], np.float32)
+        self._weights = np.array([UNDERSTUDY_WEIGHTS.get(name, 0.0) for name in NAMES], np.float32)
 
     def score(self, features: Matrix) -> Scores:
         _check_features(features)

@@ -1,0 +1,102 @@
+"""What every ranker must do, whichever it is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from models.candidates import propose
+from models.features import NAMES, Batch, matrix
+from models.rankers import PopularityRanker, Ranker, load_ranker, score_candidates, split
+from models.visitor import EMPTY
+from schemas.errors import RankerFailed
+from tests.unit.models.shop_fixture import AT, a_visitor, shop
+
+STATES = [a_visitor(5), EMPTY, a_visitor(40, seen=1, cart=False), a_visitor(9, seen=12)]
+PAGES = ["home", "home", "product", "cart"]
+
+
+@pytest.fixture(params=["popularity", "baseline"])
+def ranker(request: pytest.FixtureRequest) -> Ranker:
+    return PopularityRanker() if request.param == "popularity" else load_ranker()
+
+
+@pytest.fixture(scope="module")
+def features() -> NDArray[np.float32]:
+    found = [propose(shop(), state, page, [3], AT) for state, page in zip(STATES, PAGES, strict=True)]
+    return matrix(Batch(shop(), STATES, found, PAGES, AT))
+
+
+def test_has_a_name_and_a_version(ranker: Ranker) -> None:
+    assert ranker.name
+    assert ranker.version
+
+
+def test_one_finite_score_per_row(ranker: Ranker, features: NDArray[np.float32]) -> None:
+    scores = ranker.score(features)
+    assert scores.shape == (len(features),)
+    assert scores.dtype == np.float32
+    assert np.isfinite(scores).all()
+    assert len(np.unique(scores)) > len(scores) / 4
+
+
+def test_no_rows_no_scores(ranker: Ranker) -> None:
+    assert ranker.score(np.empty((0, len(NAMES)), np.float32)).shape == (0,)
+
+
+def test_a_permutation_of_rows_permutes_scores(ranker: Ranker, features: NDArray[np.float32]) -> None:
+    order = np.random.default_rng(1).permutation(len(features))
+    assert np.allclose(ranker.score(features[order]), ranker.score(features)[order], rtol=0, atol=1e-5)
+
+
+def test_a_row_scores_the_same_alone(ranker: Ranker, features: NDArray[np.float32]) -> None:
+    scores = ranker.score(features)
+    for row in (0, 7, len(features) - 1):
+        assert ranker.score(features[row : row + 1])[0] == pytest.approx(float(scores[row]), abs=1e-5)
+
+
+def test_the_same_input_gives_the_same_bits(ranker: Ranker, features: NDArray[np.float32]) -> None:
+    assert np.array_equal(ranker.score(features), ranker.score(features.copy()))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_values_that_are_not_finite_fail(ranker: Ranker, features: NDArray[np.float32], bad: float) -> None:
+    spoilt = features.copy()
+    spoilt[3] = bad
+    with pytest.raises(RankerFailed):
+        ranker.score(spoilt)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.zeros((5, len(NAMES) - 1), np.float32),
+        np.zeros((5, len(NAMES) + 1), np.float32),
+        np.zeros((5, len(NAMES)), np.float64),
+        np.zeros(len(NAMES), np.float32),
+    ],
+    ids=["narrow", "wide", "double", "flat"],
+)
+def test_another_shape_or_type_fails(ranker: Ranker, wrong: NDArray[np.float32]) -> None:
+    with pytest.raises(RankerFailed, match="float32"):
+        ranker.score(wrong)
+
+
+def test_all_visitors_are_scored_in_one_go(ranker: Ranker) -> None:
+    found = [propose(shop(), state, page, [3], AT) for state, page in zip(STATES, PAGES, strict=True)]
+    scores = score_candidates(shop(), STATES, found, PAGES, AT, ranker)
+    assert [len(one) for one in scores] == [len(one.rows) for one in found]
+    joined = ranker.score(matrix(Batch(shop(), STATES, found, PAGES, AT)))
+    for one, part in zip(scores, split(joined, [len(f.rows) for f in found]), strict=True):
+        assert np.array_equal(one, part)
+
+
+def test_a_liked_category_comes_first(ranker: Ranker) -> None:
+    """Of items equal in all else, the one of the kind looked at scores higher."""
+    state = a_visitor(5)
+    found = propose(shop(), state, "home", (), AT)
+    scores = score_candidates(shop(), [state], [found], ["home"], AT, ranker)[0]
+    kind = shop().category[shop().row_of("i005")]
+    liked = shop().category[found.rows] == kind
+    assert scores[liked].mean() > scores[~liked].mean() + scores.std() / 2
