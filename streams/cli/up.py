@@ -1,0 +1,87 @@
+"""`etalage up`: everything on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import signal
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from schemas.errors import InvalidSetting
+from streams import logs
+from streams.settings import Settings, read_settings
+from streams.standing import Standing
+
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder of all data; it survives. Default: a temporary one."),
+]
+
+
+def run(
+    shoppers: Annotated[bool, typer.Option(help="Let simulated shoppers browse.")] = True,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Of the shop; 0 is a free one.")] = None,
+    namespace: Annotated[str | None, typer.Option(help="Prefix of topics, groups and keys.")] = None,
+    data: Data = None,
+    workers: Annotated[int, typer.Option(min=0, max=64, help="How many worker processes.")] = 1,
+) -> None:
+    """Start Kafka, Redis, workers, gateway, items and simulated shoppers; print the shop's address.
+
+    ETALAGE_KAFKA and ETALAGE_REDIS name running servers to use instead. Everything ends with Ctrl-C.
+    """
+    settings = _settings(port=port, namespace=namespace, data=data)
+    logs.configure(level=settings.log_level, style=settings.log_format)
+    # A topic just made has no leader for a moment, which the client retries and would report as errors.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    stopped = threading.Event()
+    with _folder(settings) as folder:
+        standing = Standing(settings, folder, workers=workers, shoppers=shoppers)
+        _listen(lambda: _stop(standing, stopped))
+        try:
+            standing.rise()
+            standing.keep(stopped)
+        except KeyboardInterrupt:
+            pass  # asked to stop while still rising
+        finally:
+            _listen(lambda: None)  # impatience does not leave servers behind
+            standing.fall()
+
+
+def _listen(then: Callable[[], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: then())
+
+
+def _stop(standing: Standing, stopped: threading.Event) -> None:
+    """Once all stands, leave the loop; before, break off whatever step is being taken."""
+    stopped.set()
+    if not standing.stands:
+        raise KeyboardInterrupt
+
+
+def _settings(*, port: int | None, namespace: str | None, data: Path | None) -> Settings:
+    """Options win over the environment; both are checked alike."""
+    given = {"port": port, "namespace": namespace, "data": None if data is None else str(data)}
+    merged = msgspec.structs.asdict(read_settings()) | {k: v for k, v in given.items() if v is not None}
+    try:
+        return msgspec.convert(merged, Settings)
+    except msgspec.ValidationError as exc:
+        raise InvalidSetting(str(exc)) from exc
+
+
+@contextlib.contextmanager
+def _folder(settings: Settings) -> Iterator[Path]:
+    if settings.data:
+        folder = Path(settings.data).absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="etalage-", ignore_cleanup_errors=True) as temporary:
+        yield Path(temporary)

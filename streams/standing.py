@@ -1,0 +1,170 @@
+"""What `etalage up` raises, in order: servers, topics, a catalogue, processes; and how it all falls again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from schemas.errors import EtalageError
+from streams.cli.main import available
+from streams.local.kafka import LocalKafka
+from streams.local.ports import wait_until
+from streams.local.processes import log_tail
+from streams.local.redis import LocalRedis
+from streams.local.server import LocalServer
+from streams.settings import Settings, as_environment
+from streams.stocking import stock
+from streams.supervisor import ChildStatus, Job, Supervisor, UpStatus, write_up_status
+from streams.topics_admin import create_topics
+
+READY_WITHIN_S = 120.0
+TEND_S = 0.2
+STATUS_FILE = "status.json"
+
+
+class Standing:
+    """One shop on this machine, from nothing to a printed address and back."""
+
+    def __init__(self, settings: Settings, folder: Path, *, workers: int, shoppers: bool) -> None:
+        self._settings, self._folder = settings, folder
+        self._workers, self._shoppers = workers, shoppers
+        self._servers: dict[str, LocalServer] = {}
+        self._supervisor: Supervisor | None = None
+        self._told: UpStatus | None = None
+        self._console = Console(stderr=True)
+        self.stands = False
+
+    def rise(self) -> None:
+        """Everything up to the printed address; each step is one line of progress."""
+        steps: list[tuple[str, Callable[[], None]]] = [
+            ("Kafka", self._kafka), ("Redis", self._redis), ("topics", self._topics),
+            ("catalogue and storefront", self._stock), ("processes", self._processes),
+        ]  # fmt: skip
+        for title, step in steps:
+            with self._console.status(f"{title} …"):
+                step()
+            self._console.print(f"[green]✓[/] {title}", highlight=False)
+        with self._console.status("waiting until all are ready …"):
+            self._await_ready()
+        self._announce()
+        self.stands = True
+
+    def keep(self, stopped: threading.Event) -> None:
+        """Tend the children until asked to stop."""
+        while not stopped.wait(TEND_S):
+            self._tend()
+
+    def fall(self) -> None:
+        """Children first, so that they can finish against living servers; then the servers."""
+        with self._console.status("stopping …"):
+            if self._supervisor is not None:
+                self._supervisor.stop()
+            for server in reversed(self._servers.values()):
+                server.stop()
+        (self._folder / STATUS_FILE).unlink(missing_ok=True)
+
+    def _kafka(self) -> None:
+        if self._settings.kafka is None:
+            server = LocalKafka(self._folder / "kafka", jars=self._settings.jars)
+            self._start("kafka", server)
+            self._settings = msgspec.structs.replace(self._settings, kafka=server.address)
+
+    def _redis(self) -> None:
+        if self._settings.redis is None:
+            server = LocalRedis(self._folder / "redis")
+            self._start("redis", server)
+            self._settings = msgspec.structs.replace(self._settings, redis=server.address)
+
+    def _start(self, name: str, server: LocalServer) -> None:
+        self._servers[name] = server
+        server.start()
+
+    def _topics(self) -> None:
+        create_topics(self._settings)
+
+    def _stock(self) -> None:
+        stock(self._settings, self._folder, self._run)
+
+    def _run(self, *words: str) -> str:
+        """One command of ours to its end; EtalageError with its last words when it fails."""
+        done = subprocess.run(
+            [sys.executable, "-m", "streams.cli.main", *words],
+            env=self._environment(), capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        if done.returncode != 0:
+            raise EtalageError(f"etalage {' '.join(words[:2])} failed: {' '.join(done.stderr.split()[-60:])}")
+        return done.stdout
+
+    def _processes(self) -> None:
+        kinds = [f"worker-{n}" for n in range(1, self._workers + 1)] + ["gateway", "items"]
+        kinds += ["shoppers"] if self._shoppers else []
+        jobs = [self._job(name) for name in kinds if _exists(name)]
+        self._supervisor = Supervisor(jobs, self._folder / "run")
+        self._tend()
+
+    def _job(self, name: str) -> Job:
+        kind = name.partition("-")[0]
+        mine = {"ETALAGE_WORKER_ID": name, "ETALAGE_SHOP_CACHE": str(self._folder / "run" / f"{name}.shop")}
+        argv = [sys.executable, "-m", "streams.cli.main", kind]
+        return Job(name=name, argv=argv, env=self._environment() | mine, reports=kind != "shoppers")
+
+    def _environment(self) -> dict[str, str]:
+        """Ours without settings that were meant for us alone, then what we found out."""
+        ours = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
+        return ours | as_environment(msgspec.structs.replace(self._settings, data=None, status=None))
+
+    def _await_ready(self) -> None:
+        if not wait_until(lambda: self._tend().ready, within_s=READY_WITHIN_S, every_s=TEND_S):
+            raise EtalageError(_not_ready(self._status().children))
+
+    def _tend(self) -> UpStatus:
+        if self._supervisor is not None:
+            self._supervisor.tend()
+        status = self._status()
+        if status != self._told:
+            write_up_status(self._folder / STATUS_FILE, status)
+            self._told = status
+        return status
+
+    def _status(self) -> UpStatus:
+        children = self._supervisor.statuses() if self._supervisor else {}
+        address = children["gateway"].address if "gateway" in children else None
+        return UpStatus(
+            pid=os.getpid(),
+            namespace=self._settings.namespace,
+            kafka=self._settings.kafka or "",
+            redis=self._settings.redis or "",
+            url=f"http://{address}/" if address else None,
+            ready=bool(children) and all(child.ready for child in children.values()),
+            data=str(self._folder),
+            servers={
+                name: {"pid": server.pid, "address": server.address, "log": str(server.log)}
+                for name, server in self._servers.items()
+            },
+            children=children,
+        )
+
+    def _announce(self) -> None:
+        status = self._tend()
+        Console().print(f"The shop is open: {status.url}", highlight=False, soft_wrap=True)
+        self._console.print(f"Logs and {STATUS_FILE}: {self._folder}   Ctrl-C ends it all.", highlight=False)
+
+
+def _exists(name: str) -> bool:
+    return name.partition("-")[0] in available()
+
+
+def _not_ready(children: Mapping[str, ChildStatus]) -> str:
+    late = [
+        f"{name} ({log_tail(Path(child.log), 1)[-200:]}; log: {child.log})"
+        for name, child in children.items()
+        if not child.ready
+    ]
+    return f"not ready after {READY_WITHIN_S:.0f} s: {'; '.join(late)}"

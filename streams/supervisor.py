@@ -1,0 +1,169 @@
+"""Runs one process of each kind, brings back those that end, and stops all of them in order.
+
+Each child has its own session, writes its own log and status file, and dies with us. What stands where is
+told in `status.json`, replaced in one step whenever it changes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+
+from streams.health import Status, read_status
+from streams.local.processes import Popen, kill, log_tail, signal_session, spawn
+from streams.local.processes import stop as stop_child
+from streams.logs import logger
+
+STOP_WITHIN_S = 20.0
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 30.0
+STEADY_S = 60.0
+"""A child that lived so long has earned the first, short wait again."""
+
+log = logger("supervisor")
+
+
+class Job(Struct, frozen=True, kw_only=True):
+    """One process to keep running; `reports` says whether it writes a status file."""
+
+    name: str
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    reports: bool = True
+
+
+class ChildStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One child as told in status.json."""
+
+    pid: int | None
+    log: str
+    restarts: int
+    ready: bool
+    status: str | None = None
+    address: str | None = None
+    probe: str | None = None
+
+
+class UpStatus(Struct, frozen=True, kw_only=True):
+    """status.json: who supervises, where the servers and processes are."""
+
+    pid: int
+    namespace: str
+    kafka: str
+    redis: str
+    url: str | None
+    ready: bool
+    data: str
+    servers: Mapping[str, Mapping[str, str | int | None]]
+    children: Mapping[str, ChildStatus]
+
+
+class Child:
+    """One job with the process that does it now."""
+
+    def __init__(self, job: Job, folder: Path) -> None:
+        self.job = job
+        self.log = folder / f"{job.name}.log"
+        self.status_path = folder / f"{job.name}.json"
+        self.restarts = 0
+        self._wait_s = FIRST_WAIT_S
+        self._process: Popen | None = None
+        self._started_at = self._due_at = 0.0
+
+    def tend(self, now: float) -> None:
+        """Start it when it is due; notice that it ended, and say so in one line."""
+        if self._process is not None and self._process.poll() is not None:
+            self._lost(self._process.returncode, now)
+        if self._process is None and now >= self._due_at:
+            self.status_path.unlink(missing_ok=True)
+            env = {**self.job.env, "ETALAGE_STATUS": str(self.status_path)}
+            self._process = spawn(self.job.argv, log=self.log, env=env)
+            self._started_at = now
+
+    def status(self) -> ChildStatus:
+        """As it is now; one that writes no status file counts as ready while it runs."""
+        said = self._said()
+        running = self._process is not None and self._process.poll() is None
+        return ChildStatus(
+            pid=self._process.pid if self._process and running else None,
+            log=str(self.log),
+            restarts=self.restarts,
+            ready=running and (said.ready if said else not self.job.reports),
+            status=str(self.status_path),
+            address=said.address if said else None,
+            probe=said.probe if said else None,
+        )
+
+    def ask_to_stop(self) -> None:
+        """TERM, without waiting."""
+        if self._process is not None:
+            stop_softly(self._process)
+
+    def stop(self, within_s: float) -> None:
+        """Wait for it to go, then KILL."""
+        if self._process is not None:
+            stop_child(self._process, within_s=within_s)
+            kill(self._process)  # whatever it left in its session
+            self._process = None
+
+    def _said(self) -> Status | None:
+        try:
+            return read_status(self.status_path)
+        except msgspec.MsgspecError:
+            return None
+
+    def _lost(self, code: int, now: float) -> None:
+        if now - self._started_at > STEADY_S:
+            self._wait_s = FIRST_WAIT_S
+        log.warning(
+            f"{self.job.name} ended with {code}, again in {self._wait_s:.1f} s", last=log_tail(self.log, 1)
+        )
+        self._process, self._due_at = None, now + self._wait_s
+        self._wait_s = min(self._wait_s * 2, LONGEST_WAIT_S)
+        self.restarts += 1
+
+
+class Supervisor:
+    """All children; `tend` has to be called a few times a second."""
+
+    def __init__(self, jobs: Sequence[Job], folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._children = [Child(job, folder) for job in jobs]
+
+    def tend(self) -> None:
+        """Start what is due."""
+        now = time.monotonic()
+        for child in self._children:
+            child.tend(now)
+
+    def statuses(self) -> dict[str, ChildStatus]:
+        """Every child as it is now."""
+        return {child.job.name: child.status() for child in self._children}
+
+    def stop(self, within_s: float = STOP_WITHIN_S) -> None:
+        """TERM to all at once, one common deadline, KILL for those who stay."""
+        for child in self._children:
+            child.ask_to_stop()
+        deadline = time.monotonic() + within_s
+        for child in self._children:
+            child.stop(max(0.1, deadline - time.monotonic()))
+
+
+def stop_softly(process: Popen) -> None:
+    """TERM to a running process, woken if it stands still."""
+    if process.poll() is None:
+        signal_session(process, signal.SIGTERM)
+        signal_session(process, signal.SIGCONT)
+
+
+def write_up_status(path: Path, status: UpStatus) -> None:
+    """Replace status.json in one step."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_bytes(msgspec.json.format(msgspec.json.encode(status)))
+    draft.replace(path)
