@@ -73,12 +73,16 @@ class Stored(Struct, frozen=True, kw_only=True):
 
 
 class Notice(Struct, frozen=True):
-    """A visitor's state was written; `version` is its version, as text."""
+    """A visitor's state was written; `version` is its version, as text.
+
+    `times`, when the worker tells them: chunk taken, folded, ranked, written (epoch milliseconds).
+    """
 
     partition: int
     visitor: VisitorId
     layout_changed: bool
     version: str
+    times: tuple[float, ...] = ()
 
 
 class Following(Struct, frozen=True):

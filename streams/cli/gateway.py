@@ -1,0 +1,16 @@
+"""`etalage gateway`: the HTTP door of a shop."""
+
+from __future__ import annotations
+
+import uvloop
+
+from streams.gateway.serve import serve
+from streams.logs import configure
+from streams.settings import read_settings
+
+
+def run() -> None:
+    """Answer HTTP: events in, layouts out, pushes to open pages. Settings come from ETALAGE_ variables."""
+    settings = read_settings()
+    configure(level=settings.log_level, style=settings.log_format)
+    uvloop.run(serve(settings))

@@ -1,0 +1,17 @@
+"""Who says of itself that it is a crawler: it gets the popular page, and no personal one is spent on it."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_CRAWLER = re.compile(
+    rb"bot\b|bot/|crawl|spider|slurp|facebookexternalhit|bingpreview|mediapartners|lighthouse|pingdom",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=4096)
+def is_bot(user_agent: bytes) -> bool:
+    """Whether a user agent names itself a crawler."""
+    return bool(_CRAWLER.search(user_agent))

@@ -1,0 +1,30 @@
+"""The demo shop under /demo, by Starlette; everything else that nobody serves is a problem document."""
+
+from __future__ import annotations
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+
+from streams.gateway.demo.routes import routes
+from streams.gateway.problems import PROBLEM_TYPE, Problem
+
+
+def demo() -> Starlette:
+    """What answers paths outside /v1 and the probes."""
+    return Starlette(
+        routes=[Route("/", _to_demo), Route("/demo", _to_demo), Mount("/demo", routes=routes())],
+        exception_handlers={HTTPException: _as_problem},
+    )
+
+
+async def _to_demo(request: Request) -> Response:
+    return RedirectResponse("/demo/")
+
+
+async def _as_problem(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, HTTPException)
+    problem = Problem(exc.status_code, f"{exc.detail}: {request.url.path[:100]}")
+    return Response(problem.body(), exc.status_code, dict(exc.headers or {}), PROBLEM_TYPE)

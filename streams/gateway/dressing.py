@@ -1,0 +1,78 @@
+"""Layouts made on request: decided from a state, else popular, else the packaged one. Never an exception."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from models.fills import fills_of_body
+from models.packing import unpack
+from models.policy import decide, explained, hydrate, popular_layout
+from models.rendering import layout_bytes
+from models.scenes import Ask
+from models.shop import Shop
+from models.static_layouts import static_layout
+from models.visitor import EMPTY, VisitorState
+from schemas.ids import Version
+from schemas.layouts import Reason
+from streams.clock import Clock
+from streams.gateway.labels import body_of
+from streams.gateway.query import LayoutQuery
+from streams.logs import logger
+from streams.metrics import Metrics
+
+
+class Dressing:
+    """Takes the shop once for each layout, so that none mixes two."""
+
+    def __init__(self, shop: Callable[[], Shop], clock: Clock, metrics: Metrics) -> None:
+        self._shop, self._clock, self._metrics = shop, clock, metrics
+
+    def decided(
+        self, query: LayoutQuery, partition: int, packed: bytes | None, shown: bytes | None = None
+    ) -> bytes:
+        """The layout for a stored state; `shown` is the layout (or body) that stands there now, for calm."""
+        shop = self._shop()
+        try:
+            state = unpack(packed) if packed is not None else EMPTY
+            decided = decide(shop, [_ask(query, state, partition, shown)], self._clock.now())[0]
+            stamp = decided.fills.stamp
+            self._metrics.count("layouts_decided_total", mode=stamp.mode, reason=stamp.reason)
+            return explained(decided) if query.explain else decided.head() + decided.body()
+        except Exception:
+            logger("gateway").exception("layout not decided")
+            return self.makeshift(query, "model_failed")
+
+    def makeshift(self, query: LayoutQuery, reason: Reason) -> bytes:
+        """What everybody likes, for when nothing can be known of the visitor; else the packaged page."""
+        shop = self._shop()
+        try:
+            if shop.items.n:
+                ask = _ask(query, EMPTY, 0, None)
+                return layout_bytes(popular_layout(shop, ask, reason, self._clock.now()))
+        except Exception:
+            logger("gateway").exception("popular layout not made")
+        return layout_bytes(static_layout(query.page, query.visitor, reason))
+
+    def finished(self, query: LayoutQuery, layout: bytes) -> bytes:
+        """The layout as the query wants it: with cards, when it asks for them."""
+        if not query.hydrate:
+            return layout
+        try:
+            return hydrate(layout, self._shop())
+        except Exception:
+            logger("gateway").exception("layout not hydrated")
+            return layout
+
+
+def _ask(query: LayoutQuery, state: VisitorState, partition: int, shown: bytes | None) -> Ask:
+    version = None if state.offset < 0 else Version(state.incarnation, partition, state.offset)
+    return Ask(
+        visitor=query.visitor,
+        state=state,
+        version=version,
+        page=query.page,
+        item=query.item,
+        category=query.category,
+        q=query.q,
+        previous=None if shown is None else fills_of_body(body_of(shown)),
+    )

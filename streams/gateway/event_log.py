@@ -1,0 +1,135 @@
+"""The producer of this process: started in the background, never waited for longer than a bound."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from msgspec import Struct
+
+from streams.gateway.circuit import Circuit
+from streams.logs import logger
+
+ACKNOWLEDGED_WITHIN_S = 1.0
+"""A post waits no longer for Kafka; what is not acknowledged by then is answered `retry`."""
+
+BATCH_LIFE_MS = 5_000
+"""aiokafka gives a batch up after it; an event may still be written after its `retry` was answered."""
+
+RESTART_S = 0.5
+AT_ONCE = 64
+"""Records handed over without letting the loop turn: about a millisecond."""
+
+_FAILURES = (KafkaError, OSError, TimeoutError)
+
+
+class Message(Struct, frozen=True):
+    """One record to be."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+
+
+class EventLog:
+    """Sends records with acks=all. Boots without Kafka and connects when it comes."""
+
+    def __init__(self, kafka: str, client_id: str = "etalage-gateway") -> None:
+        self._kafka, self._client_id = kafka, client_id
+        self._producer: Any = None
+        self._task: asyncio.Task[None] | None = None
+        self._circuit = Circuit(failures=1, trial_every_s=RESTART_S)
+
+    @property
+    def connected(self) -> bool:
+        return self._producer is not None and self._circuit.state == "closed"
+
+    @property
+    def producer(self) -> Any:
+        """The running aiokafka producer; None while there is no Kafka."""
+        return self._producer
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._connect(), name="event-log")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await _stopped(producer)
+
+    async def _connect(self) -> None:
+        while self._producer is None:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self._kafka,
+                client_id=self._client_id,
+                acks="all",
+                linger_ms=1,
+                request_timeout_ms=BATCH_LIFE_MS,
+                metadata_max_age_ms=60_000,
+            )
+            try:
+                await producer.start()
+                self._producer = producer
+            except _FAILURES:
+                await _stopped(producer)
+                await asyncio.sleep(RESTART_S)
+
+    async def append(self, messages: Sequence[Message]) -> list[int | None]:
+        """Write messages in order; the offset of each, None for one that is not surely written."""
+        loop = asyncio.get_running_loop()
+        if not messages:
+            return []
+        if self._producer is None or not self._circuit.allows(loop.time()):
+            return [None] * len(messages)
+        sent: list[asyncio.Future[Any]] = []
+        try:
+            async with asyncio.timeout(ACKNOWLEDGED_WITHIN_S):
+                for message in messages:
+                    sent.append(await self._hand_over(message))
+                    if len(sent) % AT_ONCE == 0:
+                        await asyncio.sleep(0)
+                await asyncio.wait(sent)
+        except _FAILURES as exc:
+            logger("gateway").warning("Kafka did not take events", error=repr(exc)[:200])
+        offsets = [_offset(future) for future in sent] + [None] * (len(messages) - len(sent))
+        if None in offsets:
+            self._circuit.failed(loop.time())
+        else:
+            self._circuit.succeeded()
+        return offsets
+
+    async def _hand_over(self, message: Message) -> asyncio.Future[Any]:
+        future: asyncio.Future[Any] = await self._producer.send(
+            message.topic, value=message.value, key=message.key, partition=message.partition
+        )
+        future.add_done_callback(_heard)
+        return future
+
+
+def _heard(future: asyncio.Future[Any]) -> None:
+    """Take the exception of a batch nobody waits for any more, so that the loop does not complain."""
+    if not future.cancelled():
+        future.exception()
+
+
+def _offset(future: asyncio.Future[Any]) -> int | None:
+    if not future.done() or future.cancelled() or future.exception() is not None:
+        return None
+    offset: int = future.result().offset
+    return offset
+
+
+async def _stopped(producer: Any) -> None:
+    """Stop a producer, giving it a moment to flush; never raises."""
+    try:
+        async with asyncio.timeout(ACKNOWLEDGED_WITHIN_S):
+            await producer.stop()
+    except _FAILURES:
+        pass

@@ -1,0 +1,151 @@
+"""One layout request, from the best answer that can be had in time to the one that always can.
+
+full → stale (the last one this process served, or one that lacks a token's event) → popular → static, each
+with the reason in the open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+
+from models.packing import unpack
+from schemas.errors import UnknownVersion
+from schemas.ids import Version, VisitorId
+from schemas.layouts import Reason
+from streams.gateway.dressing import Dressing
+from streams.gateway.labels import field_of, relabelled
+from streams.gateway.places import Places
+from streams.gateway.problems import Problem
+from streams.gateway.push import Hub
+from streams.gateway.query import LayoutQuery
+from streams.gateway.reads import Reads, Unread
+from streams.stores.protocols import Stored
+
+MARGIN_S = 0.002
+"""Left of the deadline for making the answer once waiting has ended."""
+
+LOOK_EVERY_S = 0.02
+"""A token's partition may pass it without a notice about this visitor: look again so often."""
+
+KEPT_MAX = 2_000
+"""Layouts kept for a Redis that does not answer: some 10 MB."""
+
+
+class Ladder:
+    """Moments (`until`) are in the loop's time: when the answer must have been given."""
+
+    def __init__(self, reads: Reads, dressing: Dressing, places: Places, hub: Hub, live_page: str) -> None:
+        self._reads, self._dressing, self._places, self._hub = reads, dressing, places, hub
+        self._live_page = live_page
+        self._kept: OrderedDict[VisitorId, bytes] = OrderedDict()
+
+    async def answer(self, query: LayoutQuery, until: float) -> bytes:
+        """The JSON of a layout; Problem 400 for a token that is not this visitor's."""
+        partition = self._places.partition(query.visitor)
+        if query.after is not None and query.after.partition != partition:
+            raise Problem(400, "after: this token is not of this visitor", field="after")
+        try:
+            if query.after is not None:
+                layout = await self._after(query, query.after, partition, until - MARGIN_S)
+            else:
+                layout = await self.current(query, partition, until - MARGIN_S)
+        except Unread as exc:
+            layout = self._without_store(query, exc.reason)
+        return self.finished(query, layout)
+
+    def makeshift(self, query: LayoutQuery, reason: Reason) -> bytes:
+        """See Dressing.makeshift."""
+        return self._dressing.makeshift(query, reason)
+
+    def finished(self, query: LayoutQuery, layout: bytes) -> bytes:
+        """See Dressing.finished."""
+        return self._dressing.finished(query, layout)
+
+    async def current(
+        self, query: LayoutQuery, partition: int, until: float, shown: bytes | None = None
+    ) -> bytes:
+        """The layout as things stand, without cards; Unread when the store does not answer in time.
+
+        `shown` is the layout that a page has now: it keeps its id when the content is still the same.
+        """
+        if query.page != self._live_page:
+            packed = await self._reads.state(partition, query.visitor, until)
+            return self._dressing.decided(query, partition, packed, shown)
+        if query.explain:
+            stored = await self._reads.standing(partition, query.visitor, until)
+            return self._dressing.decided(query, partition, stored.state, stored.body)
+        found = await self._reads.layout(partition, query.visitor, until)
+        if found is None:
+            packed = await self._reads.state(partition, query.visitor, until)
+            return self._dressing.decided(query, partition, packed, shown)
+        return self._keep(query.visitor, found[0] + found[1])
+
+    async def _after(self, query: LayoutQuery, token: Version, partition: int, until: float) -> bytes:
+        """Wait until the visitor's state has the token's event, or say `stale` when there is no time left."""
+        stored = await self._reads.standing(partition, query.visitor, until)
+        if reached(stored, token):
+            return self._of(query, partition, stored)
+        with self._hub.mailbox(partition, query.visitor) as box:
+            loop = asyncio.get_running_loop()
+            while (now := loop.time()) < until:
+                try:
+                    async with asyncio.timeout_at(min(until, now + LOOK_EVERY_S)):
+                        await box.take()
+                except TimeoutError:
+                    pass
+                if loop.time() >= until:
+                    break
+                stored = await self._reads.standing(partition, query.visitor, until)
+                if reached(stored, token):
+                    return self._of(query, partition, stored)
+        return relabelled(self._of(query, partition, stored), "stale", "stream_stale")
+
+    def _of(self, query: LayoutQuery, partition: int, stored: Stored) -> bytes:
+        """The layout of a visitor as stored: the live one when it is of the state's own version."""
+        if query.page != self._live_page:
+            return self._dressing.decided(query, partition, stored.state)
+        if stored.head is None or stored.body is None or query.explain or not _fresh(stored, partition):
+            return self._dressing.decided(query, partition, stored.state, stored.body)
+        return self._keep(query.visitor, stored.head + stored.body)
+
+    def _keep(self, visitor: VisitorId, layout: bytes) -> bytes:
+        self._kept[visitor] = layout
+        self._kept.move_to_end(visitor)
+        if len(self._kept) > KEPT_MAX:
+            self._kept.popitem(last=False)
+        return layout
+
+    def _without_store(self, query: LayoutQuery, reason: Reason) -> bytes:
+        kept = self._kept.get(query.visitor) if query.page == self._live_page else None
+        if kept is None:
+            return self._dressing.makeshift(query, reason)
+        return relabelled(kept, "stale", reason)
+
+
+def reached(stored: Stored, token: Version) -> bool:
+    """Whether the visitor's state has the token's event, or its partition has passed it (it was buried)."""
+    if stored.incarnation == token.incarnation and stored.done is not None and stored.done > token.offset:
+        return True
+    version = version_of(stored.state, token.partition)
+    return version is not None and version.incarnation == token.incarnation and version.offset >= token.offset
+
+
+def version_of(packed: bytes | None, partition: int) -> Version | None:
+    """The version of a packed state; None for none, or for one that newer code wrote."""
+    if packed is None:
+        return None
+    try:
+        state = unpack(packed)
+    except UnknownVersion:
+        return None
+    return Version(state.incarnation, partition, state.offset)
+
+
+def _fresh(stored: Stored, partition: int) -> bool:
+    version = version_of(stored.state, partition)
+    return (
+        stored.head is not None
+        and version is not None
+        and field_of(stored.head, b"version") == version.text()
+    )

@@ -1,0 +1,66 @@
+"""`GET /v1/layouts/{page}`: the hot route, straight on ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+
+from streams.gateway.answers import JSON, Receive, Scope, Send, header, send_problem
+from streams.gateway.bots import is_bot
+from streams.gateway.caller import authorise
+from streams.gateway.exposures import Exposures
+from streams.gateway.labels import labels_of
+from streams.gateway.ladder import Ladder
+from streams.gateway.problems import Problem
+from streams.gateway.query import LayoutQuery, parse_layout_query
+from streams.logs import logger
+from streams.metrics import Metrics
+
+ROUTE = "/v1/layouts/{page}"
+LATE_S = 0.010
+"""An answer so long past its deadline counts as late (invariant I5)."""
+
+
+class Layouts:
+    """Always 200 for a well-formed request of a known page."""
+
+    def __init__(self, ladder: Ladder, exposures: Exposures, metrics: Metrics) -> None:
+        self._ladder, self._exposures, self._metrics = ladder, exposures, metrics
+
+    async def get(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        try:
+            query = parse_layout_query(page, scope["query_string"])
+            authorise(scope, query.visitor)
+            until = started + query.deadline_ms / 1000
+            layout = await self._answer(query, scope, until)
+        except Problem as problem:
+            await send_problem(send, problem)
+            self._metrics.count("http_requests_total", route=ROUTE, code=problem.status)
+            return
+        length = b"%d" % len(layout)
+        headers = [(b"content-type", JSON), (b"content-length", length), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": layout})
+        self._note(query, layout, started, clock(), until)
+
+    async def _answer(self, query: LayoutQuery, scope: Scope, until: float) -> bytes:
+        if is_bot(header(scope, b"user-agent")):
+            return self._ladder.finished(query, self._ladder.makeshift(query, "bot"))
+        try:
+            return await self._ladder.answer(query, until)
+        except Problem:
+            raise
+        except Exception:
+            logger("gateway").exception("the ladder broke")
+            return self._ladder.makeshift(query, "model_failed")
+
+    def _note(self, query: LayoutQuery, layout: bytes, started: float, ended: float, until: float) -> None:
+        self._exposures.add(query.visitor, layout, "get")
+        mode, reason = labels_of(layout)
+        count = self._metrics.count
+        count("layout_responses_total", page=query.page, mode=mode, reason=reason)
+        count("http_requests_total", route=ROUTE, code=200)
+        self._metrics.observe("http_request_duration_seconds", ended - started, route=ROUTE)
+        if ended > until + LATE_S:
+            count("layout_late_total")

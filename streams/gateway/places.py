@@ -1,0 +1,71 @@
+"""Where visitors live: partition count and topic incarnation, from Redis or, without it, from Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from msgspec import Struct
+
+from schemas.errors import EtalageError
+from schemas.ids import Version, VisitorId, hash64
+from streams.partitioner import partition_of
+from streams.stores.keys import FORMAT
+
+RETRY_S, REFRESH_S = 0.25, 15.0
+
+
+class Place(Struct, frozen=True):
+    """What `<ns>:meta` says, as far as the gateway needs it."""
+
+    topic_id: str
+    partitions: int
+    key_format: int = FORMAT
+
+
+class Places:
+    """Until one is read, the partition count of the settings holds, and no token can be made."""
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions = partitions
+        self.incarnation: int | None = None
+        self.reason = "neither Redis nor Kafka has said yet which topics there are"
+
+    def take(self, place: Place) -> None:
+        """Go by what the topics were created with."""
+        if place.key_format != FORMAT:
+            self.reason = f"Redis holds keys of format {place.key_format}, this code reads {FORMAT}"
+            return
+        self.partitions, self.reason = place.partitions, ""
+        self.incarnation = hash64(place.topic_id) & 0xFFFF
+
+    def partition(self, visitor: VisitorId) -> int:
+        return partition_of(visitor.encode(), self.partitions)
+
+    def token(self, partition: int, offset: int) -> str | None:
+        """The token of a record; None while the topic's incarnation is unknown."""
+        if self.incarnation is None:
+            return None
+        return Version(self.incarnation, partition, offset).text()
+
+    async def follow(
+        self, redis: Callable[[], Awaitable[bytes | None]], kafka: Callable[[], Awaitable[Place | None]]
+    ) -> None:
+        """Ask again and again, for ever: Redis first, and Kafka as long as nobody has said anything."""
+        while True:
+            place = await _from_redis(redis)
+            if place is None and self.incarnation is None:
+                place = await kafka()
+            if place is not None:
+                self.take(place)
+            await asyncio.sleep(RETRY_S if self.incarnation is None else REFRESH_S)
+
+
+async def _from_redis(read: Callable[[], Awaitable[bytes | None]]) -> Place | None:
+    try:
+        async with asyncio.timeout(1.0):
+            raw = await read()
+        return None if raw is None else msgspec.json.decode(raw, type=Place)
+    except (EtalageError, msgspec.MsgspecError, TimeoutError):
+        return None

@@ -1,0 +1,172 @@
+"""The gateway of a process, put together: what it reads from, writes to, and the routes over them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+
+from models.shop import Shop
+from schemas.catalog import Item
+from schemas.errors import EtalageError
+from schemas.topics import EVENTS, EXPOSURES
+from streams.clock import Clock, SystemClock
+from streams.followers import ShopFollower
+from streams.gateway.admin import Admin
+from streams.gateway.demo_mount import demo
+from streams.gateway.dressing import Dressing
+from streams.gateway.event_log import EventLog
+from streams.gateway.events import Events
+from streams.gateway.exposures import Exposures
+from streams.gateway.journeys import Journeys
+from streams.gateway.ladder import Ladder
+from streams.gateway.layouts import Layouts
+from streams.gateway.openapi import OpenApi
+from streams.gateway.places import Place, Places
+from streams.gateway.push import Hub
+from streams.gateway.rank import Rank
+from streams.gateway.reads import Reads
+from streams.gateway.router import Branch, Router
+from streams.gateway.shop_routes import ShopRoutes
+from streams.gateway.stream import PushParts, Streams
+from streams.gateway.visitors import Visitors
+from streams.gateway.wire_layouts import WireLayouts
+from streams.metrics import Metrics
+from streams.settings import Settings
+from streams.stores.keys import Keys
+from streams.stores.protocols import LayoutReader
+from streams.topics_admin import list_topics
+
+
+class Gateway:
+    """`app` is the ASGI application; nothing waits for a service to start."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        metrics: Metrics,
+        reader: LayoutReader,
+        follower: ShopFollower,
+        log: EventLog,
+        clock: Clock,
+    ) -> None:
+        self.settings, self.metrics, self.clock = settings, metrics, clock
+        self.follower, self.log = follower, log
+        self.places = Places(settings.partitions)
+        self.reads = Reads(reader, metrics)
+        self.hub = Hub(reader.notices(), clock, metrics)
+        self.exposures = Exposures(EXPOSURES.full_name(settings.namespace), log, clock, metrics)
+        self.journeys = Journeys()
+        self.admin = Admin(follower, self.places, log, self.reads, metrics)
+        dressing = Dressing(self.shop, clock, metrics)
+        self.ladder = Ladder(self.reads, dressing, self.places, self.hub, settings.live_page)
+        self.app = self._router()
+
+    def shop(self) -> Shop:
+        return self.follower.shop
+
+    def find_item(self, item_id: str) -> Item | None:
+        """The catalogue's item of that id."""
+        table = self.follower.shop.items
+        row = table.row_of(item_id)
+        return table.items[row] if row >= 0 else None
+
+    def start(self) -> None:
+        """Begin the background work; needs a running loop."""
+        self.log.start()
+        self.hub.start()
+        self.exposures.start()
+        self.admin.started = True
+
+    async def stop(self) -> None:
+        """End streams, write what is queued, let go of everything."""
+        self.admin.stopping = True
+        await self.hub.stop()
+        await self.exposures.stop()
+        await self.log.stop()
+
+    def _router(self) -> Router:
+        admin, shop = self.admin, ShopRoutes(self.settings, self.log)
+        visitors = Visitors(self.reads, self.places, self.shop)
+        layouts = Layouts(self.ladder, self.exposures, self.metrics)
+        return Router(
+            layouts=layouts,
+            exact={
+                "/v1/events": {"POST": self._events()},
+                "/v1/rank": {"POST": Rank(self.reads, self.places, self.shop, self.clock)},
+                "/v1/catalog/items": {"PUT": shop.put_items},
+                "/v1/storefront": {"PUT": shop.put_storefront},
+                "/v1/admin/shop": {"GET": admin.shop},
+                "/v1/openapi.json": {"GET": OpenApi()},
+                "/livez": {"GET": admin.livez},
+                "/readyz": {"GET": admin.readyz},
+                "/startupz": {"GET": admin.startupz},
+                "/metrics": {"GET": admin.metrics},
+            },
+            branches=[
+                Branch("/v1/layouts/", "/stream", "/v1/layouts/{page}/stream", {"GET": self._streams()}),
+                Branch("/v1/layouts/", "", "/v1/layouts/{page}", {"GET": layouts.get}),
+                Branch("/v1/visitors/", "", "/v1/visitors/{visitor}", {"GET": visitors.get}),
+            ],
+            others=demo(),
+            metrics=self.metrics,
+        )
+
+    def _events(self) -> Events:
+        return Events(
+            log=self.log, places=self.places, find_item=self.find_item, journeys=self.journeys,
+            clock=self.clock, metrics=self.metrics, namespace=self.settings.namespace,
+        )  # fmt: skip
+
+    def _streams(self) -> Streams:
+        return Streams(
+            PushParts(
+                self.ladder, self.hub, self.places, self.exposures, self.journeys,
+                self.clock, self.metrics, self.settings.live_page,
+            )
+        )  # fmt: skip
+
+
+class LiveGateway:
+    """A Gateway over real Kafka and Redis, with the tasks that keep it connected."""
+
+    def __init__(self, settings: Settings) -> None:
+        metrics, clock = Metrics(), SystemClock()
+        self.layouts = WireLayouts(settings.redis or "", Keys(settings.namespace))
+        self.follower = ShopFollower(settings, metrics, clock)
+        self.gateway = Gateway(
+            settings,
+            metrics=metrics,
+            reader=self.layouts,
+            follower=self.follower,
+            log=EventLog(settings.kafka or ""),
+            clock=clock,
+        )
+        self._settings = settings
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        self.layouts.start()
+        await self.follower.start()
+        self.gateway.start()
+        places = self.gateway.places
+        self._tasks = [
+            asyncio.create_task(places.follow(self.layouts.meta, self._kafka_place), name="places")
+        ]
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.gateway.stop()
+        await self.follower.stop()
+        await self.layouts.stop()
+
+    async def _kafka_place(self) -> Place | None:
+        """The events topic as it stands in Kafka, when that answers."""
+        with suppress(EtalageError):
+            name = EVENTS.full_name(self._settings.namespace)
+            for topic in await asyncio.to_thread(list_topics, self._settings):
+                if topic.name == name:
+                    return Place(topic.topic_id, topic.partitions)
+        return None
