@@ -20,7 +20,7 @@ def load_ranker_of(setting: str | None) -> tuple[Ranker | None, str]:
     if setting == UNDERSTUDY_ONLY:
         return None, "ETALAGE_RANKER is none"
     try:
-        return load_ranker(setting), ""
+        return (load_ranker(setting) if setting else load_ranker()), ""
     except Exception as exc:
         # Whatever a broken file makes the runtime do: serving goes on with the understudy and says so.
         return None, f"{type(exc).__name__}: {exc}"
