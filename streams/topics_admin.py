@@ -102,6 +102,15 @@ def delete_topics(settings: Settings) -> None:
             raise ServiceMissing(f"Kafka at {settings.kafka} did not delete the topics")
 
 
+def read_meta_sync(redis_address: str, namespace: str) -> Meta:
+    """The namespace's meta, for what has no event loop; ServiceMissing when there is none yet."""
+    with translated(), redis.Redis.from_url(redis_url_of(redis_address), socket_timeout=REDIS_S) as client:
+        raw = client.get(Keys(namespace).meta)
+    if raw is None:
+        raise ServiceMissing(f"namespace {namespace} is not set up: run `etalage topics create`")
+    return msgspec.json.decode(raw, type=Meta)
+
+
 @contextmanager
 def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     """An admin client; Kafka's errors leave as one clear line."""

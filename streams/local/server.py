@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from schemas.errors import ServiceMissing
 from streams.local.ports import HOST, free_port, wait_until
@@ -119,6 +119,13 @@ class LocalServer:
             raise RuntimeError(f"{self._recipe.name} still runs")
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.copytree(copy, self.data)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def _try(self, port: int) -> bool:
         """Start on `port`; False when another program was faster to take it."""
