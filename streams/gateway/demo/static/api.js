@@ -1,0 +1,76 @@
+// The gateway's public HTTP API, and nothing else: events in, layouts out, one stream of pushes.
+
+import { key, visitor } from "./visitor.js";
+
+/** Epoch milliseconds with fractions. */
+export const now = () => performance.timeOrigin + performance.now();
+
+const RETRIES = 4;
+
+function messageId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(8));
+  return "m-" + Array.from(bytes, (b) => b.toString(16).padStart(2, "0")).join("");
+}
+
+const device = () => (innerWidth < 720 ? "mobile" : "desktop");
+
+/** An event in the envelope; `more` may hold properties, decision_id, slot_id, module_id and index. */
+export function event(name, more = {}) {
+  return {
+    message_id: messageId(), event: name, anonymous_id: visitor.id, timestamp: new Date().toISOString(),
+    channel: "web", context: { device: device(), page: { path: location.hash || "#/" } }, ...more,
+  };
+}
+
+/** Post events; resolves to { token, sent, answered } or null when the gateway could not take them. */
+export async function post(events, attempt = 0) {
+  const sent = now();
+  const sentAt = new Date().toISOString();
+  try {
+    const answer = await fetch("/v1/events", {
+      method: "POST", keepalive: true, headers: { "content-type": "application/json" },
+      body: JSON.stringify({ events: events.map((e) => ({ ...e, sent_at: sentAt })) }),
+    });
+    if (!answer.ok) throw new Error(String(answer.status));
+    const { results, token } = await answer.json();
+    const again = events.filter((_, n) => results[n]?.status === "retry");
+    if (again.length) return retry(again, attempt);
+    return { token, sent, answered: now() };
+  } catch {
+    return retry(events, attempt);
+  }
+}
+
+/** The same message ids again: the visitor's state knows them and counts each once. */
+async function retry(events, attempt) {
+  if (attempt >= RETRIES) return null;
+  await new Promise((done) => setTimeout(done, 300 * 2 ** attempt));
+  return post(events, attempt + 1);
+}
+
+function query(parts) {
+  const given = Object.entries({ visitor: key(), ...parts }).filter(([, value]) => value != null && value !== "");
+  return new URLSearchParams(given).toString();
+}
+
+async function getJson(path) {
+  const answer = await fetch(path, { headers: { accept: "application/json" } });
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+}
+
+/** A layout with its cards. `parts`: item, category, q, after, deadline_ms, explain. */
+export const layout = (page, parts = {}) => getJson(`/v1/layouts/${page}?` + query({ ...parts, hydrate: 1 }));
+
+/** What the gateway believes about this visitor. */
+export const beliefs = () => getJson("/v1/visitors/" + encodeURIComponent(key()));
+
+/** Follow the home page. Calls onLayout(layout), onJourney(journey) and onState("live" | "waiting"). */
+export function follow({ onLayout, onJourney, onState }) {
+  const source = new EventSource("/v1/layouts/home/stream?" + query({ hydrate: 1, journey: 1 }));
+  source.addEventListener("open", () => onState("live"));
+  source.addEventListener("error", () => onState("waiting"));
+  source.addEventListener("layout", (push) => onLayout(JSON.parse(push.data), now()));
+  source.addEventListener("journey", (push) => onJourney(JSON.parse(push.data), now()));
+  return () => source.close();
+}
