@@ -29,6 +29,7 @@ MODULES: tuple[ModuleDef, ...] = (
     ModuleDef(id="better-price", type="better_price", title="Like {item}, for less", items_max=6, prior=0.4),
     ModuleDef(id="offers", type="better_price", title="Reduced right now", prior=0.35),
     ModuleDef(id="new-arrivals", type="new_arrivals", title="New arrivals", prior=0.5),
+    ModuleDef(id="discover", type="discover", title="Something different", prior=0.3),
     ModuleDef(id="popular", type="popular", title="Bestsellers", prior=0.5),
     ModuleDef(
         id="from-cart", type="from_cart", title="Still in your cart", items_min=1, items_max=8, prior=0.5
@@ -53,6 +54,7 @@ _HOME_ROWS = [
     "popular",
     "from-cart",
     "more-of-category",
+    "discover",
 ]
 
 
@@ -72,7 +74,7 @@ PAGES: tuple[PageDef, ...] = (
             _slot("home.row-3", "new-arrivals", *_HOME_ROWS),
             _slot("home.row-4", "popular", *_HOME_ROWS),
             _slot("home.row-5", "more-of-category", *_HOME_ROWS),
-            _slot("home.row-6", "offers", *_HOME_ROWS),
+            _slot("home.row-6", "discover", *_HOME_ROWS),
         ],
     ),
     PageDef(
@@ -95,9 +97,9 @@ PAGES: tuple[PageDef, ...] = (
     PageDef(
         page="cart",
         slots=[
-            _slot("cart.lines", "from-cart", "recommended"),
-            _slot("cart.row-1", "bought-together", "because-you-viewed", "better-price", "popular"),
-            _slot("cart.row-2", "recommended", "recently-viewed", "offers", "trending"),
+            _slot("cart.lines", "from-cart", "popular"),
+            _slot("cart.row-1", "bought-together", "because-you-viewed", "better-price", "recommended"),
+            _slot("cart.row-2", "recently-viewed", "offers", "trending", "new-arrivals"),
         ],
     ),
     PageDef(

@@ -5,11 +5,14 @@ A Window lives as long as both stay; crowd signals do not touch it. Answers then
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct
 
 from models.items import ItemTable
 from models.rules import RuleBook, compile_rules
 from models.storefront_index import StorefrontIndex
+from schemas.catalog import Item
 from schemas.codec import encode
 from schemas.storefront import PageType
 
@@ -20,7 +23,7 @@ INDEX_TEXT = tuple(b"%d}" % index for index in range(INDEX_MAX))
 
 
 class Window(Struct, frozen=True, eq=False):
-    items: list[object]
+    items: list[Item]
     """The table's own list: the same object, the same catalogue."""
     ids: list[str]
     storefront: StorefrontIndex
@@ -29,15 +32,25 @@ class Window(Struct, frozen=True, eq=False):
     """`{"id":"…","index":` of each row; an INDEX_TEXT ends it."""
     slot_json: dict[PageType, tuple[bytes, ...]]
     """`{"slot":"…","module":` of each slot of a page."""
+    slot_names: dict[PageType, tuple[bytes, ...]]
+    """The slot's id inside a JSON string."""
     module_json: tuple[bytes, ...]
     """`{"id":"…","type":"…","title":` of each module."""
+    titles: list[str]
+    brand_codes: list[int]
+    category_codes: list[int]
+    category_hashes: list[int]
+    """hash32 of each category code."""
+    category_names: Mapping[int, str]
+    """hash32 of a category of any level -> its name."""
+    brand_names: Mapping[int, str]
     cards: dict[int, bytes]
     """Cards made so far, by row."""
 
 
 def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
     return Window(
-        items=table.items,  # type: ignore[arg-type]
+        items=table.items,
         ids=table.ids,
         storefront=storefront,
         rules=compile_rules(table, storefront),
@@ -46,10 +59,20 @@ def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
             name: tuple(b'{"slot":' + encode(slot.id) + b',"module":' for slot in page.slots)
             for name, page in storefront.pages.items()
         },
+        slot_names={
+            name: tuple(encode(slot.id)[1:-1] for slot in page.slots)
+            for name, page in storefront.pages.items()
+        },
         module_json=tuple(
             b'{"id":' + encode(module.id) + b',"type":' + encode(module.type) + b',"title":'
             for module in storefront.modules
         ),
+        titles=[item.title for item in table.items],
+        brand_codes=table.brands.column.tolist(),
+        category_codes=table.categories.column.tolist(),
+        category_hashes=table.categories.hashes.tolist(),
+        category_names=table.pairs[3],
+        brand_names=dict(zip(table.brands.hashes.tolist(), table.brands.names, strict=True)),
         cards={},
     )
 

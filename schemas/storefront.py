@@ -30,6 +30,7 @@ ModuleType = Literal[
     "from_cart",
     "search_results",
     "category_grid",
+    "discover",  # something other than what the visitor is looking at
 ]
 
 

@@ -1,0 +1,154 @@
+"""decide: from a visitor's state to the layout of a page. Pure; the same input gives the same bytes.
+
+Candidates of all asks are scored in one run of the ranker. When it fails or there is none, the understudy
+ranks and the layout says so; a visitor we know nothing of, or who refused, gets what others like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+
+from models.fills import NO_SUBJECT, Fill, Fills, Stamp, in_window, pack_fills, unpack_fills
+from models.layout import assemble
+from models.modules import kind_of
+from models.phrases import PERSONAL_REASONS
+from models.rendering import NO_VERSION, body_json, decode_layout, head_json, layout_id_of, slots_json
+from models.scenes import Ask, Scene, scene_of
+from models.scoring import Scored, score_scenes
+from models.shelves import KINDS, shelve
+from models.shop import Shop
+from models.static_layouts import NO_MODEL, static_modules
+from schemas.layouts import Layout, ModelTag
+
+_NO_SCORES = np.empty(0, np.float32)
+
+
+class Decided(Struct, frozen=True, eq=False, kw_only=True):
+    """A page decided. `changed` says whether its content differs from `ask.previous`.
+
+    Bytes and the layout are made when asked for: unchanged content costs none.
+    """
+
+    ask: Ask
+    fills: Fills
+    changed: bool
+    shop: Shop
+    scene: Scene
+    scored: Scored
+    assembled: Sequence[Fill]
+    at: float
+
+    def head(self) -> bytes:
+        """The first part of the stored answer: version and as_of of this state."""
+        version = self.ask.version
+        return head_json(version.text() if version else NO_VERSION, self.ask.state.at)
+
+    def body(self) -> bytes:
+        """The second part: everything else."""
+        return body_json(
+            self.fills.layout_id,
+            self.ask.visitor,
+            self.ask.page,
+            self.model,
+            labels=(self.fills.stamp.mode, self.fills.stamp.reason),
+            slots=self.slots(self.fills.layout_id),
+        )
+
+    def slots(self, layout_id: str) -> bytes:
+        """The slots as JSON, under a layout id."""
+        personal = self.fills.stamp.reason in PERSONAL_REASONS
+        return slots_json(
+            self.shop.window,
+            self.ask.page,
+            self.assembled,
+            layout_id,
+            personal=personal,
+            query=self.ask.q or "",
+        )
+
+    @property
+    def model(self) -> ModelTag:
+        stamp = self.fills.stamp
+        return ModelTag(
+            name=stamp.model, version=stamp.model_version, generation=self.shop.generation, role=stamp.role
+        )
+
+    @property
+    def layout(self) -> Layout:
+        return decode_layout(self.head() + self.body())
+
+
+def decide(shop: Shop, asks: Sequence[Ask], at: float) -> list[Decided]:
+    """The layouts of many asks, in order; `at` in epoch seconds."""
+    if not asks:
+        return []
+    if not shop.items.n:
+        return [_undressed(shop, ask, at) for ask in asks]
+    scenes = [scene_of(shop, ask, at) for ask in asks]
+    scored = score_scenes(shop, scenes, at)
+    wanted = {kind_of(module) for scene in scenes for module in scene.plan.modules}
+    shelves = shelve(shop.items, scenes, [one.scores for one in scored], [k for k in KINDS if k in wanted])
+    return [
+        _compared(shop, scene, one, assemble(scene, mine, shop.items, shop.window, before, at), at)
+        for scene, one, mine, before in zip(scenes, scored, shelves, _before(shop, scenes), strict=True)
+    ]
+
+
+def _before(shop: Shop, scenes: Sequence[Scene]) -> list[list[Fill]]:
+    """What each visitor saw last, in the numbers of this shop's window."""
+    rows = shop.items.row_by_id
+    return [
+        in_window(scene.ask.previous, shop.window, scene.ask.page, rows) if scene.ask.previous else []
+        for scene in scenes
+    ]
+
+
+def _compared(shop: Shop, scene: Scene, scored: Scored, assembled: Sequence[Fill], at: float) -> Decided:
+    ask, stamp = scene.ask, scored.stamp
+    fills = pack_fills(assembled, _content_id(shop, ask, stamp), stamp, shop.window)
+    decided = Decided(
+        ask=ask, fills=fills, changed=True, shop=shop, scene=scene, scored=scored, assembled=assembled, at=at
+    )
+    if ask.previous is None or not _same(decided, ask.previous):
+        return decided
+    return replace(decided, fills=replace(fills, layout_id=ask.previous.layout_id), changed=False)
+
+
+def _content_id(shop: Shop, ask: Ask, stamp: Stamp) -> str:
+    version = ask.version.text() if ask.version else NO_VERSION
+    model = (stamp.model, stamp.model_version, stamp.role)
+    return layout_id_of(
+        ask.visitor, ask.page, version, shop.generation, *model, ask.item, ask.category, ask.q
+    )
+
+
+def _same(decided: Decided, previous: Fills) -> bool:
+    """Whether the content is what `previous` was: by number in one window, else by the bytes."""
+    now = decided.fills
+    if now.stamp != previous.stamp:
+        return False
+    if previous.window is now.window:
+        return now.rows == previous.rows and now.codes == previous.codes
+    if previous.texts is not None:
+        return decided.slots("") == previous.texts.json
+    if previous.window is None:
+        return False
+    personal = previous.stamp.reason in PERSONAL_REASONS
+    ask = decided.ask
+    fills = unpack_fills(previous)
+    was = slots_json(previous.window, ask.page, fills, "", personal=personal, query=ask.q or "")
+    return decided.slots("") == was
+
+
+def _undressed(shop: Shop, ask: Ask, at: float) -> Decided:
+    """The page of a shop without items: frames only, until the catalogue is there."""
+    plan = shop.storefront.pages[ask.page]
+    stamp = Stamp("static", "stream_stale", NO_MODEL.name, NO_MODEL.version, NO_MODEL.role)
+    assembled = [
+        Fill(slot.code, module.code, NO_SUBJECT, []) for slot, module in static_modules(shop.storefront, plan)
+    ]
+    return _compared(shop, scene_of(shop, ask, at), Scored(_NO_SCORES, _NO_SCORES, stamp), assembled, at)

@@ -1,0 +1,101 @@
+"""Layouts as bytes. A stored answer has two parts: head (version, as_of) and body (everything else).
+
+A new event that changes nothing visible rewrites the small head only; head + body is the whole answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+from operator import add
+
+import msgspec
+
+from models.fills import Fill
+from models.phrases import reason_of, subject_name, title_of
+from models.window import INDEX_TEXT, Window
+from schemas.codec import encode
+from schemas.layouts import Layout, ModelTag
+from schemas.storefront import PageType
+
+NO_VERSION = "0.0.0"
+"""Said of a visitor without a state: no token of ours is older."""
+
+_BODY_STARTS = b',"layout_id":'
+decode_layout = msgspec.json.Decoder(Layout).decode
+
+
+def layout_id_of(*parts: object) -> str:
+    """The id of a content: a hash of visitor, page, version, generation, model and request context."""
+    return blake2b("\0".join(map(str, parts)).encode(), digest_size=10).hexdigest()
+
+
+def layout_bytes(layout: Layout) -> bytes:
+    """The whole answer."""
+    return encode(layout)
+
+
+def head_bytes(layout: Layout) -> bytes:
+    """`{"version":"…","as_of":…`, without the closing brace."""
+    return encode(layout).partition(_BODY_STARTS)[0]
+
+
+def body_bytes(layout: Layout) -> bytes:
+    """`,"layout_id":…}`: what follows the head."""
+    _, comma, body = encode(layout).partition(_BODY_STARTS)
+    return comma + body
+
+
+def head_json(version: str, as_of: int) -> bytes:
+    """The head from its two values; `as_of` in epoch seconds, 0 for never."""
+    return b'{"version":"%b","as_of":%b' % (version.encode(), _moment(as_of))
+
+
+@lru_cache(maxsize=256)
+def _moment(at: int) -> bytes:
+    return encode(datetime.fromtimestamp(at, UTC)) if at else b"null"
+
+
+@lru_cache(maxsize=64)
+def _model_json(model: ModelTag) -> bytes:
+    return encode(model)
+
+
+def body_json(
+    layout_id: str, visitor: str, page: str, model: ModelTag, *, labels: tuple[str, str], slots: bytes
+) -> bytes:
+    """The body around `slots`; `labels` are mode and reason."""
+    mode, reason = labels
+    start = f'"{layout_id}","visitor_id":{encode(visitor).decode()},"page":"{page}","mode":"{mode}"'
+    label = f',"reason":"{reason}","model":'
+    return b"%b%b%b%b,\"experiments\":[],\"slots\":%b}" % (
+        _BODY_STARTS, start.encode(), label.encode(), _model_json(model), slots,
+    )  # fmt: skip
+
+
+def slots_json(
+    window: Window, page: PageType, fills: Sequence[Fill], layout_id: str, *, personal: bool, query: str
+) -> bytes:
+    """The `slots` of an answer, joined from the window's ready pieces."""
+    tag = b',"decision_id":"' + layout_id.encode() + b"/"
+    slot_json, slot_names = window.slot_json[page], window.slot_names[page]
+    item_json, modules = window.item_json, window.storefront.modules
+    parts = []
+    for fill in fills:
+        module = modules[fill.module]
+        name = subject_name(window, module, fill.subject, query)
+        parts.append(
+            b'%b%b%b,"reason":%b%b%b","propensity":1.0,"items":[%b],"score":null}}'
+            % (
+                slot_json[fill.slot],
+                window.module_json[fill.module],
+                encode(title_of(module, name)),
+                encode(reason_of(module, name, page, personal)),
+                tag,
+                slot_names[fill.slot],
+                b",".join(map(add, [item_json[row] for row in fill.rows], INDEX_TEXT)),
+            )
+        )
+    return b"[%b]" % b",".join(parts)

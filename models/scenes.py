@@ -1,0 +1,120 @@
+"""One page for one visitor, before anything is ranked: what was asked, what is known, what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from models.candidates import Candidates, anchor_rows, propose
+from models.fills import NO_SUBJECT, Fills, hash_subject
+from models.rules import PageRules, page_rules
+from models.shop import Shop
+from models.storefront_index import PagePlan
+from models.visitor import EMPTY, VisitorState, personalization_refused
+from schemas.ids import Version, VisitorId, hash32
+from schemas.layouts import Reason
+from schemas.storefront import PageType
+
+
+class Ask(Struct, frozen=True, kw_only=True):
+    """A page wanted for a visitor. `version` is that of `state`; `previous` the content shown last."""
+
+    visitor: VisitorId
+    state: VisitorState
+    version: Version | None
+    page: PageType = "home"
+    item: str | None = None
+    category: str | None = None
+    q: str | None = None
+    previous: Fills | None = None
+
+
+class Scene(Struct, frozen=True, eq=False):
+    """`state` is EMPTY when nothing personal may or can be used; `why` says which (ok: it is used).
+
+    `anchor` is the row the page or the visitor's last look is about (-1: none), `focus` the hash32 of the
+    category most on the visitor's mind (0: none); `recent` and `cart` are rows that may be shown.
+    """
+
+    ask: Ask
+    state: VisitorState
+    why: Reason
+    plan: PagePlan
+    rules: PageRules
+    candidates: Candidates
+    anchor: int
+    focus: int
+    recent: list[int]
+    cart: list[int]
+    owned: list[int]
+    """Rows bought already."""
+
+    @property
+    def focus_subject(self) -> int:
+        return hash_subject(self.focus) if self.focus else NO_SUBJECT
+
+
+def scene_of(shop: Shop, ask: Ask, at: float) -> Scene:
+    """The scene of an ask, with its candidates; a page this storefront does not have raises KeyError."""
+    state, why = _usable(ask.state)
+    table = shop.items
+    anchors = anchor_rows(table, ask.page, item=ask.item, category=ask.category, q=ask.q)
+    candidates = propose(table, state, ask.page, anchors, at)
+    rules = page_rules(shop.window.rules, ask.page, at)
+    find = table.row_by_key.get
+    cart = [find(line.key, -1) for line in state.cart]
+    anchor = _anchor(ask, candidates, anchors, cart)
+    return Scene(
+        ask=ask,
+        state=state,
+        why=why,
+        plan=shop.storefront.pages[ask.page],
+        rules=rules,
+        candidates=candidates,
+        anchor=anchor,
+        focus=_focus(shop, ask, state, anchor),
+        recent=_shown(candidates.recent, rules),
+        cart=_shown(cart, rules),
+        owned=[find(bought.key, -1) for bought in state.bought],
+    )
+
+
+def _usable(state: VisitorState) -> tuple[VisitorState, Reason]:
+    if personalization_refused(state):
+        return EMPTY, "consent"
+    if state.recent or state.categories or state.cart or state.bought or state.wishlist or state.searches:
+        return state, "ok"
+    return EMPTY, "cold_start"
+
+
+def _shown(rows: Sequence[int], rules: PageRules) -> list[int]:
+    allowed = rules.allowed
+    return [row for row in dict.fromkeys(rows) if row >= 0 and allowed[row]]
+
+
+def _anchor(
+    ask: Ask, candidates: Candidates, anchors: Sequence[int] | NDArray[np.int32], cart: list[int]
+) -> int:
+    if ask.page == "product":
+        return int(anchors[0]) if len(anchors) else -1
+    if ask.page == "cart":
+        return next((row for row in cart if row >= 0), -1)
+    return next((row for row in candidates.recent if row >= 0), -1)
+
+
+def _focus(shop: Shop, ask: Ask, state: VisitorState, anchor: int) -> int:
+    """The page's category; else this session's strongest, else the strongest of all time, else the shop's."""
+    table = shop.items
+    if ask.page == "category" and ask.category is not None:
+        return hash32(ask.category)
+    if ask.page in ("product", "cart") and anchor >= 0:
+        return shop.window.category_hashes[shop.window.category_codes[anchor]]
+    tastes = state.now_categories or state.categories or state.bought_categories
+    names = shop.window.category_names
+    liked = max((key for key in tastes if key in names), key=lambda key: (tastes[key], -key), default=0)
+    if liked or not len(table.by_popularity):
+        return liked
+    return shop.window.category_hashes[shop.window.category_codes[int(table.by_popularity[0])]]
