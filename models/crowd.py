@@ -6,7 +6,7 @@ that the catalogue does not know say nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -15,7 +15,7 @@ from models.items import ItemTable
 from models.sessions import SESSION_GAP_S, effective_time
 from models.tastes import item_key
 from models.visitor import EventRecord, VisitorState, personalization_refused
-from schemas.events import AddToCart, EventItem, Purchase, Share, StorePurchase, ViewItem
+from schemas.events import AddToCart, EventItem, OtherEvent, Purchase, Share, StorePurchase, ViewItem
 from schemas.ids import ItemId, hash64
 
 Count = Literal["views", "carts", "purchases", "shares"]
@@ -45,25 +45,19 @@ def observe(state: VisitorState, record: EventRecord, table: ItemTable) -> Facts
     A visitor who refused personalization is not counted either.
     """
     event = record.event
-    if not isinstance(event, ViewItem | AddToCart | Purchase | StorePurchase | Share):
+    says = _SAYS.get(type(event))
+    if says is None or isinstance(event, OtherEvent):
         return None
     items = _known(event.properties.items, table)
     if not items or personalization_refused(state) or hash64(event.message_id) in state.message_ids:
         return None
-    match event:
-        case ViewItem():
-            return _viewed(state, items, table, effective_time(event, record.arrival))
-        case AddToCart():
-            return _put_into_cart(state, items, table)
-        case Share():
-            return Facts("shares", items)
-        case _:
-            return Facts("purchases", items, "co_bought", _among(items[:ORDER_ITEMS_MAX]), ORDER_WEIGHT)
+    return says(state, items, table, effective_time(event, record.arrival))
 
 
 def _known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
     """The distinct items that the catalogue holds: nobody can invent one, so signals stay bounded."""
-    return [ItemId(i) for i in dict.fromkeys(item.item_id for item in items) if table.row_of(i) >= 0]
+    known = table.row_by_id
+    return [ItemId(i) for i in dict.fromkeys([item.item_id for item in items]) if i in known]
 
 
 def _viewed(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> Facts | None:
@@ -82,7 +76,7 @@ def _seen_in_session(state: VisitorState, at: float) -> list[int]:
     return [item.key for item in state.recent if item.at >= state.session_at]
 
 
-def _put_into_cart(state: VisitorState, items: list[ItemId], table: ItemTable) -> Facts | None:
+def _put_into_cart(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> Facts | None:
     held = [line.key for line in state.cart]
     fresh = [item for item in items if item_key(item) not in held]
     if not fresh:
@@ -92,10 +86,25 @@ def _put_into_cart(state: VisitorState, items: list[ItemId], table: ItemTable) -
     return Facts("carts", fresh, "co_bought", pairs, CART_WEIGHT)
 
 
+def _bought(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> Facts | None:
+    some = items[:ORDER_ITEMS_MAX]
+    pairs = [(one, other) for place, one in enumerate(some) for other in some[place + 1 :]]
+    return Facts("purchases", items, "co_bought", pairs, ORDER_WEIGHT)
+
+
+def _shared(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> Facts | None:
+    return Facts("shares", items)
+
+
 def _ids(keys: Iterable[int], table: ItemTable) -> list[ItemId]:
-    rows = (table.row_of_key(key) for key in keys)
-    return [ItemId(table.ids[row]) for row in rows if row >= 0]
+    ids, row_of_key = table.ids, table.row_of_key
+    return [ItemId(ids[row]) for row in map(row_of_key, keys) if row >= 0]
 
 
-def _among(items: list[ItemId]) -> list[tuple[ItemId, ItemId]]:
-    return [(one, other) for place, one in enumerate(items) for other in items[place + 1 :]]
+_SAYS: Mapping[type, Callable[[VisitorState, list[ItemId], ItemTable, float], Facts | None]] = {
+    ViewItem: _viewed,
+    AddToCart: _put_into_cart,
+    Purchase: _bought,
+    StorePurchase: _bought,
+    Share: _shared,
+}

@@ -6,11 +6,10 @@ Statistics: a crash loses at most the running window, and so does Kafka when it 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from contextlib import suppress
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from models.crowd import Facts, observe
 from models.shop import Shop
@@ -43,8 +42,8 @@ class Tally(Struct):
     carts: int = 0
     purchases: int = 0
     shares: int = 0
-    co_viewed: Counter[ItemId] = field(default_factory=Counter)
-    co_bought: Counter[ItemId] = field(default_factory=Counter)
+    co_viewed: dict[ItemId, int] = {}
+    co_bought: dict[ItemId, int] = {}
 
     def delta(self, item_id: ItemId) -> Delta:
         return Delta(
@@ -54,8 +53,8 @@ class Tally(Struct):
             carts=self.carts,
             purchases=self.purchases,
             shares=self.shares,
-            co_viewed=dict(self.co_viewed.most_common(NEIGHBOURS_MAX)),
-            co_bought=dict(self.co_bought.most_common(NEIGHBOURS_MAX)),
+            co_viewed=_heaviest(self.co_viewed),
+            co_bought=_heaviest(self.co_bought),
         )
 
 
@@ -78,24 +77,31 @@ class CrowdCounter:
             self._count(facts, record.arrival)
 
     def _count(self, facts: Facts, at: float) -> None:
+        count, together, weight = facts.count, facts.together, facts.weight
         for item in facts.items:
             tally = self._tally(item, at)
-            if tally is not None:
-                setattr(tally, facts.count, getattr(tally, facts.count) + 1)
+            setattr(tally, count, getattr(tally, count) + 1)
         for one, other in facts.pairs:
-            for item, neighbour in ((one, other), (other, one)):
-                tally = self._tally(item, at)
-                if tally is not None:
-                    getattr(tally, facts.together)[neighbour] += facts.weight
+            ones = getattr(self._tally(one, at), together)
+            ones[other] = ones.get(other, 0) + weight
+            others = getattr(self._tally(other, at), together)
+            others[one] = others.get(one, 0) + weight
 
-    def _tally(self, item: ItemId, at: float) -> Tally | None:
+    def _tally(self, item: ItemId, at: float) -> Tally:
         tally = self._window.get(item)
         if tally is None:
-            if len(self._window) >= ITEMS_MAX:
-                self._metrics.count("deltas_total", direction="dropped")
-                return None
-            tally = self._window[item] = Tally()
-        tally.at = max(tally.at, at)
+            tally = self._new_tally(item)
+        if at > tally.at:
+            tally.at = at
+        return tally
+
+    def _new_tally(self, item: ItemId) -> Tally:
+        """Kept in the window, or in a full one nowhere."""
+        tally = Tally()
+        if len(self._window) < ITEMS_MAX:
+            self._window[item] = tally
+        else:
+            self._metrics.count("deltas_total", direction="dropped")
         return tally
 
     def take(self) -> list[Delta]:
@@ -136,3 +142,9 @@ class CrowdCounter:
             log.warning("crowd counts of a window are lost", items=len(deltas), why=repr(exc))
         else:
             self._metrics.count("deltas_total", len(deltas), direction="sent")
+
+
+def _heaviest(neighbours: dict[ItemId, int]) -> dict[ItemId, int]:
+    if len(neighbours) <= NEIGHBOURS_MAX:
+        return neighbours
+    return dict(sorted(neighbours.items(), key=lambda pair: -pair[1])[:NEIGHBOURS_MAX])
