@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Mapping
 from itertools import pairwise
+from math import exp2
 
 STEPS_PER_OCTAVE = 20
 ONE = 101
@@ -38,9 +39,11 @@ def ticks(since: int, until: int, tick_s: int) -> int:
     return max(0, until // tick_s - since // tick_s)
 
 
-def faded(gain: float, late_ticks: int) -> float:
-    """What is left of `gain` when its event comes `late_ticks` after the state's time."""
-    return gain if not late_ticks else gain * 2.0 ** (-min(late_ticks, 1000) / STEPS_PER_OCTAVE)
+def left_of(gain: float, at: int, now: int, tick_s: int) -> float:
+    """What is left at `now` of a gain made at `at`: all of it, unless the event came late."""
+    if at >= now:
+        return gain
+    return gain * exp2(-min(1000, ticks(at, now, tick_s)) / STEPS_PER_OCTAVE)
 
 
 def aged_weight(weight: float, steps: int) -> float:

@@ -29,6 +29,7 @@ _WIDE = 1
 _ORDERED = 2
 """Flag: there are orders, so their count, sum and time follow."""
 _KEY = 0xFFFF_FFFF_FFFF
+_code_of = CODES.__getitem__
 
 _HEAD = Layout(
     "<BBHQ"  # version, flags, incarnation, offset + 1
@@ -170,11 +171,10 @@ def _small(state: VisitorState) -> bytes:
         state.bought_categories.values(),
         state.price_bands.values(),
     )
-    small = [CODES[weight] for weight in weights]
-    small += state.price_bands
+    small = bytes([*map(_code_of, weights), *state.price_bands])
     if state.promotions:
-        small += chain.from_iterable(state.promotions.values())
-    return bytes(small)
+        small += bytes(chain.from_iterable(state.promotions.values()))
+    return small
 
 
 def unpack(raw: bytes) -> VisitorState:

@@ -12,9 +12,8 @@ from models.decay import (
     LONG_TICK_S,
     NOW_TICK_S,
     add,
-    faded,
+    left_of,
     quantised,
-    ticks,
 )
 from models.visitor import VisitorState
 from schemas.events import EventItem
@@ -68,9 +67,8 @@ def category_key(item: EventItem) -> int:
 
 def learn(state: VisitorState, changes: Changes, items: Sequence[EventItem], gain: float, at: int) -> None:
     """Adds `gain` to every taste the items speak for; an event that comes late adds what is left of it."""
-    now = changes["at"]
-    long = faded(gain, ticks(at, now, LONG_TICK_S))
-    short = faded(gain, ticks(at, now, NOW_TICK_S))
+    long = left_of(gain, at, changes["at"], LONG_TICK_S)
+    short = left_of(gain, at, changes["at"], NOW_TICK_S)
     _learn_kinds(state, changes, items, long, short)
     _learn_looks(state, changes, items, long)
     for item in items:
@@ -130,16 +128,16 @@ def learn_category(state: VisitorState, changes: Changes, name: str, gain: float
     now = changes["at"]
     key = label_key(name)
     categories = dict(changes.get("categories", state.categories))
-    add(categories, key, faded(gain, ticks(at, now, LONG_TICK_S)), CATEGORIES_MAX)
+    add(categories, key, left_of(gain, at, now, LONG_TICK_S), CATEGORIES_MAX)
     changes["categories"] = categories
     now_categories = dict(changes.get("now_categories", state.now_categories))
-    add(now_categories, key, faded(gain, ticks(at, now, NOW_TICK_S)), NOW_MAX)
+    add(now_categories, key, left_of(gain, at, now, NOW_TICK_S), NOW_MAX)
     changes["now_categories"] = now_categories
 
 
 def learn_purchase(state: VisitorState, changes: Changes, items: Sequence[EventItem], at: int) -> None:
     """The slow taste of purchases: one for each item bought, whatever its quantity."""
-    gain = faded(1.0, ticks(at, changes["at"], BOUGHT_TICK_S))
+    gain = left_of(1.0, at, changes["at"], BOUGHT_TICK_S)
     kept = dict(changes.get("bought_categories", state.bought_categories))
     for item in items:
         category = category_key(item)

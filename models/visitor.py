@@ -26,7 +26,7 @@ PURPOSES = ("personalization", "analytics", "marketing", "email", "ads", "functi
 """Consent purposes in the order of their bit pairs: bit 2i says "answered", bit 2i+1 says "granted"."""
 
 
-class RecentItem(Struct, frozen=True, array_like=True):
+class RecentItem(Struct, frozen=True, array_like=True, gc=False):
     """An item looked at: `key` is hash48 of its id, `dwell` the seconds spent on it (at most 255)."""
 
     key: int
@@ -35,7 +35,7 @@ class RecentItem(Struct, frozen=True, array_like=True):
     dwell: int = 0
 
 
-class CartLine(Struct, frozen=True, array_like=True):
+class CartLine(Struct, frozen=True, array_like=True, gc=False):
     """An item in the cart; `price` is per unit."""
 
     key: int
@@ -44,7 +44,7 @@ class CartLine(Struct, frozen=True, array_like=True):
     price: float
 
 
-class Bought(Struct, frozen=True, array_like=True):
+class Bought(Struct, frozen=True, array_like=True, gc=False):
     """An item bought; `category` is hash32 of the finest category, 0 when unknown."""
 
     key: int
@@ -53,7 +53,7 @@ class Bought(Struct, frozen=True, array_like=True):
     category: int = 0
 
 
-class VisitorState(Struct, frozen=True, kw_only=True):
+class VisitorState(Struct, frozen=True, kw_only=True, gc=False):
     """Everything known of a visitor after the record at `offset` of its partition.
 
     Tastes map a hash32 (or a price band) to a weight decayed to `at`: one plain view weighs 1.
@@ -115,7 +115,7 @@ class VisitorState(Struct, frozen=True, kw_only=True):
 EMPTY = VisitorState()
 
 
-class EventRecord(Struct, frozen=True):
+class EventRecord(Struct, frozen=True, gc=False):
     """A decoded event with where it stands; `arrival` is the broker's append time, epoch seconds."""
 
     event: Event
