@@ -1,16 +1,16 @@
 """Page stability: what a visitor is looking at moves only for a reason.
 
 A module keeps its slot, and an item its place, unless another one gains more than a margin (in standardised
-scores). Calm never holds back an answer to a click: when a module speaks of something new, its items are
-taken afresh. Nor does it keep what rules removed: it only orders what the shelves hold.
+scores). Calm never holds back an answer to a click: when a module speaks of something new, or most of it
+would change, its items are taken afresh. Nor does it keep what rules removed: it only orders what may be
+shown. Deciding again with the own result as the previous one changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Mapping
 
 from models.fills import UNKNOWN_SUBJECT, Fill
-from models.shelves import Shelf
 
 FOLD = 3
 """Slots from the top that are seen without scrolling."""
@@ -23,54 +23,58 @@ ENTRY_MARGIN = 0.15
 PLACE_MARGIN = 0.25
 """...and any item over the one before it to pass it."""
 
+Values = Mapping[int, float]
+
 
 def slot_margin(slot: int) -> float:
     """The head start of the module that is in the slot now."""
     return SLOT_MARGIN if slot < FOLD else LOWER_MARGIN
 
 
-def still_about(previous: Fill | None, subject: int) -> bool:
+def still_about(previous: Fill, subject: int) -> bool:
     """Whether a module speaks of the same thing as before."""
-    return previous is not None and previous.subject in (subject, UNKNOWN_SUBJECT)
+    return previous.subject in (subject, UNKNOWN_SUBJECT)
 
 
-def settle(
-    fresh: list[int], previous: Sequence[int], shelf: Shelf, taken: Container[int], size: int
-) -> list[int]:
-    """The rows to show, out of `fresh` ones (best first) and those shown before, which keep their places.
-
-    Settling its own result again changes nothing.
-    """
-    if fresh == previous:
+def settle(fresh: list[int], shown: list[int], value: Values, size: int) -> list[int]:
+    """The rows to show, out of `fresh` ones (best first) and those `shown` before that may still be."""
+    if fresh == shown:
         return fresh
-    value = dict(zip(shelf.rows, shelf.scores, strict=True))
-    shown = [row for row in previous if row in value and row not in taken][:size]
-    for row in fresh:
-        if row not in shown and not _enter(row, shown, value, size):
-            break
+    new = [row for row in fresh if row not in shown]
+    if 2 * len(new) > len(fresh):
+        return fresh
+    shown = shown[:size]
+    if new:
+        _enter(new, shown, value, size)
     _pass_by(shown, value)
     return shown
 
 
-def _enter(row: int, shown: list[int], value: dict[int, float], size: int) -> bool:
-    """Put a newcomer where its score belongs; whether it came in."""
-    if len(shown) >= size:
-        weakest = min(shown, key=lambda old: (value[old], -old), default=row)
-        if value[row] <= value[weakest] + ENTRY_MARGIN:
-            return False
-        shown.remove(weakest)
-    score = value[row] - PLACE_MARGIN
-    place = next((n for n, old in enumerate(shown) if value[old] < score), len(shown))
-    shown.insert(place, row)
-    return True
+def _enter(new: list[int], shown: list[int], value: Values, size: int) -> None:
+    """Put newcomers where their scores belong, each for the weakest one that it beats by the margin."""
+    weakest = sorted(shown, key=lambda row: (value[row], -row))
+    for row in new:
+        score = value[row]
+        if len(shown) >= size:
+            weak = weakest.pop(0) if weakest else row
+            if score <= value[weak] + ENTRY_MARGIN:
+                return
+            shown.remove(weak)
+        limit = score - PLACE_MARGIN
+        place = next((n for n, old in enumerate(shown) if value[old] < limit), len(shown))
+        shown.insert(place, row)
 
 
-def _pass_by(shown: list[int], value: dict[int, float]) -> None:
+def _pass_by(shown: list[int], value: Values) -> None:
     """Let items pass those before them by the margin, until none can."""
     moved = True
     while moved:
         moved = False
-        for n in range(1, len(shown)):
-            if value[shown[n]] > value[shown[n - 1]] + PLACE_MARGIN:
-                shown[n - 1], shown[n] = shown[n], shown[n - 1]
+        before = shown[0] if shown else -1
+        for place in range(1, len(shown)):
+            row = shown[place]
+            if value[row] > value[before] + PLACE_MARGIN:
+                shown[place - 1], shown[place] = row, before
                 moved = True
+            else:
+                before = row

@@ -6,28 +6,27 @@ fills gets its default. A slot that nothing at all can fill (a shop of three ite
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.calm import settle, slot_margin, still_about
+from models.calm import SLOT_MARGIN, settle, slot_margin, still_about
 from models.fills import NO_SUBJECT, Fill
 from models.items import ItemTable
-from models.modules import Kind, dismissed, kind_of, subject_of, wish
+from models.modules import Offer, offers_of
 from models.rules import Pin
 from models.scenes import Scene
-from models.shelves import Shelf, Shelves
-from models.storefront_index import ModulePlan, SlotPlan
+from models.shelves import Shelves
+from models.storefront_index import Kind, SlotPlan
 from models.window import Window
 
-BEST = 4
-"""How many of its first items speak for a module."""
 BRAND_SHARE = 0.4
 CATEGORY_SHARE = 0.6
-"""The most of one row that one brand, one category may take where variety is wanted."""
+"""The most of one row that one brand, one category may take where variety is wanted..."""
+LOOK_PLACES = 4
+"""...among so many times as many items as the row holds: variety is not worth a much worse item."""
 VARIED: frozenset[Kind] = frozenset({"all", "trending", "new", "popular", "reduced", "other"})
 LISTS: frozenset[Kind] = frozenset({"recent", "cart"})
 """Kinds that show what the visitor knows already, in its own order."""
@@ -38,20 +37,14 @@ CLOSE: frozenset[Kind] = frozenset({"near", "finer", "cheaper", "category"})
 CROWDED = 0.7
 """...and what each of them on the page takes from the wish of the next: a window shows other things too."""
 SPARE: dict[Kind, str] = {
-    "all": "by_popularity", "other": "by_popularity", "popular": "by_popularity", "trending": "by_trend", "new": "by_newness",
-}  # fmt: skip
+    "all": "by_popularity",
+    "other": "by_popularity",
+    "popular": "by_popularity",
+    "trending": "by_trend",
+    "new": "by_newness",
+}
 """Shop-wide orders that may truthfully stand in for an empty shelf."""
 SPARE_MAX = 400
-
-
-class Offer(Struct, eq=False):
-    """A module that can be offered: what it speaks of and how much it wants a slot."""
-
-    module: ModulePlan
-    kind: Kind
-    subject: int
-    shelf: Shelf
-    wish: float
 
 
 class Assembly(Struct, eq=False):
@@ -60,7 +53,9 @@ class Assembly(Struct, eq=False):
     scene: Scene
     window: Window
     table: ItemTable
-    offers: dict[int, Offer]
+    value: dict[int, float]
+    offers: list[Offer]
+    """The greatest wish first."""
     placed: set[int]
     known: set[int]
     """Placed, or known to the visitor: shown again only where that is the point."""
@@ -75,15 +70,16 @@ class Assembly(Struct, eq=False):
 def assemble(
     scene: Scene, shelves: Shelves, table: ItemTable, window: Window, previous: Sequence[Fill], at: float
 ) -> list[Fill]:
-    """The fills of a page, from the top."""
-    placed = set(scene.rules.reserved)
+    """The fills of a page, from the top; `previous` ones in the numbers of `window`."""
+    reserved = scene.rules.reserved
     page = Assembly(
         scene=scene,
         window=window,
         table=table,
-        offers=_offers(scene, shelves, at),
-        placed=placed,
-        known=placed.union(scene.recent, scene.cart, scene.owned),
+        value=shelves.value,
+        offers=offers_of(scene, shelves, at),
+        placed=set(reserved),
+        known={*reserved, *scene.recent, *scene.cart, *scene.owned},
         used=set(),
         close=0,
         before={fill.module: fill for fill in previous},
@@ -93,116 +89,89 @@ def assemble(
     for slot in scene.plan.slots:
         fill = _fill(page, slot, standing.get(slot.code, -1))
         if fill is not None:
-            _put(page, fill)
+            page.placed.update(fill.rows)
+            page.known.update(fill.rows)
+            page.used.add(fill.module)
             fills.append(fill)
     return fills
 
 
-def _put(page: Assembly, fill: Fill) -> None:
-    page.placed.update(fill.rows)
-    page.known.update(fill.rows)
-    page.used.add(fill.module)
-    offer = page.offers.pop(fill.module, None)
-    if offer is not None and offer.kind in CLOSE and page.scene.plan.page == "home":
-        page.close += 1
-
-
-def _offers(scene: Scene, shelves: Shelves, at: float) -> dict[int, Offer]:
-    """The modules that have something to say and enough to show."""
-    offers = {}
-    for module in scene.plan.modules:
-        kind = kind_of(module)
-        shelf = _list_shelf(scene, kind) if kind in LISTS else shelves[kind]
-        subject = subject_of(module, kind, scene)
-        if subject is None or len(shelf.rows) < module.items_min or dismissed(module, scene):
-            continue
-        best = shelf.scores[:BEST]
-        offers[module.code] = Offer(
-            module, kind, subject, shelf, wish(module, kind, scene, sum(best) / len(best), at)
-        )
-    return offers
-
-
-def _list_shelf(scene: Scene, kind: Kind) -> Shelf:
-    rows = scene.cart if kind == "cart" else [row for row in scene.recent if row not in scene.cart]
-    return Shelf(rows, [0.0] * len(rows))
-
-
 def _fill(page: Assembly, slot: SlotPlan, standing: int) -> Fill | None:
-    """The best offer that has enough left; else the slot's default with whatever is left; else pins alone."""
+    """The best offer that has enough left; else the slot's default with whatever is left."""
     pins = page.scene.rules.pins.get(slot.id, ())
-    for offer in _by_wish(page, slot, standing):
+    while (offer := _most_wanted(page, slot, standing)) is not None:
+        page.offers.remove(offer)
         rows = _choose(page, offer, len(pins))
         if len(rows) + len(pins) >= offer.module.items_min:
+            if offer.module.kind in CLOSE and page.scene.plan.page == "home":
+                page.close += 1
             return Fill(slot.code, offer.module.code, offer.subject, _with_pins(rows, pins))
     return _spare(page, slot, pins)
 
 
-def _by_wish(page: Assembly, slot: SlotPlan, standing: int) -> list[Offer]:
-    offers = page.offers
-    margin = slot_margin(slot.code)
-    wishes = []
-    for code in slot.admits:
-        offer = offers.get(code)
-        if offer is not None:
-            wanted = offer.wish + (margin if code == standing else 0.0)
-            wishes.append((page.close * CROWDED - wanted if offer.kind in CLOSE else -wanted, code))
-    wishes.sort()
-    return [offers[code] for _, code in wishes]
+def _most_wanted(page: Assembly, slot: SlotPlan, standing: int) -> Offer | None:
+    """The admitted offer with the greatest wish, the standing module ahead by the margin of calm."""
+    crowd = CROWDED * page.close
+    best, best_wish = None, 0.0
+    for offer in page.offers:
+        if best is not None and offer.wish + SLOT_MARGIN <= best_wish:
+            break
+        code = offer.module.code
+        if code in slot.admits:
+            wish = offer.wish - crowd if offer.module.kind in CLOSE else offer.wish
+            if code == standing:
+                wish += slot_margin(slot.code)
+            if best is None or wish > best_wish:
+                best, best_wish = offer, wish
+    return best
 
 
 def _choose(page: Assembly, offer: Offer, pins: int) -> list[int]:
     """The rows that the module shows here, best first, calm kept."""
     size = max(0, offer.module.items_max - pins)
-    taken = page.known
-    if offer.kind in LISTS:
-        return [row for row in offer.shelf.rows if row not in page.placed][:size]
-    if (page.scene.plan.page, offer.kind) in LISTINGS:
-        taken = page.placed
-    fresh = _varied(page.window, offer.shelf.rows, taken, size) if offer.kind in VARIED else None
-    if fresh is None:
-        fresh = _first(offer.shelf.rows, taken, size)
+    kind = offer.module.kind
+    if kind in LISTS:
+        return _first(offer.rows, page.placed, size)
+    taken = page.placed if (page.scene.plan.page, kind) in LISTINGS else page.known
+    fresh = (
+        _varied(page.window, offer.rows, taken, size) if kind in VARIED else _first(offer.rows, taken, size)
+    )
     previous = page.before.get(offer.module.code)
-    if previous is not None and still_about(previous, offer.subject):
-        return settle(fresh, _unpinned(page, previous), offer.shelf, taken, size)
-    return fresh
-
-
-def _unpinned(page: Assembly, fill: Fill) -> list[int]:
-    reserved = page.scene.rules.reserved
-    return [row for row in fill.rows if row not in reserved] if reserved else fill.rows
+    if previous is None or previous.rows == fresh or not still_about(previous, offer.subject):
+        return fresh
+    offered = page.value if kind == "all" else set(offer.rows)
+    shown = [row for row in previous.rows if row in offered and row not in taken]
+    return settle(fresh, shown, page.value, size)
 
 
 def _first(rows: Sequence[int], taken: set[int], size: int) -> list[int]:
     chosen: list[int] = []
     for row in rows:
-        if len(chosen) == size:
-            break
         if row not in taken:
+            if len(chosen) >= size:
+                break
             chosen.append(row)
     return chosen
 
 
 def _varied(window: Window, rows: Sequence[int], taken: set[int], size: int) -> list[int]:
-    """As `_first`, but no brand or category takes more than its share while others are left."""
+    """As `_first`, but no brand or category takes more than its share while others are near."""
     brand_codes, category_codes = window.brand_codes, window.category_codes
     brand_max, category_max = max(2, int(BRAND_SHARE * size)), max(2, int(CATEGORY_SHARE * size))
-    brands: Counter[int] = Counter()
-    categories: Counter[int] = Counter()
+    brands: dict[int, int] = {0: -len(rows)}
+    categories: dict[int, int] = {}
     chosen: list[int] = []
     spare: list[int] = []
-    for row in rows:
-        if len(chosen) == size:
-            return chosen
-        if row in taken:
-            continue
+    for row in _first(rows, taken, LOOK_PLACES * size):
         brand, category = brand_codes[row], category_codes[row]
-        if categories[category] >= category_max or (brand and brands[brand] >= brand_max):
+        brand_count, category_count = brands.get(brand, 0), categories.get(category, 0)
+        if brand_count >= brand_max or category_count >= category_max:
             spare.append(row)
             continue
-        brands[brand] += 1
-        categories[category] += 1
         chosen.append(row)
+        if len(chosen) == size:
+            return chosen
+        brands[brand], categories[category] = brand_count + 1, category_count + 1
     return chosen + spare[: size - len(chosen)]
 
 
@@ -217,7 +186,7 @@ def _spare(page: Assembly, slot: SlotPlan, pins: Sequence[Pin]) -> Fill | None:
     unused = [code for code in dict.fromkeys((slot.default, *slot.admits)) if code not in page.used]
     for code in unused:
         module = page.window.storefront.modules[code]
-        order = SPARE.get(kind_of(module))
+        order = SPARE.get(module.kind)
         if order is None:
             continue
         rows = _left(page, getattr(page.table, order), max(0, module.items_max - len(pins)))

@@ -14,12 +14,11 @@ from msgspec.structs import replace
 
 from models.fills import NO_SUBJECT, Fill, Fills, Stamp, in_window, pack_fills, unpack_fills
 from models.layout import assemble
-from models.modules import kind_of
 from models.phrases import PERSONAL_REASONS
 from models.rendering import NO_VERSION, body_json, decode_layout, head_json, layout_id_of, slots_json
 from models.scenes import Ask, Scene, scene_of
 from models.scoring import Scored, score_scenes
-from models.shelves import KINDS, shelve
+from models.shelves import shelve
 from models.shop import Shop
 from models.static_layouts import NO_MODEL, static_modules
 from schemas.layouts import Layout, ModelTag
@@ -90,8 +89,7 @@ def decide(shop: Shop, asks: Sequence[Ask], at: float) -> list[Decided]:
         return [_undressed(shop, ask, at) for ask in asks]
     scenes = [scene_of(shop, ask, at) for ask in asks]
     scored = score_scenes(shop, scenes, at)
-    wanted = {kind_of(module) for scene in scenes for module in scene.plan.modules}
-    shelves = shelve(shop.items, scenes, [one.scores for one in scored], [k for k in KINDS if k in wanted])
+    shelves = shelve(shop.items, scenes, [one.scores for one in scored])
     return [
         _compared(shop, scene, one, assemble(scene, mine, shop.items, shop.window, before, at), at)
         for scene, one, mine, before in zip(scenes, scored, shelves, _before(shop, scenes), strict=True)

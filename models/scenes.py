@@ -9,7 +9,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from models.candidates import Candidates, anchor_rows, propose
-from models.fills import NO_SUBJECT, Fills, hash_subject
+from models.fills import Fills
 from models.rules import PageRules, page_rules
 from models.shop import Shop
 from models.storefront_index import PagePlan
@@ -51,10 +51,10 @@ class Scene(Struct, frozen=True, eq=False):
     cart: list[int]
     owned: list[int]
     """Rows bought already."""
-
-    @property
-    def focus_subject(self) -> int:
-        return hash_subject(self.focus) if self.focus else NO_SUBJECT
+    anchors: NDArray[np.int32]
+    """What the page is about, best first."""
+    query: str
+    """The words of a search page, else ""."""
 
 
 def scene_of(shop: Shop, ask: Ask, at: float) -> Scene:
@@ -79,6 +79,8 @@ def scene_of(shop: Shop, ask: Ask, at: float) -> Scene:
         recent=_shown(candidates.recent, rules),
         cart=_shown(cart, rules),
         owned=[find(bought.key, -1) for bought in state.bought],
+        anchors=anchors,
+        query=ask.q if ask.page == "search" and ask.q else "",
     )
 
 

@@ -7,6 +7,8 @@ Equal scores are ordered by item id (rows are).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -15,25 +17,26 @@ from numpy.typing import NDArray
 from models.candidates import BIT
 from models.item_orders import BETTER, SPREAD, STEP_UP
 from models.items import ItemTable
-from models.modules import Kind
 from models.scenes import Scene
+from models.storefront_index import Kind
 
 Floats = NDArray[np.float32]
-ALL_MAX = 120
-"""The longest shelf: no page shows more, even when every item above was taken by another slot."""
+PLACES_A_SCORE = 8.0
+"""How many places of a search result one standard deviation of score is worth."""
 REDUCED = 0.92
 """An item counts as reduced when its price is at most this share of its list price."""
 
 KINDS: tuple[Kind, ...] = (
-    "all", "near", "together", "trending", "finer", "cheaper", "reduced", "new", "popular", "category",
+    "near", "together", "trending", "finer", "cheaper", "reduced", "new", "popular", "category",
     "results", "other",
 )  # fmt: skip
-_FLAG: dict[Kind, int] = {kind: 1 << index for index, kind in enumerate(KINDS)}
+_FLAG: dict[Kind, np.uint16] = {kind: np.uint16(1 << index) for index, kind in enumerate(KINDS)}
 _BY_SOURCE: dict[str, Kind] = {
     "bought_together": "together",
     "trending": "trending",
     "new": "new",
     "popular": "popular",
+    "subject": "results",
 }
 
 
@@ -48,14 +51,11 @@ def _flags_of_sources() -> NDArray[np.uint16]:
 _FLAGS_OF_SOURCES = _flags_of_sources()
 
 
-class Shelf(Struct, frozen=True, eq=False):
-    """Rows best first, with their standardised scores."""
+class Shelves(Struct, frozen=True, eq=False):
+    """One scene's candidates: rows of each kind, best first, and the standardised score of every row."""
 
-    rows: list[int]
-    scores: list[float]
-
-
-Shelves = dict[Kind, Shelf]
+    rows: dict[Kind, list[int]]
+    value: dict[int, float]
 
 
 class _Pool(Struct, eq=False):
@@ -68,25 +68,49 @@ class _Pool(Struct, eq=False):
     flags: NDArray[np.uint16]
 
 
-def shelve(
-    table: ItemTable, scenes: Sequence[Scene], scores: Sequence[Floats], kinds: Sequence[Kind]
-) -> list[Shelves]:
+def shelve(table: ItemTable, scenes: Sequence[Scene], scores: Sequence[Floats]) -> list[Shelves]:
     """The shelves of each scene; numpy calls do not grow with the number of scenes."""
     pool = _pooled(scenes, scores)
     _flag(table, scenes, pool)
-    _put_in_order(pool, len(scenes))
-    starts = np.searchsorted(pool.owner, np.arange(len(scenes) + 1))
-    place = np.arange(len(pool.rows)) - starts[pool.owner]
-    shelves: list[Shelves] = [{} for _ in scenes]
-    for kind in kinds:
-        chosen = place < ALL_MAX if kind == "all" else pool.flags & _FLAG[kind]
-        which = np.flatnonzero(chosen)
-        bounds = np.searchsorted(which, starts).tolist()
-        rows, values = pool.rows[which].tolist(), pool.scores[which].tolist()
-        for number, mine in enumerate(shelves):
-            start, end = bounds[number], bounds[number + 1]
-            mine[kind] = Shelf(rows[start:end], values[start:end])
+    _put_in_order(pool)
+    starts = pool.owner.searchsorted(np.arange(len(scenes) + 1))
+    shelves = [
+        Shelves({"all": rows, **_own_lists(scene)}, dict(zip(rows, values, strict=True)))
+        for scene, rows, values in zip(
+            scenes, _cut(pool.rows, starts), _cut(pool.scores, starts), strict=True
+        )
+    ]
+    wanted = {
+        module.kind for plan in {id(s.plan): s.plan for s in scenes}.values() for module in plan.modules
+    }
+    for kind in KINDS:
+        if kind in wanted:
+            which = (pool.flags & _FLAG[kind]).nonzero()[0]
+            for mine, rows in zip(
+                shelves, _cut(pool.rows.take(which), which.searchsorted(starts)), strict=True
+            ):
+                mine.rows[kind] = rows
+    for mine, scene in zip(shelves, scenes, strict=True):
+        if scene.query:
+            _by_words(mine, scene)
     return shelves
+
+
+def _cut(column: NDArray[Any], starts: NDArray[np.intp]) -> list[list[Any]]:
+    """The column as lists, one for each stretch."""
+    values, bounds = column.tolist(), starts.tolist()
+    return [values[start:end] for start, end in pairwise(bounds)]
+
+
+def _own_lists(scene: Scene) -> dict[Kind, list[int]]:
+    """What the visitor knows already, in its own order."""
+    return {"cart": scene.cart, "recent": [row for row in scene.recent if row not in scene.cart]}
+
+
+def _by_words(shelves: Shelves, scene: Scene) -> None:
+    """Search results in the order of the words they match; a score moves them by some places only."""
+    place = {row: number for number, row in enumerate(scene.anchors.tolist())}
+    shelves.rows["results"].sort(key=lambda row: (place[row] / PLACES_A_SCORE - shelves.value[row], row))
 
 
 def _pooled(scenes: Sequence[Scene], scores: Sequence[Floats]) -> _Pool:
@@ -123,50 +147,56 @@ def _boost(scenes: Sequence[Scene], pool: _Pool) -> None:
 def _standardise(pool: _Pool, size: int) -> None:
     count = np.maximum(np.bincount(pool.owner, minlength=size), 1)
     mean = np.bincount(pool.owner, pool.scores, minlength=size) / count
-    away = pool.scores - mean[pool.owner]
+    away = pool.scores - mean.take(pool.owner)
     deviation = np.sqrt(np.bincount(pool.owner, away * away, minlength=size) / count)
     deviation[deviation < 1e-6] = 1.0
-    pool.scores = (away / deviation[pool.owner]).astype(np.float32)
+    pool.scores = (away / deviation.take(pool.owner)).astype(np.float32)
 
 
 def _flag(table: ItemTable, scenes: Sequence[Scene], pool: _Pool) -> None:
     """Adds the flags that depend on what the scene is about."""
-    rows, owner, flags = pool.rows, pool.owner, pool.flags
+    rows, owner = pool.rows, pool.owner
     codes = table.categories.column
     anchor = np.array([scene.anchor for scene in scenes], np.int32)
-    focus = np.array([scene.focus for scene in scenes], np.uint32)
-    listing = np.array([scene.ask.page == "category" for scene in scenes])
-    mine = codes[rows]
-    same = (mine == np.where(anchor >= 0, codes[anchor], -1)[owner]) & (rows != anchor[owner])
-    price = table.price[rows]
-    ratio = price / np.maximum(table.price[anchor], 0.01)[owner]
-    subject = (pool.sources & BIT["subject"]) != 0
-    wanted = listing[owner]
-    flags[same] |= _FLAG["near"]
-    flags[same & (ratio >= STEP_UP) & (ratio <= SPREAD)] |= _FLAG["finer"]
-    flags[same & (ratio <= BETTER) & (ratio >= 1 / SPREAD)] |= _FLAG["cheaper"]
-    flags[price <= REDUCED * table.list_price[rows]] |= _FLAG["reduced"]
-    focused = table.categories.hashes[mine] == focus[owner]
-    flags[~focused & ~same] |= _FLAG["other"]
-    flags[np.where(wanted, subject, focused)] |= _FLAG["category"]
-    flags[subject & ~wanted] |= _FLAG["results"]
+    anchor_code = np.where(anchor >= 0, codes.take(anchor), -1)
+    focus = np.array([table.categories.of.get(scene.focus, -1) for scene in scenes], np.int32)
+    code = codes.take(rows)
+    price = table.price.take(rows)
+    near = code == anchor_code.take(owner)
+    focused = code == focus.take(owner)
+    ratio = price / table.price.take(anchor).take(owner)
+    near &= rows != anchor.take(owner)
+    flags = pool.flags
+    flags |= near * _FLAG["near"]
+    flags |= (near & (ratio >= STEP_UP) & (ratio <= SPREAD)) * _FLAG["finer"]
+    flags |= (near & (ratio <= BETTER) & (ratio >= 1 / SPREAD)) * _FLAG["cheaper"]
+    flags |= (price <= table.list_price.take(rows) * REDUCED) * _FLAG["reduced"]
+    flags |= (~(focused | near)) * _FLAG["other"]
+    if any(scene.plan.page == "category" for scene in scenes):
+        listing = np.array([scene.plan.page == "category" for scene in scenes]).take(owner)
+        focused = np.where(listing, (pool.sources & BIT["subject"]) != 0, focused)
+    flags |= focused * _FLAG["category"]
     _flag_neighbours(table, anchor, pool)
 
 
 def _flag_neighbours(table: ItemTable, anchor: NDArray[np.int32], pool: _Pool) -> None:
     """What was looked at together with the anchor itself: other looks have neighbours too."""
-    which = np.flatnonzero(pool.sources & BIT["neighbours"])
-    anchors = anchor[pool.owner[which]]
-    with_anchor = (table.co_viewed[anchors] == pool.rows[which, None]).any(axis=1) & (anchors >= 0)
-    pool.flags[which[with_anchor]] |= _FLAG["near"]
+    which = (pool.sources & BIT["neighbours"]).nonzero()[0]
+    anchors = anchor.take(pool.owner.take(which))
+    found = (table.co_viewed.take(anchors, axis=0) == pool.rows.take(which)[:, None]).any(axis=1)
+    pool.flags[which[found & (anchors >= 0)]] |= _FLAG["near"]
 
 
-def _put_in_order(pool: _Pool, size: int) -> None:
+def _put_in_order(pool: _Pool) -> None:
     """Sorts by owner, falling score, then row: one sort of all three in one number."""
     bits = (pool.scores + np.float32(0.0)).view(np.int32)
-    rising = np.where(bits < 0, ~bits, bits ^ np.int32(-(2**31))).view(np.uint32).astype(np.int64)
-    index = np.arange(len(bits), dtype=np.int64)
-    keys = (pool.owner << 55) | ((0xFFFF_FFFF - rising) << 23) | index
+    falling = np.where(bits < 0, bits ^ np.int32(0x7FFF_FFFF), bits)
+    keys = (pool.owner << 55) + ((0x8000_0000 - falling.astype(np.int64)) << 23)
+    keys += np.arange(len(bits))
     keys.sort()
     order = keys & 0x7F_FFFF
-    pool.rows, pool.scores, pool.flags = pool.rows[order], pool.scores[order], pool.flags[order]
+    pool.rows, pool.scores, pool.flags = (
+        pool.rows.take(order),
+        pool.scores.take(order),
+        pool.flags.take(order),
+    )

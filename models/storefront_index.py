@@ -7,11 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from typing import Literal
+
 from msgspec import Struct
 
 from models.default_storefront import DEFAULT_STOREFRONT
 from schemas.errors import InvalidDocument
 from schemas.storefront import ModuleDef, ModuleType, PageDef, PageType, RuleDef, SlotDef, Storefront
+
+
+Kind = Literal[
+    "all", "near", "together", "trending", "finer", "cheaper", "reduced", "new", "popular", "category",
+    "results", "other", "recent", "cart",
+]  # fmt: skip
+"""What a module shows, whatever it is called: the shelf it takes its items from."""
+
+_KINDS: dict[ModuleType, Kind] = {
+    "hero": "all",
+    "recommended": "all",
+    "because_you_viewed": "near",
+    "bought_together": "together",
+    "trending": "trending",
+    "recently_viewed": "recent",
+    "step_up": "finer",
+    "better_price": "cheaper",
+    "new_arrivals": "new",
+    "popular": "popular",
+    "from_cart": "cart",
+    "search_results": "results",
+    "category_grid": "category",
+    "discover": "other",
+}
 
 
 class ModulePlan(Struct, frozen=True, eq=False):
@@ -20,6 +46,7 @@ class ModulePlan(Struct, frozen=True, eq=False):
     code: int
     id: str
     type: ModuleType
+    kind: Kind
     title: str
     items_min: int
     items_max: int
@@ -93,12 +120,18 @@ def _module(code: int, module: ModuleDef) -> ModulePlan:
         code=code,
         id=module.id,
         type=module.type,
+        kind=_kind(module, about),
         title=module.title,
         items_min=module.items_min,
         items_max=module.items_max,
         prior=module.prior,
         about=about,
     )
+
+
+def _kind(module: ModuleDef, about: str) -> Kind:
+    """A better price that speaks of no item means reduced items."""
+    return "reduced" if module.type == "better_price" and about != "item" else _KINDS[module.type]
 
 
 def _page(page: PageDef, n: int, codes: Mapping[str, int], modules: Sequence[ModulePlan]) -> PagePlan:
