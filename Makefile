@@ -1,0 +1,65 @@
+# Everything here runs in .venv, made on first use from constraints.txt.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+ONLY ?=
+RUNS ?= 3
+SEED ?=
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+
+.PHONY: help install lint check quick test soak soak-mutants bench demo chromium clean
+
+help: ## Show what there is
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(STAMP) ## Make .venv with everything in it
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.x" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "no venv module: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing into $(VENV) (a minute the first time) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[local,train,dev]' -c constraints.txt
+	@touch $(STAMP)
+
+lint: $(STAMP) ## Repair what can be: ruff fix, format, the table of settings
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/python -m tests.architecture.settings_table
+
+check: $(STAMP) ## Only look: ruff, mypy strict, import rules, walls
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/architecture
+
+quick: $(STAMP) ## Unit, properties, contracts, golden: under a minute, no services
+	$(BIN)/python -m pytest -q $(wildcard tests/unit tests/properties tests/contracts tests/golden)
+
+test: $(STAMP) chromium ## Everything, on a real Kafka, a real Redis and a real browser
+	$(BIN)/python -m pytest
+
+soak: $(STAMP) ## The fault run in its long form, against the oracle (SEED=7 repeats one)
+	$(BIN)/python -m tests.faults.run $(if $(SEED),--seed $(SEED))
+
+soak-mutants: $(STAMP) ## Take each safeguard away and see the fault run go red
+	$(BIN)/python -m tests.faults.mutants $(if $(SEED),--seed $(SEED))
+
+bench: $(STAMP) ## Measure, each figure with its control (ONLY=freshness RUNS=1 for a part)
+	$(BIN)/python -m tests.load.bench --only "$(ONLY)" --runs $(RUNS)
+
+demo: $(STAMP) ## Start everything and open the shop on this machine
+	@$(BIN)/etalage up
+
+chromium: # The browser tests' browser: from the PATH, else by apt where that is allowed
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing chromium for the browser tests ..."; \
+	  { apt-get install -y -qq chromium || { apt-get update -qq && apt-get install -y -qq chromium; }; } >/dev/null 2>&1 && exit 0; \
+	fi; \
+	echo "the browser tests need chromium: sudo apt-get install chromium" >&2; exit 1
+
+clean: ## Remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

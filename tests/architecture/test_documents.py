@@ -1,0 +1,34 @@
+"""Documents that can rot are compared with the code."""
+
+from __future__ import annotations
+
+import re
+
+from streams.cli.main import COMMANDS
+from tests.architecture.settings_table import in_readme, table
+from tests.architecture.tree import ROOT
+
+
+def test_the_readme_has_every_setting() -> None:
+    assert in_readme() == table(), "run `python -m tests.architecture.settings_table`"
+
+
+def test_the_readme_names_every_command() -> None:
+    named = set(re.findall(r"`etalage ([a-z-]+)", (ROOT / "README.md").read_text()))
+    assert named >= set(COMMANDS)
+
+
+def test_versions_are_pinned_by_name_alone() -> None:
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert len(pins) > 50
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][\w.+!-]*", pin) for pin in pins)
+
+
+def test_continuous_integration_knows_nothing_of_its_own() -> None:
+    commands = [
+        line
+        for line in (ROOT / ".ci" / "run").read_text().splitlines()
+        if line and not line.startswith(("#", "set ", "cd "))
+    ]
+    assert commands == ["make check test"]

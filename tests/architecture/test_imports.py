@@ -1,0 +1,57 @@
+"""The one-way rule holds, and breaking it is noticed: each contract is broken in a copy of the tree."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOMS, ROOT
+
+PLANTS = {
+    "schemas imports models": ("schemas/ids.py", "import models.decay"),
+    "models imports streams": ("models/decay.py", "import streams.clock"),
+    "words import a third party": ("schemas/ids.py", "import orjson"),
+    "thought reads the clock": ("models/decay.py", "import time"),
+    "thought reads the environment": ("models/decay.py", "import os"),
+    "thought connects": ("models/decay.py", "import redis"),
+    "serving imports training": ("streams/clock.py", "import models.training"),
+    "an agent imports the web framework": ("streams/engine.py", "import starlette"),
+    "the gateway imports Faust": ("streams/gateway/__init__.py", "import faust"),
+}
+
+
+def lint(folder: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("lint-imports")
+    return subprocess.run([program, "--no-cache"], cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("copy")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    for room in ROOMS:
+        shutil.copytree(ROOT / room, folder / room, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
+
+
+def test_the_tree_keeps_every_contract(copy: Path) -> None:
+    said = lint(copy)
+    assert said.returncode == 0, said.stdout + said.stderr
+
+
+@pytest.mark.parametrize(("where", "line"), PLANTS.values(), ids=PLANTS.keys())
+def test_a_forbidden_import_is_refused(copy: Path, where: str, line: str) -> None:
+    path = copy / where
+    before = path.read_text()
+    path.write_text(f"{before}\n{line}\n")
+    try:
+        said = lint(copy)
+    finally:
+        path.write_text(before)
+    assert said.returncode == 1
+    assert "BROKEN" in said.stdout
+    assert where.removesuffix(".py").removesuffix("/__init__").replace("/", ".") in said.stdout

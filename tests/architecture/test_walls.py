@@ -1,0 +1,120 @@
+"""Size and naming walls of the style guide; complexity is ruff's, whose limit is checked here too."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import (
+    ROOMS,
+    ROOT,
+    defined_names,
+    functions,
+    modules,
+    name_of,
+    parsed,
+)
+
+MODULE_LINES = 300
+FUNCTION_LINES = 40
+PARAMETERS = 6
+COMPLEXITY = 8
+DRAWERS = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "misc"}
+ALONE = {"user", "users"}
+"""Says neither "signed in" nor "anybody": the word is visitor."""
+NEVER = {"position", "positions"}
+"""Kafka, search and merchandising each mean another thing by it: say record id or index."""
+
+every_module = pytest.mark.parametrize("path", modules(), ids=name_of)
+
+
+@every_module
+def test_a_module_stays_small(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= MODULE_LINES
+
+
+@every_module
+def test_a_function_stays_small(path: Path) -> None:
+    long = {f.name: _lines(f) for f in functions(path) if _lines(f) > FUNCTION_LINES}
+    assert not long
+
+
+@every_module
+def test_a_function_takes_few_parameters(path: Path) -> None:
+    greedy = {f.name: count for f in functions(path) if (count := _parameters(f)) > PARAMETERS}
+    assert not greedy
+
+
+@every_module
+def test_no_drawer_for_odds_and_ends(path: Path) -> None:
+    assert DRAWERS.isdisjoint({path.stem, path.parent.name})
+
+
+@every_module
+def test_banned_words_are_not_used_as_names(path: Path) -> None:
+    wrong = {
+        f"{line}: {name}"
+        for line, name in defined_names(path)
+        if name.lower() in ALONE or NEVER.intersection(_words(name))
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize("path", modules(*ROOMS), ids=name_of)
+def test_a_module_says_what_it_decides(path: Path) -> None:
+    said = ast.get_docstring(parsed(path))
+    assert said
+    assert said.strip()
+
+
+@pytest.mark.parametrize("path", [p for p in modules() if p.name == "__init__.py"], ids=name_of)
+def test_a_package_exports_nothing(path: Path) -> None:
+    beyond_docstring = [n for n in parsed(path).body if not _is_text(n)]
+    assert not beyond_docstring
+
+
+@pytest.mark.parametrize("path", modules("tests"), ids=name_of)
+def test_no_test_is_skipped(path: Path) -> None:
+    """A test without its server or browser fails; one that cannot pass is not there."""
+    skips = {
+        f"{node.lineno}: {node.attr}"
+        for node in ast.walk(parsed(path))
+        if isinstance(node, ast.Attribute) and node.attr in {"skip", "skipif", "xfail", "importorskip"}
+    }
+    assert not skips
+
+
+def test_complexity_is_limited_by_ruff() -> None:
+    ruff = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    assert "C90" in ruff["select"]
+    assert ruff["mccabe"]["max-complexity"] == COMPLEXITY
+
+
+def test_the_walls_see_something() -> None:
+    """The checks above hold because the tree is so, not because nothing was looked at."""
+    assert len(modules()) > 50
+    assert _words("lastPosition_seen") == {"last", "position", "seen"}
+
+
+def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    assert function.end_lineno is not None
+    return function.end_lineno - function.lineno + 1
+
+
+def _parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Without `self` and `cls`; fixtures of a test are parameters like others."""
+    args = function.args
+    names = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)]
+    return len([name for name in names if name not in {"self", "cls"}])
+
+
+def _words(name: str) -> set[str]:
+    return {word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)}
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
