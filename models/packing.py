@@ -246,13 +246,17 @@ def _scalars(head: tuple[int, ...]) -> VisitorState:
 def _filled(state: VisitorState, sections: _Sections, head: tuple[int, ...]) -> VisitorState:
     longs, ints, ages, prices = sections.longs, sections.ints, sections.ages, sections.prices
     sizes, at, small = head[-16:], state.at, sections.small
-    keys = [tuple(islice(ints, size)) for size in sizes[:7]]
-    tastes = [{key: WEIGHTS[code] for key, code in zip(some, small, strict=False)} for some in keys]
-    weights = [WEIGHTS[code] for code in islice(small, sizes[7])]
-    bands = dict(zip(islice(small, sizes[7]), weights, strict=True))
+    weights = map(WEIGHTS.__getitem__, small)
+    # In each zip the counted side comes first: when it ends, the other has not been asked.
+    tastes = [dict(zip(islice(ints, size), weights, strict=False)) for size in sizes[:7]]
+    band_weights = tuple(islice(weights, sizes[7]))
+    bands = dict(zip(islice(small, sizes[7]), band_weights, strict=True))
     promotions = {key: (next(small), next(small)) for key in islice(ints, sizes[8])}
     searches, dismissed = tuple(islice(ints, sizes[9])), tuple(islice(ints, sizes[10]))
-    recent = [RecentItem(n & _KEY, at - next(ages), n >> 48 & 255, n >> 56) for n in islice(longs, sizes[11])]
+    recent = [
+        RecentItem(n & _KEY, at - age, n >> 48 & 255, n >> 56)
+        for n, age in zip(islice(longs, sizes[11]), ages, strict=False)
+    ]
     wishlist = tuple(islice(longs, sizes[12]))
     cart = [CartLine(n & _KEY, at - next(ages), n >> 48, next(prices)) for n in islice(longs, sizes[13])]
     bought = [Bought(n, at - next(ages), next(prices), next(ints)) for n in islice(longs, sizes[14])]

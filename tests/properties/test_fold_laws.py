@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from models.decay import HEAVIEST
 from models.fold import fold
-from models.packing import PACKED_MAX, pack, unpack
+from models.packing import PACKED_MAX, VERSION, pack, unpack
 from models.sessions import effective_time
 from models.visitor import EMPTY, EventRecord, VisitorState
+from schemas.errors import UnknownVersion
 from schemas.events import Event, OtherEvent
 from tests.events_strategies import INCARNATION, NOW, events, hostile_clocks, moments, record, records
 
@@ -192,3 +193,17 @@ def test_fold_leaves_the_earlier_state_alone(log: list[EventRecord]) -> None:
         states.append(fold(states[-1], one))
         seen.append(msgspec.msgpack.encode(states[-1]))
     assert [msgspec.msgpack.encode(state) for state in states] == seen
+
+
+@given(st.binary(max_size=300), st.booleans(), records(max_size=12))
+def test_bytes_from_anywhere_are_a_state_or_an_unknown_version(
+    noise: bytes, ours: bool, log: list[EventRecord]
+) -> None:
+    raw = bytearray(pack(fold_all(log))) if ours else bytearray(b"\x01" + noise)
+    for index, byte in enumerate(noise[:8] if ours else b""):
+        raw[(byte * 31 + index) % len(raw)] ^= byte
+    try:
+        unpack(bytes(raw))
+    except UnknownVersion:
+        return
+    assert raw[0] == VERSION
