@@ -53,7 +53,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     session_timeout_s: Count = 12  # Kafka group session: a silent worker loses its partitions after it
     heartbeat_s: Seconds = 1.0  # between heartbeats to the group
     commit_interval_s: Seconds = 0.5  # between commits of acknowledged offsets (for lag tools)
-    redis_deadline_s: Seconds = 2.0  # one deadline around all Redis work of a chunk
+    redis_deadline_s: Seconds = 2.0  # one deadline around each piece of Redis work
+    patience_s: Seconds = 60.0  # how long a worker tries Redis or Kafka again before it halts
     stall_exit_s: Count = 30  # exit when there is lag and nothing was done for so long
     drain_s: Seconds = 8.0  # to finish what is under way after SIGTERM
     decisions_sample: Share = 1.0  # share of visitors whose decisions are recorded

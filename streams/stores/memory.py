@@ -95,8 +95,10 @@ class MemoryStore:
         done = own.done if same else -1
         return Own(own.counter + 1, nonce, kafka_generation, self._incarnation, now, done)
 
-    async def load(self, partition: int, visitors: Sequence[VisitorId]) -> list[Loaded]:
-        states, layouts = self.contents.states, self.contents.layouts
+    async def load(
+        self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
+    ) -> list[Loaded]:
+        states, layouts = self.contents.states, self.contents.layouts if bodies else {}
         return [
             Loaded(states.get((partition, v)), layouts.get((partition, v), (None, None))[1]) for v in visitors
         ]

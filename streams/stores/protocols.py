@@ -103,8 +103,10 @@ class VisitorStore(Protocol):
         """
         ...
 
-    async def load(self, partition: int, visitors: Sequence[VisitorId]) -> list[Loaded]:
-        """What is stored of each visitor, in the order asked."""
+    async def load(
+        self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
+    ) -> list[Loaded]:
+        """What is stored of each visitor, in the order asked; layout bodies only when wanted."""
         ...
 
     async def write(self, part: SliceWrite) -> None:

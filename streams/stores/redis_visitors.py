@@ -19,7 +19,7 @@ from streams.stores.protocols import (
     VisitorWrite,
     fresh_nonce,
 )
-from streams.stores.redis_client import Script, script_text, translated
+from streams.stores.redis_client import Script, command, script_text, translated
 
 
 class Lifetimes(Struct, frozen=True):
@@ -60,16 +60,22 @@ class RedisVisitors:
             case _:
                 raise Fenced(f"partition {partition}: a newer Kafka generation claimed it")
 
-    async def load(self, partition: int, visitors: Sequence[VisitorId]) -> list[Loaded]:
+    async def load(
+        self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
+    ) -> list[Loaded]:
         if not visitors:
             return []
+        states = [self._keys.state(partition, visitor) for visitor in visitors]
+        if not bodies:
+            with translated():
+                return [Loaded(state) for state in await command(self._client, "MGET", *states)]
         pipe = self._client.pipeline(transaction=False)
-        pipe.mget([self._keys.state(partition, visitor) for visitor in visitors])
+        pipe.mget(states)
         for visitor in visitors:
             pipe.hget(self._keys.layout(partition, visitor), "b")
         with translated():
-            states, *bodies = await pipe.execute()
-        return [Loaded(state, body) for state, body in zip(states, bodies, strict=True)]
+            found, *shown = await pipe.execute()
+        return [Loaded(state, body) for state, body in zip(found, shown, strict=True)]
 
     async def write(self, part: SliceWrite) -> None:
         keys, arguments = self._packed(part)

@@ -135,6 +135,7 @@ async def test_what_is_written_is_read(store: Store) -> None:
         Loaded(b"\x01a", b',"b":2}'),
         Loaded(),
     ]
+    assert await store.visitors.load(P, [ANN], bodies=False) == [Loaded(b"\x01a", None)]
     assert await store.layouts.layout(P, ANN) == (b'{"v":1', b',"b":2}')
     assert await store.layouts.layout(P, BOB) is None
     assert await store.layouts.state(P, BOB) == b"\x01b"

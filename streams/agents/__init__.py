@@ -1,0 +1,1 @@
+"""Faust agents: thin loops that hand what they read to an engine."""

@@ -1,0 +1,29 @@
+"""`etalage worker`: fold events into visitors' states and keep their live layouts decided."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import uvloop
+
+from streams.logs import configure
+from streams.settings import Settings, read_settings
+from streams.worker import Parts, Worker
+
+
+def run() -> None:
+    """Run one worker; all it needs to know stands in ETALAGE_ variables."""
+    run_with(read_settings())
+
+
+def run_with(settings: Settings, parts: Parts | None = None) -> None:
+    """Run one worker until it is told to end, then leave at once: threads of libraries must not hold it up."""
+    configure(level=settings.log_level, style=settings.log_format)
+
+    async def main() -> None:
+        await Worker(settings, parts).run()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+    os._exit(0)

@@ -1,0 +1,58 @@
+"""Burying records that can never be applied, with a limit: a stream gone bad halts the worker instead."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from schemas.codec import encode
+from schemas.dead_letters import DeadLetter
+from schemas.errors import DeadLetterLimit
+from streams.logs import logger
+from streams.metrics import Metrics
+from streams.publisher import Publisher
+
+log = logger("dead-letters")
+
+
+class Limit:
+    """The share of bad records among the last ones, in whole chunks: at least `last` records."""
+
+    def __init__(self, *, share: float, last: int) -> None:
+        self._share, self._last = share, last
+        self._window: deque[tuple[int, int]] = deque()
+        self._seen = self._bad = 0
+
+    def see(self, records: int, bad: int) -> None:
+        """Take a chunk into account; DeadLetterLimit when too many of the last records were bad."""
+        self._window.append((records, bad))
+        self._seen += records
+        self._bad += bad
+        while self._seen - self._window[0][0] >= self._last:
+            gone = self._window.popleft()
+            self._seen -= gone[0]
+            self._bad -= gone[1]
+        if self._seen >= self._last and self._bad > self._share * self._seen:
+            raise DeadLetterLimit(
+                f"{self._bad} of the last {self._seen} records cannot be applied; see "
+                "`etalage dead-letters list`, mend the producer, then start again"
+            )
+
+
+class DeadLetters:
+    """`bury` returns once the letters are safe on their topic."""
+
+    def __init__(self, publisher: Publisher, topic: str, limit: Limit, metrics: Metrics) -> None:
+        self._publisher, self._topic, self._limit, self._metrics = publisher, topic, limit, metrics
+
+    async def bury(self, letters: Sequence[DeadLetter], *, of: int) -> None:
+        """Bury the bad ones `of` so many records; DeadLetterLimit before anything is written."""
+        self._limit.see(of, len(letters))
+        if not letters:
+            return
+        for letter in letters:
+            self._metrics.count("dead_letters_total", reason=letter.reason)
+            log.warning("record buried", record=letter.record_id, reason=letter.reason)
+        await self._publisher.publish(
+            self._topic, [(letter.record_id.encode(), encode(letter)) for letter in letters]
+        )

@@ -1,0 +1,291 @@
+"""One chunk of events, start to end: sift, load, fold, bury, decide, write. Knows neither Faust nor Kafka.
+
+Errors that leave `apply`: Fenced, Regressed (the partition must be taken again), StoreUnavailable,
+StreamUnavailable, DeadLetterLimit and defects (halt). In none of these cases was the chunk acknowledged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from msgspec import Struct
+
+from models.fold import fold
+from models.packing import pack, unpack
+from models.visitor import EMPTY, EventRecord, VisitorState
+from schemas.dead_letters import DeadLetter
+from schemas.ids import Version, VisitorId
+from streams.clock import Clock
+from streams.dead_letters import DeadLetters
+from streams.deciding import Deciding, Verdict, Wanted
+from streams.lru import Remembered, VisitorCache
+from streams.metrics import Metrics
+from streams.ownership import Holding
+from streams.publisher import Publisher
+from streams.retries import Retries
+from streams.sifting import Place, Sifted, letter_of, sift
+from streams.stores.protocols import Loaded, SliceWrite, VisitorStore, VisitorWrite
+from streams.transport.chunks import Record
+
+T = TypeVar("T")
+
+SLICE_VISITORS = 64
+"""States written by one script: about 0.4 ms of Redis."""
+SLICE_LAYOUTS = 32
+"""Whole layouts (4 to 5 KB each) written by one script."""
+
+Fold = Callable[[VisitorState, EventRecord], VisitorState]
+Crowd = Callable[[VisitorState, EventRecord], None]
+
+
+class Terms(Struct, frozen=True, kw_only=True):
+    """What the engine must know: where records stand, and which are still worth a decision."""
+
+    place: Place
+    decisions_topic: str
+    decide_within_s: float = 30.0
+    layout_ttl_s: float = 1800.0
+    lru_visitors: int = 50_000
+
+
+class Means(Struct, frozen=True, kw_only=True):
+    """What the engine works with. Without `deciding` it folds only; `crowd` counts what was applied."""
+
+    store: VisitorStore
+    retries: Retries
+    dead_letters: DeadLetters
+    publisher: Publisher
+    clock: Clock
+    metrics: Metrics
+    deciding: Deciding | None = None
+    crowd: Crowd | None = None
+    fold: Fold = fold
+
+
+class Touched(Struct):
+    """A visitor whom the chunk changed; `applied` are its records with the state before each."""
+
+    visitor: VisitorId
+    before: Remembered
+    state: VisitorState
+    body: bytes | None
+    arrivals: list[float]
+    applied: list[tuple[VisitorState, EventRecord]]
+
+
+class Engine:
+    """`apply` may run for several partitions at once, and never twice at once for one."""
+
+    def __init__(self, terms: Terms, means: Means) -> None:
+        self._terms, self._means = terms, means
+        self._metrics, self._clock = means.metrics, means.clock
+        self.remembered = VisitorCache(terms.lru_visitors)
+
+    async def apply(self, holding: Holding, records: Sequence[Record], end: int) -> Awaitable[None] | None:
+        """Apply records up to offset `end`; what is returned ends when all that was published is safe."""
+        started = self._clock.monotonic()
+        sifted = sift(self._terms.place, holding.partition, records)
+        started = self._stage("decode", started)
+        known = await self._known(holding, sifted.by_visitor)
+        started = self._stage("load", started)
+        touched = self._folded(sifted, known, records)
+        self._stage("fold", started)
+        # Safe before `done` passes them: a record ends applied or buried, whatever happens next.
+        await self._means.dead_letters.bury(sifted.letters, of=len(records))
+        self._counted(sifted, records)
+        return await self._written(holding, touched, end)
+
+    # -- loading
+
+    async def _known(
+        self, holding: Holding, visitors: Iterable[VisitorId]
+    ) -> dict[VisitorId, tuple[Remembered, bytes | None]]:
+        """What is remembered of each visitor, from memory or else from the store."""
+        known: dict[VisitorId, tuple[Remembered, bytes | None]] = {}
+        missing: list[VisitorId] = []
+        for visitor in visitors:
+            entry = self.remembered.get(visitor, holding)
+            if entry is None:
+                missing.append(visitor)
+            else:
+                known[visitor] = entry, None
+        self._metrics.count("lru_hits_total", len(known))
+        if missing:
+            self._metrics.count("lru_misses_total", len(missing))
+            for visitor, loaded in zip(missing, await self._load(holding, missing), strict=True):
+                state = EMPTY if loaded.state is None else unpack(loaded.state)
+                known[visitor] = Remembered(holding, state, None, float("-inf")), loaded.body
+        return known
+
+    async def _load(self, holding: Holding, visitors: list[VisitorId]) -> list[Loaded]:
+        bodies = self._means.deciding is not None
+        return await self._means.retries(
+            "load", lambda: self._means.store.load(holding.partition, visitors, bodies=bodies)
+        )
+
+    # -- folding
+
+    def _folded(
+        self, sifted: Sifted, known: dict[VisitorId, tuple[Remembered, bytes | None]], raw: Sequence[Record]
+    ) -> list[Touched]:
+        touched = []
+        for visitor, records in sifted.by_visitor.items():
+            entry, body = known[visitor]
+            one = Touched(visitor, entry, entry.state, body, [], [])
+            for record in records:
+                failed = self._fold_one(one, record)
+                if failed is not None:
+                    sifted.letters.append(self._fold_failed(record, raw, failed))
+            if one.applied:
+                touched.append(one)
+        return touched
+
+    def _fold_one(self, one: Touched, record: EventRecord) -> Exception | None:
+        """Fold one record in; the error of a defect in fold, which buries that record alone."""
+        before = one.state
+        try:
+            one.state = self._means.fold(before, record)
+        except Exception as exc:
+            return exc
+        if one.state is not before:
+            one.arrivals.append(record.arrival)
+            one.applied.append((before, record))
+        return None
+
+    def _fold_failed(self, record: EventRecord, raw: Sequence[Record], failed: Exception) -> DeadLetter:
+        source = next(each for each in raw if each.offset == record.offset)
+        return letter_of(self._terms.place.topic, source, "fold_failed", repr(failed))
+
+    # -- deciding and writing
+
+    async def _written(self, holding: Holding, touched: list[Touched], end: int) -> Awaitable[None] | None:
+        published: list[asyncio.Task[None]] = []
+        batches = list(_batches(touched, SLICE_VISITORS))
+        for at, batch in enumerate(batches):
+            verdicts = await self._decided(holding, batch)
+            records = [
+                (one.visitor.encode(), verdict.record)
+                for one, verdict in zip(batch, verdicts, strict=True)
+                if verdict is not None and verdict.record is not None
+            ]
+            if records:
+                published.append(self._means.publisher.publish(self._terms.decisions_topic, records))
+            slices = _slices(batch, verdicts)
+            for number, (part, decided) in enumerate(slices):
+                last = at == len(batches) - 1 and number == len(slices) - 1
+                await self._write(holding, part, decided, end if last else None)
+        if not batches:
+            await self._write(holding, [], [], end)
+        return _all_of(published) if published else None
+
+    async def _decided(self, holding: Holding, batch: Sequence[Touched]) -> list[Verdict | None]:
+        """A verdict for each visitor whose newest record is young enough to matter."""
+        verdicts: list[Verdict | None] = [None] * len(batch)
+        if self._means.deciding is None:
+            return verdicts
+        oldest = self._clock.now() - self._terms.decide_within_s
+        young = [index for index, one in enumerate(batch) if one.arrivals[-1] >= oldest]
+        if young:
+            decided = await self._means.deciding([self._wanted(holding, batch[index]) for index in young])
+            for index, verdict in zip(young, decided or (), strict=False):
+                verdicts[index] = verdict
+        return verdicts
+
+    def _wanted(self, holding: Holding, one: Touched) -> Wanted:
+        shown_at = one.before.shown_at
+        return Wanted(
+            visitor=one.visitor,
+            state=one.state,
+            version=Version(one.state.incarnation, holding.partition, one.state.offset),
+            previous=one.before.fills,
+            body=one.body,
+            # Half its life after it was last written, Redis may soon have let it go.
+            whole=self._clock.monotonic() - shown_at > self._terms.layout_ttl_s / 2,
+        )
+
+    async def _write(
+        self, holding: Holding, part: Sequence[Touched], verdicts: Sequence[Verdict | None], end: int | None
+    ) -> None:
+        """One slice; `end` with the last of a chunk."""
+        write = SliceWrite(
+            partition=holding.partition,
+            epoch=holding.epoch,
+            expect_done=holding.done,
+            expect_part=holding.part,
+            done=holding.done if end is None else end,
+            part=holding.part + 1 if end is None else 0,
+            visitors=[self._visitor_write(holding, *pair) for pair in zip(part, verdicts, strict=True)],
+        )
+        started = self._clock.monotonic()
+        await self._means.retries("write", lambda: self._means.store.write(write))
+        now = self._stage("write", started)
+        holding.done, holding.part, holding.proven = write.done, write.part, True
+        self._remember(holding, part, verdicts, now)
+
+    def _visitor_write(self, holding: Holding, one: Touched, verdict: Verdict | None) -> VisitorWrite:
+        state = one.state
+        return VisitorWrite(
+            visitor=one.visitor,
+            state=pack(state),
+            version=f"{state.incarnation}.{holding.partition}.{state.offset}",
+            head=verdict.head if verdict else None,
+            body=verdict.body if verdict else None,
+            drop_layout=verdict is None,
+        )
+
+    def _remember(
+        self, holding: Holding, part: Sequence[Touched], verdicts: Sequence[Verdict | None], now: float
+    ) -> None:
+        """Only what is surely written is remembered, counted and told to the crowd."""
+        wall, crowd = self._clock.now(), self._means.crowd
+        self._metrics.observe("slice_visitors", len(part))
+        for one, verdict in zip(part, verdicts, strict=True):
+            fills, shown_at = (verdict.fills, now) if verdict else (None, float("-inf"))
+            self.remembered.put(one.visitor, Remembered(holding, one.state, fills, shown_at))
+            origin = "decided" if verdict else "folded"
+            self._metrics.observe("freshness_seconds", max(0.0, wall - one.arrivals[-1]), origin=origin)
+            if crowd is not None:
+                for before, record in one.applied:
+                    crowd(before, record)
+
+    # -- counting
+
+    def _stage(self, stage: str, started: float) -> float:
+        """Observe the time since `started`; the time now."""
+        now = self._clock.monotonic()
+        self._metrics.observe("stage_duration_seconds", now - started, stage=stage)
+        return now
+
+    def _counted(self, sifted: Sifted, records: Sequence[Record]) -> None:
+        self._metrics.observe("chunk_records", len(records))
+        for name, count in sifted.names.items():
+            self._metrics.count("events_received_total", count, type=name)
+
+
+async def _all_of(tasks: Sequence[asyncio.Task[None]]) -> None:
+    await asyncio.gather(*tasks)
+
+
+def _batches(many: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    iterator = iter(many)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def _slices(
+    batch: Sequence[Touched], verdicts: Sequence[Verdict | None]
+) -> list[tuple[list[Touched], list[Verdict | None]]]:
+    """Cut so that no slice holds more than SLICE_LAYOUTS whole layouts."""
+    slices: list[tuple[list[Touched], list[Verdict | None]]] = [([], [])]
+    layouts = 0
+    for one, verdict in zip(batch, verdicts, strict=True):
+        layouts += verdict is not None and verdict.body is not None
+        if layouts > SLICE_LAYOUTS:
+            slices.append(([], []))
+            layouts = 1
+        slices[-1][0].append(one)
+        slices[-1][1].append(verdict)
+    return slices

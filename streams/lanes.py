@@ -1,0 +1,133 @@
+"""One lane a partition: chunks in order within it, all lanes side by side.
+
+While a chunk waits for Redis, others are folded, and what arrives meanwhile is settled as one: the worse the
+lag, the larger the chunks. Nothing is ever raised out of here: a chunk ends settled and acknowledged,
+forgotten (its partition is read again), or the process halts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import NoReturn, Protocol
+
+from schemas.errors import Fenced, Regressed
+from streams.metrics import Metrics
+from streams.ownership import Holding, Ownership, why_lost
+from streams.transport.chunks import CHUNK_RECORDS, Chunk, Record
+
+IN_FLIGHT = 64
+"""Chunks taken in and not yet settled; above it the agent waits, and then the fetcher."""
+
+
+class Delivery(Protocol):
+    """A chunk and what becomes of it; exactly one of `ack` and `forget` is called."""
+
+    chunk: Chunk
+
+    def ack(self) -> None: ...
+
+    def forget(self) -> None: ...
+
+
+class Apply(Protocol):
+    """The engine: applies records, says when what it published is safe."""
+
+    async def apply(self, holding: Holding, records: list[Record], end: int) -> Awaitable[None] | None: ...
+
+
+class Lanes:
+    """`put` takes a delivery in, waiting while too many are in flight."""
+
+    def __init__(
+        self,
+        engine: Apply,
+        ownership: Ownership,
+        *,
+        halt: Callable[[BaseException], NoReturn],
+        metrics: Metrics,
+    ) -> None:
+        self._engine, self._ownership, self._halt, self._metrics = engine, ownership, halt, metrics
+        self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._queues: dict[int, deque[Delivery]] = {}
+        self._running: dict[int, asyncio.Task[None]] = {}
+        self._settling: set[asyncio.Future[None]] = set()
+
+    async def put(self, delivery: Delivery) -> None:
+        await self._room.acquire()
+        partition = delivery.chunk.partition
+        self._queues.setdefault(partition, deque()).append(delivery)
+        if partition not in self._running:
+            task = asyncio.create_task(self._run(partition), name=f"lane-{partition}")
+            self._running[partition] = task
+
+    async def _run(self, partition: int) -> None:
+        queue = self._queues[partition]
+        try:
+            while queue:
+                await self._settle(_joined(queue))
+        except Exception as exc:
+            self._halt(exc)
+        finally:
+            del self._running[partition]
+
+    async def _settle(self, deliveries: list[Delivery]) -> None:
+        """All of them as one chunk."""
+        first, last = deliveries[0].chunk, deliveries[-1].chunk
+        holding = self._ownership.holding(first.partition)
+        if holding is None or holding.turn != first.turn:
+            return self._forget(deliveries, "stale")
+        if first.start != holding.next:
+            self._ownership.lost(holding, "gap")
+            return self._forget(deliveries, "gap")
+        records = first.records
+        if len(deliveries) > 1:
+            records = [record for delivery in deliveries for record in delivery.chunk.records]
+        try:
+            published = await self._engine.apply(holding, records, last.end)
+        except (Fenced, Regressed) as exc:
+            self._ownership.lost(holding, why_lost(exc))
+            return self._forget(deliveries, why_lost(exc))
+        holding.next = last.end
+        self._ack(deliveries, published)
+
+    def _forget(self, deliveries: list[Delivery], outcome: str) -> None:
+        self._metrics.count("chunks_total", len(deliveries), outcome=outcome)
+        for delivery in deliveries:
+            delivery.forget()
+            self._room.release()
+
+    def _ack(self, deliveries: list[Delivery], published: Awaitable[None] | None) -> None:
+        """Acknowledge once what was published is safe; the lane need not wait for that."""
+        if published is None:
+            return self._acked(deliveries)
+        task = asyncio.ensure_future(self._ack_later(deliveries, published))
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+    async def _ack_later(self, deliveries: list[Delivery], published: Awaitable[None]) -> None:
+        try:
+            await published
+        except Exception as exc:
+            self._halt(exc)
+        self._acked(deliveries)
+
+    def _acked(self, deliveries: list[Delivery]) -> None:
+        self._metrics.count("chunks_total", len(deliveries), outcome="applied")
+        for delivery in deliveries:
+            delivery.ack()
+            self._room.release()
+
+
+def _joined(queue: deque[Delivery]) -> list[Delivery]:
+    """The next deliveries of one turn that follow each other, up to the size of a chunk."""
+    taken = [queue.popleft()]
+    records = len(taken[0].chunk.records)
+    while queue:
+        chunk, before = queue[0].chunk, taken[-1].chunk
+        records += len(chunk.records)
+        if chunk.turn != before.turn or chunk.start != before.end or records > CHUNK_RECORDS:
+            break
+        taken.append(queue.popleft())
+    return taken

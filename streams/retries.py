@@ -1,0 +1,61 @@
+"""Passing failures are tried again in place, with jitter, until patience ends; then they leave."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from schemas.errors import StoreUnavailable, StreamUnavailable
+from streams.clock import Clock
+from streams.metrics import Metrics
+
+T = TypeVar("T")
+
+PASSING = (StoreUnavailable, StreamUnavailable)
+"""Our own words for what may pass by itself."""
+
+FIRST_WAIT_S, LONGEST_WAIT_S = 0.02, 1.0
+
+
+class Retries:
+    """`deadline_s` bounds one try, `patience_s` all of them."""
+
+    def __init__(self, *, deadline_s: float, patience_s: float, clock: Clock, metrics: Metrics) -> None:
+        self._deadline_s = deadline_s
+        self._patience_s = patience_s
+        self._clock = clock
+        self._metrics = metrics
+        self.waiting = 0  # calls that failed at least once and have not succeeded yet
+
+    async def __call__(self, stage: str, call: Callable[[], Awaitable[T]]) -> T:
+        """The answer of `call`; its last failure when patience ended. Other errors leave at once."""
+        try:
+            return await self._once(call)
+        except PASSING as exc:
+            self.waiting += 1
+            try:
+                return await self._again(stage, call, exc)
+            finally:
+                self.waiting -= 1
+
+    async def _again(self, stage: str, call: Callable[[], Awaitable[T]], failed: Exception) -> T:
+        until = self._clock.monotonic() + self._patience_s
+        wait_s = FIRST_WAIT_S
+        while self._clock.monotonic() < until:
+            self._metrics.count("retries_total", stage=stage)
+            await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+            try:
+                return await self._once(call)
+            except PASSING as exc:
+                failed = exc
+        raise failed
+
+    async def _once(self, call: Callable[[], Awaitable[T]]) -> T:
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                return await call()
+        except TimeoutError as exc:
+            raise StoreUnavailable(f"no answer within {self._deadline_s:g} s") from exc

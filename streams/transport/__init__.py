@@ -1,0 +1,1 @@
+"""Faust's aiokafka transport, delivering chunks instead of single records."""

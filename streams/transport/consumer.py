@@ -1,0 +1,196 @@
+"""Faust's consumer with chunks: what is delivered, acknowledged, committed and drained.
+
+Overrides of Faust 0.15.3 that stand or fall with its internals: `getmany`, `ack`, the commit computation,
+`perform_seek` and `on_partitions_revoked`. Where a partition is read on from is decided by its owner
+(`streams.ownership`), never by the committed offset.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from typing import Any, Protocol, cast
+
+from faust.transport.drivers.aiokafka import Consumer, Transport
+from faust.types.tuples import TP, ConsumerMessage
+from mode.utils.futures import notify
+
+from streams.transport.chunks import Acknowledged, Chunk, Fetched, in_rounds
+from streams.transport.thread import ChunkThread
+
+NOTHING_TO_FETCH_S = 0.02
+"""Pause while no partition may be read: a claim takes a few milliseconds."""
+
+
+class Owner(Protocol):
+    """Who decides where reading begins."""
+
+    def assigned(self, partitions: Iterable[int], generation: int) -> None:
+        """These and no others are ours in this generation of the group."""
+        ...
+
+    def revoked(self) -> None:
+        """None is ours any more; work under way may end."""
+        ...
+
+
+class NoReadOffsets(dict[Any, Any]):
+    """Faust drops what lies below the highest offset it delivered; after a seek back that would be wrong."""
+
+    def __getitem__(self, tp: Any) -> None:
+        return None
+
+    def __setitem__(self, tp: Any, offset: Any) -> None:
+        pass
+
+
+class ChunkConsumer(Consumer):
+    """One message a chunk; its offset is the chunk's last."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._read_offset = NoReadOffsets()
+        self._prefixes: defaultdict[Any, Acknowledged] = defaultdict(Acknowledged)
+
+    def _new_consumer_thread(self) -> ChunkThread:
+        return ChunkThread(self, loop=self.loop, beacon=self.beacon)
+
+    # -- delivering
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
+        fetched, active = await self._next_records(timeout)
+        generation = self.app.consumer_generation_id
+        if not fetched or self.should_stop:
+            return
+        for tp, chunk in in_rounds(fetched):
+            # What is dropped here is missed by the owner, who finds that chunks do not follow each other.
+            if not self.flow_active or self.app.consumer_generation_id != generation:
+                return
+            if tp in active or tp in self._buffered_partitions:
+                self._prefixes[tp].deliver(chunk.end)
+                yield tp, self._message_of(tp, chunk, generation)
+
+    async def _next_records(self, timeout: float) -> tuple[Mapping[TP, Fetched], set[TP]]:  # noqa: ASYNC109
+        if not self.flow_active:
+            await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # as Faust itself does
+        active = self._get_active_partitions()
+        if not active:
+            await self.sleep(NOTHING_TO_FETCH_S)
+            return {}, active
+        fetched: Any = await self._getmany(active_partitions=active, timeout=timeout)
+        return fetched, active
+
+    def _message_of(self, tp: TP, chunk: Chunk, generation: int) -> ConsumerMessage:
+        value: Any = chunk  # Faust's type says bytes; the raw codec hands on whatever it is
+        return ConsumerMessage(
+            tp.topic, tp.partition, chunk.end - 1, chunk.records[-1].timestamp / 1000, 0, None, None, value,
+            None, 0, 0, tp, generation_id=generation,
+        )  # fmt: skip
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Gaps within a log are no business of the commit: prefixes count chunks, not offsets."""
+
+    # -- acknowledging and committing
+
+    def ack(self, message: Any) -> bool:
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        self._prefixes[message.tp].ack(message.offset + 1)
+        notify(self._waiting_for_ack)
+        return True
+
+    def forget(self, message: Any) -> None:
+        """The chunk will not be settled: do not wait for it, never commit it."""
+        self._unacked_messages.discard(message)
+        notify(self._waiting_for_ack)
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        for tp, prefix in list(self._prefixes.items()):
+            if prefix.pending and (topics is None or tp in topics or tp.topic in topics):
+                yield tp
+
+    def _new_offset(self, tp: TP) -> int | None:
+        return self._prefixes[tp].take()
+
+    def _should_commit(self, tp: TP, offset: int) -> bool:
+        return bool(offset != self._committed_offset[tp])  # also backwards: the lag is real again
+
+    # -- rebalances
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Let chunks under way end, commit them, and only then let Faust forget what was acknowledged."""
+        self.stop_flow()
+        self.owner.revoked()
+        await self._drained(self._chunk_transport.drain_s)
+        if revoked:
+            await self._commit_within(self._chunk_transport.drain_s)
+        await super().on_partitions_revoked(revoked)
+        self._prefixes.clear()
+
+    async def perform_seek(self) -> None:
+        """Faust asks where to go on: the owner decides for each partition, which stays paused until then."""
+        assigned = set(self.assignment())
+        self.pause_partitions(assigned)
+        self.owner.assigned((tp.partition for tp in assigned), self.app.consumer_generation_id)
+
+    async def seek_to(self, tp: TP, offset: int) -> int:
+        """Read on from `offset`; the turn that begins."""
+        turn = await cast(ChunkThread, self._thread).seek_to(tp, offset)
+        self._prefixes[tp].forget()
+        return turn
+
+    # -- ending
+
+    async def wait_empty(self) -> None:
+        """Bounded, unlike Faust's: what is not settled by then is read again by the next owner."""
+        await self._drained(self._chunk_transport.drain_s)
+        await self._commit_within(self._chunk_transport.drain_s)
+
+    async def _drained(self, within_s: float) -> None:
+        deadline = self.loop.time() + within_s
+        while self._unacked_messages and self.loop.time() < deadline:
+            await self._wait_for_ack(timeout=1)
+        # Faust asks again while it stops; these were waited for.
+        self._unacked_messages.clear()
+
+    async def _wait_for_ack(self, timeout: float) -> None:  # noqa: ASYNC109 - Faust's signature
+        self._waiting_for_ack = self.loop.create_future()
+        try:
+            async with asyncio.timeout(0.1):
+                await self._waiting_for_ack
+        except TimeoutError:
+            pass
+        finally:
+            self._waiting_for_ack = None
+
+    async def _commit_within(self, within_s: float) -> None:
+        try:
+            async with asyncio.timeout(within_s):
+                await self.commit()
+        except TimeoutError:
+            self.log.warning("commit took too long; it serves lag tools only")
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's stall detector compares two different clocks; `streams.watchdog` watches progress."""
+
+    @property
+    def owner(self) -> Owner:
+        return self._chunk_transport.owner
+
+    @property
+    def _chunk_transport(self) -> ChunkTransport:
+        return cast(ChunkTransport, self.transport)
+
+
+class ChunkTransport(Transport):
+    """`owner` must be set before the app starts."""
+
+    Consumer = ChunkConsumer
+    owner: Owner
+
+    def __init__(self, *args: Any, drain_s: float, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.drain_s = drain_s

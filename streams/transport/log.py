@@ -1,0 +1,73 @@
+"""The events topic as ownership sees it: seek, pause, resume, bounds, membership."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, cast
+
+from aiokafka.errors import IllegalStateError, KafkaError
+from faust.types.tuples import TP
+
+from schemas.errors import StreamUnavailable
+from streams.ownership import NotAssigned
+from streams.transport.consumer import ChunkConsumer
+from streams.transport.thread import ChunkThread
+
+LOOK_EVERY_S = 0.05
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except IllegalStateError as exc:
+        raise NotAssigned(str(exc)) from exc
+    except (KafkaError, OSError) as exc:
+        raise StreamUnavailable(f"Kafka: {exc or type(exc).__name__}") from exc
+
+
+class EventsLog:
+    """Over the consumer of a running Faust app."""
+
+    def __init__(self, app: Any, topic: str) -> None:
+        self._app, self._topic = app, topic
+
+    @property
+    def _consumer(self) -> ChunkConsumer:
+        return cast(ChunkConsumer, self._app.consumer)
+
+    @property
+    def _thread(self) -> ChunkThread:
+        return cast(ChunkThread, self._consumer._thread)
+
+    def _tp(self, partition: int) -> TP:
+        return TP(self._topic, partition)
+
+    async def seek(self, partition: int, offset: int) -> int:
+        with _translated():
+            return await self._consumer.seek_to(self._tp(partition), offset)
+
+    def pause(self, partition: int) -> None:
+        self._consumer.pause_partitions({self._tp(partition)})
+
+    def resume(self, partition: int) -> None:
+        self._consumer.resume_partitions({self._tp(partition)})
+
+    async def bounds(self, partition: int) -> tuple[int, int]:
+        tp = self._tp(partition)
+        with _translated():
+            starts = await self._thread.earliest_offsets(tp)
+            ends = await self._thread.highwaters(tp)
+        return starts[tp], ends[tp]
+
+    async def ends(self) -> Mapping[int, int]:
+        """The next offset to be written of every assigned partition."""
+        with _translated():
+            ends = await self._thread.highwaters(*self._consumer.assignment())
+        return {tp.partition: end for tp, end in ends.items()}
+
+    async def member_since(self, moment: float) -> None:
+        while self._thread.heartbeat_sent_at <= moment:  # noqa: ASYNC110 - set on another thread
+            await asyncio.sleep(LOOK_EVERY_S)
