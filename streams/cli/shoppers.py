@@ -1,0 +1,68 @@
+"""`etalage shoppers`: simulated shoppers with tastes browse a running shop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from typing import Annotated
+
+import typer
+
+from schemas.errors import InvalidSetting
+from streams.logs import configure, logger
+from streams.settings import read_settings
+from streams.shoppers.crowd import CrowdPlan, Tally, browse
+
+REPORT_EVERY_S = 60.0
+RATE_MAX = 500.0
+"""A demo is no load test; `make bench` is."""
+
+
+def run(
+    url: Annotated[
+        str | None, typer.Option(help="The gateway; default: ETALAGE_HOST and ETALAGE_PORT.")
+    ] = None,
+    shoppers: Annotated[int, typer.Option(min=1, max=2000, help="How many people.")] = 40,
+    rate: Annotated[float, typer.Option(min=0.1, max=RATE_MAX, help="Events a second, all together.")] = 20.0,
+    seed: Annotated[int, typer.Option(help="Equal seeds give equal people.")] = 7,
+    seconds: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop after so long.")] = None,
+) -> None:
+    """Let simulated shoppers browse through the public HTTP API, until Ctrl-C."""
+    settings = read_settings()
+    configure(level=settings.log_level, style=settings.log_format)
+    if url is None and settings.port == 0:
+        raise InvalidSetting("which gateway? give --url, or its ETALAGE_PORT")
+    plan = CrowdPlan(
+        url=url or f"http://{settings.host}:{settings.port}", shoppers=shoppers, rate=rate, seed=seed
+    )
+    tally = Tally()
+    asyncio.run(_browse(plan, tally, seconds))
+    logger("shoppers").info("left", visits=tally.visits, events=tally.events, orders=tally.orders)
+
+
+async def _browse(plan: CrowdPlan, tally: Tally, seconds: float | None) -> None:
+    """Until a signal comes or the time is over."""
+    leaving = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, leaving.set)
+    crowd = asyncio.create_task(browse(plan, tally))
+    crowd.add_done_callback(lambda _: leaving.set())
+    report = asyncio.create_task(_report(tally))
+    try:
+        async with asyncio.timeout(seconds):
+            await leaving.wait()
+    except TimeoutError:
+        pass
+    report.cancel()
+    crowd.cancel()
+    for ended in await asyncio.gather(crowd, report, return_exceptions=True):
+        if isinstance(ended, Exception):
+            raise ended
+
+
+async def _report(tally: Tally) -> None:
+    """One line a minute."""
+    while True:
+        await asyncio.sleep(REPORT_EVERY_S)
+        logger("shoppers").info("browsing", visits=tally.visits, events=tally.events, orders=tally.orders)
