@@ -6,6 +6,8 @@ import socket
 import time
 from collections.abc import Callable
 
+import psutil
+
 HOST = "127.0.0.1"
 
 
@@ -23,6 +25,15 @@ def listens(port: int, host: str = HOST, *, within_s: float = 0.5) -> bool:
             return True
     except OSError:
         return False
+
+
+def owns_port(pid: int, port: int) -> bool:
+    """Whether this process is the one that listens there."""
+    try:
+        connections = psutil.Process(pid).net_connections("tcp")
+    except psutil.Error:
+        return False
+    return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections)
 
 
 def wait_until(true: Callable[[], bool], *, within_s: float, every_s: float = 0.05) -> bool:

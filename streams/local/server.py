@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from schemas.errors import ServiceMissing
-from streams.local.ports import HOST, free_port, wait_until
+from streams.local.ports import HOST, free_port, owns_port, wait_until
 from streams.local.processes import Popen, kill, log_tail, signal_session, spawn, stop
 
 PORT_TRIES = 5
@@ -135,16 +135,20 @@ class LocalServer:
         command = self._recipe.prepare(self.data, port)
         self._child = child = spawn(command, log=self.log, keep=[self._lock] if self._lock else [])
         wait_until(
-            lambda: child.poll() is not None or self._recipe.answers(port),
+            lambda: child.poll() is not None or self._serves(child, port),
             within_s=self._recipe.starts_within_s,
         )
-        if child.poll() is None and self._recipe.answers(port):
+        if child.poll() is None and self._serves(child, port):
             return True
         kill(child)
         self._child = None
         if self._recipe.port_was_taken(self.log.read_text(errors="replace")):
             return False
         raise ServiceMissing(f"{self._recipe.name} did not start: {log_tail(self.log)} (log: {self.log})")
+
+    def _serves(self, child: Popen, port: int) -> bool:
+        """Whether the answer comes from our server and not from another one that was faster."""
+        return self._recipe.answers(port) and owns_port(child.pid, port)
 
     def _take_folder(self) -> None:
         """Lock the folder against a second server; the server holds the lock too, should we die first."""
