@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 from msgspec import Struct
 
 from models.shop import Shop
-from streams.followers import ShopFollower
 from streams.gateway.answers import Receive, Scope, Send, send_bytes
-from streams.gateway.event_log import EventLog
+from streams.gateway.event_log import Log
 from streams.gateway.places import Places
 from streams.gateway.query import refuse_parameters
 from streams.gateway.reads import Reads
 from streams.health import Readiness
 from streams.metrics import CONTENT_TYPE, Metrics
+
+
+class ShopSource(Protocol):
+    """Where the shop of this process comes from, as streams.followers.ShopFollower offers it."""
+
+    @property
+    def shop(self) -> Shop: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
 
 
 class ShopReport(Struct, frozen=True, kw_only=True):
@@ -36,7 +53,7 @@ class Admin:
     """Reads only; nothing here waits."""
 
     def __init__(
-        self, follower: ShopFollower, places: Places, log: EventLog, reads: Reads, metrics: Metrics
+        self, follower: ShopSource, places: Places, log: Log, reads: Reads, metrics: Metrics
     ) -> None:
         self._follower, self._places, self._log = follower, places, log
         self._reads, self._metrics = reads, metrics

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from msgspec import Struct
 
+from schemas.errors import StreamUnavailable
+from streams.batches import Pair, send_all
 from streams.gateway.circuit import Circuit
 from streams.logs import logger
 
@@ -35,6 +38,52 @@ class Message(Struct, frozen=True):
     value: bytes
 
 
+class Log(Protocol):
+    """Where the gateway writes records."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether a write is likely to succeed now."""
+        ...
+
+    async def append(self, messages: Sequence[Message]) -> list[int | None]:
+        """Write messages in order; the offset of each, None for one that is not surely written."""
+        ...
+
+    async def write_all(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
+        """Write many records of one topic, by key; StreamUnavailable when that is not sure."""
+        ...
+
+
+class MemoryLog:
+    """The twin in memory: offsets count from 0 in each partition; `down` is a Kafka that went away."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.written: dict[str, list[Pair]] = {}
+        self.down = False
+        self._ends: Counter[tuple[str, int]] = Counter()
+
+    @property
+    def connected(self) -> bool:
+        return not self.down
+
+    async def append(self, messages: Sequence[Message]) -> list[int | None]:
+        if self.down:
+            return [None] * len(messages)
+        offsets: list[int | None] = []
+        for message in messages:
+            offsets.append(self._ends[message.topic, message.partition])
+            self._ends[message.topic, message.partition] += 1
+        self.messages += messages
+        return offsets
+
+    async def write_all(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
+        if self.down:
+            raise StreamUnavailable(f"{topic}: down")
+        self.written.setdefault(topic, []).extend(pairs)
+
+
 class EventLog:
     """Sends records with acks=all. Boots without Kafka and connects when it comes."""
 
@@ -50,8 +99,13 @@ class EventLog:
 
     @property
     def producer(self) -> Any:
-        """The running aiokafka producer; None while there is no Kafka."""
+        """The running aiokafka producer; StreamUnavailable while there is no Kafka."""
+        if self._producer is None:
+            raise StreamUnavailable("there is no connection to Kafka")
         return self._producer
+
+    async def write_all(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
+        await send_all(self.producer, topic, pairs, within_s=within_s)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._connect(), name="event-log")
@@ -82,7 +136,6 @@ class EventLog:
                 await asyncio.sleep(RESTART_S)
 
     async def append(self, messages: Sequence[Message]) -> list[int | None]:
-        """Write messages in order; the offset of each, None for one that is not surely written."""
         loop = asyncio.get_running_loop()
         if not messages:
             return []

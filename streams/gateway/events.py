@@ -13,7 +13,7 @@ from schemas.topics import EVENTS
 from streams.clock import Clock
 from streams.gateway.answers import Receive, Scope, Send, encoded, read_body, send_bytes
 from streams.gateway.caller import caller_of
-from streams.gateway.event_log import EventLog, Message
+from streams.gateway.event_log import Log, Message
 from streams.gateway.intake import (
     REQUEST_BYTES_MAX,
     Accepted,
@@ -45,7 +45,7 @@ class Events:
     """The public intake."""
 
     def __init__(
-        self, *, log: EventLog, places: Places, find_item: FindItem, journeys: Journeys,
+        self, *, log: Log, places: Places, find_item: FindItem, journeys: Journeys,
         clock: Clock, metrics: Metrics, namespace: str,
     ) -> None:  # fmt: skip
         self._log, self._places, self._find_item = log, places, find_item

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 from schemas.errors import StreamUnavailable
 from schemas.ids import VisitorId
-from streams.batches import Pair, send_all
+from streams.batches import Pair
 from streams.clock import Clock
-from streams.gateway.event_log import EventLog
+from streams.gateway.event_log import Log
 from streams.gateway.labels import exposure_of
 from streams.metrics import Metrics
 
@@ -24,7 +24,7 @@ FLUSH_AT_ONCE = 2_000
 class Exposures:
     """Writes what was delivered, in the background; when full the newest are dropped, and counted."""
 
-    def __init__(self, topic: str, log: EventLog, clock: Clock, metrics: Metrics) -> None:
+    def __init__(self, topic: str, log: Log, clock: Clock, metrics: Metrics) -> None:
         self._topic, self._log, self._clock, self._metrics = topic, log, clock, metrics
         self._queue: deque[Pair] = deque()
         self._task: asyncio.Task[None] | None = None
@@ -62,7 +62,7 @@ class Exposures:
             return False
         pairs = [self._queue.popleft() for _ in range(min(len(self._queue), FLUSH_AT_ONCE))]
         try:
-            await send_all(self._log.producer, self._topic, pairs, within_s=2.0)
+            await self._log.write_all(self._topic, pairs, within_s=2.0)
         except StreamUnavailable:
             self._queue.extendleft(reversed(pairs))
             return False

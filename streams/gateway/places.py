@@ -6,22 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import msgspec
-from msgspec import Struct
 
 from schemas.errors import EtalageError
-from schemas.ids import Version, VisitorId, hash64
+from schemas.ids import Version, VisitorId
 from streams.partitioner import partition_of
 from streams.stores.keys import FORMAT
+from streams.stores.meta import Meta
 
 RETRY_S, REFRESH_S = 0.25, 15.0
-
-
-class Place(Struct, frozen=True):
-    """What `<ns>:meta` says, as far as the gateway needs it."""
-
-    topic_id: str
-    partitions: int
-    key_format: int = FORMAT
 
 
 class Places:
@@ -32,13 +24,12 @@ class Places:
         self.incarnation: int | None = None
         self.reason = "neither Redis nor Kafka has said yet which topics there are"
 
-    def take(self, place: Place) -> None:
+    def take(self, meta: Meta) -> None:
         """Go by what the topics were created with."""
-        if place.key_format != FORMAT:
-            self.reason = f"Redis holds keys of format {place.key_format}, this code reads {FORMAT}"
+        if meta.key_format != FORMAT:
+            self.reason = f"Redis holds keys of format {meta.key_format}, this code reads {FORMAT}"
             return
-        self.partitions, self.reason = place.partitions, ""
-        self.incarnation = hash64(place.topic_id) & 0xFFFF
+        self.partitions, self.incarnation, self.reason = meta.partitions, meta.incarnation, ""
 
     def partition(self, visitor: VisitorId) -> int:
         return partition_of(visitor.encode(), self.partitions)
@@ -50,22 +41,22 @@ class Places:
         return Version(self.incarnation, partition, offset).text()
 
     async def follow(
-        self, redis: Callable[[], Awaitable[bytes | None]], kafka: Callable[[], Awaitable[Place | None]]
+        self, redis: Callable[[], Awaitable[bytes | None]], kafka: Callable[[], Awaitable[Meta | None]]
     ) -> None:
         """Ask again and again, for ever: Redis first, and Kafka as long as nobody has said anything."""
         while True:
-            place = await _from_redis(redis)
-            if place is None and self.incarnation is None:
-                place = await kafka()
-            if place is not None:
-                self.take(place)
+            meta = await _from_redis(redis)
+            if meta is None and self.incarnation is None:
+                meta = await kafka()
+            if meta is not None:
+                self.take(meta)
             await asyncio.sleep(RETRY_S if self.incarnation is None else REFRESH_S)
 
 
-async def _from_redis(read: Callable[[], Awaitable[bytes | None]]) -> Place | None:
+async def _from_redis(read: Callable[[], Awaitable[bytes | None]]) -> Meta | None:
     try:
         async with asyncio.timeout(1.0):
             raw = await read()
-        return None if raw is None else msgspec.json.decode(raw, type=Place)
+        return None if raw is None else msgspec.json.decode(raw, type=Meta)
     except (EtalageError, msgspec.MsgspecError, TimeoutError):
         return None

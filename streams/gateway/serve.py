@@ -60,6 +60,7 @@ def _server(live: LiveGateway, settings: Settings) -> uvicorn.Server:
         access_log=False,  # query strings carry visitors
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, int(settings.drain_s / 2)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 
 import msgspec
@@ -11,24 +12,23 @@ from msgspec import Raw, Struct
 from schemas.catalog import Item
 from schemas.codec import DECODE_ERRORS, encode
 from schemas.errors import InvalidDocument, StreamUnavailable
-from schemas.storefront import Section
+from schemas.storefront import Section, Storefront, sections_of
 from schemas.topics import CATALOG, STOREFRONT
-from streams.batches import Pair, send_all
-from streams.compacted import read_to_end
+from streams.batches import Pair
 from streams.documents import storefront_in
 from streams.gateway.answers import Receive, Scope, Send, encoded, read_body, send_bytes
-from streams.gateway.event_log import EventLog
+from streams.gateway.event_log import Log
 from streams.gateway.intake import field_named
 from streams.gateway.problems import Problem
 from streams.gateway.query import refuse_parameters
-from streams.pushing import SectionChanges, push_storefront
-from streams.settings import Settings
-from streams.shop_inputs import ShopInputs
+from streams.pushing import SectionChanges, section_changes
 
 CATALOG_ROUTE, STOREFRONT_ROUTE = "/v1/catalog/items", "/v1/storefront"
 CATALOG_BYTES_MAX, STOREFRONT_BYTES_MAX = 32 << 20, 4 << 20
 AT_ONCE = 200
 """Items decoded without letting the loop turn."""
+
+Sections = Callable[[], Awaitable[Mapping[str, Section]]]
 
 WRITTEN_WITHIN_S = 5.0
 READ_WITHIN_S = 10.0
@@ -51,10 +51,12 @@ class CatalogAnswer(Struct, frozen=True):
 
 
 class ShopRoutes:
-    """Both write whole values: the last one of a key counts."""
+    """Both write whole values: the last one of a key counts. `sections` reads what stands in the topic."""
 
-    def __init__(self, settings: Settings, log: EventLog) -> None:
-        self._settings, self._log = settings, log
+    def __init__(self, namespace: str, log: Log, sections: Sections) -> None:
+        self._log, self._sections = log, sections
+        self._catalog = CATALOG.full_name(namespace)
+        self._storefront = STOREFRONT.full_name(namespace)
 
     async def put_items(self, scope: Scope, receive: Receive, send: Send) -> None:
         refuse_parameters(scope["query_string"])
@@ -84,39 +86,28 @@ class ShopRoutes:
             raise Problem(422, str(exc), field=exc.field) from exc
         try:
             async with asyncio.timeout(READ_WITHIN_S):
-                now = await self._sections()
-                changes: SectionChanges = await push_storefront(
-                    self._producer(), self._settings.namespace, now, wanted
-                )
+                changes = await self._replace(wanted)
         except (StreamUnavailable, TimeoutError) as exc:
-            raise _unavailable(str(exc)) from exc
+            why = f"nothing is surely written: {exc or 'no answer'}"
+            raise Problem(503, why, headers={"retry-after": "1"}) from exc
         await send_bytes(send, encode(changes))
 
-    async def _sections(self) -> dict[str, Section]:
-        """What stands in Kafka now, so that what is no longer wanted can be removed."""
-        inputs, namespace = ShopInputs(), self._settings.namespace
-        inputs.apply(await read_to_end(self._settings.kafka or "", STOREFRONT, namespace), namespace)
-        return inputs.sections
+    async def _replace(self, wanted: Storefront) -> SectionChanges:
+        """Write the sections that differ, then remove those that are no longer wanted."""
+        changes, sections = section_changes(await self._sections(), wanted), sections_of(wanted)
+        written: list[Pair] = [(key.encode(), encode(sections[key])) for key in changes.written]
+        removed: list[Pair] = [(key.encode(), None) for key in changes.removed]
+        for pairs in (written, removed):
+            await self._log.write_all(self._storefront, pairs, within_s=WRITTEN_WITHIN_S)
+        return changes
 
     async def _write(self, pairs: list[Pair]) -> bool:
         """Whether all are surely written."""
-        if self._log.producer is None:
-            return not pairs
-        topic = CATALOG.full_name(self._settings.namespace)
         try:
-            await send_all(self._log.producer, topic, pairs, within_s=WRITTEN_WITHIN_S)
+            await self._log.write_all(self._catalog, pairs, within_s=WRITTEN_WITHIN_S)
         except StreamUnavailable:
             return False
         return True
-
-    def _producer(self) -> object:
-        if self._log.producer is None:
-            raise _unavailable("there is no connection to Kafka")
-        return self._log.producer
-
-
-def _unavailable(why: str) -> Problem:
-    return Problem(503, f"nothing is surely written: {why}", headers={"retry-after": "1"})
 
 
 def _entries(body: bytes) -> list[bytes]:

@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
 from models.shop import Shop
 from schemas.catalog import Item
 from schemas.errors import EtalageError
-from schemas.topics import EVENTS, EXPOSURES
+from schemas.storefront import Section
+from schemas.topics import EVENTS, EXPOSURES, STOREFRONT
 from streams.clock import Clock, SystemClock
+from streams.compacted import read_to_end
 from streams.followers import ShopFollower
-from streams.gateway.admin import Admin
+from streams.gateway.admin import Admin, ShopSource
 from streams.gateway.demo_mount import demo
 from streams.gateway.dressing import Dressing
-from streams.gateway.event_log import EventLog
+from streams.gateway.event_log import EventLog, Log
 from streams.gateway.events import Events
 from streams.gateway.exposures import Exposures
 from streams.gateway.journeys import Journeys
 from streams.gateway.ladder import Ladder
 from streams.gateway.layouts import Layouts
 from streams.gateway.openapi import OpenApi
-from streams.gateway.places import Place, Places
+from streams.gateway.places import Places
 from streams.gateway.push import Hub
 from streams.gateway.rank import Rank
 from streams.gateway.reads import Reads
@@ -32,7 +35,9 @@ from streams.gateway.visitors import Visitors
 from streams.gateway.wire_layouts import WireLayouts
 from streams.metrics import Metrics
 from streams.settings import Settings
+from streams.shop_inputs import ShopInputs
 from streams.stores.keys import Keys
+from streams.stores.meta import Meta
 from streams.stores.protocols import LayoutReader
 from streams.topics_admin import list_topics
 
@@ -46,8 +51,8 @@ class Gateway:
         *,
         metrics: Metrics,
         reader: LayoutReader,
-        follower: ShopFollower,
-        log: EventLog,
+        follower: ShopSource,
+        log: Log,
         clock: Clock,
     ) -> None:
         self.settings, self.metrics, self.clock = settings, metrics, clock
@@ -71,22 +76,26 @@ class Gateway:
         row = table.row_of(item_id)
         return table.items[row] if row >= 0 else None
 
+    async def _sections(self) -> Mapping[str, Section]:
+        """The storefront sections that stand in Kafka now."""
+        inputs, namespace = ShopInputs(), self.settings.namespace
+        inputs.apply(await read_to_end(self.settings.kafka or "", STOREFRONT, namespace), namespace)
+        return inputs.sections
+
     def start(self) -> None:
         """Begin the background work; needs a running loop."""
-        self.log.start()
         self.hub.start()
         self.exposures.start()
         self.admin.started = True
 
     async def stop(self) -> None:
-        """End streams, write what is queued, let go of everything."""
+        """End streams and write what is queued."""
         self.admin.stopping = True
         await self.hub.stop()
         await self.exposures.stop()
-        await self.log.stop()
 
     def _router(self) -> Router:
-        admin, shop = self.admin, ShopRoutes(self.settings, self.log)
+        admin, shop = self.admin, ShopRoutes(self.settings.namespace, self.log, self._sections)
         visitors = Visitors(self.reads, self.places, self.shop)
         layouts = Layouts(self.ladder, self.exposures, self.metrics)
         return Router(
@@ -134,12 +143,13 @@ class LiveGateway:
         metrics, clock = Metrics(), SystemClock()
         self.layouts = WireLayouts(settings.redis or "", Keys(settings.namespace))
         self.follower = ShopFollower(settings, metrics, clock)
+        self.log = EventLog(settings.kafka or "")
         self.gateway = Gateway(
             settings,
             metrics=metrics,
             reader=self.layouts,
             follower=self.follower,
-            log=EventLog(settings.kafka or ""),
+            log=self.log,
             clock=clock,
         )
         self._settings = settings
@@ -147,26 +157,26 @@ class LiveGateway:
 
     async def start(self) -> None:
         self.layouts.start()
+        self.log.start()
         await self.follower.start()
         self.gateway.start()
         places = self.gateway.places
-        self._tasks = [
-            asyncio.create_task(places.follow(self.layouts.meta, self._kafka_place), name="places")
-        ]
+        self._tasks = [asyncio.create_task(places.follow(self.layouts.meta, self._kafka_meta), name="places")]
 
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.gateway.stop()
+        await self.log.stop()
         await self.follower.stop()
         await self.layouts.stop()
 
-    async def _kafka_place(self) -> Place | None:
+    async def _kafka_meta(self) -> Meta | None:
         """The events topic as it stands in Kafka, when that answers."""
         with suppress(EtalageError):
             name = EVENTS.full_name(self._settings.namespace)
             for topic in await asyncio.to_thread(list_topics, self._settings):
                 if topic.name == name:
-                    return Place(topic.topic_id, topic.partitions)
+                    return Meta(topic_id=topic.topic_id, partitions=topic.partitions)
         return None

@@ -1,0 +1,50 @@
+"""The circuit opens after failures in a row, lets one trial through at a time, and closes on success."""
+
+from __future__ import annotations
+
+from streams.gateway.circuit import Circuit
+
+
+def opened(at: float = 0.0) -> Circuit:
+    circuit = Circuit(failures=3, trial_every_s=0.25)
+    for _ in range(3):
+        assert circuit.allows(at)
+        circuit.failed(at)
+    return circuit
+
+
+def test_stays_closed_while_some_succeed() -> None:
+    circuit = Circuit(failures=3)
+    for _ in range(10):
+        circuit.failed(0.0)
+        circuit.failed(0.0)
+        circuit.succeeded()
+    assert circuit.state == "closed"
+    assert circuit.allows(0.0)
+
+
+def test_open_refuses_at_once_until_a_trial_is_due() -> None:
+    circuit = opened()
+    assert circuit.state == "open"
+    assert not circuit.allows(0.1)
+    assert circuit.allows(0.3)
+    assert circuit.state == "half_open"
+
+
+def test_one_trial_at_a_time() -> None:
+    circuit = opened()
+    assert circuit.allows(0.3)
+    assert not circuit.allows(0.31)
+    assert circuit.allows(0.6), "a trial that never reports must not shut the door for ever"
+
+
+def test_a_trial_decides() -> None:
+    circuit = opened()
+    assert circuit.allows(0.3)
+    circuit.failed(0.35)
+    assert circuit.state == "open"
+    assert not circuit.allows(0.5)
+    assert circuit.allows(0.61)
+    circuit.succeeded()
+    assert circuit.state == "closed"
+    assert circuit.allows(0.62)
