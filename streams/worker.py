@@ -62,6 +62,7 @@ class Parts(Struct, frozen=True, kw_only=True):
     """What tests put something else in the place of, to see that its safeguards are needed."""
 
     store: StoreOf = redis_store
+    engine: type[Engine] = Engine
     fold: Fold = fold
 
 
@@ -117,7 +118,7 @@ class Worker:
         await producer.start()
         stack.push_async_callback(producer.stop)
         store = self._parts.store(client, self._keys, meta, settings)
-        engine = Engine(self._terms(meta), self._means(store, producer))
+        engine = self._parts.engine(self._terms(meta), self._means(store, producer))
         app = build_app(settings)
         events_log = EventsLog(app, EVENTS.full_name(settings.namespace))
         self._ownership = self._owning(store, events_log)

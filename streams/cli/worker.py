@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 
 import uvloop
@@ -18,8 +19,11 @@ def run() -> None:
 
 
 def run_with(settings: Settings, parts: Parts | None = None) -> None:
-    """Run one worker until it is told to end, then leave at once: threads of libraries must not hold it up."""
+    """Run one worker until it is told to end, then leave at once: library threads must not hold it up."""
     configure(level=settings.log_level, style=settings.log_format)
+    logging.getLogger("streams.transport").setLevel(
+        logging.WARNING
+    )  # Faust speaks under its subclasses' names
 
     async def main() -> None:
         await Worker(settings, parts).run()
