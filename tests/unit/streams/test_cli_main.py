@@ -1,0 +1,90 @@
+"""The `etalage` command: what goes wrong is one line and a code."""
+
+from __future__ import annotations
+
+import pytest
+import typer
+
+from schemas.errors import ServiceMissing
+from streams.cli import main as cli
+from streams.cli import topics
+
+
+def leave(*words: str) -> int:
+    with pytest.raises(SystemExit) as left:
+        cli.main(words)
+    assert isinstance(left.value.code, int)
+    return left.value.code
+
+
+def test_without_words_it_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave() == 0
+    said = capsys.readouterr().out
+    assert all(name in said for name in cli.available())
+
+
+def test_an_unknown_command_is_one_line_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("topic") == cli.REFUSED
+    assert capsys.readouterr().err == "etalage: no command 'topic'; did you mean topics?\n"
+
+
+def test_a_refusal_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ETALAGE_KAFKA", raising=False)
+    assert leave("topics", "list") == cli.REFUSED
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("etalage: no Kafka is known")
+    assert said.err.count("\n") == 1
+
+
+def test_a_setting_that_is_wrong_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETALAGE_PORT", "eighty")
+    assert leave("topics", "list") == cli.REFUSED
+    assert capsys.readouterr().err.startswith("etalage: ETALAGE_PORT: ")
+
+
+def test_our_own_fault_is_one_line_and_another_code(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr(topics, "list_topics", fail)
+    monkeypatch.delenv("ETALAGE_LOG_LEVEL", raising=False)
+    assert leave("topics", "list") == cli.OUR_FAULT
+    said = capsys.readouterr().err
+    assert said.startswith("etalage: unexpected RuntimeError: two lines")
+    assert said.count("\n") == 1
+
+
+def test_a_wrong_option_is_code_two() -> None:
+    assert leave("topics", "list", "--nonsense") == cli.REFUSED
+
+
+def test_a_command_may_choose_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave_with_three(*_: object) -> None:
+        raise typer.Exit(3)
+
+    monkeypatch.setattr(topics, "list_topics", leave_with_three)
+    assert leave("topics", "list") == 3
+
+
+def test_an_interrupt_is_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "dispatch", interrupt)
+    assert leave("topics") == cli.INTERRUPTED
+
+
+def test_errors_of_many_lines_become_one(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: object) -> int:
+        raise ServiceMissing("first\n  second")
+
+    monkeypatch.setattr(cli, "dispatch", refuse)
+    assert leave("topics") == cli.REFUSED
+    assert capsys.readouterr().err == "etalage: first second\n"

@@ -1,0 +1,53 @@
+"""Metrics of one process: counted, labelled, forgotten, rendered."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.metrics import Metrics
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+def test_counting_adds_up_by_label(metrics: Metrics) -> None:
+    metrics.count("dead_letters_total", reason="invalid")
+    metrics.count("dead_letters_total", 2, reason="invalid")
+    metrics.count("dead_letters_total", reason="misplaced")
+    text = metrics.render().decode()
+    assert 'etalage_dead_letters_total{reason="invalid"} 3.0' in text
+    assert 'etalage_dead_letters_total{reason="misplaced"} 1.0' in text
+
+
+def test_observations_fall_into_buckets(metrics: Metrics) -> None:
+    metrics.observe("stage_duration_seconds", 0.004, stage="score")
+    text = metrics.render().decode()
+    assert 'etalage_stage_duration_seconds_bucket{le="0.003",stage="score"} 0.0' in text
+    assert 'etalage_stage_duration_seconds_bucket{le="0.005",stage="score"} 1.0' in text
+
+
+def test_a_partition_that_left_leaves_the_metrics(metrics: Metrics) -> None:
+    metrics.set("consumer_lag_records", 5, partition=3)
+    metrics.set("consumer_lag_records", 6, partition=4)
+    metrics.forget("consumer_lag_records", partition=3)
+    text = metrics.render().decode()
+    assert 'partition="3"' not in text
+    assert 'etalage_consumer_lag_records{partition="4"} 6.0' in text
+    metrics.set("consumer_lag_records", 7, partition=3)
+    assert 'etalage_consumer_lag_records{partition="3"} 7.0' in metrics.render().decode()
+
+
+def test_a_wrong_label_is_an_error(metrics: Metrics) -> None:
+    with pytest.raises(ValueError, match="label"):
+        metrics.count("dead_letters_total", visitor="a:x")
+
+
+def test_two_processes_in_one_do_not_meet(metrics: Metrics) -> None:
+    metrics.count("fenced_total")
+    assert "etalage_fenced_total 0.0" in Metrics().render().decode()
+
+
+def test_the_process_itself_is_measured(metrics: Metrics) -> None:
+    assert b"process_resident_memory_bytes" in metrics.render()
