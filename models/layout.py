@@ -19,7 +19,7 @@ from models.modules import Offer, offers_of
 from models.rules import Pin
 from models.scenes import Scene
 from models.shelves import Shelves
-from models.storefront_index import Kind, SlotPlan
+from models.storefront_index import LISTS, Kind, SlotPlan
 from models.window import Window
 
 BRAND_SHARE = 0.4
@@ -28,8 +28,6 @@ CATEGORY_SHARE = 0.6
 LOOK_PLACES = 4
 """...among so many times as many items as the row holds: variety is not worth a much worse item."""
 VARIED: frozenset[Kind] = frozenset({"all", "trending", "new", "popular", "reduced", "other"})
-LISTS: frozenset[Kind] = frozenset({"recent", "cart"})
-"""Kinds that show what the visitor knows already, in its own order."""
 LISTINGS: frozenset[tuple[str, Kind]] = frozenset({("category", "category"), ("search", "results")})
 """What a page is for lists everything, also what was looked at before."""
 CLOSE: frozenset[Kind] = frozenset({"near", "finer", "cheaper", "category"})
@@ -157,21 +155,26 @@ def _first(rows: Sequence[int], taken: set[int], size: int) -> list[int]:
 def _varied(window: Window, rows: Sequence[int], taken: set[int], size: int) -> list[int]:
     """As `_first`, but no brand or category takes more than its share while others are near."""
     brand_codes, category_codes = window.brand_codes, window.category_codes
+    brands, categories = window.no_brands.copy(), window.no_categories.copy()
     brand_max, category_max = max(2, int(BRAND_SHARE * size)), max(2, int(CATEGORY_SHARE * size))
-    brands: dict[int, int] = {0: -len(rows)}
-    categories: dict[int, int] = {}
     chosen: list[int] = []
     spare: list[int] = []
-    for row in _first(rows, taken, LOOK_PLACES * size):
-        brand, category = brand_codes[row], category_codes[row]
-        brand_count, category_count = brands.get(brand, 0), categories.get(category, 0)
-        if brand_count >= brand_max or category_count >= category_max:
-            spare.append(row)
+    left = LOOK_PLACES * size
+    for row in rows:
+        if row in taken:
             continue
-        chosen.append(row)
-        if len(chosen) == size:
-            return chosen
-        brands[brand], categories[category] = brand_count + 1, category_count + 1
+        brand, category = brand_codes[row], category_codes[row]
+        if brands[brand] < brand_max and categories[category] < category_max:
+            chosen.append(row)
+            if len(chosen) == size:
+                return chosen
+            brands[brand] += 1
+            categories[category] += 1
+        else:
+            spare.append(row)
+        left -= 1
+        if not left:
+            break
     return chosen + spare[: size - len(chosen)]
 
 

@@ -14,10 +14,9 @@ from msgspec import Struct
 from models.fills import NO_SUBJECT, hash_subject
 from models.scenes import Scene
 from models.shelves import Shelves
-from models.storefront_index import Kind, ModulePlan
+from models.storefront_index import LISTS, Kind, ModulePlan
 from models.tastes import label_key
 
-PRIOR_WEIGHT = 2.0
 ITEMS_WEIGHT = 0.3
 BEST = 4
 """How many of its first items speak for a module."""
@@ -58,9 +57,10 @@ def offers_of(scene: Scene, shelves: Shelves, at: float) -> list[Offer]:
             continue
         if dismissed and label_key(module.id) in dismissed:
             continue
-        best = rows[:BEST]
-        wish = PRIOR_WEIGHT * module.prior + evidence.get(kind, 0.0)
-        wish += ITEMS_WEIGHT * sum([value.get(row, 0.0) for row in best]) / len(best)
+        wish = module.head_start + evidence.get(kind, 0.0)
+        if kind not in LISTS:
+            best = rows[:BEST]
+            wish += ITEMS_WEIGHT * sum([value[row] for row in best]) / len(best)
         if promotions:
             wish += _affinity(module, promotions)
         offers.append(Offer(module, subject, rows, wish))

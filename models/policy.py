@@ -9,76 +9,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from msgspec import Struct
 from msgspec.structs import replace
 
+from models.decided import Decided
+from models.explain import decision_record, explained
+from models.features import NAMES
 from models.fills import NO_SUBJECT, Fill, Fills, Stamp, in_window, pack_fills, unpack_fills
+from models.hydration import hydrate
 from models.layout import assemble
 from models.phrases import PERSONAL_REASONS
-from models.rendering import NO_VERSION, body_json, decode_layout, head_json, layout_id_of, slots_json
+from models.ranking import Ranked, rank
+from models.rendering import NO_VERSION, layout_id_of, slots_json
 from models.scenes import Ask, Scene, scene_of
 from models.scoring import Scored, score_scenes
 from models.shelves import shelve
 from models.shop import Shop
 from models.static_layouts import NO_MODEL, static_modules
-from schemas.layouts import Layout, ModelTag
+from models.visitor import EMPTY
+from schemas.layouts import Layout, Reason
 
-_NO_SCORES = np.empty(0, np.float32)
+__all__ = [
+    "Ask",
+    "Decided",
+    "Ranked",
+    "decide",
+    "decision_record",
+    "explained",
+    "hydrate",
+    "popular_layout",
+    "rank",
+]
 
-
-class Decided(Struct, frozen=True, eq=False, kw_only=True):
-    """A page decided. `changed` says whether its content differs from `ask.previous`.
-
-    Bytes and the layout are made when asked for: unchanged content costs none.
-    """
-
-    ask: Ask
-    fills: Fills
-    changed: bool
-    shop: Shop
-    scene: Scene
-    scored: Scored
-    assembled: Sequence[Fill]
-    at: float
-
-    def head(self) -> bytes:
-        """The first part of the stored answer: version and as_of of this state."""
-        version = self.ask.version
-        return head_json(version.text() if version else NO_VERSION, self.ask.state.at)
-
-    def body(self) -> bytes:
-        """The second part: everything else."""
-        return body_json(
-            self.fills.layout_id,
-            self.ask.visitor,
-            self.ask.page,
-            self.model,
-            labels=(self.fills.stamp.mode, self.fills.stamp.reason),
-            slots=self.slots(self.fills.layout_id),
-        )
-
-    def slots(self, layout_id: str) -> bytes:
-        """The slots as JSON, under a layout id."""
-        personal = self.fills.stamp.reason in PERSONAL_REASONS
-        return slots_json(
-            self.shop.window,
-            self.ask.page,
-            self.assembled,
-            layout_id,
-            personal=personal,
-            query=self.ask.q or "",
-        )
-
-    @property
-    def model(self) -> ModelTag:
-        stamp = self.fills.stamp
-        return ModelTag(
-            name=stamp.model, version=stamp.model_version, generation=self.shop.generation, role=stamp.role
-        )
-
-    @property
-    def layout(self) -> Layout:
-        return decode_layout(self.head() + self.body())
+_NO_SCORES = np.empty((0, len(NAMES)), np.float32)
 
 
 def decide(shop: Shop, asks: Sequence[Ask], at: float) -> list[Decided]:
@@ -149,4 +111,13 @@ def _undressed(shop: Shop, ask: Ask, at: float) -> Decided:
     assembled = [
         Fill(slot.code, module.code, NO_SUBJECT, []) for slot, module in static_modules(shop.storefront, plan)
     ]
-    return _compared(shop, scene_of(shop, ask, at), Scored(_NO_SCORES, _NO_SCORES, stamp), assembled, at)
+    return _compared(
+        shop, scene_of(shop, ask, at), Scored(_NO_SCORES[:, 0], _NO_SCORES, stamp), assembled, at
+    )
+
+
+def popular_layout(shop: Shop, ask: Ask, reason: Reason, at: float) -> Layout:
+    """What everybody likes, labelled with why the visitor's own page could not be had."""
+    stranger = replace(ask, state=EMPTY, version=None, previous=None)
+    layout = decide(shop, [stranger], at)[0].layout
+    return layout if layout.mode == "static" else replace(layout, mode="popular", reason=reason)

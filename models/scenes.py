@@ -59,7 +59,7 @@ class Scene(Struct, frozen=True, eq=False):
 
 def scene_of(shop: Shop, ask: Ask, at: float) -> Scene:
     """The scene of an ask, with its candidates; a page this storefront does not have raises KeyError."""
-    state, why = _usable(ask.state)
+    state, why = usable(ask.state)
     table = shop.items
     anchors = anchor_rows(table, ask.page, item=ask.item, category=ask.category, q=ask.q)
     candidates = propose(table, state, ask.page, anchors, at)
@@ -84,7 +84,8 @@ def scene_of(shop: Shop, ask: Ask, at: float) -> Scene:
     )
 
 
-def _usable(state: VisitorState) -> tuple[VisitorState, Reason]:
+def usable(state: VisitorState) -> tuple[VisitorState, Reason]:
+    """What of a state may and can be used: all (ok) or nothing, and why."""
     if personalization_refused(state):
         return EMPTY, "consent"
     if state.recent or state.categories or state.cart or state.bought or state.wishlist or state.searches:

@@ -14,7 +14,7 @@ from models.rankers import PopularityRanker, Ranker, split
 from models.scenes import Scene
 from models.shop import Shop
 from schemas.errors import RankerFailed
-from schemas.layouts import Reason
+from schemas.layouts import ModelTag, Reason
 
 Floats = NDArray[np.float32]
 UNDERSTUDY = PopularityRanker()
@@ -39,12 +39,14 @@ def score_scenes(shop: Shop, scenes: Sequence[Scene], at: float) -> list[Scored]
     )
     features = matrix(batch)
     known = np.array([scene.why == "ok" for scene in scenes])
-    scores, failed = _scores(shop.ranker, features, known.repeat(batch.counts))
+    scores, failed = scores_of(shop.ranker, features, known.repeat(batch.counts))
     scored = zip(scenes, split(scores, batch.counts), split(features, batch.counts), strict=True)
-    return [Scored(own, rows, _stamp(shop.ranker, scene.why, failed)) for scene, own, rows in scored]
+    return [Scored(own, rows, stamp_of(shop.ranker, scene.why, failed)) for scene, own, rows in scored]
 
 
-def _scores(ranker: Ranker | None, features: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Reason | None]:
+def scores_of(
+    ranker: Ranker | None, features: Floats, known: NDArray[np.bool_]
+) -> tuple[Floats, Reason | None]:
     """A score for each row, and why the ranker gave none of them."""
     if ranker is None:
         return UNDERSTUDY.score(features), "model_missing"
@@ -59,8 +61,12 @@ def _scores(ranker: Ranker | None, features: Floats, known: NDArray[np.bool_]) -
     return scores, None
 
 
-def _stamp(ranker: Ranker | None, why: Reason, failed: Reason | None) -> Stamp:
+def stamp_of(ranker: Ranker | None, why: Reason, failed: Reason | None) -> Stamp:
     if why == "ok" and failed is None and ranker is not None:
         return Stamp("full", "ok", ranker.name, ranker.version, "champion")
     reason = failed if why == "ok" and failed else why
     return Stamp("popular", reason, UNDERSTUDY.name, UNDERSTUDY.version, "understudy")
+
+
+def model_tag(stamp: Stamp, generation: int) -> ModelTag:
+    return ModelTag(name=stamp.model, version=stamp.model_version, generation=generation, role=stamp.role)

@@ -22,6 +22,12 @@ Kind = Literal[
 ]  # fmt: skip
 """What a module shows, whatever it is called: the shelf it takes its items from."""
 
+LISTS: frozenset[Kind] = frozenset({"recent", "cart"})
+"""Kinds that show what the visitor knows already, in its own order."""
+
+PRIOR_WEIGHT = 2.0
+"""What a prior of 1 is worth in a module's wish, in standardised scores."""
+
 _KINDS: dict[ModuleType, Kind] = {
     "hero": "all",
     "recommended": "all",
@@ -50,7 +56,8 @@ class ModulePlan(Struct, frozen=True, eq=False):
     title: str
     items_min: int
     items_max: int
-    prior: float
+    head_start: float
+    """The merchandiser's prior, in standardised scores."""
     about: str
     """`item`, `category`, `brand`, `query` or ""."""
 
@@ -124,7 +131,7 @@ def _module(code: int, module: ModuleDef) -> ModulePlan:
         title=module.title,
         items_min=module.items_min,
         items_max=module.items_max,
-        prior=module.prior,
+        head_start=PRIOR_WEIGHT * module.prior,
         about=about,
     )
 

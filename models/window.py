@@ -39,6 +39,9 @@ class Window(Struct, frozen=True, eq=False):
     titles: list[str]
     brand_codes: list[int]
     category_codes: list[int]
+    no_brands: list[int]
+    """A count of 0 for each brand code; no brand at all counts from far below, for it is none in common."""
+    no_categories: list[int]
     category_hashes: list[int]
     """hash32 of each category code."""
     category_names: Mapping[int, str]
@@ -70,6 +73,8 @@ def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
         titles=[item.title for item in table.items],
         brand_codes=table.brands.column.tolist(),
         category_codes=table.categories.column.tolist(),
+        no_brands=[-(1 << 30)] + [0] * (table.brands.size - 1),
+        no_categories=[0] * table.categories.size,
         category_hashes=table.categories.hashes.tolist(),
         category_names=table.pairs[3],
         brand_names=dict(zip(table.brands.hashes.tolist(), table.brands.names, strict=True)),

@@ -1,0 +1,67 @@
+"""A page decided: its content, whether that is new, and its bytes when asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from models.fills import Fill, Fills
+from models.phrases import PERSONAL_REASONS
+from models.rendering import NO_VERSION, body_json, decode_layout, head_json, slots_json
+from models.scenes import Ask, Scene
+from models.scoring import Scored, model_tag
+from models.shop import Shop
+from schemas.layouts import Layout, ModelTag
+
+
+class Decided(Struct, frozen=True, eq=False, kw_only=True):
+    """A page decided. `changed` says whether its content differs from `ask.previous`.
+
+    Bytes and the layout are made when asked for: unchanged content costs none.
+    """
+
+    ask: Ask
+    fills: Fills
+    changed: bool
+    shop: Shop
+    scene: Scene
+    scored: Scored
+    assembled: Sequence[Fill]
+    at: float
+
+    def head(self) -> bytes:
+        """The first part of the stored answer: version and as_of of this state."""
+        version = self.ask.version
+        return head_json(version.text() if version else NO_VERSION, self.ask.state.at)
+
+    def body(self) -> bytes:
+        """The second part: everything else."""
+        return body_json(
+            self.fills.layout_id,
+            self.ask.visitor,
+            self.ask.page,
+            self.model,
+            labels=(self.fills.stamp.mode, self.fills.stamp.reason),
+            slots=self.slots(self.fills.layout_id),
+        )
+
+    def slots(self, layout_id: str) -> bytes:
+        """The slots as JSON, under a layout id."""
+        personal = self.fills.stamp.reason in PERSONAL_REASONS
+        return slots_json(
+            self.shop.window,
+            self.ask.page,
+            self.assembled,
+            layout_id,
+            personal=personal,
+            query=self.ask.q or "",
+        )
+
+    @property
+    def model(self) -> ModelTag:
+        return model_tag(self.fills.stamp, self.shop.generation)
+
+    @property
+    def layout(self) -> Layout:
+        return decode_layout(self.head() + self.body())
