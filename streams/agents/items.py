@@ -1,0 +1,24 @@
+"""The agent that sums the crowd: it takes chunks of item deltas and hands them to their lanes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import faust
+
+from streams.agents.personalize import EventDelivery
+from streams.lanes import Lanes
+
+
+def add_items(app: faust.App, topic: Any, lanes: Lanes, halt: Callable[[BaseException], NoReturn]) -> None:
+    """Add the agent to the app. Nothing is raised out of it: Faust would acknowledge and lose the chunk."""
+
+    async def items(stream: Any) -> None:
+        async for event in stream.noack().events():
+            try:
+                await lanes.put(EventDelivery(app, event))
+            except Exception as exc:
+                halt(exc)
+
+    app.agent(topic, name="items")(items)

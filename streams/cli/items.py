@@ -1,0 +1,25 @@
+"""`etalage items`: sum what the crowd does to each product."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+import uvloop
+
+from streams.items_process import ItemsProcess
+from streams.logs import configure
+from streams.settings import read_settings
+
+
+def run() -> None:
+    """Run one items process; all it needs to know stands in ETALAGE_ variables."""
+    settings = read_settings()
+    configure(level=settings.log_level, style=settings.log_format)
+
+    async def main() -> None:
+        await ItemsProcess(settings).run()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+    os._exit(0)  # threads of libraries must not hold it up

@@ -1,0 +1,157 @@
+"""The items process on a real Kafka: whatever dies, the signals equal the fold of the deltas."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from models.signals import apply_delta
+from schemas.codec import encode
+from schemas.ids import ItemId
+from schemas.signals import Delta, Signal
+from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
+from streams.batches import send_all
+from streams.compacted import read_to_end
+from streams.pushing import producer_for
+from streams.stores.meta import Meta
+from tests.stack import Running, Stack
+
+PARTITIONS = 4
+ITEMS = [f"item-{n}" for n in range(40)]
+BROKEN = b"not a delta"
+T0 = 1_760_000_000.0
+WITHIN_S = 40.0
+decode_delta = msgspec.json.Decoder(Delta).decode
+decode_signal = msgspec.json.Decoder(Signal).decode
+
+
+@pytest.fixture
+def stack(
+    kafka: str,
+    redis_url: str,
+    namespace: str,
+    tmp_path: Path,
+    create_topics: Callable[[str, int], Meta],
+) -> Iterator[Stack]:
+    create_topics(namespace, PARTITIONS)
+    quick = {"session_timeout_s": "3", "heartbeat_s": "0.3"}
+    with Stack(tmp_path, namespace, kafka, redis_url, settings=quick) as made:
+        yield made
+
+
+def some_deltas(rng: random.Random, count: int) -> list[Delta]:
+    return [
+        Delta(
+            item_id=ItemId(rng.choice(ITEMS)),
+            at=T0 + n / 10,
+            views=rng.randrange(5),
+            purchases=rng.randrange(2),
+            co_viewed={ItemId(item): rng.randrange(1, 4) for item in rng.sample(ITEMS, 3)},
+        )
+        for n in range(count)
+    ]
+
+
+async def produce(producer: Any, stack: Stack, deltas: list[Delta]) -> None:
+    pairs = [(delta.item_id.encode(), encode(delta)) for delta in deltas]
+    await send_all(producer, ITEM_DELTAS.full_name(stack.namespace), pairs)
+
+
+async def expected(stack: Stack) -> dict[str, Signal]:
+    """The pure fold of the deltas' log read back."""
+    records = await read_to_end(stack.kafka, ITEM_DELTAS, stack.namespace)
+    signals: dict[str, Signal] = {}
+    for record in sorted(records, key=lambda r: (r.partition, r.offset)):
+        if record.value != BROKEN:
+            delta = decode_delta(record.value or b"")
+            signals[delta.item_id] = apply_delta(signals.get(delta.item_id), delta, record.offset)
+    return signals
+
+
+async def written(stack: Stack) -> dict[str, Signal]:
+    """The newest signal of each item; `done` says how they came about, not what they are."""
+    records = await read_to_end(stack.kafka, ITEM_SIGNALS, stack.namespace)
+    return {s.item_id: replace(s, done=0) for s in (decode_signal(r.value or b"") for r in records)}
+
+
+async def settle(stack: Stack, wanted: dict[str, Signal], *, hint: str = "") -> None:
+    deadline = asyncio.get_running_loop().time() + WITHIN_S
+    while (found := await written(stack)) != wanted:
+        if asyncio.get_running_loop().time() > deadline:
+            wrong = {
+                i: (found.get(i), wanted.get(i))
+                for i in wanted.keys() | found
+                if found.get(i) != wanted.get(i)
+            }
+            logs = "\n".join(f"== {process.name}\n{process.log(1500)}" for process in stack.running)
+            pytest.fail(
+                f"{hint} {len(wrong)} of {len(wanted)} items differ, e.g. {next(iter(wrong.items()))}\n{logs}"
+            )
+        await asyncio.sleep(0.2)
+
+
+async def ready(process: Running) -> Running:
+    return await asyncio.to_thread(process.wait_ready)
+
+
+async def test_deltas_become_signals_and_a_stop_leaves_nothing_unwritten(stack: Stack) -> None:
+    process = await ready(stack.start("items"))
+    async with producer_for(stack.kafka) as producer:
+        await produce(producer, stack, some_deltas(random.Random(1), 500))
+        await send_all(producer, ITEM_DELTAS.full_name(stack.namespace), [(b"item-0", BROKEN)])
+        await settle(stack, await expected(stack))
+        await produce(producer, stack, some_deltas(random.Random(2), 100))
+    assert 'etalage_signals_total{direction="written"}' in process.metrics()
+    assert await asyncio.to_thread(process.terminate) == 0
+    again = await ready(stack.start("items"))
+    await settle(stack, await expected(stack))
+    assert again.alive
+
+
+async def test_kills_at_any_moment_neither_lose_nor_double(stack: Stack) -> None:
+    seed = random.randrange(1 << 30)
+    rng = random.Random(seed)
+    deltas = some_deltas(rng, 6000)
+    process = await ready(stack.start("items"))
+    async with producer_for(stack.kafka) as producer:
+
+        async def feed() -> None:
+            for first in range(0, len(deltas), 50):
+                await produce(producer, stack, deltas[first : first + 50])
+                await asyncio.sleep(0.08)
+
+        feeding = asyncio.create_task(feed())
+        for life in range(4):
+            await asyncio.sleep(rng.uniform(0.2, 1.7))
+            process.kill()
+            process = await ready(stack.start("items"))
+            if life == 1:
+                await ready(stack.start("items"))  # from now on two share the partitions
+        await feeding
+    await settle(stack, await expected(stack), hint=f"seed {seed}")
+
+
+async def test_a_process_that_slept_through_losing_its_partitions_does_no_harm(stack: Stack) -> None:
+    first = await ready(stack.start("items"))
+    async with producer_for(stack.kafka) as producer:
+        await produce(producer, stack, some_deltas(random.Random(3), 400))
+        await settle(stack, await expected(stack))
+        await produce(producer, stack, some_deltas(random.Random(4), 200))
+        first.send(signal.SIGSTOP)
+        await ready(stack.start("items"))  # waits until the sleeper's session is over
+        await produce(producer, stack, some_deltas(random.Random(5), 200))
+        await settle(stack, await expected(stack))
+        first.send(signal.SIGCONT)
+        await produce(producer, stack, some_deltas(random.Random(6), 200))
+        await settle(stack, await expected(stack))
+        await ready(first)
+        await produce(producer, stack, some_deltas(random.Random(7), 200))
+        await settle(stack, await expected(stack))
