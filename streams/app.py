@@ -20,12 +20,12 @@ REVOKE_DRAIN_S = 3.0
 """How long a rebalance waits for chunks under way; what is not done by then is read again."""
 
 
-def build_app(settings: Settings) -> faust.App:
+def build_app(settings: Settings, group: str = "personalize") -> faust.App:
     """An app without tables, web server or side topics; `settings.kafka` must be given."""
     check_extensions()
     urls = [URL(f"kafka://{address}") for address in (settings.kafka or "").split(",")]
     app = faust.App(
-        f"{settings.namespace}.personalize",
+        f"{settings.namespace}.{group}",
         broker=urls,
         store="memory://",
         web_enabled=False,

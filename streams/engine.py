@@ -7,9 +7,7 @@ StreamUnavailable, DeadLetterLimit and defects (halt). In none of these cases wa
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from itertools import islice
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from msgspec import Struct
 
@@ -25,17 +23,11 @@ from streams.lru import Remembered, VisitorCache
 from streams.metrics import Metrics
 from streams.ownership import Holding
 from streams.publisher import Publisher
-from streams.retries import Retries
+from streams.retries import Retry
 from streams.sifting import Place, Sifted, letter_of, sift
+from streams.slices import SLICE_VISITORS, Touched, batches, slices
 from streams.stores.protocols import Loaded, SliceWrite, VisitorStore, VisitorWrite
 from streams.transport.chunks import Record
-
-T = TypeVar("T")
-
-SLICE_VISITORS = 64
-"""States written by one script: about 0.4 ms of Redis."""
-SLICE_LAYOUTS = 32
-"""Whole layouts (4 to 5 KB each) written by one script."""
 
 Fold = Callable[[VisitorState, EventRecord], VisitorState]
 Crowd = Callable[[VisitorState, EventRecord], None]
@@ -49,13 +41,14 @@ class Terms(Struct, frozen=True, kw_only=True):
     decide_within_s: float = 30.0
     layout_ttl_s: float = 1800.0
     lru_visitors: int = 50_000
+    slice_visitors: int = SLICE_VISITORS
 
 
 class Means(Struct, frozen=True, kw_only=True):
     """What the engine works with. Without `deciding` it folds only; `crowd` counts what was applied."""
 
     store: VisitorStore
-    retries: Retries
+    retries: Retry
     dead_letters: DeadLetters
     publisher: Publisher
     clock: Clock
@@ -63,17 +56,6 @@ class Means(Struct, frozen=True, kw_only=True):
     deciding: Deciding | None = None
     crowd: Crowd | None = None
     fold: Fold = fold
-
-
-class Touched(Struct):
-    """A visitor whom the chunk changed; `applied` are its records with the state before each."""
-
-    visitor: VisitorId
-    before: Remembered
-    state: VisitorState
-    body: bytes | None
-    arrivals: list[float]
-    applied: list[tuple[VisitorState, EventRecord]]
 
 
 class Engine:
@@ -97,6 +79,14 @@ class Engine:
         await self._means.dead_letters.bury(sifted.letters, of=len(records))
         self._counted(sifted, records)
         return await self._written(holding, touched, end)
+
+    async def verify(self, holding: Holding) -> None:
+        """Write nothing, expecting the store to stand where we left it; Fenced or Regressed as in `apply`."""
+        same = SliceWrite(
+            partition=holding.partition, epoch=holding.epoch,
+            expect_done=holding.done, expect_part=holding.part, done=holding.done, part=holding.part,
+        )  # fmt: skip
+        await self._means.retries("verify", lambda: self._means.store.write(same))
 
     # -- loading
 
@@ -163,8 +153,8 @@ class Engine:
 
     async def _written(self, holding: Holding, touched: list[Touched], end: int) -> Awaitable[None] | None:
         published: list[asyncio.Task[None]] = []
-        batches = list(_batches(touched, SLICE_VISITORS))
-        for at, batch in enumerate(batches):
+        groups = list(batches(touched, self._terms.slice_visitors))
+        for at, batch in enumerate(groups):
             verdicts = await self._decided(holding, batch)
             records = [
                 (one.visitor.encode(), verdict.record)
@@ -173,11 +163,11 @@ class Engine:
             ]
             if records:
                 published.append(self._means.publisher.publish(self._terms.decisions_topic, records))
-            slices = _slices(batch, verdicts)
-            for number, (part, decided) in enumerate(slices):
-                last = at == len(batches) - 1 and number == len(slices) - 1
+            parts = slices(batch, verdicts)
+            for number, (part, decided) in enumerate(parts):
+                last = at == len(groups) - 1 and number == len(parts) - 1
                 await self._write(holding, part, decided, end if last else None)
-        if not batches:
+        if not groups:
             await self._write(holding, [], [], end)
         return _all_of(published) if published else None
 
@@ -267,25 +257,3 @@ class Engine:
 
 async def _all_of(tasks: Sequence[asyncio.Task[None]]) -> None:
     await asyncio.gather(*tasks)
-
-
-def _batches(many: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    iterator = iter(many)
-    while batch := list(islice(iterator, size)):
-        yield batch
-
-
-def _slices(
-    batch: Sequence[Touched], verdicts: Sequence[Verdict | None]
-) -> list[tuple[list[Touched], list[Verdict | None]]]:
-    """Cut so that no slice holds more than SLICE_LAYOUTS whole layouts."""
-    slices: list[tuple[list[Touched], list[Verdict | None]]] = [([], [])]
-    layouts = 0
-    for one, verdict in zip(batch, verdicts, strict=True):
-        layouts += verdict is not None and verdict.body is not None
-        if layouts > SLICE_LAYOUTS:
-            slices.append(([], []))
-            layouts = 1
-        slices[-1][0].append(one)
-        slices[-1][1].append(verdict)
-    return slices

@@ -24,7 +24,7 @@ def halt(exc: BaseException) -> NoReturn:
         log.error("halted", why=str(exc), kind=type(exc).__name__)
     else:
         log.error("halted by a defect", why=repr(exc), exc_info=exc)
-    _leave(EXIT_CODE)
+    leave(EXIT_CODE)
 
 
 def leave_after(seconds: float, code: int = EXIT_CODE) -> None:
@@ -33,12 +33,13 @@ def leave_after(seconds: float, code: int = EXIT_CODE) -> None:
     def wait_and_leave() -> None:
         time.sleep(seconds)
         log.error("did not end in time", seconds=seconds)
-        _leave(code)
+        leave(code)
 
     threading.Thread(target=wait_and_leave, name="hard-exit", daemon=True).start()
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
+    """End the process now, with what was logged written out."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

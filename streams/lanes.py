@@ -19,6 +19,8 @@ from streams.transport.chunks import CHUNK_RECORDS, Chunk, Record
 
 IN_FLIGHT = 64
 """Chunks taken in and not yet settled; above it the agent waits, and then the fetcher."""
+VIGIL_S = 2.0
+"""How often the store is asked about a partition without traffic."""
 
 
 class Delivery(Protocol):
@@ -35,6 +37,10 @@ class Apply(Protocol):
     """The engine: applies records, says when what it published is safe."""
 
     async def apply(self, holding: Holding, records: list[Record], end: int) -> Awaitable[None] | None: ...
+
+    async def verify(self, holding: Holding) -> None:
+        """Fenced or Regressed when the store does not stand where we think."""
+        ...
 
 
 class Lanes:
@@ -59,18 +65,40 @@ class Lanes:
         partition = delivery.chunk.partition
         self._queues.setdefault(partition, deque()).append(delivery)
         if partition not in self._running:
-            task = asyncio.create_task(self._run(partition), name=f"lane-{partition}")
-            self._running[partition] = task
+            self._start(partition)
 
-    async def _run(self, partition: int) -> None:
-        queue = self._queues[partition]
+    async def keep_vigil(self) -> None:
+        """For ever: see every few seconds that the store still stands where each idle partition left it.
+
+        Without traffic nobody else would notice that Redis forgot, and visitors would stay as they were.
+        """
+        while True:
+            await asyncio.sleep(VIGIL_S)
+            for holding in self._ownership.holdings():
+                if holding.partition not in self._running:
+                    self._start(holding.partition, verify=holding)
+
+    def _start(self, partition: int, verify: Holding | None = None) -> None:
+        task = asyncio.create_task(self._run(partition, verify), name=f"lane-{partition}")
+        self._running[partition] = task
+
+    async def _run(self, partition: int, verify: Holding | None) -> None:
+        queue = self._queues.setdefault(partition, deque())
         try:
+            if verify is not None:
+                await self._verify(verify)
             while queue:
                 await self._settle(_joined(queue))
         except Exception as exc:
             self._halt(exc)
         finally:
             del self._running[partition]
+
+    async def _verify(self, holding: Holding) -> None:
+        try:
+            await self._engine.verify(holding)
+        except (Fenced, Regressed) as exc:
+            self._ownership.lost(holding, why_lost(exc))
 
     async def _settle(self, deliveries: list[Delivery]) -> None:
         """All of them as one chunk."""

@@ -15,8 +15,8 @@ from schemas.errors import EtalageError, Fenced, Regressed
 from streams.clock import Clock
 from streams.logs import logger
 from streams.metrics import Metrics
-from streams.retries import Retries
-from streams.stores.protocols import Claim, VisitorStore, fresh_nonce
+from streams.retries import Retry
+from streams.stores.protocols import Claim, fresh_nonce
 
 log = logger("ownership")
 
@@ -53,6 +53,14 @@ class Log(Protocol):
         ...
 
 
+class Claims(Protocol):
+    """The part of a store that ownership asks: who writes a partition, and where it stands."""
+
+    async def claim(
+        self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
+    ) -> Claim: ...
+
+
 class Holding:
     """One taking of a partition: our epoch, the turn of the transport, and where we stand.
 
@@ -77,11 +85,11 @@ class Ownership:
 
     def __init__(
         self,
-        store: VisitorStore,
+        store: Claims,
         log: Log,
         *,
         owner: str,
-        retries: Retries,
+        retries: Retry,
         halt: Callable[[BaseException], NoReturn],
         metrics: Metrics,
         clock: Clock,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from schemas.errors import StoreUnavailable, StreamUnavailable
 from streams.clock import Clock
@@ -17,6 +17,12 @@ PASSING = (StoreUnavailable, StreamUnavailable)
 """Our own words for what may pass by itself."""
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.02, 1.0
+
+
+class Retry(Protocol):
+    """A way to try again."""
+
+    async def __call__(self, stage: str, call: Callable[[], Awaitable[T]]) -> T: ...
 
 
 class Retries:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 
 import uvloop
 
+from streams.assembly import Parts
+from streams.halting import leave
 from streams.logs import configure
 from streams.settings import Settings, read_settings
-from streams.worker import Parts, Worker
+from streams.worker import Worker
 
 
 def run() -> None:
@@ -27,7 +28,7 @@ def run_with(settings: Settings, parts: Parts | None = None) -> None:
 
     async def main() -> None:
         await Worker(settings, parts).run()
+        leave(0)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
-    os._exit(0)

@@ -1,4 +1,4 @@
-"""`python -m tests.faults.mutant_worker`: `etalage worker` with the part named by ETALAGE_TEST_MUTANT replaced."""
+"""`python -m tests.faults.mutant_worker`: a worker with the part replaced that ETALAGE_TEST_MUTANT names."""
 
 from __future__ import annotations
 

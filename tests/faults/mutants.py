@@ -13,15 +13,16 @@ import redis.asyncio
 from models.fold import fold
 from models.visitor import EventRecord, VisitorState
 from schemas.ids import hash64
-from streams.engine import Engine, Touched
+from streams.assembly import Parts
+from streams.engine import Engine
 from streams.ownership import Holding
 from streams.settings import Settings
+from streams.slices import Touched
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import VisitorStore
 from streams.stores.redis_client import script_text
 from streams.stores.redis_visitors import RedisVisitors
-from streams.worker import Parts
 
 
 def _replaced(name: str, *changes: tuple[str, str]) -> str:

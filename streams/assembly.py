@@ -1,0 +1,197 @@
+"""A worker's parts, connected: store, shop, engine, ownership, lanes, Faust app; closed in reverse order."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+
+import aiokafka
+import faust
+import redis.asyncio
+from msgspec import Struct
+
+from models.fold import fold
+from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
+from streams.agents.personalize import add_personalize
+from streams.app import build_app, events_topic
+from streams.boot import checked_meta
+from streams.clock import Clock
+from streams.crowd import CrowdCounter
+from streams.dead_letters import DeadLetters, Limit
+from streams.deciding import Deciding
+from streams.engine import Engine, Fold, Means, Terms
+from streams.followers import ShopFollower
+from streams.halting import halt
+from streams.lanes import Lanes
+from streams.live_page import LivePage
+from streams.metrics import Metrics
+from streams.ownership import Ownership
+from streams.publisher import Publisher
+from streams.retries import Retries
+from streams.settings import Settings
+from streams.sifting import Place
+from streams.stores.keys import Keys
+from streams.stores.meta import Meta
+from streams.stores.protocols import VisitorStore
+from streams.stores.redis_client import connect
+from streams.stores.redis_visitors import Lifetimes, RedisVisitors
+from streams.transport.log import EventsLog
+from streams.watchdog import Watchdog
+
+DAY_S = 86_400
+PUBLISH_WITHIN_S = 20.0
+REQUEST_TIMEOUT_MS = 10_000
+BIG_RECORD = 2 << 20
+"""A dead letter holds another record whole, a decision its features."""
+SHOP_WITHIN_S = 10.0
+"""How long the first events wait for the catalogue; after it they get what the cache holds."""
+
+StoreOf = Callable[[redis.asyncio.Redis, Keys, Meta, Settings], VisitorStore]
+
+
+def redis_store(client: redis.asyncio.Redis, keys: Keys, meta: Meta, settings: Settings) -> VisitorStore:
+    """The store of every real worker."""
+    lifetimes = Lifetimes(settings.state_ttl_days * DAY_S, settings.layout_ttl_s)
+    return RedisVisitors(client, keys, incarnation=meta.incarnation, lifetimes=lifetimes)
+
+
+class Parts(Struct, frozen=True, kw_only=True):
+    """What tests put something else in the place of, to see that its safeguards are needed."""
+
+    store: StoreOf = redis_store
+    engine: type[Engine] = Engine
+    fold: Fold = fold
+
+
+class Assembled(Struct, frozen=True):
+    """What a worker watches and stops."""
+
+    app: faust.App
+    ownership: Ownership
+    follower: ShopFollower
+
+
+class Assembly:
+    """Puts a worker together; `stack` takes what must be closed."""
+
+    def __init__(
+        self, settings: Settings, parts: Parts, *, metrics: Metrics, clock: Clock, stack: AsyncExitStack
+    ) -> None:
+        self._settings, self._parts = settings, parts
+        self._metrics, self._clock, self._stack = metrics, clock, stack
+        self._storing = self._retries(settings.redis_deadline_s)
+        self._publishing = self._retries(PUBLISH_WITHIN_S)
+
+    async def assembled(self) -> Assembled:
+        """Everything connected and nothing started: `app.start()` begins the work."""
+        settings = self._settings
+        keys, client = Keys(settings.namespace), connect(settings.redis or "")
+        self._stack.push_async_callback(client.aclose)
+        meta = await checked_meta(client, keys, settings)
+        store = self._parts.store(client, keys, meta, settings)
+        follower = await self._following()
+        producer = await self._producing()
+        means = await self._means(store, follower, producer)
+        engine = self._parts.engine(self._terms(meta), means)
+        app = build_app(settings)
+        events_log = EventsLog(app, EVENTS.full_name(settings.namespace))
+        ownership = self._owning(store, events_log)
+        transport: Any = app.transport
+        transport.owner = ownership
+        lanes = Lanes(engine, ownership, halt=halt, metrics=self._metrics)
+        add_personalize(app, events_topic(app, settings), lanes, halt)
+        app.finalize()
+        self._watched(ownership, events_log)
+        self._in_background(lanes.keep_vigil(), "vigil")
+        return Assembled(app, ownership, follower)
+
+    async def _following(self) -> ShopFollower:
+        follower = ShopFollower(self._settings, self._metrics, self._clock)
+        await follower.start()
+        self._stack.push_async_callback(follower.stop)
+        await follower.wait_ready(SHOP_WITHIN_S)
+        return follower
+
+    async def _producing(self) -> Any:
+        producer = aiokafka.AIOKafkaProducer(
+            bootstrap_servers=(self._settings.kafka or "").split(","),
+            acks="all",
+            linger_ms=1,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            max_request_size=BIG_RECORD,
+        )
+        await producer.start()
+        self._stack.push_async_callback(producer.stop)
+        return producer
+
+    def _terms(self, meta: Meta) -> Terms:
+        settings = self._settings
+        return Terms(
+            place=Place(EVENTS.full_name(settings.namespace), meta.partitions, meta.incarnation),
+            decisions_topic=DECISIONS.full_name(settings.namespace),
+            decide_within_s=settings.decide_within_s,
+            layout_ttl_s=settings.layout_ttl_s,
+            lru_visitors=settings.lru_visitors,
+        )
+
+    async def _means(self, store: VisitorStore, follower: ShopFollower, producer: Any) -> Means:
+        settings, metrics = self._settings, self._metrics
+        publisher = Publisher(producer, self._publishing)
+        limit = Limit(share=settings.dead_letter_share, last=settings.dead_letter_min)
+        page = LivePage(follower, page=settings.live_page, sample=settings.decisions_sample, metrics=metrics)
+        crowd = CrowdCounter(settings.namespace, metrics, self._clock)
+        crowd.start(producer)
+        self._stack.push_async_callback(crowd.stop)
+        return Means(
+            store=store,
+            retries=self._storing,
+            dead_letters=DeadLetters(publisher, DEAD_LETTERS.full_name(settings.namespace), limit, metrics),
+            publisher=publisher,
+            clock=self._clock,
+            metrics=metrics,
+            deciding=Deciding(page, clock=self._clock, metrics=metrics),
+            crowd=lambda before, record: crowd.add(before, record, follower.shop),
+            fold=self._parts.fold,
+        )
+
+    def _owning(self, store: VisitorStore, events_log: EventsLog) -> Ownership:
+        return Ownership(
+            store,
+            events_log,
+            owner=self._settings.worker_id or f"worker-{os.getpid()}",
+            retries=self._storing,
+            halt=halt,
+            metrics=self._metrics,
+            clock=self._clock,
+        )
+
+    def _watched(self, ownership: Ownership, events_log: EventsLog) -> None:
+        watchdog = Watchdog(
+            ownership,
+            events_log,
+            stall_s=self._settings.stall_exit_s,
+            excused=lambda: self._storing.waiting + self._publishing.waiting > 0,
+            metrics=self._metrics,
+            clock=self._clock,
+        )
+        self._in_background(watchdog.run(halt), "watchdog")
+
+    def _in_background(self, work: Coroutine[None, None, None], name: str) -> None:
+        self._stack.push_async_callback(_cancelled, asyncio.create_task(work, name=name))
+
+    def _retries(self, deadline_s: float) -> Retries:
+        return Retries(
+            deadline_s=deadline_s,
+            patience_s=self._settings.patience_s,
+            clock=self._clock,
+            metrics=self._metrics,
+        )
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
