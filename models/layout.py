@@ -100,7 +100,7 @@ def _fill(page: Assembly, slot: SlotPlan, standing: int) -> Fill | None:
     while (offer := _most_wanted(page, slot, standing)) is not None:
         page.offers.remove(offer)
         rows = _choose(page, offer, len(pins))
-        if len(rows) + len(pins) >= offer.module.items_min:
+        if rows is not None:
             if offer.module.kind in CLOSE and page.scene.plan.page == "home":
                 page.close += 1
             return Fill(slot.code, offer.module.code, offer.subject, _with_pins(rows, pins))
@@ -124,13 +124,22 @@ def _most_wanted(page: Assembly, slot: SlotPlan, standing: int) -> Offer | None:
     return best
 
 
-def _choose(page: Assembly, offer: Offer, pins: int) -> list[int]:
-    """The rows that the module shows here, best first, calm kept."""
-    size = max(0, offer.module.items_max - pins)
+def _choose(page: Assembly, offer: Offer, pins: int) -> list[int] | None:
+    """The rows that the module shows beside its pins, best first, calm kept; None when too few are left.
+
+    Pins do not count as the module's own: so what has too little for one slot has it for all below.
+    """
+    module = offer.module
+    own = module.kind in LISTS or (page.scene.plan.page, module.kind) in LISTINGS
+    taken = page.placed if own else page.known
+    if len(_first(offer.rows, taken, module.items_min)) < module.items_min:
+        return None
+    size = max(0, module.items_max - pins)
+    return _first(offer.rows, taken, size) if module.kind in LISTS else _calm(page, offer, taken, size)
+
+
+def _calm(page: Assembly, offer: Offer, taken: set[int], size: int) -> list[int]:
     kind = offer.module.kind
-    if kind in LISTS:
-        return _first(offer.rows, page.placed, size)
-    taken = page.placed if (page.scene.plan.page, kind) in LISTINGS else page.known
     fresh = (
         _varied(page.window, offer.rows, taken, size) if kind in VARIED else _first(offer.rows, taken, size)
     )

@@ -13,8 +13,9 @@ from models.fills import Fills
 from models.rules import PageRules, page_rules
 from models.shop import Shop
 from models.storefront_index import PagePlan
+from models.tastes import label_key
 from models.visitor import EMPTY, VisitorState, personalization_refused
-from schemas.ids import Version, VisitorId, hash32
+from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
 from schemas.storefront import PageType
 
@@ -111,12 +112,13 @@ def _anchor(
 def _focus(shop: Shop, ask: Ask, state: VisitorState, anchor: int) -> int:
     """The page's category; else this session's strongest, else the strongest of all time, else the shop's."""
     table = shop.items
+    names = shop.window.category_names
     if ask.page == "category" and ask.category is not None:
-        return hash32(ask.category)
+        key = label_key(ask.category)
+        return key if key in names else 0
     if ask.page in ("product", "cart") and anchor >= 0:
         return shop.window.category_hashes[shop.window.category_codes[anchor]]
     tastes = state.now_categories or state.categories or state.bought_categories
-    names = shop.window.category_names
     liked = max((key for key in tastes if key in names), key=lambda key: (tastes[key], -key), default=0)
     if liked or not len(table.by_popularity):
         return liked

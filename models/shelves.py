@@ -26,6 +26,10 @@ PLACES_A_SCORE = 8.0
 REDUCED = 0.92
 """An item counts as reduced when its price is at most this share of its list price."""
 
+DIGITS = 4
+"""Decimals of standardised scores: the last bits depend on how many rows a ranker was given at once, and must
+not reorder a page."""
+
 KINDS: tuple[Kind, ...] = (
     "near", "together", "trending", "finer", "cheaper", "reduced", "new", "popular", "category",
     "results", "other",
@@ -137,7 +141,7 @@ def _boost(scenes: Sequence[Scene], pool: _Pool) -> None:
     """Multiplies scores counted from the visitor's lowest, so that a factor means the same for any ranker."""
     starts = np.searchsorted(pool.owner, np.arange(len(scenes) + 1)).tolist()
     pool.scores = pool.scores.copy()
-    for scene, start, end in zip(scenes, starts, starts[1:], strict=True):
+    for scene, (start, end) in zip(scenes, pairwise(starts), strict=True):
         if scene.rules.boost is not None and end > start:
             mine = pool.scores[start:end]
             mine -= mine.min()
@@ -150,7 +154,7 @@ def _standardise(pool: _Pool, size: int) -> None:
     away = pool.scores - mean.take(pool.owner)
     deviation = np.sqrt(np.bincount(pool.owner, away * away, minlength=size) / count)
     deviation[deviation < 1e-6] = 1.0
-    pool.scores = (away / deviation.take(pool.owner)).astype(np.float32)
+    pool.scores = (away / deviation.take(pool.owner)).round(DIGITS).astype(np.float32)
 
 
 def _flag(table: ItemTable, scenes: Sequence[Scene], pool: _Pool) -> None:

@@ -6,7 +6,6 @@ InvalidDocument names the field, e.g. `$.pages[0].slots[2].admits[1]`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-
 from typing import Literal
 
 from msgspec import Struct
@@ -14,7 +13,6 @@ from msgspec import Struct
 from models.default_storefront import DEFAULT_STOREFRONT
 from schemas.errors import InvalidDocument
 from schemas.storefront import ModuleDef, ModuleType, PageDef, PageType, RuleDef, SlotDef, Storefront
-
 
 Kind = Literal[
     "all", "near", "together", "trending", "finer", "cheaper", "reduced", "new", "popular", "category",

@@ -1,0 +1,179 @@
+"""I4: each slot filled once, no product twice on a page, pins hold, what is excluded or out of stock never
+appears, the same input gives the same bytes. For random shops, visitors, rules and pages."""
+
+from __future__ import annotations
+
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.fills import fills_of_body
+from models.items import ItemTable
+from models.policy import Ask, Decided, decide
+from models.rules import matches
+from models.shop import Shop, with_items
+from schemas.codec import encode
+from schemas.ids import Version, VisitorId, hash32
+from schemas.storefront import PageType, RuleDef
+from tests.unit.models.random_shops import AT, KINDS, random_shop, random_state, random_table
+
+seeds = st.integers(0, 2**32 - 1)
+sizes = st.sampled_from((1, 2, 5, 20, 60, 150))
+pages: st.SearchStrategy[PageType] = st.sampled_from(("home", "category", "product", "cart", "search"))
+laws = settings(max_examples=150, deadline=None)
+
+
+def an_ask(random: Random, table: ItemTable, page: PageType, number: int = 0) -> Ask:
+    state = random_state(random, table.ids)
+    return Ask(
+        visitor=VisitorId(f"a:{number}"),
+        state=state,
+        version=Version(state.incarnation, 2, state.offset),
+        page=page,
+        item=random.choice([*table.ids, "unknown"]),
+        category=random.choice([*KINDS, "unknown"]),
+        q=random.choice(("thing 3", "sneakers", "nothing like it")),
+    )
+
+
+def shown(decided: Decided) -> dict[str, list[str]]:
+    return {slot.slot: [item.id for item in slot.module.items] for slot in decided.layout.slots}
+
+
+def check_page(shop: Shop, decided: Decided) -> None:
+    plan = shop.storefront.pages[decided.ask.page]
+    slots = [slot.slot for slot in decided.layout.slots]
+    order = [slot.id for slot in plan.slots]
+    assert slots == [slot for slot in order if slot in slots], "slots from the top, each once"
+    modules = [slot.module.id for slot in decided.layout.slots]
+    assert len(set(modules)) == len(modules)
+    items = [item for row in shown(decided).values() for item in row]
+    assert len(set(items)) == len(items), "no product twice"
+    for row in shown(decided).values():
+        assert row, "no empty row"
+
+
+def is_allowed(shop: Shop, item: str, page: PageType) -> bool:
+    """What the rules say of an item, read from the document once more."""
+    table = shop.items
+    row = table.row_of(item)
+    if table.items[row].stock <= 0:
+        return False
+    for rule in shop.storefront.rules:
+        if (not rule.pages or page in rule.pages) and matches(rule.match, table)[row]:
+            if rule.action == "exclude":
+                return False
+            if rule.action == "require_stock" and table.items[row].stock < rule.at_least:
+                return False
+    return True
+
+
+def pins_of(shop: Shop, page: PageType) -> dict[str, list[tuple[RuleDef, str]]]:
+    """Which item each slot owes to which pin, from the document: upper slots first, then by rule id."""
+    owed: dict[str, list[tuple[RuleDef, str]]] = {}
+    given_away: set[str] = set()
+    slots = [slot.id for slot in shop.storefront.pages[page].slots]
+    for slot in slots:
+        for rule in sorted(shop.storefront.rules, key=lambda rule: rule.id):
+            if rule.action == "pin" and (rule.slot or slots[0]) == slot:
+                for item in rule.match.items:
+                    if item not in given_away and is_allowed(shop, item, page):
+                        given_away.add(item)
+                        owed.setdefault(slot, []).append((rule, item))
+    return owed
+
+
+@laws
+@given(seeds, sizes, pages, st.booleans())
+def test_a_page_is_whole(seed: int, size: int, page: PageType, ranker: bool) -> None:
+    random = Random(seed)
+    shop = random_shop(random, size, ranker=ranker)
+    decided = decide(shop, [an_ask(random, shop.items, page)], AT)[0]
+    check_page(shop, decided)
+    for item in [item for row in shown(decided).values() for item in row]:
+        assert is_allowed(shop, item, page)
+
+
+@laws
+@given(seeds, sizes)
+def test_pins_hold(seed: int, size: int) -> None:
+    random = Random(seed)
+    shop = random_shop(random, size)
+    page = shown(decide(shop, [an_ask(random, shop.items, "home")], AT)[0])
+    for slot, owed in pins_of(shop, "home").items():
+        pinned = {item for _, item in owed}
+        assert pinned <= set(page[slot])
+        rule, item = owed[0]
+        # Pins before it and those of other rules may push it, but never beyond them and its index.
+        assert page[slot].index(item) <= rule.index + len(owed)
+        if len(owed) == 1 and len(page[slot]) > rule.index:
+            assert page[slot][rule.index] == item
+
+
+@laws
+@given(seeds, st.sampled_from((5, 60, 150)), pages)
+def test_the_same_input_gives_the_same_bytes(seed: int, size: int, page: PageType) -> None:
+    """Also when decided together with other visitors."""
+    random = Random(seed)
+    shop = random_shop(random, size)
+    asks = [an_ask(random, shop.items, page, number) for number in range(3)]
+    alone = [decide(shop, [ask], AT)[0] for ask in asks]
+    for one, together in zip(alone, decide(shop, asks, AT), strict=True):
+        assert together.head() + together.body() == one.head() + one.body()
+        assert encode(together.layout) == together.head() + together.body()
+
+
+@laws
+@given(seeds, st.sampled_from((5, 60, 150)), pages)
+def test_deciding_again_changes_nothing(seed: int, size: int, page: PageType) -> None:
+    """With the last content in memory, and with what a store gave back."""
+    random = Random(seed)
+    shop = random_shop(random, size)
+    ask = an_ask(random, shop.items, page)
+    first = decide(shop, [ask], AT)[0]
+    for previous in (first.fills, fills_of_body(first.body())):
+        later = Ask(**{name: getattr(ask, name) for name in Ask.__struct_fields__} | {"previous": previous})
+        again = decide(shop, [later], AT)[0]
+        assert not again.changed
+        assert again.fills.layout_id == first.fills.layout_id
+        assert again.body() == first.body()
+
+
+@laws
+@given(seeds, st.sampled_from((20, 150)))
+def test_calm_never_keeps_what_may_not_be_shown(seed: int, size: int) -> None:
+    """The page before came from another catalogue, other rules and another state."""
+    random = Random(seed)
+    before = random_shop(random, size)
+    ask = an_ask(random, before.items, "home")
+    previous = decide(before, [ask], AT)[0].fills
+    after = random_shop(random, size)
+    later = Ask(visitor=ask.visitor, state=ask.state, version=ask.version, previous=previous)
+    decided = decide(after, [later], AT)[0]
+    check_page(after, decided)
+    for item in [item for row in shown(decided).values() for item in row]:
+        assert is_allowed(after, item, "home")
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds, pages)
+def test_a_shop_with_enough_fills_every_slot(seed: int, page: PageType) -> None:
+    """For everybody, strangers too; a slot about what is not there (an empty cart) takes something else."""
+    random = Random(seed)
+    shop = random_shop(random, 400, rules=False)
+    ask = an_ask(random, shop.items, page)
+    decided = decide(shop, [ask], AT)[0]
+    assert list(shown(decided)) == [slot.id for slot in shop.storefront.pages[page].slots]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seeds)
+def test_new_signals_alone_keep_the_window(seed: int) -> None:
+    random = Random(seed)
+    shop = random_shop(random, 60)
+    newer = with_items(shop, shop.items, generation=8, built_at=AT + 2)
+    assert newer.window is shop.window
+    other = with_items(shop, random_table(random, 60), generation=9, built_at=AT + 4)
+    assert other.window is not shop.window
+    assert hash32("sneakers") in other.window.category_names

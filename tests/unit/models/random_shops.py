@@ -1,0 +1,137 @@
+"""Shops, visitors and rules drawn from a seed, for laws that must hold for all of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.decay import quantised
+from models.features import SPEC
+from models.items import ItemTable, build_items
+from models.shop import Shop, build_shop
+from models.storefront_index import index_storefront
+from models.visitor import Bought, CartLine, RecentItem, VisitorState
+from schemas.catalog import Item
+from schemas.ids import ItemId, hash32, hash48
+from schemas.signals import Neighbour, Signal
+from schemas.storefront import Match, RuleDef, Storefront
+
+NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+AT = NOW.timestamp()
+KINDS = ("sneakers", "boots", "lamps", "mugs", "jackets")
+BRANDS = ("Kestrand", "Pellam", "Umberline", None)
+
+
+class OddRanker:
+    """Scores that follow no sense, but the same for the same features."""
+
+    name = "odd"
+    version = "3"
+
+    def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        weights = np.cos(np.arange(len(SPEC), dtype=np.float32) * 7)
+        scores: NDArray[np.float32] = (features * weights).sum(axis=1, dtype=np.float32)
+        return scores
+
+
+def random_items(random: Random, count: int) -> list[Item]:
+    return [
+        Item(
+            item_id=f"i{number:04}",
+            title=f"Thing {number}",
+            categories=[random.choice(("shoes", "home")), random.choice(KINDS)],
+            price=round(random.uniform(5, 200), 2),
+            list_price=220.0 if random.random() < 0.3 else None,
+            brand=random.choice(BRANDS),
+            stock=random.choice((0, 1, 3, 50, 50)),
+            created_at=NOW - timedelta(days=random.randint(0, 200)),
+            tags=["sale"] if random.random() < 0.2 else [],
+        )
+        for number in range(count)
+    ]
+
+
+def random_table(random: Random, count: int) -> ItemTable:
+    items = random_items(random, count)
+    ids = [ItemId(item.item_id) for item in items]
+    signals = {
+        item_id: Signal(
+            item_id=item_id,
+            at=AT,
+            delta_offset=1,
+            trend=random.expovariate(0.2),
+            popularity=random.expovariate(0.02),
+            co_viewed=[Neighbour(other, random.uniform(1, 9)) for other in random.sample(ids, min(6, count))],
+            co_bought=[Neighbour(other, random.uniform(1, 9)) for other in random.sample(ids, min(3, count))],
+        )
+        for item_id in ids
+        if random.random() < 0.8
+    }
+    return build_items(items, signals, AT)
+
+
+def random_rules(random: Random, ids: list[str], slots: list[str]) -> list[RuleDef]:
+    return [_rule(random, number, ids, slots) for number in range(random.randint(0, 7))]
+
+
+def _rule(random: Random, number: int, ids: list[str], slots: list[str]) -> RuleDef:
+    action = random.choice(("pin", "pin", "exclude", "require_stock", "boost"))
+    name = f"rule-{random.randint(0, 99):02}-{number}"
+    if action == "pin":
+        items = random.sample(ids, random.randint(1, min(4, len(ids))))
+        return RuleDef(
+            id=name,
+            action="pin",
+            match=Match(items=items),
+            slot=random.choice((*slots, None)),
+            index=random.choice((0, 0, 1, 5)),
+        )
+    match = random.choice(
+        (
+            Match(items=random.sample(ids, min(3, len(ids)))),
+            Match(categories=[random.choice(KINDS)], price_above=60.0),
+            Match(brands=["Pellam"]),
+            Match(tags=["sale"], price_below=150.0),
+        )
+    )
+    if action == "boost":
+        return RuleDef(id=name, action="boost", match=match, factor=random.choice((0.0, 0.5, 3.0, 50.0)))
+    if action == "require_stock":
+        return RuleDef(id=name, action="require_stock", match=match, at_least=random.randint(1, 20))
+    return RuleDef(id=name, action="exclude", match=match)
+
+
+def random_shop(random: Random, count: int, *, ranker: bool = True, rules: bool = True) -> Shop:
+    table = random_table(random, count)
+    plain = index_storefront(Storefront())
+    slots = [slot.id for slot in plain.pages["home"].slots]
+    document = Storefront(rules=random_rules(random, table.ids, slots) if rules else [])
+    return build_shop(table, document, OddRanker() if ranker else None, generation=7, built_at=AT)
+
+
+def random_state(random: Random, ids: list[str]) -> VisitorState:
+    """Up to a dozen looks, a cart, purchases; ids the shop does not know among them."""
+    keys = [hash48(name) for name in random.sample([*ids, "gone-1", "gone-2"], min(12, len(ids)))]
+    seen = keys[: random.randint(0, 12)]
+    tastes = {hash32(kind): quantised(random.uniform(0.5, 6)) for kind in random.sample(KINDS, 2)}
+    return VisitorState(
+        incarnation=3,
+        offset=random.randint(0, 500),
+        at=int(AT) - random.randint(0, 600),
+        events=len(seen) + 1,
+        recent=tuple(RecentItem(key, int(AT) - 30 * n) for n, key in enumerate(seen)),
+        cart=tuple(CartLine(key, int(AT), 1, 9.5) for key in keys[-random.randint(1, 3) :])
+        if random.random() < 0.4
+        else (),
+        bought=(Bought(keys[-1], int(AT) - 9000, 20.0),) if random.random() < 0.3 else (),
+        categories=tastes if seen else {},
+        now_categories=tastes if random.random() < 0.5 and seen else {},
+        price=3.5 if seen else 0.0,
+        price_weight=1.0 if seen else 0.0,
+        promotions={hash32("trending"): (9, 4)} if random.random() < 0.3 else {},
+        dismissed=(hash32("popular"),) if random.random() < 0.2 else (),
+        returns_to_item=random.randint(0, 3),
+    )
