@@ -65,7 +65,7 @@ def blank_personal(_logger: object, _method: str, fields: Fields) -> Fields:
 
 def _formatter(before: list[structlog.typing.Processor], *, pretty: bool) -> logging.Formatter:
     render: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(event_key="message")]
+        [structlog.dev.ConsoleRenderer(event_key="message", exception_formatter=structlog.dev.plain_traceback)]
         if pretty
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)]
     )
