@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from models.fills import fills_of_body
 from models.packing import unpack
-from models.policy import decide, explained, hydrate, popular_layout
+from models.policy import decide, explained, hydrate
 from models.rendering import layout_bytes
 from models.scenes import Ask
 from models.shop import Shop
@@ -16,9 +16,12 @@ from schemas.ids import Version
 from schemas.layouts import Reason
 from streams.clock import Clock
 from streams.gateway.labels import body_of
+from streams.gateway.patterns import Patterns
 from streams.gateway.query import LayoutQuery
 from streams.logs import logger
 from streams.metrics import Metrics
+
+COMPLAIN_EVERY_S = 1.0
 
 
 class Dressing:
@@ -26,6 +29,8 @@ class Dressing:
 
     def __init__(self, shop: Callable[[], Shop], clock: Clock, metrics: Metrics) -> None:
         self._shop, self._clock, self._metrics = shop, clock, metrics
+        self._patterns = Patterns()
+        self._complained_at = float("-inf")
 
     def decided(
         self, query: LayoutQuery, partition: int, packed: bytes | None, shown: bytes | None = None
@@ -39,7 +44,7 @@ class Dressing:
             self._metrics.count("layouts_decided_total", mode=stamp.mode, reason=stamp.reason)
             return explained(decided) if query.explain else decided.head() + decided.body()
         except Exception:
-            logger("gateway").exception("layout not decided")
+            self._complain("layout not decided")
             return self.makeshift(query, "model_failed")
 
     def makeshift(self, query: LayoutQuery, reason: Reason) -> bytes:
@@ -47,10 +52,9 @@ class Dressing:
         shop = self._shop()
         try:
             if shop.items.n:
-                ask = _ask(query, EMPTY, 0, None)
-                return layout_bytes(popular_layout(shop, ask, reason, self._clock.now()))
+                return self._patterns.fitted(shop, query, reason, self._clock.now())
         except Exception:
-            logger("gateway").exception("popular layout not made")
+            self._complain("popular layout not made")
         return layout_bytes(static_layout(query.page, query.visitor, reason))
 
     def finished(self, query: LayoutQuery, layout: bytes) -> bytes:
@@ -60,8 +64,15 @@ class Dressing:
         try:
             return hydrate(layout, self._shop())
         except Exception:
-            logger("gateway").exception("layout not hydrated")
+            self._complain("layout not hydrated")
             return layout
+
+    def _complain(self, what: str) -> None:
+        """Log the exception at hand; a defect that meets every request is not worth a line for each."""
+        now = self._clock.monotonic()
+        if now - self._complained_at >= COMPLAIN_EVERY_S:
+            self._complained_at = now
+            logger("gateway").exception(what)
 
 
 def _ask(query: LayoutQuery, state: VisitorState, partition: int, shown: bytes | None) -> Ask:

@@ -15,7 +15,7 @@ from models.shop import Shop
 from models.visitor import EMPTY, VisitorState
 from schemas.codec import DECODE_ERRORS
 from schemas.errors import UnknownVersion
-from schemas.ids import ItemIdText, Version, VisitorId
+from schemas.ids import Version, VisitorId
 from schemas.layouts import Mode, ModelTag, Reason, Why
 from streams.clock import Clock
 from streams.gateway.answers import Receive, Scope, Send, read_body, send_bytes
@@ -41,7 +41,7 @@ class RankRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Which items, for whom, on what kind of page."""
 
     visitor: Annotated[str, Meta(min_length=3, max_length=128)]
-    items: Annotated[list[ItemIdText], Meta(min_length=1, max_length=ITEMS_MAX)]
+    items: Annotated[list[str], Meta(min_length=1, max_length=ITEMS_MAX)]
     explain: bool = False
     deadline_ms: Annotated[int, Meta(ge=DEADLINE_MS_MIN, le=DEADLINE_MS_MAX)] = DEADLINE_MS
 

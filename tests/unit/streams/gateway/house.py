@@ -1,0 +1,143 @@
+"""A gateway in memory: the real application over the twins of store and log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+import httpx
+from msgspec import Struct
+
+from models.items import build_items
+from models.packing import pack
+from models.policy import Ask, decide
+from models.shop import Shop, build_shop, empty_shop
+from models.visitor import RecentItem, VisitorState
+from schemas.ids import Version, VisitorId, hash48
+from streams.clock import SystemClock
+from streams.gateway.event_log import MemoryLog
+from streams.gateway.wiring import Gateway
+from streams.metrics import Metrics
+from streams.settings import Settings
+from streams.shoppers.catalogue import demo_items
+from streams.stores.memory import MemoryStore
+from streams.stores.meta import Meta
+from streams.stores.protocols import SliceWrite, VisitorWrite
+
+PARTITIONS = 4
+META = Meta("topic-of-tests", PARTITIONS)
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ANN = VisitorId("a:ann")
+
+
+class FixedShop(Struct, kw_only=True):
+    """A follower that has arrived."""
+
+    shop: Shop
+    ready: bool = True
+    reason: str = ""
+    source: str = "kafka"
+
+
+@cache
+def small_shop() -> Shop:
+    table = build_items(demo_items(200, at=AT), {}, AT.timestamp())
+    return build_shop(table, generation=1, built_at=AT.timestamp())
+
+
+class House:
+    """The gateway, its twins, and a hand that writes visitors as a worker would."""
+
+    def __init__(self, shop: Shop) -> None:
+        self.store = MemoryStore(incarnation=META.incarnation)
+        self.log = MemoryLog()
+        self.metrics = Metrics()
+        self.follower = FixedShop(shop=shop)
+        self.gateway = Gateway(
+            Settings(namespace="unit", partitions=PARTITIONS),
+            metrics=self.metrics,
+            reader=self.store,
+            follower=self.follower,
+            log=self.log,
+            clock=SystemClock(),
+        )
+        self.gateway.places.take(META)
+        self._epochs: dict[int, str] = {}
+        self._done: dict[int, int] = {}
+
+    def metric(self, line: str) -> float:
+        """The value of a metric line such as `etalage_layout_late_total`."""
+        for text in self.metrics.render().decode().splitlines():
+            if text.startswith(line + " "):
+                return float(text.rsplit(" ", 1)[1])
+        return 0.0
+
+    def partition(self, visitor: VisitorId = ANN) -> int:
+        return self.gateway.places.partition(visitor)
+
+    async def write(
+        self, state: VisitorState, visitor: VisitorId = ANN, *, layout: bool = True, done: int | None = None
+    ) -> str:
+        """Write a visitor's state, with the live layout decided for it; the version as text."""
+        partition = self.partition(visitor)
+        if partition not in self._epochs:
+            self._epochs[partition] = (await self.store.claim(partition, "unit", 1)).epoch
+        version = Version(state.incarnation, partition, state.offset)
+        decided = decide(self.follower.shop, [Ask(visitor=visitor, state=state, version=version)], state.at)[
+            0
+        ]
+        after = state.offset + 1 if done is None else done
+        one = VisitorWrite(
+            visitor=visitor, state=pack(state), version=version.text(),
+            head=decided.head() if layout else None, body=decided.body() if layout else None,
+            drop_layout=not layout,
+        )  # fmt: skip
+        await self.store.write(
+            SliceWrite(
+                partition=partition, epoch=self._epochs[partition], expect_done=self._done.get(partition),
+                expect_part=0, done=after, part=0, visitors=[one],
+            )
+        )  # fmt: skip
+        self._done[partition] = after
+        return version.text()
+
+
+def looked_at(items: Iterable[str], offset: int = 0) -> VisitorState:
+    """A visitor who looked at items, as of one record."""
+    at = int(AT.timestamp())
+    recent = tuple(RecentItem(hash48(item), at) for item in items)
+    return VisitorState(
+        incarnation=META.incarnation, offset=offset, at=at, first_at=at, events=len(recent),
+        sessions=1, session_at=at, session_events=len(recent), session_views=len(recent), recent=recent,
+    )  # fmt: skip
+
+
+def event(n: int = 1, visitor: str = "ann", item: str = "sneakers-0001", **more: Any) -> dict[str, Any]:
+    return {
+        "event": "view_item",
+        "message_id": f"m{n}",
+        "anonymous_id": visitor,
+        "timestamp": "2026-11-24T12:00:00Z",
+        "properties": {"items": [{"item_id": item}]},
+        **more,
+    }
+
+
+@asynccontextmanager
+async def opened(shop: Shop | None = None) -> AsyncIterator[tuple[House, httpx.AsyncClient]]:
+    """A running house and a client of its application."""
+    house = House(small_shop() if shop is None else shop)
+    house.gateway.start()
+    transport = httpx.ASGITransport(app=house.gateway.app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+        try:
+            yield house, client
+        finally:
+            await house.gateway.stop()
+
+
+def without_items() -> Shop:
+    return empty_shop()
