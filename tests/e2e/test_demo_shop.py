@@ -1,0 +1,141 @@
+"""The demo shop in a real browser, on real Kafka and Redis: the window follows the shopper without reloading."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+from playwright.async_api import expect
+
+from tests.e2e.shop_page import ShopPage
+
+pytestmark = pytest.mark.timeout(300)
+
+
+async def look_at_sneakers(shop: ShopPage, count: int = 3) -> list[str]:
+    await shop.open_category("sneakers")
+    looked = []
+    for number in range(count):
+        looked.append(await shop.look_at(number))
+        if number < count - 1:
+            await shop.back()
+    return looked
+
+
+async def turned_to(shop: ShopPage, category: str, share: float, within_s: float = 20) -> float:
+    """The share once it is reached, else the last one seen."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + within_s
+    while (seen := await shop.share_of(category, modules=2)) < share and loop.time() < deadline:
+        await asyncio.sleep(0.1)
+    return seen
+
+
+async def test_the_window_turns_to_sneakers_through_the_stream_without_reloading(shop: ShopPage) -> None:
+    await shop.mark()
+    before = await shop.share_of("sneakers", modules=2)
+    await look_at_sneakers(shop)
+    await shop.to_window()
+    assert await turned_to(shop, "sneakers", 0.8) >= 0.8 > before
+    assert await shop.marked()
+    home = [url for url in shop.asked if "/v1/layouts/home" in url]
+    assert len(home) == 1, home
+    assert "/stream?" in home[0]
+
+
+async def test_saving_a_product_changes_the_window_under_ones_eyes(shop: ShopPage) -> None:
+    first = shop.page.locator(".window .row .card").first
+    kind = str(await first.get_attribute("data-item")).rpartition("-")[0]
+    layout = await shop.page.locator(".window").get_attribute("data-layout-id")
+    await first.hover()
+    await first.locator(".heart").click()
+    await expect(shop.page.locator(".window")).not_to_have_attribute("data-layout-id", str(layout))
+    assert await turned_to(shop, kind, 0.3) >= 0.3
+
+
+async def test_the_panel_tells_the_journey_and_what_is_believed(shop: ShopPage) -> None:
+    await look_at_sneakers(shop, 2)
+    await expect(shop.page.locator("#journey .total")).to_contain_text(" ms")
+    await expect(shop.page.locator("#journey .legs li").first).to_be_visible()
+    await expect(shop.page.locator("#belief")).to_contain_text("Sneakers")
+    await expect(shop.page.locator("#glance img").first).to_be_attached()
+
+
+async def test_a_module_tells_why_it_is_there(shop: ShopPage) -> None:
+    await look_at_sneakers(shop, 2)
+    await shop.to_window()
+    await turned_to(shop, "sneakers", 0.5)
+    why = shop.page.locator(".window .why:visible").nth(1)
+    reason = await why.text_content()
+    await why.click()
+    await expect(shop.page.locator("#why")).to_contain_text(str(reason))
+    await expect(shop.page.locator("#why .why-item").first).to_be_visible()
+
+
+async def test_search_cart_and_purchase(shop: ShopPage) -> None:
+    page = shop.page
+    await page.locator("#q").fill("lamp")
+    await page.locator("#q").press("Enter")
+    await expect(page.locator(".view .grid .card").first).to_be_visible()
+    assert all(item.startswith("lamps-") for item in (await shop.shown(".view", 1))[:6])
+    await shop.look_at(0)
+    await page.get_by_role("button", name="Add to cart", exact=True).click()
+    await expect(page.locator("#cart-count")).to_have_text("1")
+    await page.locator(".cart-link").click()
+    await page.get_by_role("button", name="Buy it all").click()
+    await expect(page.locator("#cart-count")).to_have_text("0")
+    await expect(page.locator("#belief")).to_contain_text("1 order")
+
+
+async def test_a_new_visitor_starts_from_nothing(shop: ShopPage) -> None:
+    await look_at_sneakers(shop, 2)
+    await expect(shop.page.locator("#belief")).to_contain_text("Sneakers")
+    name = await shop.page.locator(".foot").text_content()
+    await shop.page.get_by_role("button", name="New visitor").click()
+    await shop.dressed()
+    await expect(shop.page.locator("#belief")).not_to_contain_text("Sneakers")
+    assert await shop.page.locator(".foot").text_content() != name
+
+
+async def test_a_phone_shows_everything_without_sideways_scrolling(phone: ShopPage) -> None:
+    page = phone.page
+    assert await phone.width_overflow() == 0
+    await phone.open_category("sneakers")
+    assert await phone.width_overflow() == 0
+    await phone.look_at(0)
+    assert await phone.width_overflow() == 0
+    await expect(page.locator("#handle-ms")).to_have_text(re.compile(r"\d ms"))
+    await page.locator("#handle").click()
+    await expect(page.locator("#journey")).to_be_in_viewport()
+    assert await phone.width_overflow() == 0
+
+
+async def test_the_keyboard_is_enough(shop: ShopPage) -> None:
+    page = shop.page
+    await page.keyboard.press("Tab")
+    await expect(page.locator(".skip")).to_be_focused()
+    await page.locator(".window .card-link").first.focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".product h1")).to_be_focused()
+
+
+async def test_every_picture_and_button_has_a_name(shop: ShopPage) -> None:
+    await expect(shop.page.locator(".window .pic img").first).to_be_visible()
+    nameless = await shop.page.evaluate(
+        """() => [...document.querySelectorAll('.window .pic img, button, a, input')]
+          .filter((e) => !(e.alt || e.ariaLabel || e.textContent.trim() || e.labels?.length || e.querySelector('img')))
+          .map((e) => e.outerHTML.slice(0, 120))"""
+    )
+    assert nameless == []
+
+
+async def test_reduced_motion_is_respected(shop: ShopPage) -> None:
+    await shop.page.emulate_media(reduced_motion="reduce")
+    layout = await shop.page.locator(".window").get_attribute("data-layout-id")
+    await shop.page.locator(".window .row .heart").first.dispatch_event("click")
+    await expect(shop.page.locator(".window")).not_to_have_attribute("data-layout-id", str(layout))
+    running = await shop.page.evaluate(
+        "document.getAnimations().filter((a) => a.effect.target.closest('.card, #flights')).length"
+    )
+    assert running == 0

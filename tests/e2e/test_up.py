@@ -1,0 +1,115 @@
+"""`etalage up`, as a newcomer runs it: everything stands, survives a death, and ends without a trace."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from streams.local.ports import wait_until
+
+READY_WITHIN_S = 120.0
+
+
+class Up:
+    """A running `etalage up` and what its status file says."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self._errors = folder.with_suffix(".err")
+        env = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
+        command = [
+            sys.executable,
+            "-m",
+            "streams.cli.main",
+            "up",
+            "--port",
+            "0",
+            "--data",
+            str(folder),
+            *options,
+        ]
+        with self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(command, env=env, stdout=errors, stderr=errors)
+
+    def status(self) -> dict[str, Any]:
+        path = self.folder / "status.json"
+        said: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
+        return said
+
+    def await_ready(self) -> dict[str, Any]:
+        def ready() -> bool:
+            assert self.process.poll() is None, self.said()
+            return bool(self.status().get("ready"))
+
+        assert wait_until(ready, within_s=READY_WITHIN_S, every_s=0.2), self.said()
+        return self.status()
+
+    def said(self) -> str:
+        return self._errors.read_text(errors="replace")
+
+    def pids(self) -> set[int]:
+        return {child.pid for child in psutil.Process(self.process.pid).children(recursive=True)}
+
+    def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    running = Up(tmp_path / "shop", "--no-shoppers", "--namespace", "up-test")
+    yield running
+    if running.process.poll() is None:
+        running.end(signal.SIGKILL)
+
+
+def alive(pids: set[int]) -> set[int]:
+    return {pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie"}
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return bytes(answer.read())
+
+
+def test_everything_stands_and_falls(up: Up) -> None:
+    status = up.await_ready()
+    assert status["namespace"] == "up-test"
+    assert set(status["children"]) == {"worker-1", "gateway", "items"}
+    assert set(status["servers"]) == {"kafka", "redis"}
+    pids = up.pids()
+    told = {child["pid"] for child in status["children"].values()}
+    assert told | {server["pid"] for server in status["servers"].values()} == pids
+    layout = json.loads(fetch(f"{status['url']}v1/layouts/home?visitor=a:newcomer"))
+    assert layout["slots"]
+    assert "The shop is open" in up.said()
+    assert up.end(signal.SIGTERM) == 0
+    assert not alive(pids)
+    assert not up.status()
+
+
+def test_a_killed_worker_comes_back_and_data_survive(up: Up, tmp_path: Path) -> None:
+    first = up.await_ready()
+    killed = first["children"]["worker-1"]["pid"]
+    os.kill(killed, signal.SIGKILL)
+    assert wait_until(lambda: up.status()["children"]["worker-1"]["restarts"] == 1, within_s=20)
+    assert up.await_ready()["children"]["worker-1"]["pid"] != killed
+    pids = up.pids()
+    assert up.end(signal.SIGKILL) != 0
+    assert wait_until(lambda: not alive(pids), within_s=10)
+    again = Up(up.folder, "--no-shoppers", "--namespace", "up-test")
+    try:
+        again.await_ready()
+        assert "catalogue.ndjson" in {path.name for path in up.folder.iterdir()}
+    finally:
+        assert again.end(signal.SIGINT) == 0
