@@ -13,7 +13,7 @@ from operator import add
 
 import msgspec
 
-from models.fills import Fill
+from models.fills import NO_SUBJECT, Fill, subject_hash
 from models.phrases import reason_of, subject_name, title_of
 from models.window import INDEX_TEXT, Window
 from schemas.codec import encode
@@ -92,10 +92,18 @@ def slots_json(
                 slot_json[fill.slot],
                 window.module_json[fill.module],
                 encode(title_of(module, name)),
-                encode(reason_of(module, name, page, personal)),
+                encode(reason_of(module, name if _true_of(window, fill) else "", page, personal)),
                 tag,
                 slot_names[fill.slot],
                 b",".join(map(add, [item_json[row] for row in fill.rows], INDEX_TEXT)),
             )
         )
     return b"[%b]" % b",".join(parts)
+
+
+def _true_of(window: Window, fill: Fill) -> bool:
+    """Whether a reason may name the category that a module speaks of: at least half of its items are of it."""
+    if fill.subject >= NO_SUBJECT or window.storefront.modules[fill.module].kind != "all":
+        return True
+    key, codes, hashes = subject_hash(fill.subject), window.category_codes, window.category_hashes
+    return 2 * sum([hashes[codes[row]] == key for row in fill.rows]) >= len(fill.rows)

@@ -1,0 +1,79 @@
+"""`etalage replay`: a recorded session through the system's own code, without any service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from models.items import build_items
+from models.rankers import BASELINE, Ranker, load_ranker
+from models.replay import Step, recorded, replay
+from models.shop import build_shop
+from schemas.catalog import Item
+from schemas.codec import decode_event, encode
+from schemas.errors import InvalidDocument
+from schemas.events import Event
+from streams.cli.replay_text import told
+from streams.documents import EventLine, events_in, items_in, read_file
+from streams.gateway.intake import completed_bytes
+from streams.shoppers.catalogue import demo_items
+
+UNDERSTUDY = "none"
+
+
+def run(
+    file: Annotated[Path, typer.Argument(help="Recorded events, one JSON object a line.")],
+    catalog: Annotated[
+        Path | None, typer.Option(help="Items, as `etalage catalog push` takes them; default: the demo's.")
+    ] = None,
+    ranker: Annotated[
+        str | None,
+        typer.Option(help="An artifact folder; `none`: the understudy; default: the packaged one."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=0, max=50, help="Candidates shown for each event.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a record.")] = False,
+) -> None:
+    """Print event, state, best candidates with their features, and layout for each record of FILE."""
+    lines = list(events_in(read_file(file)))
+    if not any(line.event for line in lines):
+        raise InvalidDocument(f"{file.name}: no event in it that could be applied")
+    items = items_in(read_file(catalog), catalog.name) if catalog else demo_items()
+    for line in lines:
+        if line.event is None:
+            typer.echo(f"line {line.line} would be a dead letter: {line.why}", err=True)
+    events = completed(lines, items)
+    shop = build_shop(build_items(items, {}, events[0].timestamp.timestamp()), ranker=_ranker(ranker))
+    for step in replay(shop, recorded(events), top=top):
+        typer.echo(encode(document(step)).decode() if as_json else told(step))
+
+
+def completed(lines: Sequence[EventLine], items: Sequence[Item]) -> list[Event]:
+    """The events of the lines, with what the catalogue knows of their items, as the gateway adds it."""
+    by_id = {item.item_id: item for item in items}
+    return [
+        decode_event(completed_bytes(line.event, line.raw, by_id.get))
+        for line in lines
+        if line.event is not None
+    ]
+
+
+def document(step: Step) -> dict[str, Any]:
+    """A step for machines."""
+    return {
+        "offset": step.record.offset,
+        "arrival": step.record.arrival,
+        "visitor": step.visitor,
+        "event": step.record.event,
+        "state": msgspec.to_builtins(step.state, str_keys=True),
+        "top": [{"id": item, "why": why} for item, why in step.top],
+        "changed": step.decided.changed,
+        "layout": step.decided.layout,
+    }
+
+
+def _ranker(name: str | None) -> Ranker | None:
+    return None if name == UNDERSTUDY else load_ranker(name or BASELINE)

@@ -1,0 +1,70 @@
+"""The golden shop and how a transcript becomes text. `python -m tests.golden.sessions --write` regenerates.
+
+The ranker is the understudy, which is part of the code: a newly trained model must not move these pages.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from models.items import ItemTable, build_items
+from models.rankers import PopularityRanker
+from models.replay import recorded, replay
+from models.shop import Shop, build_shop
+from schemas.ids import ItemId
+from schemas.signals import Neighbour, Signal
+from streams.cli.replay import completed
+from streams.cli.replay_text import told
+from streams.documents import events_in, items_in, storefront_in
+
+FOLDER = Path(__file__).parent
+TRANSCRIPTS = sorted(FOLDER.glob("*.jsonl"))
+AT = 1_793_520_000.0
+"""2026-11-01, epoch seconds: the moment of the catalogue and its signals."""
+
+
+def golden_shop() -> Shop:
+    """120 products with made-up crowd signals, and a storefront with one rule of each action."""
+    return build_shop(
+        _table(),
+        storefront_in((FOLDER / "storefront.json").read_bytes(), "storefront.json"),
+        PopularityRanker(),
+        generation=1,
+        built_at=AT,
+    )
+
+
+def _table() -> ItemTable:
+    items = items_in((FOLDER / "catalogue.json").read_bytes(), "catalogue.json")
+    ids = [ItemId(item.item_id) for item in items]
+    signals = {
+        name: Signal(
+            item_id=name,
+            at=AT,
+            delta_offset=1,
+            trend=float(number * 7 % 13),
+            popularity=float(number * 11 % 29),
+            co_viewed=[Neighbour(ids[(number + step) % len(ids)], 6.0 / step) for step in (1, 2, 3)],
+            co_bought=[Neighbour(ids[(number + step) % len(ids)], 6.0 / step) for step in (5, 40, 77)],
+        )
+        for number, name in enumerate(ids)
+    }
+    return build_items(items, signals, AT)
+
+
+def text_of(transcript: Path, shop: Shop) -> str:
+    """What `etalage replay` prints of a transcript in the golden shop."""
+    events = completed(list(events_in(transcript.read_bytes())), shop.items.items)
+    return "\n".join(told(step) for step in replay(shop, recorded(events), top=2)) + "\n"
+
+
+def expected(transcript: Path) -> Path:
+    return transcript.with_suffix(".txt")
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["--write"]:
+        sys.exit("python -m tests.golden.sessions --write")
+    for one in TRANSCRIPTS:
+        expected(one).write_text(text_of(one, golden_shop()))

@@ -1,0 +1,19 @@
+"""Recorded sessions give the pages they gave before; changed only on purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.golden.sessions import TRANSCRIPTS, expected, golden_shop, text_of
+
+
+@pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
+def test_a_session_gives_the_pages_it_gave(transcript: Path) -> None:
+    """When the change is meant: `python -m tests.golden.sessions --write`, and read the diff."""
+    assert text_of(transcript, golden_shop()) == expected(transcript).read_text()
+
+
+def test_there_are_sessions() -> None:
+    assert {path.stem for path in TRANSCRIPTS} == {"browsing", "cart", "refusal"}
