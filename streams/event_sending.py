@@ -59,7 +59,7 @@ class _Answer(Struct):
 
 
 class _Answers(Struct):
-    events: list[_Answer]
+    results: list[_Answer]
 
 
 class GatewaySink:
@@ -93,7 +93,7 @@ class GatewaySink:
         request = urllib.request.Request(self._url, body, {"content-type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=30) as response:
-                return msgspec.json.decode(response.read(), type=_Answers).events
+                return msgspec.json.decode(response.read(), type=_Answers).results
         except urllib.error.HTTPError as exc:
             raise StreamUnavailable(
                 f"{self._url}: {exc.code} {exc.read(300).decode(errors='replace')}"

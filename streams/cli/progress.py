@@ -20,9 +20,7 @@ def reachable_settings() -> tuple[Settings, str]:
     """The settings, and Kafka's address, which must be given; ServiceMissing says how."""
     settings = read_settings()
     if not settings.kafka:
-        raise ServiceMissing(
-            "ETALAGE_KAFKA is not set: give Kafka's address as host:port (`etalage up` prints it)"
-        )
+        raise ServiceMissing("no Kafka is known: set ETALAGE_KAFKA=host:port (or run `etalage up`)")
     return settings, settings.kafka
 
 

@@ -1,0 +1,184 @@
+"""`etalage catalog | storefront | events` as a person types them, against a real Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from schemas.catalog import Item
+from schemas.codec import encode
+from schemas.topics import EVENTS
+from streams.compacted import read_to_end
+from streams.documents import events_in
+from streams.event_sending import GatewaySink, Refused, send_events
+from streams.partitioner import partition_of
+from streams.stores.meta import Meta
+from tests.stack import Stack
+
+PARTITIONS = 4
+
+
+@pytest.fixture
+def stack(
+    kafka: str,
+    redis_url: str,
+    namespace: str,
+    tmp_path: Path,
+    create_topics: Callable[[str, int], Meta],
+) -> Stack:
+    create_topics(namespace, PARTITIONS)
+    return Stack(tmp_path, namespace, kafka, redis_url)
+
+
+def refused(stack: Stack, *arguments: str) -> str:
+    """The one line of a command that ends with code 2; standard output and progress do not count."""
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli.main", *arguments],
+        env=stack.environment(), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stdout + done.stderr
+    return done.stderr
+
+
+def catalogue(path: Path, count: int) -> Path:
+    items = [Item(item_id=f"i{n}", title=f"Item {n}", categories=["x"], price=float(n)) for n in range(count)]
+    path.write_bytes(b"\n".join(encode(item) for item in items))
+    return path
+
+
+def event(n: int, visitor: str) -> bytes:
+    body = {
+        "event": "page_view",
+        "message_id": f"m{n}",
+        "anonymous_id": visitor,
+        "timestamp": "2026-01-01T00:00:00Z",
+    }
+    return json.dumps(body).encode()
+
+
+def test_a_catalogue_goes_in_and_out(stack: Stack) -> None:
+    file = catalogue(stack.folder / "all.ndjson", 30)
+    assert json.loads(stack.run("catalog", "push", str(file), "--json")) == {"pushed": 30, "removed": 0}
+    fewer = catalogue(stack.folder / "some.ndjson", 20)
+    assert "10 removed" in stack.run("catalog", "push", str(fewer), "--replace")
+    stack.run("catalog", "remove", "i3", "i4")
+    listed = json.loads(stack.run("catalog", "list", "--json"))
+    assert [item["item_id"] for item in listed] == sorted(f"i{n}" for n in range(20) if n not in (3, 4))
+    assert "18 products, the first 2 shown" in stack.run("catalog", "list", "--limit", "2")
+
+
+def test_one_wrong_product_stops_the_push(stack: Stack) -> None:
+    file = catalogue(stack.folder / "bad.ndjson", 3)
+    with file.open("ab") as more:
+        more.write(b'\n{"item_id":"x","title":"X","categories":[],"price":1}')
+    said = refused(stack, "catalog", "push", str(file))
+    assert "bad.ndjson line 4: Expected `array` of length >= 1 - at `$.categories`" in said
+    assert json.loads(stack.run("catalog", "list", "--json")) == []
+
+
+def test_a_storefront_is_pushed_shown_and_diffed(stack: Stack) -> None:
+    document = json.loads(stack.run("storefront", "default"))
+    file = stack.folder / "storefront.json"
+    file.write_text(json.dumps(document))
+    first = json.loads(stack.run("storefront", "push", str(file), "--json"))
+    assert len(first["written"]) == len(document["pages"]) + len(document["modules"])
+    document["rules"] = [{"section": "rule", "id": "stock", "action": "require_stock"}]
+    document["pages"] = document["pages"][1:]
+    file.write_text(json.dumps(document))
+    second = json.loads(stack.run("storefront", "push", str(file), "--json"))
+    assert (second["written"], len(second["removed"])) == (["rule:stock"], 1)
+    shown = json.loads(stack.run("storefront", "show"))
+    assert {page["page"] for page in shown["pages"]} == {page["page"] for page in document["pages"]}
+    assert shown["rules"][0]["id"] == "stock"
+
+
+def test_a_wrong_storefront_is_refused_by_field(stack: Stack) -> None:
+    file = stack.folder / "storefront.json"
+    file.write_text('{"rules":[{"section":"rule","id":"p","action":"pin"}]}')
+    assert "a pin lists the items it pins - at `$.rules[0].match.items`" in refused(
+        stack, "storefront", "push", str(file)
+    )
+
+
+async def test_events_reach_kafka_where_the_java_client_would_put_them(stack: Stack) -> None:
+    file = stack.folder / "events.ndjson"
+    file.write_bytes(b"\n".join(event(n, f"v{n % 7}") for n in range(50)))
+    said = await asyncio.to_thread(stack.run, "events", "send", str(file), "--json", "--rate", "200")
+    assert json.loads(said) == {"sent": 50, "refused": []}
+    records = await read_to_end(stack.kafka, EVENTS, stack.namespace)
+    assert len(records) == 50
+    assert all(r.partition == partition_of(r.key or b"", PARTITIONS) for r in records)
+    one = [json.loads(r.value or b"")["message_id"] for r in records if r.key == b"a:v3"]
+    assert one == [f"m{n}" for n in range(50) if n % 7 == 3]
+
+
+async def test_wrong_lines_are_named_and_the_others_sent(stack: Stack) -> None:
+    file = stack.folder / "events.ndjson"
+    file.write_bytes(event(1, "v") + b'\n{"event":"page_view"}\n' + event(2, "v"))
+    said = await asyncio.to_thread(refused, stack, "events", "send", str(file))
+    assert "events.ndjson line 2:" in said
+    assert "1 of 3 lines of events.ndjson were not accepted" in said
+    assert len(await read_to_end(stack.kafka, EVENTS, stack.namespace)) == 2
+
+
+def test_without_kafka_one_line_says_what_to_set(stack: Stack, free_port: int) -> None:
+    file = catalogue(stack.folder / "all.ndjson", 1)
+    stack.kafka = f"127.0.0.1:{free_port}"
+    assert "does not answer" in refused(stack, "catalog", "push", str(file))
+    stack.kafka = ""
+    assert "set ETALAGE_KAFKA=host:port" in refused(stack, "catalog", "push", str(file))
+
+
+@pytest.fixture
+def flaky_gateway() -> Iterator[tuple[str, list[str]]]:
+    """A server that answers as the gateway does: each event `retry` once, those of v0 never accepted."""
+    accepted: list[str] = []
+    seen: set[str] = set()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            events = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            answer = json.dumps({"results": [judged(e) for e in events]}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    def judged(given: dict[str, str]) -> dict[str, str]:
+        if given["anonymous_id"] == "v0":
+            return {"status": "rejected", "reason": "not this visitor"}
+        if given["message_id"] not in seen:
+            seen.add(given["message_id"])
+            return {"status": "retry"}
+        accepted.append(given["message_id"])
+        return {"status": "accepted", "token": "t"}
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}", accepted
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+async def test_a_gateway_is_asked_again_for_what_it_could_not_write(
+    flaky_gateway: tuple[str, list[str]],
+) -> None:
+    url, accepted = flaky_gateway
+    lines = list(events_in(b"\n".join(event(n, f"v{n % 3}") for n in range(30))))
+    sent, not_taken = await send_events(GatewaySink(url), lines, rate=None, progress=lambda n: None)
+    assert sent == 20
+    assert not_taken == [Refused(n + 1, "not this visitor") for n in range(0, 30, 3)]
+    assert accepted == [f"m{n}" for n in range(30) if n % 3]
