@@ -26,14 +26,14 @@ TIE_FEATURES: tuple[tuple[str, int], ...] = (
     ("in_cart", 1),
     ("wishlisted", 1),
     ("bought", 1),
-    ("co_view_anchor", 1),  # share of the anchor's co-views
+    ("co_view_anchor", 1),  # root of the share of the anchor's co-views: most shares are small
     ("co_view_recent", 1),  # the same over the items seen last, the latest counting most
-    ("co_buy", 1),  # share of co-purchases with the cart, else the last purchase
+    ("co_buy", 1),  # root of the share of co-purchases with the cart, else the last purchase
 )
 _COLUMN = {name: column for column, (name, _) in enumerate(TIE_FEATURES)}
 RECENCY_HALF_LIFE_S = 1800.0
 SEED_WEIGHTS = np.array([1.0, 0.7, 0.5, 0.35], np.float32)
-ANCHOR_TIES, SEED_TIES, BUY_TIES = 24, 12, 8
+ANCHOR_TIES, SEED_TIES, BUY_TIES = 50, 16, 8
 _PAD = [-1, -1, -1, -1]
 DENSE_MAX = 1 << 19
 """Up to so many (visitor, item) pairs a plain table finds a row faster than a binary search."""
@@ -138,5 +138,5 @@ def _strengths(ties: _Ties, name: str, near: tuple[Rows, Floats], seeds: Rows, w
     """Ties to the neighbours of `seeds`, int32[V, up to 4]; earlier seeds weigh more."""
     visitors, order = (seeds >= 0).nonzero()
     rows = seeds[visitors, order]
-    weights = near[1].take(rows, axis=0)[:, :width] * SEED_WEIGHTS.take(order)[:, None]
+    weights = np.sqrt(near[1].take(rows, axis=0)[:, :width]) * SEED_WEIGHTS.take(order)[:, None]
     ties.add(name, visitors.repeat(width), near[0].take(rows, axis=0)[:, :width].ravel(), weights.ravel())

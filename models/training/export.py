@@ -1,0 +1,96 @@
+"""A fitted model as ONNX bytes, checked against the original row by row before anybody may load it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from models.training.mlp import Network
+
+Array = NDArray[np.float32]
+OPSET = 17
+PARITY = 1e-4
+"""Largest difference of a score allowed, as a share of the scores' standard deviation."""
+
+
+class ExportFailed(Exception):
+    """The exported model does not score as the one that was trained."""
+
+
+def network_to_onnx(network: Network) -> bytes:
+    """Bounds, standardisation and layers in one graph: float32[N, features] in, float32[N] out.
+
+    The standardisation is folded into the first layer: (x - c) / s · W = x · (W / s) - (c / s) · W.
+    """
+    first = network.weights[0] / network.scale[:, None]
+    bias = network.biases[0] - (network.centre / network.scale) @ network.weights[0]
+    weights = [first, *network.weights[1:]]
+    biases = [bias, *network.biases[1:]]
+    constants: dict[str, NDArray[Any]] = {
+        "low": network.low,
+        "high": network.high,
+        "axis": np.array([1], np.int64),
+    }
+    nodes = [
+        helper.make_node("Max", ["features", "low"], ["above"]),
+        helper.make_node("Min", ["above", "high"], ["layer0"]),
+    ]
+    last = len(weights) - 1
+    for number, (weight, shift) in enumerate(zip(weights, biases, strict=True)):
+        constants[f"weight{number}"] = weight
+        constants[f"bias{number}"] = shift
+        made = f"layer{number + 1}" if number == last else f"sum{number}"
+        nodes.append(helper.make_node("Gemm", [f"layer{number}", f"weight{number}", f"bias{number}"], [made]))
+        if number != last:
+            nodes.append(helper.make_node("Relu", [made], [f"layer{number + 1}"]))
+    nodes.append(helper.make_node("Squeeze", [f"layer{last + 1}", "axis"], ["score"]))
+    return _model(nodes, constants, len(network.low))
+
+
+def _model(nodes: list[Any], constants: dict[str, NDArray[Any]], width: int) -> bytes:
+    graph = helper.make_graph(
+        nodes,
+        "ranker",
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["rows", width])],
+        [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["rows"])],
+        [numpy_helper.from_array(np.ascontiguousarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="etalage")
+    model.ir_version = 8
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+def booster_to_onnx(booster: Any, width: int) -> bytes:
+    """A LightGBM booster by onnxmltools: float32[N, features] in, float32[N, 1] out."""
+    from onnxmltools import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
+    types = [("features", FloatTensorType([None, width]))]
+    model = convert_lightgbm(booster, initial_types=types, target_opset=15, zipmap=False)
+    return bytes(model.SerializeToString())
+
+
+def opset_of(model: bytes) -> int:
+    return max(int(one.version) for one in onnx.load_from_string(model).opset_import if one.domain == "")
+
+
+def check_parity(model: bytes, original: Callable[[Array], NDArray[Any]], rows: Array) -> float:
+    """The largest difference found, as a share of the scores' deviation; ExportFailed above PARITY.
+
+    Some converters go wrong without an error, so every export passes here, with the extremes of each column.
+    """
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    extremes = np.concatenate([rows, rows.min(axis=0, keepdims=True), rows.max(axis=0, keepdims=True)])
+    found = session.run(None, {session.get_inputs()[0].name: extremes})[0].reshape(-1)
+    wanted = np.asarray(original(extremes)).reshape(-1)
+    worst = float(np.abs(found - wanted).max() / max(float(wanted.std()), 1e-9))
+    if not worst <= PARITY:
+        raise ExportFailed(f"the exported model is off by {worst:.2g} deviations, allowed are {PARITY:g}")
+    return worst

@@ -1,0 +1,130 @@
+"""A small neural network that scores rows, learnt by the softmax of the look within its group. Plain numpy.
+
+Loss: cross-entropy of the softmax over a group's scores (ListNet with one relevant item; with uniform
+negatives it is sampled softmax). Optimiser: Adam (Kingma and Ba, 2015) with decoupled weight decay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+Array = NDArray[np.float32]
+HIDDEN = (64, 32)
+EPOCHS = 10
+GROUPS_A_STEP = 128
+RATE, DECAY = 2e-3, 1e-3
+BETAS, EPSILON = (0.9, 0.999), 1e-8
+
+
+class Network(Struct, frozen=True, eq=False):
+    """Inputs are held within [low, high] (what training has seen), centred and scaled, then three layers."""
+
+    low: Array
+    high: Array
+    centre: Array
+    scale: Array
+    weights: list[Array]
+    biases: list[Array]
+
+    def prepared(self, features: Array) -> Array:
+        ready: Array = (np.clip(features, self.low, self.high) - self.centre) / self.scale
+        return ready
+
+    def score(self, features: Array) -> Array:
+        return _forward(self.prepared(features), self.weights, self.biases)[-1][:, 0]
+
+
+def fit(features: Array, looked_at: NDArray[np.int64], seed: int, report: Callable[[float], None]) -> Network:
+    """A network for float32[groups, rows, features]; `looked_at` is the index of the relevant row.
+
+    One thread: several would wait for each other over products this small, and sum in another order.
+    """
+    with threadpool_limits(1):
+        return _fit(features, looked_at, seed, report)
+
+
+def _fit(
+    features: Array, looked_at: NDArray[np.int64], seed: int, report: Callable[[float], None]
+) -> Network:
+    rng = np.random.default_rng([seed, 6])
+    network = _fresh(features.reshape(-1, features.shape[-1]), rng)
+    parameters = [*network.weights, *network.biases]
+    moments = [(np.zeros_like(one), np.zeros_like(one)) for one in parameters]
+    steps_an_epoch = max(1, len(features) // GROUPS_A_STEP)
+    steps = EPOCHS * steps_an_epoch
+    for step in range(steps):
+        if step % steps_an_epoch == 0:
+            order = rng.permutation(len(features))
+            report(step / steps)
+        at = (step % steps_an_epoch) * GROUPS_A_STEP
+        chosen = order[at : at + GROUPS_A_STEP]
+        inputs = network.prepared(features[chosen])
+        gradients = _gradients(network, inputs, looked_at[chosen])
+        _adam(parameters, gradients, moments, step, RATE * 0.5 * (1 + np.cos(np.pi * step / steps)))
+    return network
+
+
+def _fresh(rows: Array, rng: np.random.Generator) -> Network:
+    low, high = rows.min(axis=0), rows.max(axis=0)
+    # A flag that is rarely set would be blown up by its tiny deviation.
+    scale = np.maximum(np.maximum(rows.std(axis=0), 0.1 * (high - low)), 1e-3).astype(np.float32)
+    sizes = (rows.shape[1], *HIDDEN, 1)
+    weights = [
+        rng.normal(0, np.sqrt(2 / size), (size, following)).astype(np.float32)
+        for size, following in pairwise(sizes)
+    ]
+    weights[-1] *= np.float32(0.1)
+    biases = [np.zeros(size, np.float32) for size in sizes[1:]]
+    return Network(low, high, rows.mean(axis=0), scale, weights, biases)
+
+
+def _forward(inputs: Array, weights: list[Array], biases: list[Array]) -> list[Array]:
+    """Outputs of all layers, the inputs first; the last layer has no ReLU."""
+    layers = [inputs]
+    for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        out = layers[-1] @ weight + bias
+        layers.append(out if number == len(weights) - 1 else np.maximum(out, 0))
+    return layers
+
+
+def _gradients(network: Network, inputs: Array, looked_at: NDArray[np.int64]) -> list[Array]:
+    """Gradients of the mean loss for all weights, then all biases."""
+    groups, size, width = inputs.shape
+    layers = _forward(inputs.reshape(-1, width), network.weights, network.biases)
+    scores = layers[-1].reshape(groups, size)
+    chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+    chances /= chances.sum(axis=1, keepdims=True)
+    chances[np.arange(groups), looked_at] -= 1
+    back = (chances / groups).reshape(-1, 1)
+    of_weights: list[Array] = []
+    of_biases: list[Array] = []
+    for number in range(len(network.weights) - 1, -1, -1):
+        of_weights.insert(0, layers[number].T @ back)
+        of_biases.insert(0, back.sum(axis=0))
+        back = (back @ network.weights[number].T) * (layers[number] > 0)
+    return [*of_weights, *of_biases]
+
+
+def _adam(
+    parameters: list[Array],
+    gradients: list[Array],
+    moments: list[tuple[Array, Array]],
+    step: int,
+    rate: float,
+) -> None:
+    """One step, in place; weight decay for matrices only."""
+    first_beta, second_beta = BETAS
+    for one, gradient, (first, second) in zip(parameters, gradients, moments, strict=True):
+        first += (1 - first_beta) * (gradient - first)
+        second += (1 - second_beta) * (gradient * gradient - second)
+        mean = first / (1 - first_beta ** (step + 1))
+        spread = second / (1 - second_beta ** (step + 1))
+        if one.ndim == 2:
+            one -= np.float32(rate * DECAY) * one
+        one -= np.float32(rate) * mean / (np.sqrt(spread) + np.float32(EPSILON))
