@@ -21,7 +21,7 @@ class Feed:
         self.failures: list[str] = []
         self._producer = Producer({
             "bootstrap.servers": kafka, "partitioner": "murmur2_random", "linger.ms": 2,
-            "enable.idempotence": True, "message.timeout.ms": 120_000, "reconnect.backoff.max.ms": 500,
+            "acks": "all", "message.timeout.ms": 120_000, "reconnect.backoff.max.ms": 500,
         })  # fmt: skip
         self._thread = threading.Thread(target=self._run, daemon=True)
 

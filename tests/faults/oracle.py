@@ -31,19 +31,19 @@ class Truth:
     records: int = 0
 
 
-def read_back(kafka: str, topic: str, partitions: int) -> Iterator[Any]:
+def read_back(kafka: str, topic: str) -> Iterator[Any]:
     """Every record of a topic, partition by partition, up to the ends seen at the start."""
     consumer = Consumer({
         "bootstrap.servers": kafka, "group.id": "oracle", "enable.auto.commit": False,
         "auto.offset.reset": "earliest",
     })  # fmt: skip
     try:
-        for partition in range(partitions):
+        for partition in consumer.list_topics(topic, timeout=20).topics[topic].partitions:
             _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=20)
             consumer.assign([TopicPartition(topic, partition, 0)])
             at = 0
             while at < end:
-                for message in consumer.consume(2000, timeout=20):
+                for message in consumer.consume(2000, timeout=0.2):
                     assert message.error() is None, message.error()
                     at = int(message.offset() or 0) + 1
                     yield message
@@ -54,7 +54,7 @@ def read_back(kafka: str, topic: str, partitions: int) -> Iterator[Any]:
 def fold_log(kafka: str, topic: str, partitions: int, incarnation: int) -> Truth:
     """The truth of the whole log."""
     truth = Truth()
-    for message in read_back(kafka, topic, partitions):
+    for message in read_back(kafka, topic):
         truth.records += 1
         partition, offset = message.partition(), message.offset()
         arrival = message.timestamp()[1] / 1000
