@@ -15,7 +15,7 @@ from rich.console import Console
 from schemas.errors import EtalageError
 from streams.cli.main import available
 from streams.local.kafka import LocalKafka
-from streams.local.ports import wait_until
+from streams.local.ports import free_port, listens, wait_until
 from streams.local.processes import log_tail
 from streams.local.redis import LocalRedis
 from streams.local.server import LocalServer
@@ -47,6 +47,7 @@ class Standing:
             ("Kafka", self._kafka), ("Redis", self._redis), ("topics", self._topics),
             ("catalogue and storefront", self._stock), ("processes", self._processes),
         ]  # fmt: skip
+        self._settle_port()
         for title, step in steps:
             with self._console.status(f"{title} …"):
                 step()
@@ -69,6 +70,13 @@ class Standing:
             for server in reversed(self._servers.values()):
                 server.stop()
         (self._folder / STATUS_FILE).unlink(missing_ok=True)
+
+    def _settle_port(self) -> None:
+        """One port for the whole run: shoppers must find the gateway, and find it again after its restart."""
+        settings = self._settings
+        if settings.port and listens(settings.port, settings.host):
+            raise EtalageError(f"port {settings.port} is taken; choose another with --port (0: any free one)")
+        self._settings = msgspec.structs.replace(settings, port=settings.port or free_port(settings.host))
 
     def _kafka(self) -> None:
         if self._settings.kafka is None:
