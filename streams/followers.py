@@ -27,6 +27,8 @@ from streams.shop_inputs import FOLLOWED, Changes, ShopInputs
 log = logger("shop")
 
 BUILD_EVERY_S = 2.0
+SIGNALS_EVERY_S = 5.0
+"""When only signals moved: a build shares the interpreter with the loop for some 8 ms (2,000 items)."""
 REFRESH_EVERY_S = 300.0
 """Trends fade and items age also when nothing new is said."""
 SAVE_EVERY_S = 30.0
@@ -145,7 +147,7 @@ class ShopFollower:
         if not self.ready:
             shop, changes = empty_shop(self._ranker), everything()
             self._inputs.take_changes()
-        elif since >= (BUILD_EVERY_S if self._inputs.changes else REFRESH_EVERY_S):
+        elif since >= _due_after(self._inputs.changes):
             shop, changes = self._shop, self._inputs.take_changes()
         else:
             return
@@ -175,3 +177,10 @@ class ShopFollower:
         if path and self.source == "kafka":
             self._saved_at = self._clock.monotonic()
             await asyncio.to_thread(save_inputs, path, self._inputs, self._settings.namespace)
+
+
+def _due_after(changes: Changes) -> float:
+    """Seconds after the last build when what moved must be in a new one."""
+    if changes.items or changes.sections:
+        return BUILD_EVERY_S
+    return SIGNALS_EVERY_S if changes.signals else REFRESH_EVERY_S
