@@ -64,8 +64,10 @@ def blank_personal(_logger: object, _method: str, fields: Fields) -> Fields:
 
 
 def _formatter(before: list[structlog.typing.Processor], *, pretty: bool) -> logging.Formatter:
+    # Rich tracebacks print every local: a whole shop of items would hold the loop for seconds.
+    plain = structlog.dev.plain_traceback
     render: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(event_key="message", exception_formatter=structlog.dev.plain_traceback)]
+        [structlog.dev.ConsoleRenderer(event_key="message", exception_formatter=plain)]
         if pretty
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_dumps)]
     )

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from streams.metric_names import (
     COUNTERS,
@@ -16,6 +24,8 @@ from streams.metric_names import (
     HistogramName,
     Metric,
 )
+
+disable_created_metrics()  # a second series for each counter, which nobody reads
 
 PREFIX = "etalage_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

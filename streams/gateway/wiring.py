@@ -65,6 +65,7 @@ class Gateway:
         self.admin = Admin(follower, self.places, log, self.reads, metrics)
         dressing = Dressing(self.shop, clock, metrics)
         self.ladder = Ladder(self.reads, dressing, self.places, self.hub, settings.live_page)
+        self.shop_routes = ShopRoutes(settings.namespace, log, self._sections)
         self.app = self._router()
 
     def shop(self) -> Shop:
@@ -95,7 +96,7 @@ class Gateway:
         await self.exposures.stop()
 
     def _router(self) -> Router:
-        admin, shop = self.admin, ShopRoutes(self.settings.namespace, self.log, self._sections)
+        admin, shop = self.admin, self.shop_routes
         visitors = Visitors(self.reads, self.places, self.shop)
         layouts = Layouts(self.ladder, self.exposures, self.metrics)
         return Router(

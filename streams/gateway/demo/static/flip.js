@@ -2,16 +2,21 @@
 
 const GLIDE = { duration: 620, easing: "cubic-bezier(.22,.8,.24,1)" };
 const APPEAR = { duration: 420, easing: "ease-out", fill: "backwards" };
-const LEAVE = { duration: 260, easing: "ease-in", fill: "forwards" };
+const LEAVE = { duration: 280, easing: "ease-in", fill: "forwards" };
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 const near = (rect) => rect.bottom > -200 && rect.top < innerHeight + 200 && rect.width > 0;
 
+/** Where every product stands: its rectangle, its picture's, and the row it is in. */
 function snapshot(root, selector) {
   const places = new Map();
   for (const element of root.querySelectorAll(selector)) {
-    places.set(element.dataset.key, { element, rect: element.getBoundingClientRect(), row: element.parentElement });
+    const picture = element.querySelector(".pic") ?? element;
+    places.set(element.dataset.key, {
+      element, picture, row: element.parentElement,
+      rect: element.getBoundingClientRect(), pictureRect: picture.getBoundingClientRect(),
+    });
   }
   return places;
 }
@@ -26,34 +31,32 @@ export function flip(root, selector, change) {
   for (const [key, now] of after) {
     const was = before.get(key);
     if (!near(now.rect) && !(was && near(was.rect))) continue;
-    if (was && near(was.rect)) glide(was, now);
-    else appear(now.element, order++);
+    if (!was || !near(was.rect)) appear(now.element, order++);
+    else if (was.row === now.row) glide(now.element, was.rect, now.rect);
+    else fly(was, now);
   }
   for (const [key, was] of before) if (!after.has(key) && near(was.rect)) leave(was);
   return result;
 }
 
-function glide(was, now) {
-  const dx = was.rect.left - now.rect.left;
-  const dy = was.rect.top - now.rect.top;
-  if (Math.abs(dx) < 1 && Math.abs(dy) < 1 && Math.abs(was.rect.width - now.rect.width) < 1) return;
-  const scale = was.rect.width / now.rect.width;
-  const frames = [
-    { transform: `translate(${dx}px, ${dy}px) scale(${scale})`, transformOrigin: "0 0" },
-    { transform: "none", transformOrigin: "0 0" },
-  ];
-  if (was.row === now.element.parentElement) now.element.animate(frames, GLIDE);
-  else fly(now, frames);
+function framesBetween(from, to) {
+  const move = `translate(${from.left - to.left}px, ${from.top - to.top}px)`;
+  const scale = `scale(${from.width / to.width}, ${from.height / to.height})`;
+  return [{ transform: `${move} ${scale}`, transformOrigin: "0 0" }, { transform: "none", transformOrigin: "0 0" }];
 }
 
-/** Rows clip what leaves them, so a product that changes rows flies as a copy above the page. */
-function fly(now, frames) {
-  const copy = ghost(now.element, now.rect);
-  now.element.style.visibility = "hidden";
-  copy.animate(frames, GLIDE).finished.catch(() => {}).then(() => {
-    copy.remove();
-    now.element.style.visibility = "";
-  });
+const still = (from, to) => ["left", "top", "width", "height"].every((side) => Math.abs(from[side] - to[side]) < 1);
+
+function glide(element, from, to) {
+  if (!still(from, to)) element.animate(framesBetween(from, to), GLIDE);
+}
+
+/** Rows clip what leaves them, so the picture of a product that changes rows flies above the page. */
+function fly(was, now) {
+  if (still(was.pictureRect, now.pictureRect)) return;
+  const copy = ghost(now.picture, now.pictureRect);
+  now.element.animate([{ opacity: 0 }, { opacity: 0, offset: 0.7 }, { opacity: 1 }], GLIDE);
+  land(copy.animate(framesBetween(was.pictureRect, now.pictureRect), GLIDE), copy);
 }
 
 function appear(element, order) {
@@ -66,19 +69,20 @@ function appear(element, order) {
 function leave(was) {
   const row = was.row.getBoundingClientRect();
   if (was.rect.right < row.left || was.rect.left > row.right) return;
-  const copy = ghost(was.element, was.rect);
-  copy.animate([{ opacity: 1 }, { opacity: 0, transform: "scale(.94)" }], LEAVE).finished
-    .catch(() => {}).then(() => copy.remove());
+  const copy = ghost(was.picture, was.pictureRect);
+  land(copy.animate([{ opacity: 0.8 }, { opacity: 0, transform: "scale(.94)" }], LEAVE), copy);
 }
 
-function ghost(element, rect) {
-  const copy = element.cloneNode(true);
+const land = (animation, copy) => animation.finished.catch(() => {}).then(() => copy.remove());
+
+/** A copy of a picture, above the page where the picture is, of no meaning to anybody but the eye. */
+function ghost(picture, rect) {
+  const copy = picture.cloneNode(true);
   copy.removeAttribute("data-key");
   copy.setAttribute("aria-hidden", "true");
-  copy.inert = true;
+  copy.className = "ghost";
   Object.assign(copy.style, {
-    position: "absolute", left: `${rect.left + scrollX}px`, top: `${rect.top + scrollY}px`,
-    width: `${rect.width}px`, height: `${rect.height}px`, margin: 0, zIndex: 30, pointerEvents: "none", visibility: "visible",
+    left: `${rect.left + scrollX}px`, top: `${rect.top + scrollY}px`, width: `${rect.width}px`, height: `${rect.height}px`,
   });
   layer().append(copy);
   return copy;

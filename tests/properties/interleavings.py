@@ -1,0 +1,342 @@
+"""Several workers on one partition of one store, driven step by step by a tape of small numbers.
+
+Every store call waits at a door; the tape says which one passes next and how: done, refused, done with its
+answer lost, or carried out much later. Between calls workers die, others take over while the old one lives
+on, and the store is restored to what it was, or flushed. What must hold is checked after each step.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from models.fold import fold
+from models.packing import pack, unpack
+from models.visitor import EMPTY, VisitorState
+from schemas.errors import Fenced, Regressed, StoreUnavailable
+from schemas.ids import VisitorId
+from streams.clock import ManualClock
+from streams.deciding import Deciding, Verdict, Wanted
+from streams.engine import Engine, Fold, Means, Terms
+from streams.metrics import Metrics
+from streams.ownership import Holding
+from streams.sifting import Place, sift
+from streams.stores.memory import Contents, MemoryStore
+from streams.stores.protocols import Claim, Loaded, SliceWrite, fresh_nonce
+
+PLACE = Place("t.events.v1", 1, 7)
+CHUNK = 5
+WORKERS_MAX = 4
+
+
+class Broken(AssertionError):
+    """An invariant does not hold."""
+
+
+class Gone(Exception):
+    """A call of a process that was killed: it never sees the answer."""
+
+
+@dataclass
+class Raw:
+    """A record as the consumer gives it."""
+
+    key: bytes | None
+    value: bytes | None
+    offset: int
+    timestamp: int
+    partition: int = 0
+    headers: tuple[Any, ...] = ()
+
+
+@dataclass
+class Call:
+    """A store call that waits at the door."""
+
+    worker: int
+    carry_out: Callable[[], Awaitable[Any]]
+    answer: asyncio.Future[Any]
+
+
+class Door:
+    """A VisitorStore whose calls pass when told to."""
+
+    def __init__(self, world: World, worker: int) -> None:
+        self._world, self._worker = world, worker
+
+    async def _wait(self, carry_out: Callable[[], Awaitable[Any]]) -> Any:
+        call = Call(self._worker, carry_out, asyncio.get_running_loop().create_future())
+        self._world.waiting.append(call)
+        return await call.answer
+
+    async def claim(
+        self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
+    ) -> Claim:
+        store = self._world.store
+        claim: Claim = await self._wait(lambda: store.claim(partition, owner, kafka_generation, nonce=nonce))
+        return claim
+
+    async def load(
+        self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
+    ) -> list[Loaded]:
+        loaded: list[Loaded] = await self._wait(
+            lambda: self._world.store.load(partition, visitors, bodies=bodies)
+        )
+        return loaded
+
+    async def write(self, part: SliceWrite) -> None:
+        await self._wait(lambda: self._world.store.write(part))
+
+
+async def at_once(stage: str, call: Callable[[], Awaitable[Any]]) -> Any:
+    """Tries again without a pause: the tape decides how long a store stays away."""
+    while True:
+        try:
+            return await call()
+        except StoreUnavailable:
+            await asyncio.sleep(0)
+
+
+class Letters:
+    """Remembers where buried records stood."""
+
+    def __init__(self) -> None:
+        self.offsets: set[int] = set()
+
+    async def bury(self, letters: Sequence[Any], *, of: int) -> None:
+        self.offsets.update(letter.offset for letter in letters)
+
+
+def half_new(wanted: Sequence[Wanted], at: float) -> list[Verdict]:
+    """A policy whose content changes with every second event."""
+    made = []
+    for one in wanted:
+        fills = one.state.events // 2
+        body = b"%d" % fills if one.whole or fills != one.previous else None
+        made.append(Verdict(head=one.version.text().encode(), body=body, fills=fills))
+    return made
+
+
+@dataclass
+class Parts:
+    """What a mutant replaces."""
+
+    store: type[MemoryStore] = MemoryStore
+    engine: type[Engine] = Engine
+    fold: Fold = fold
+
+
+@dataclass
+class World:
+    """One run of a tape over a log."""
+
+    log: Sequence[Raw]
+    tape: Iterator[int]
+    parts: Parts
+    store: MemoryStore = field(init=False)
+    letters: Letters = field(default_factory=Letters)
+    waiting: list[Call] = field(default_factory=list)
+    late: list[Call] = field(default_factory=list)
+    workers: dict[int, asyncio.Task[None]] = field(default_factory=dict)
+    generation: int = 0
+    kept: Contents | None = None
+    seen: dict[tuple[int, VisitorId], int] = field(default_factory=dict)
+    history: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.clock = ManualClock(self.log[-1].timestamp / 1000)
+        self.store = self.parts.store(incarnation=PLACE.incarnation, clock=self.clock)
+
+    def draw(self, below: int) -> int:
+        return next(self.tape, 0) % below
+
+    # -- workers
+
+    def join(self) -> None:
+        """A new process, in a new generation of the group: whoever owned the partition is a zombie now."""
+        self.generation += 1
+        self.workers[self.generation] = asyncio.create_task(self._live(self.generation))
+
+    async def _live(self, me: int) -> None:
+        store = Door(self, me)
+        means: Any = Means(
+            store=store, retries=at_once, dead_letters=self.letters, publisher=None,  # type: ignore[arg-type]
+            clock=self.clock, metrics=Metrics(), fold=self.parts.fold,
+            deciding=Deciding(half_new, clock=self.clock, metrics=Metrics()),
+        )  # fmt: skip
+        terms = Terms(
+            place=PLACE, decisions_topic="-", decide_within_s=30.0, lru_visitors=3, slice_visitors=2
+        )
+        engine = self.parts.engine(terms, means)
+        while True:
+            claiming = partial(store.claim, 0, f"w{me}", me, nonce=fresh_nonce())
+            try:
+                claim = await at_once("claim", claiming)
+                await self._own(engine, claim)
+                return
+            except Fenced:
+                if me != self.generation:
+                    return  # a heartbeat says: not a member any more
+            except Regressed:
+                pass
+
+    async def _own(self, engine: Engine, claim: Claim) -> None:
+        holding = Holding(0, claim, turn=1, at=claim.done or 0, why="assigned")
+        while holding.next < len(self.log):
+            end = min(len(self.log), holding.next + 1 + self.draw(CHUNK))
+            await engine.apply(holding, self.log[holding.next : end], end)
+            holding.next = end
+        await engine.verify(holding)
+
+    # -- steps
+
+    async def settle(self) -> None:
+        """Until every worker waits at the door or has ended."""
+        for _ in range(200):
+            waiting = {call.worker for call in self.waiting}
+            if all(task.done() or worker in waiting for worker, task in self.workers.items()):
+                return
+            await asyncio.sleep(0)
+        raise Broken("a worker neither waits nor ends")
+
+    async def step(self) -> None:
+        actions = (self.let_pass, self.let_pass, self.let_pass, self.disturb, self.accident)
+        await actions[self.draw(len(actions))]()
+        await self.settle()
+        self.check()
+
+    async def let_pass(self, how: str = "ok") -> None:
+        if not self.waiting:
+            return
+        call = self.waiting.pop(self.draw(len(self.waiting)))
+        self.history.append(f"{how} w{call.worker}")
+        if how == "late":
+            self.late.append(call)
+        if how in ("fail", "late"):
+            call.answer.set_exception(StoreUnavailable("away"))
+            return
+        try:
+            answer = await call.carry_out()
+        except (Fenced, Regressed) as exc:
+            self.history[-1] += f" {type(exc).__name__}"
+            call.answer.set_exception(StoreUnavailable("lost") if how == "lose" else exc)
+        else:
+            if how == "lose":
+                call.answer.set_exception(StoreUnavailable("lost"))
+            else:
+                call.answer.set_result(answer)
+
+    async def disturb(self) -> None:
+        await self.let_pass(("fail", "lose", "late")[self.draw(3)])
+
+    async def accident(self) -> None:
+        actions = (self.take_over, self.kill, self.keep, self.restore, self.flush, self.catch_up)
+        await actions[self.draw(len(actions))]()
+
+    async def take_over(self) -> None:
+        if sum(not task.done() for task in self.workers.values()) < WORKERS_MAX:
+            self.history.append("join")
+            self.join()
+
+    async def kill(self) -> None:
+        """The newest process dies where it stands; another one joins."""
+        self.history.append("kill")
+        self.end(self.generation)
+        self.join()
+
+    def end(self, worker: int) -> None:
+        self.workers[worker].cancel()
+        self.waiting = [call for call in self.waiting if call.worker != worker]
+
+    async def keep(self) -> None:
+        self.history.append("keep")
+        self.kept = self.store.snapshot()
+
+    async def restore(self) -> None:
+        if self.kept is not None:
+            self.history.append("restore")
+            self.store.restore(self.kept)
+            self.seen.clear()
+
+    async def flush(self) -> None:
+        self.history.append("flush")
+        self.store.flush()
+        self.seen.clear()
+
+    async def catch_up(self) -> None:
+        """A write of long ago is carried out now; nobody listens."""
+        if self.late:
+            call = self.late.pop(self.draw(len(self.late)))
+            self.history.append(f"late write of w{call.worker}")
+            with suppress(Fenced, Regressed):
+                await call.carry_out()
+
+    def check(self) -> None:
+        """Versions never go backwards while the store forgets nothing."""
+        for key, raw in self.store.contents.states.items():
+            offset = unpack(raw).offset
+            if offset < self.seen.get(key, -1):
+                raise Broken(f"{key} went back from {self.seen[key]} to {offset}: {self.history}")
+            self.seen[key] = offset
+
+    async def finish(self) -> None:
+        """No more faults: zombies end, then one worker reads the log to its end."""
+        while self.waiting:
+            await self.let_pass()
+            await self.settle()
+            self.check()
+        self.join()
+        await self.settle()
+        while self.waiting:
+            await self.let_pass()
+            await self.settle()
+            self.check()
+
+
+async def run(log: Sequence[Raw], tape: Iterator[int], *, steps: int, parts: Parts) -> World:
+    """Play the tape; Broken when an invariant fails on the way or at the end."""
+    world = World(log, tape, parts)
+    world.join()
+    await world.settle()
+    try:
+        for _ in range(steps):
+            await world.step()
+        await world.finish()
+    finally:
+        for task in world.workers.values():
+            task.cancel()
+        await asyncio.gather(*world.workers.values(), return_exceptions=True)
+    compare(world)
+    return world
+
+
+def compare(world: World) -> None:
+    """The store against the pure fold of the log."""
+    truth, bad = oracle(world.log)
+    stored = {visitor: raw for (_, visitor), raw in world.store.contents.states.items()}
+    if stored != {visitor: pack(state) for visitor, state in truth.items()}:
+        wrong = [v for v in truth if stored.get(v) != pack(truth[v])]
+        raise Broken(f"states of {wrong} are not the fold of the log: {world.history}")
+    if world.letters.offsets != bad:
+        raise Broken(f"buried {world.letters.offsets}, should be {bad}: {world.history}")
+    if world.store.contents.own[0].done != len(world.log):
+        raise Broken(f"the log was not read to its end: {world.history}")
+    for (_, visitor), (head, _body) in world.store.contents.layouts.items():
+        if head != f"7.0.{truth[visitor].offset}".encode():
+            raise Broken(f"the layout of {visitor} is of {head!r}: {world.history}")
+
+
+def oracle(log: Sequence[Raw]) -> tuple[dict[VisitorId, VisitorState], set[int]]:
+    """States and buried offsets that the log alone says."""
+    sifted = sift(PLACE, 0, log)
+    states = {}
+    for visitor, records in sifted.by_visitor.items():
+        state = EMPTY
+        for record in records:
+            state = fold(state, record)
+        states[visitor] = state
+    return states, {letter.offset for letter in sifted.letters}

@@ -1,0 +1,118 @@
+"""Whatever dies, comes late or is forgotten: the store equals the pure fold of the log, and never goes back.
+
+The same runs with one safeguard taken out must fail, or they would prove nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import Fenced, Regressed
+from streams.engine import Engine
+from streams.ownership import Holding
+from streams.slices import Touched
+from streams.stores.memory import MemoryStore, Own
+from streams.stores.protocols import SliceWrite
+from tests.faults.mutants import forgetful_fold
+from tests.properties.interleavings import Broken, Parts, Raw, run
+from tests.random_events import random_event
+
+STEPS = 60
+SEEDS = 400
+VISITORS = ("a:ann", "u:bob", "a:cid", "u:dee")
+
+
+def a_log(seed: int, length: int = 14) -> Sequence[Raw]:
+    """Events of a few visitors, some repeated by their client, some that can never be applied."""
+    rng = Random(seed)
+    log: list[Raw] = []
+    for offset in range(length):
+        visitor = rng.choice(VISITORS)
+        key, value = visitor.encode(), random_event(rng, visitor, offset)
+        match rng.randrange(12):
+            case 0:
+                value = value[: len(value) // 2]
+            case 1:
+                key = b"u:somebody-else"
+            case 2 if log:
+                key, value = log[-1].key or b"", log[-1].value or b""
+        tombstone = rng.randrange(25) == 0
+        log.append(Raw(key, None if tombstone else value, offset, 1_767_600_000_000 + offset * 40_000))
+    return log
+
+
+def play(seed: int, parts: Parts, *, steps: int) -> None:
+    """A run that the seed alone decides."""
+    rng = Random(seed)
+    tape = iter([rng.randrange(256) for _ in range(10 * steps)])
+    asyncio.run(run(a_log(seed), tape, steps=steps, parts=parts))
+
+
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 255), max_size=400))
+@settings(max_examples=300, deadline=None)
+def test_the_store_equals_the_fold_of_the_log(seed: int, tape: list[int]) -> None:
+    asyncio.run(run(a_log(seed), iter(tape), steps=STEPS, parts=Parts()))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_long_runs_too(seed: int) -> None:
+    play(seed, Parts(), steps=100)
+
+
+class Unfenced(MemoryStore):
+    """Lets everybody claim and write."""
+
+    def _successor(self, partition: int, own: Own | None, kafka_generation: int, nonce: str) -> Own:
+        return super()._successor(partition, own, 2**40, nonce)
+
+    def _written_already(self, part: SliceWrite) -> bool:
+        try:
+            return super()._written_already(part)
+        except Fenced:
+            return False
+
+
+class Unchecked(MemoryStore):
+    """Does not look where it stands."""
+
+    def _written_already(self, part: SliceWrite) -> bool:
+        own = self.contents.own.get(part.partition)
+        if own is None:
+            raise Regressed("nobody owns it", done=None)
+        if own.epoch != part.epoch:
+            return super()._written_already(part)
+        return False
+
+
+class AckFirst(Engine):
+    """Says that the chunk is done, and only then writes its states."""
+
+    async def _written(self, holding: Holding, touched: list[Touched], end: int) -> Awaitable[None] | None:
+        await self._write(holding, [], [], end)
+        for one in touched:
+            await self._write(holding, [one], [None], None)
+        return None
+
+
+MUTANTS = {
+    "no_fence": Parts(store=Unfenced),
+    "no_done_check": Parts(store=Unchecked),
+    "ack_before_write": Parts(engine=AckFirst),
+    "no_message_id": Parts(fold=forgetful_fold),
+}
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_without_a_safeguard_it_fails(name: str) -> None:
+    for seed in range(SEEDS):
+        try:
+            play(seed, MUTANTS[name], steps=STEPS)
+        except Broken:
+            return
+    pytest.fail(f"{SEEDS} runs did not notice that a safeguard was missing: {name}")
