@@ -86,7 +86,9 @@ class PopularityRanker:
 
     def score(self, features: Matrix) -> Scores:
         _check_features(features)
-        return _checked(features @ self._weights, len(features), self.name)
+        with np.errstate(invalid="ignore"):  # what is not finite is told by the check
+            scores = features @ self._weights
+        return _checked(scores, len(features), self.name)
 
 
 def load_ranker(folder: str | Path = BASELINE) -> OnnxRanker:

@@ -86,9 +86,9 @@ def add_ties(
 def find_places(keys: NDArray[np.int64], wanted: NDArray[np.int64], span: int) -> Places:
     """Index in the ascending `keys` (all < span) of each wanted key, -1 where it is not among them."""
     if span <= DENSE_MAX:
-        index = np.full(span + 1, -1, np.intp)
-        index[keys] = np.arange(len(keys))
-        return index[wanted]  # a wanted -1 reads the last place, which is nobody's
+        index = np.full(span + 1, -1, np.int32)
+        index[keys] = np.arange(len(keys), dtype=np.int32)
+        return index[wanted].astype(np.intp)  # a wanted -1 reads the last place, which is nobody's
     places = keys.searchsorted(wanted)
     places[places == len(keys)] = 0
     return np.where(keys.take(places) == wanted, places, -1)
@@ -100,12 +100,14 @@ def _seen(
     count = [len(one.recent) for one in candidates]
     visitors = np.arange(len(states)).repeat(count)
     rows = np.fromiter(chain.from_iterable([one.recent for one in candidates]), np.int32, sum(count))
-    seen = [(item.at, item.views, item.dwell) for state in states for item in state.recent]
-    when, views, dwell = np.array(seen, np.float64).reshape(-1, 3).T
+    items = list(chain.from_iterable([state.recent for state in states]))
+    when = np.array([item.at for item in items], np.float64)
+    views = np.array([item.views for item in items], np.float32)
+    dwell = np.array([item.dwell for item in items], np.float32)
     age = np.maximum(at.take(visitors) - when, 0.0)
-    ties.add("viewed", visitors, rows, np.log1p(views).astype(np.float32))
-    ties.add("view_recency", visitors, rows, (0.5 ** (age / RECENCY_HALF_LIFE_S)).astype(np.float32))
-    ties.add("view_dwell", visitors, rows, (dwell / 60.0).astype(np.float32))
+    ties.add("viewed", visitors, rows, np.log1p(views))
+    ties.add("view_recency", visitors, rows, np.exp2(age * (-1 / RECENCY_HALF_LIFE_S)).astype(np.float32))
+    ties.add("view_dwell", visitors, rows, dwell / np.float32(60.0))
 
 
 def _held(ties: _Ties, table: ItemTable, states: Sequence[VisitorState]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -18,7 +19,7 @@ Column = NDArray[np.floating[Any]]
 _NUMBERS = (
     "events", "session_views", "session_at", "at", "orders", "price", "price_weight", "bought_price",
 )  # fmt: skip
-_numbers = attrgetter(*_NUMBERS, "channels", "devices")
+_numbers = attrgetter(*_NUMBERS)
 LISTINGS = ("category", "search")
 
 
@@ -65,23 +66,35 @@ VISITOR_FEATURES: tuple[VisitorFeature, ...] = (
 
 def visitors(states: Sequence[VisitorState], pages: Sequence[str], at: Floats64) -> Visitors:
     """The numbers of a batch; `at` is float64[V], epoch seconds. A clock behind the state's counts as its."""
-    raw = [_numbers(state) for state in states]
-    table = np.array([one[:-2] for one in raw], np.float64).reshape(len(states), len(_NUMBERS))
-    shares = [(1 - _share(channels, 0), _share(devices, 1)) for *_, channels, devices in raw]
-    mix = np.array(shares, np.float64).reshape(len(states), 2)
+    count = len(states)
+    flat = chain.from_iterable(map(_numbers, states))
+    table = np.fromiter(flat, np.float64, count * len(_NUMBERS)).reshape(count, len(_NUMBERS))
     events, views, started, seen, orders, price, weight, bought = table.T
     now = np.maximum(at, seen)
-    age = np.where(events > 0, np.minimum(now - started, 86_400.0), 0.0)
-    since = np.where(events > 0, now - seen, 0.0)
     return Visitors(
-        events, views, age, since, orders, price, weight, bought, mix[:, 0], mix[:, 1], pages
-    )  # fmt: skip
+        events=events,
+        session_views=views,
+        session_age=np.where(events > 0, np.minimum(now - started, 86_400.0), 0.0),
+        since=np.where(events > 0, now - seen, 0.0),
+        orders=orders,
+        price=price,
+        price_weight=weight,
+        bought_price=bought,
+        off_web=_share([state.channels for state in states], slice(1, None)),
+        mobile=_share([state.devices for state in states], slice(1, 2)),
+        pages=pages,
+    )
 
 
-def _share(counts: Sequence[int], index: int) -> float:
-    """Share of one count; a visitor without any counts as one of the first kind (web, desktop)."""
-    total = sum(counts)
-    return counts[index] / total if total else float(index == 0)
+def _share(counts: Sequence[Sequence[int]], some: slice) -> Floats64:
+    """Share of some counts of each visitor in all of its; 0 without any (web, desktop)."""
+    if not counts:
+        return np.empty(0)
+    width = len(counts[0])
+    flat = chain.from_iterable(counts)
+    table = np.fromiter(flat, np.float64, len(counts) * width).reshape(len(counts), width)
+    share: Floats64 = table[:, some].sum(axis=1) / np.maximum(table.sum(axis=1), 1.0)
+    return share
 
 
 def visitor_block(values: Visitors) -> NDArray[np.float32]:

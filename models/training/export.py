@@ -28,10 +28,12 @@ def network_to_onnx(network: Network) -> bytes:
 
     The standardisation is folded into the first layer: (x - c) / s · W = x · (W / s) - (c / s) · W.
     """
-    first = network.weights[0] / network.scale[:, None]
-    bias = network.biases[0] - (network.centre / network.scale) @ network.weights[0]
-    weights = [first, *network.weights[1:]]
-    biases = [bias, *network.biases[1:]]
+    first: Array = (network.weights[0] / network.scale[:, None]).astype(np.float32)
+    bias: Array = (network.biases[0] - (network.centre / network.scale) @ network.weights[0]).astype(
+        np.float32
+    )
+    weights: list[Array] = [first, *network.weights[1:]]
+    biases: list[Array] = [bias, *network.biases[1:]]
     constants: dict[str, NDArray[Any]] = {
         "low": network.low,
         "high": network.high,

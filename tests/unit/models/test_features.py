@@ -125,12 +125,14 @@ def test_bought_twice_is_bought() -> None:
 
 def test_neighbours_give_their_share() -> None:
     table, state = shop(), a_visitor(5, seen=2)
-    weights = dict(zip(table.co_viewed[5].tolist(), table.co_viewed_weight[5].tolist(), strict=True))
-    second = dict(zip(table.co_viewed[17].tolist(), table.co_viewed_weight[17].tolist(), strict=True))
-    assert value(state, 6, "co_view_anchor") == pytest.approx(weights[6])
-    assert value(state, 17, "co_view_recent") == pytest.approx(weights[17])
-    assert value(state, 29, "co_view_recent") == pytest.approx(weights[29] + 0.7 * second[29])
-    assert value(state, 17, "co_buy") == pytest.approx(float(table.co_bought_weight[5, 1]))
+    shares = zip(table.co_viewed[5].tolist(), table.co_viewed_weight[5].tolist(), strict=True)
+    near = {row: math.sqrt(share) for row, share in shares}
+    shares = zip(table.co_viewed[17].tolist(), table.co_viewed_weight[17].tolist(), strict=True)
+    second = {row: math.sqrt(share) for row, share in shares}
+    assert value(state, 6, "co_view_anchor") == pytest.approx(near[6])
+    assert value(state, 17, "co_view_recent") == pytest.approx(near[17])
+    assert value(state, 29, "co_view_recent") == pytest.approx(near[29] + 0.7 * second[29])
+    assert value(state, 17, "co_buy") == pytest.approx(math.sqrt(table.co_bought_weight[5, 1]))
     without = replace(state, cart=())
     assert value(without, 10, "co_buy") > 0 == value(state, 10, "co_buy")
 

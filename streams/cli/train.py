@@ -1,0 +1,64 @@
+"""`etalage train`: make a ranker from simulated and real sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from schemas.errors import ServiceMissing
+from streams.cli.progress import AsJson
+
+Report = Callable[[str, float], None]
+
+
+class Kind(StrEnum):
+    mlp = "mlp"
+    lightgbm = "lightgbm"
+
+
+def run(
+    out: Annotated[Path, typer.Option(help="Folder to write model.onnx and manifest.json into.")],
+    kind: Annotated[
+        Kind, typer.Option(help="mlp: the small network we ship. lightgbm: 100 trees.")
+    ] = Kind.mlp,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same model.")] = 7,
+    as_json: AsJson = False,
+) -> None:
+    """Train a ranker from simulated shoppers and the real sessions of eshop-2008."""
+    with extra_for_training():
+        from models.training.train import train
+    with stages("training", hidden=as_json) as report:
+        manifest = train(out, kind=kind.value, seed=seed, report=report)
+    if as_json:
+        typer.echo(msgspec.json.encode(manifest).decode())
+        return
+    figures = ", ".join(f"{name} {value:g}" for name, value in manifest.train_metrics.items())
+    typer.echo(f"{manifest.name} {manifest.version} written to {out} ({manifest.rows:,} rows; {figures})")
+    typer.echo(f"Compare it with popularity: etalage evaluate --model {out}")
+
+
+@contextmanager
+def extra_for_training() -> Iterator[None]:
+    """ServiceMissing, naming the extra, when its packages are not installed."""
+    try:
+        yield
+    except ImportError as exc:
+        raise ServiceMissing(f"training needs {exc.name}: pip install 'etalage[train]'") from exc
+
+
+@contextmanager
+def stages(title: str, *, hidden: bool) -> Iterator[Report]:
+    """A bar on stderr for work that says what it does and which share is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
+    console = Console(stderr=True)
+    with Progress(*columns, TimeElapsedColumn(), console=console, disable=hidden) as progress:
+        task = progress.add_task(title, total=1.0)
+        yield lambda what, share: progress.update(task, description=what, completed=share)
