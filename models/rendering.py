@@ -102,7 +102,7 @@ def slots_json(
 
 
 def _true_of(window: Window, fill: Fill) -> bool:
-    """Whether a reason may name the category that a module speaks of: at least half of its items are of it."""
+    """Whether a reason may name the category that a module speaks of: half of its items or more are."""
     if fill.subject >= NO_SUBJECT or window.storefront.modules[fill.module].kind != "all":
         return True
     key, codes, hashes = subject_hash(fill.subject), window.category_codes, window.category_hashes

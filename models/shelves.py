@@ -6,6 +6,7 @@ Equal scores are ordered by item id (rows are).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from models.candidates import BIT
 from models.item_orders import BETTER, SPREAD, STEP_UP
+from models.item_search import words
 from models.items import ItemTable
 from models.scenes import Scene
 from models.storefront_index import Kind
@@ -34,6 +36,7 @@ KINDS: tuple[Kind, ...] = (
     "near", "together", "trending", "finer", "cheaper", "reduced", "new", "popular", "category",
     "results", "other",
 )  # fmt: skip
+_NO_ROWS = np.empty(0, np.int32)
 _FLAG: dict[Kind, np.uint16] = {kind: np.uint16(1 << index) for index, kind in enumerate(KINDS)}
 _BY_SOURCE: dict[str, Kind] = {
     "bought_together": "together",
@@ -96,7 +99,7 @@ def shelve(table: ItemTable, scenes: Sequence[Scene], scores: Sequence[Floats]) 
                 mine.rows[kind] = rows
     for mine, scene in zip(shelves, scenes, strict=True):
         if scene.query:
-            _by_words(mine, scene)
+            _by_words(table, mine, scene)
     return shelves
 
 
@@ -111,10 +114,18 @@ def _own_lists(scene: Scene) -> dict[Kind, list[int]]:
     return {"cart": scene.cart, "recent": [row for row in scene.recent if row not in scene.cart]}
 
 
-def _by_words(shelves: Shelves, scene: Scene) -> None:
-    """Search results in the order of the words they match; a score moves them by some places only."""
+def _by_words(table: ItemTable, shelves: Shelves, scene: Scene) -> None:
+    """Search results: those that carry most of the words first, then as popular, moved by their scores."""
+    found: list[int] = []
+    for word in set(words(scene.query)):
+        found += table.words.get(word, _NO_ROWS).tolist()
+    carried = Counter(found)
     place = {row: number for number, row in enumerate(scene.anchors.tolist())}
-    shelves.rows["results"].sort(key=lambda row: (place[row] / PLACES_A_SCORE - shelves.value[row], row))
+
+    def order(row: int) -> tuple[float, float, int]:
+        return -carried[row], place[row] / PLACES_A_SCORE - shelves.value[row], row
+
+    shelves.rows["results"].sort(key=order)
 
 
 def _pooled(scenes: Sequence[Scene], scores: Sequence[Floats]) -> _Pool:

@@ -1,0 +1,97 @@
+"""`etalage layout`: ask a gateway for a page and print it for people, or as it came."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Annotated
+from urllib.parse import urlencode
+
+import msgspec
+import typer
+from msgspec import Struct
+
+from models.rendering import decode_layout
+from schemas.codec import DECODE_ERRORS
+from schemas.errors import EtalageError, ServiceMissing
+from schemas.layouts import Layout, LayoutItem
+
+ANSWER_S = 10.0
+
+
+class _Problem(Struct):
+    title: str = ""
+    detail: str = ""
+
+
+def run(
+    page: Annotated[str, typer.Argument(help="home, category, product, cart or search.")],
+    visitor: Annotated[str, typer.Option(help="u:<user id> or a:<anonymous id>.")],
+    url: Annotated[str, typer.Option(help="The gateway.")] = "http://127.0.0.1:8080",
+    item: Annotated[str | None, typer.Option(help="What a product page is about.")] = None,
+    category: Annotated[str | None, typer.Option(help="What a category page is about.")] = None,
+    q: Annotated[str | None, typer.Option(help="What a search page is about.")] = None,
+    explain: Annotated[bool, typer.Option(help="Say for each product why it is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The answer as it came.")] = False,
+) -> None:
+    """Print the layout of PAGE for a visitor."""
+    asked = {"visitor": visitor, "item": item, "category": category, "q": q}
+    query = {name: value for name, value in asked.items() if value is not None}
+    query |= {"hydrate": "1"} | ({"explain": "1"} if explain else {})
+    raw = fetch(f"{url.rstrip('/')}/v1/layouts/{page}?{urlencode(query)}")
+    if as_json:
+        typer.echo(raw.decode())
+        return
+    try:
+        layout = decode_layout(raw)
+    except DECODE_ERRORS as exc:
+        raise EtalageError(f"{url} answered something that is no layout: {exc}") from exc
+    for line in described(layout):
+        typer.echo(line)
+
+
+def fetch(address: str) -> bytes:
+    """The body of a good answer; an error says what the gateway said."""
+    try:
+        with urllib.request.urlopen(address, timeout=ANSWER_S) as answer:
+            body: bytes = answer.read()
+            return body
+    except urllib.error.HTTPError as exc:
+        raise EtalageError(f"the gateway refused: {_detail(exc)}") from exc
+    except (OSError, ValueError) as exc:
+        gateway, reason = address.partition("/v1/")[0], getattr(exc, "reason", exc)
+        raise ServiceMissing(f"no gateway at {gateway}: {reason}; `etalage up` starts one") from exc
+
+
+def described(layout: Layout) -> Iterator[str]:
+    """A layout in lines."""
+    model = layout.model
+    yield f"{layout.page} for {layout.visitor_id}: {layout.mode}, {layout.reason}"
+    yield f"by {model.name} {model.version} ({model.role}), version {layout.version}, id {layout.layout_id}"
+    for slot in layout.slots:
+        yield ""
+        yield f"{slot.slot}: {slot.module.title}  [{slot.module.id}]"
+        yield f"  {slot.module.reason}"
+        for item in slot.module.items:
+            yield from _item(item)
+
+
+def _item(item: LayoutItem) -> Iterator[str]:
+    card = item.card
+    what = f"  {card.title}, {card.price:.2f} {card.currency}" if card else ""
+    yield f"  {item.index + 1:2}. {item.id}{what}"
+    if item.why is not None:
+        telling = sorted(item.why.features.items(), key=lambda pair: (-abs(pair[1]), pair[0]))[:5]
+        pinned = f"pinned by {item.why.pinned_by}, " if item.why.pinned_by else ""
+        sources = "+".join(item.why.sources) or "no source"
+        features = " ".join(f"{name}={value:g}" for name, value in telling if value)
+        yield f"      {pinned}score {item.why.score:+.3f} from {sources}: {features}"
+
+
+def _detail(exc: urllib.error.HTTPError) -> str:
+    try:
+        problem = msgspec.json.decode(exc.read(), type=_Problem)
+    except DECODE_ERRORS:
+        return f"{exc.code} {exc.reason}"
+    return problem.detail or problem.title or f"{exc.code} {exc.reason}"

@@ -1,0 +1,186 @@
+"""What deciding costs, per visitor and stage, for 1, 16 and 64 visitors at once.
+
+    python -m tests.load.decide [--rounds 40] [--items 2000] [--profile]
+
+Closed loop in one process, no I/O. Every visitor has just looked at something, so nearly all content changes.
+The best round is shown beside the median: on shared cores the median tells of the neighbours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import gc
+import pstats
+import sys
+from collections.abc import Callable, Sequence
+from random import Random
+from statistics import median
+from time import perf_counter
+
+from models.fold import fold
+from models.items import ItemTable, build_items
+from models.layout import assemble
+from models.policy import Ask, Decided, _before, _compared, decide, decision_record, explained, hydrate
+from models.rankers import BASELINE, PopularityRanker, Ranker, load_ranker
+from models.scenes import scene_of
+from models.scoring import score_scenes
+from models.shelves import shelve
+from models.shop import Shop, build_shop
+from models.visitor import EMPTY, EventRecord, VisitorState
+from schemas.codec import decode_event, encode
+from schemas.errors import EtalageError
+from schemas.ids import ItemId, Version, VisitorId
+from schemas.signals import Neighbour, Signal
+from streams.shoppers.catalogue import OPENED, demo_items
+
+AT = OPENED.timestamp() + 3600
+SIZES = (1, 16, 64)
+Stage = Callable[[], object]
+
+
+def a_shop(count: int, random: Random) -> Shop:
+    items = demo_items(count)
+    kinds: dict[str, list[ItemId]] = {}
+    for item in items:
+        kinds.setdefault(item.category, []).append(ItemId(item.item_id))
+    signals = {
+        ItemId(item.item_id): Signal(
+            item_id=ItemId(item.item_id),
+            at=AT,
+            delta_offset=1,
+            trend=random.expovariate(0.2),
+            popularity=random.expovariate(0.0125),
+            co_viewed=[
+                Neighbour(other, random.uniform(1, 9)) for other in random.choices(kinds[item.category], k=12)
+            ],
+            co_bought=[Neighbour(ItemId(other.item_id), 2.0) for other in random.sample(items, 6)],
+        )
+        for item in items
+    }
+    return build_shop(build_items(items, signals, AT), ranker=a_ranker(), generation=5, built_at=AT)
+
+
+def a_ranker() -> Ranker:
+    try:
+        return load_ranker(BASELINE)
+    except EtalageError as exc:
+        show(f"the understudy stands in: {exc}")
+        return PopularityRanker()
+
+
+def looked(state: VisitorState, table: ItemTable, rows: Sequence[int], name: str) -> VisitorState:
+    for row in rows:
+        item, offset = table.items[row], state.offset + 1
+        line = {"item_id": item.item_id, "item_brand": item.brand, "price": item.price, "colour": item.colour}
+        line |= {"item_category": item.categories[0], "item_category2": item.category}
+        raw = {"message_id": f"m{offset}", "event": name, "anonymous_id": "x", "timestamp": OPENED}
+        event = decode_event(encode(raw | {"properties": {"items": [line]}}))
+        state = fold(state, EventRecord(event, 0, offset, AT + 20 * offset, 7))
+    return state
+
+
+def a_visit(table: ItemTable, random: Random) -> tuple[VisitorState, VisitorState]:
+    """A state after some looks in two categories, and the same after one look more."""
+    kinds = random.sample(sorted(table.categories.of), 2)
+    pool = [int(row) for kind in kinds for row in table.rows_in_category(kind)]
+    state = looked(EMPTY, table, random.choices(pool, k=random.randint(1, 14)), "view_item")
+    if random.random() < 0.3:
+        state = looked(state, table, random.choices(pool, k=1), "add_to_cart")
+    return state, looked(state, table, random.choices(pool, k=1), "view_item")
+
+
+def asks_of(shop: Shop, visits: Sequence[tuple[VisitorState, VisitorState]]) -> list[Ask]:
+    firsts = [
+        Ask(visitor=VisitorId(f"a:visitor-{n}"), state=state, version=Version(7, 0, state.offset))
+        for n, (state, _) in enumerate(visits)
+    ]
+    shown = decide(shop, firsts, AT + 400)
+    return [
+        Ask(visitor=one.ask.visitor, state=state, version=Version(7, 0, state.offset), previous=one.fills)
+        for one, (_, state) in zip(shown, visits, strict=True)
+    ]
+
+
+def stages(shop: Shop, asks: Sequence[Ask]) -> dict[str, Stage]:
+    """Each stage on its own, on what the stages before it give."""
+    at, table, window = AT + 400, shop.items, shop.window
+    scenes = [scene_of(shop, ask, at) for ask in asks]
+    scored = score_scenes(shop, scenes, at)
+    shelves = shelve(table, scenes, [one.scores for one in scored])
+    before = _before(shop, scenes)
+    lines = list(zip(scenes, shelves, before, strict=True))
+    fills = [assemble(scene, mine, table, window, was, at) for scene, mine, was in lines]
+    decided: list[Decided] = decide(shop, asks, at)
+    bodies = [one.head() + one.body() for one in decided]
+    return {
+        "scene": lambda: [scene_of(shop, ask, at) for ask in asks],
+        "score": lambda: score_scenes(shop, scenes, at),
+        "shelve": lambda: shelve(table, scenes, [one.scores for one in scored]),
+        "before": lambda: _before(shop, scenes),
+        "assemble": lambda: [assemble(scene, mine, table, window, was, at) for scene, mine, was in lines],
+        "compare": lambda: [
+            _compared(shop, scene, one, fill, at)
+            for scene, one, fill in zip(scenes, scored, fills, strict=True)
+        ],
+        "decide": lambda: decide(shop, asks, at),
+        "bytes": lambda: [(one.head(), one.body()) for one in decided],
+        "hydrate": lambda: [hydrate(body, shop) for body in bodies],
+        "record": lambda: [encode(decision_record(one)) for one in decided],
+        "explain": lambda: [explained(one) for one in decided],
+    }
+
+
+def spent(stage: Stage, rounds: int) -> list[float]:
+    """Microseconds of each round."""
+    times = []
+    for _ in range(rounds):
+        since = perf_counter()
+        stage()
+        times.append((perf_counter() - since) * 1e6)
+    return times
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--rounds", type=int, default=40)
+    options.add_argument("--items", type=int, default=2000)
+    options.add_argument("--profile", action="store_true")
+    asked = options.parse_args()
+    random = Random(5)
+    shop = a_shop(asked.items, random)
+    visits = [a_visit(shop.items, random) for _ in range(max(SIZES))]
+    gc.collect()
+    gc.freeze()
+    show("µs per visitor, best (median)  " + "".join(f"{size:>18}" for size in SIZES))
+    sized = {size: asks_of(shop, visits[:size]) for size in SIZES}
+    tables = {size: stages(shop, asks) for size, asks in sized.items()}
+    for name in tables[SIZES[0]]:
+        line = f"{name:31}"
+        for size in SIZES:
+            times = spent(tables[size][name], max(5, asked.rounds * 4 // size))
+            line += f"{min(times) / size:10.1f} ({median(times) / size:.1f})".rjust(18)
+        show(line)
+    decided = decide(shop, sized[SIZES[-1]], AT + 400)
+    changed, rows = sum(one.changed for one in decided), sum(len(one.scored.scores) for one in decided)
+    show(f"{changed} of {len(decided)} changed, {rows // len(decided)} candidates a visitor")
+    show(f"{len(decided[0].body())} bytes a body")
+    if asked.profile:
+        profile(lambda: decide(shop, sized[SIZES[-1]], AT + 400))
+
+
+def profile(act: Stage) -> None:
+    profiler = cProfile.Profile()
+    profiler.enable()
+    for _ in range(20):
+        act()
+    profiler.disable()
+    pstats.Stats(profiler).sort_stats("tottime").print_stats(30)
+
+
+def show(line: str) -> None:
+    sys.stdout.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()
