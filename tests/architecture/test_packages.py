@@ -11,7 +11,7 @@ import pytest
 from streams.cli.main import COMMANDS, available
 from tests.architecture.tree import ROOMS, ROOT
 
-WITH_FAUST = {"worker"}
+WITH_FAUST = {"worker", "items"}
 
 
 @pytest.mark.parametrize("room", ROOMS)

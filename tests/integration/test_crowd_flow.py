@@ -1,0 +1,112 @@
+"""The whole circle of the crowd: what visitors do comes back as neighbours and trends in every Shop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from models.fold import fold
+from models.visitor import EMPTY, EventRecord
+from schemas.catalog import Item
+from schemas.codec import decode_event
+from schemas.signals import Delta
+from schemas.topics import ITEM_DELTAS
+from streams.compacted import read_to_end
+from streams.crowd import CrowdCounter
+from streams.followers import ShopFollower
+from streams.metrics import Metrics
+from streams.partitioner import partition_of
+from streams.pushing import producer_for, push_items
+from streams.settings import Settings
+from streams.stores.meta import Meta
+from tests.stack import Stack
+
+PARTITIONS = 4
+ITEMS = [Item(item_id=f"i{n}", title=f"Item {n}", categories=["x"], price=1.0 + n) for n in range(8)]
+
+
+@pytest.fixture
+def settings(kafka: str, namespace: str, create_topics: Callable[[str, int], Meta]) -> Settings:
+    create_topics(namespace, PARTITIONS)
+    return Settings(kafka=kafka, namespace=namespace, ranker="none")
+
+
+def viewed(visitor: str, *items: str) -> list[EventRecord]:
+    now = time.time()
+    return [
+        EventRecord(
+            decode_event(
+                msgspec.json.encode(
+                    {
+                        "event": "view_item",
+                        "message_id": f"{visitor}-{offset}",
+                        "anonymous_id": visitor,
+                        "timestamp": datetime.fromtimestamp(now, UTC),
+                        "properties": {"items": [{"item_id": item}]},
+                    }
+                )
+            ),
+            partition=0,
+            offset=offset,
+            arrival=now,
+            incarnation=1,
+        )
+        for offset, item in enumerate(items)
+    ]
+
+
+async def test_views_become_neighbours_in_the_shop(
+    settings: Settings, redis_url: str, tmp_path: Path
+) -> None:
+    metrics = Metrics()
+    follower = ShopFollower(settings, metrics)
+    kafka = settings.kafka or ""
+    with Stack(tmp_path, settings.namespace, kafka, redis_url) as stack:
+        items = stack.start("items")
+        async with producer_for(kafka) as producer:
+            await push_items(producer, settings.namespace, ITEMS)
+            await follower.start()
+            assert await follower.wait_ready(30)
+            crowd = CrowdCounter(settings.namespace, metrics)
+            crowd.start(producer)
+            for visitor in range(5):
+                state = EMPTY
+                for record in viewed(f"v{visitor}", "i1", "i2", "i1"):
+                    crowd.add(state, record, follower.shop)
+                    state = fold(state, record)
+            await crowd.stop()
+        await asyncio.to_thread(items.wait_ready)
+        await crowd_arrived(follower)
+        await follower.stop()
+    await deltas_stand_right(settings)
+    one, two = (follower.shop.items.row_of(item) for item in ("i1", "i2"))
+    table = follower.shop.items
+    assert table.co_viewed[one][0] == two
+    assert table.co_viewed[two][0] == one
+    assert table.popularity[one] == pytest.approx(5.0, abs=0.01), (
+        "looking again in a session is no second view"
+    )
+    assert b'etalage_deltas_total{direction="sent"} 2.0' in metrics.render()
+
+
+async def crowd_arrived(follower: ShopFollower) -> None:
+    deadline = asyncio.get_running_loop().time() + 40
+    while (follower.shop.items.popularity > 0).sum() != 2:
+        assert asyncio.get_running_loop().time() < deadline, "no signals in the shop"
+        await asyncio.sleep(0.1)
+
+
+async def deltas_stand_right(settings: Settings) -> None:
+    records = await read_to_end(settings.kafka or "", ITEM_DELTAS, settings.namespace)
+    deltas = [msgspec.json.decode(record.value or b"", type=Delta) for record in records]
+    assert sorted((delta.item_id, delta.views, delta.co_viewed) for delta in deltas) == [
+        ("i1", 5, {"i2": 5}),
+        ("i2", 5, {"i1": 5}),
+    ]
+    assert all(record.partition == partition_of(record.key or b"", PARTITIONS) for record in records)
