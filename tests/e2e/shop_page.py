@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Self
 
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, Response, expect
 
 WINDOW = ".window"
-SLOW_MS = 20_000
+SLOW_MS = 30_000
 """For what may have to wait for a busy machine; nothing waits longer than it needs."""
+
+expect.set_options(timeout=SLOW_MS)
 
 
 class ShopPage:
@@ -21,13 +23,18 @@ class ShopPage:
         self.page = page
         self.troubles: list[str] = []
         self.asked: list[str] = []
-        page.on("console", lambda said: said.type == "error" and self.troubles.append(said.text))
+        page.on("console", self._said)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.on(
-            "response",
-            lambda answer: answer.status >= 400 and self.troubles.append(f"{answer.status} {answer.url}"),
-        )
+        page.on("response", self._answered)
         page.on("request", lambda request: self.asked.append(request.url))
+
+    def _said(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.troubles.append(message.text)
+
+    def _answered(self, answer: Response) -> None:
+        if answer.status >= 400:
+            self.troubles.append(f"{answer.status} {answer.url}")
 
     @classmethod
     @asynccontextmanager
@@ -65,6 +72,18 @@ class ShopPage:
             modules,
         )
         return ids
+
+    async def turned_to(self, category: str, share: float, modules: int = 2) -> None:
+        """Wait until so much of the window's first modules is of a category."""
+        await self.page.wait_for_function(
+            """([root, most, category, share]) => {
+              const modules = [...document.querySelectorAll(root + ' .module')].slice(0, most);
+              const cards = modules.flatMap((one) => [...one.querySelectorAll('.card')]);
+              const wanted = cards.filter((card) => card.dataset.item.startsWith(category + '-'));
+              return wanted.length >= share * Math.max(1, cards.length);
+            }""",
+            arg=[WINDOW, modules, category, share],
+        )
 
     async def share_of(self, category: str, modules: int) -> float:
         """Of the products in the window's first modules, how many are of the category."""
