@@ -115,7 +115,7 @@ def _most_wanted(page: Assembly, slot: SlotPlan, standing: int) -> Offer | None:
         if best is not None and offer.wish + SLOT_MARGIN <= best_wish:
             break
         code = offer.module.code
-        if code in slot.admits:
+        if code in slot.admitted:
             wish = offer.wish - crowd if offer.module.kind in CLOSE else offer.wish
             if code == standing:
                 wish += slot_margin(slot.code)
@@ -132,10 +132,11 @@ def _choose(page: Assembly, offer: Offer, pins: int) -> list[int] | None:
     module = offer.module
     own = module.kind in LISTS or (page.scene.plan.page, module.kind) in LISTINGS
     taken = page.placed if own else page.known
-    if len(_first(offer.rows, taken, module.items_min)) < module.items_min:
+    if pins and len(_first(offer.rows, taken, module.items_min)) < module.items_min:
         return None
     size = max(0, module.items_max - pins)
-    return _first(offer.rows, taken, size) if module.kind in LISTS else _calm(page, offer, taken, size)
+    rows = _first(offer.rows, taken, size) if module.kind in LISTS else _calm(page, offer, taken, size)
+    return rows if pins or len(rows) >= module.items_min else None
 
 
 def _calm(page: Assembly, offer: Offer, taken: set[int], size: int) -> list[int]:

@@ -17,9 +17,9 @@ from models.shelves import Shelves
 from models.storefront_index import LISTS, Kind, ModulePlan
 from models.tastes import label_key
 
-ITEMS_WEIGHT = 0.3
+HALF_ITEMS_WEIGHT = 0.15
 BEST = 4
-"""How many of its first items speak for a module."""
+"""The first item and the one at this place speak for a module."""
 JUST_LOOKED = 1.2
 """For what answers the click just made; gone after some minutes."""
 JUST_LOOKED_S = 600.0
@@ -59,17 +59,12 @@ def offers_of(scene: Scene, shelves: Shelves, at: float) -> list[Offer]:
             continue
         wish = module.head_start + evidence.get(kind, 0.0)
         if kind not in LISTS:
-            best = rows[:BEST]
-            wish += ITEMS_WEIGHT * sum([value[row] for row in best]) / len(best)
+            wish += HALF_ITEMS_WEIGHT * (value[rows[0]] + value[rows[:BEST][-1]])
         if promotions:
             wish += _affinity(module, promotions)
-        offers.append(Offer(module, subject, rows, wish))
-    offers.sort(key=_greatest)
-    return offers
-
-
-def _greatest(offer: Offer) -> tuple[float, int]:
-    return (-offer.wish, offer.module.code)
+        offers.append((-wish, module.code, Offer(module, subject, rows, wish)))
+    offers.sort()
+    return [offer for _, _, offer in offers]
 
 
 def _subjects(scene: Scene) -> dict[Kind, int]:

@@ -9,13 +9,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import blake2b
-from operator import add
 
 import msgspec
 
 from models.fills import NO_SUBJECT, Fill, subject_hash
 from models.phrases import reason_of, subject_name, title_of
-from models.window import INDEX_TEXT, Window
+from models.window import SAID_MAX, Window, index_texts
 from schemas.codec import encode
 from schemas.layouts import Layout, ModelTag
 from schemas.storefront import PageType
@@ -79,26 +78,44 @@ def slots_json(
     window: Window, page: PageType, fills: Sequence[Fill], layout_id: str, *, personal: bool, query: str
 ) -> bytes:
     """The `slots` of an answer, joined from the window's ready pieces."""
-    tag = b',"decision_id":"' + layout_id.encode() + b"/"
+    tag = layout_id.encode()
     slot_json, slot_names = window.slot_json[page], window.slot_names[page]
-    item_json, modules = window.item_json, window.storefront.modules
-    parts = []
+    item_json, module_json = window.item_json, window.module_json
+    parts = [b"["]
     for fill in fills:
-        module = modules[fill.module]
-        name = subject_name(window, module, fill.subject, query)
-        parts.append(
-            b'%b%b%b,"reason":%b%b%b","propensity":1.0,"items":[%b],"score":null}}'
-            % (
-                slot_json[fill.slot],
-                window.module_json[fill.module],
-                encode(title_of(module, name)),
-                encode(reason_of(module, name if _true_of(window, fill) else "", page, personal)),
-                tag,
-                slot_names[fill.slot],
-                b",".join(map(add, [item_json[row] for row in fill.rows], INDEX_TEXT)),
-            )
+        rows = fill.rows
+        items = [b""] * (2 * len(rows))
+        items[::2] = [item_json[row] for row in rows]
+        items[1::2] = index_texts(len(rows))
+        parts += (
+            slot_json[fill.slot],
+            module_json[fill.module],
+            _said(window, page, fill, personal, query),
+            tag,
+            slot_names[fill.slot],
         )
-    return b"[%b]" % b",".join(parts)
+        parts += items
+        parts.append(b'],"score":null}},')
+    if fills:
+        parts[-1] = b'],"score":null}}'
+    parts.append(b"]")
+    return b"".join(parts)
+
+
+def _said(window: Window, page: PageType, fill: Fill, personal: bool, query: str) -> bytes:
+    """`"title","reason":"…","decision_id":"` of a fill."""
+    module = window.storefront.modules[fill.module]
+    words = query if module.about == "query" else ""
+    key = (fill.module, fill.subject, personal, _true_of(window, fill), page, words)
+    said = window.said.get(key)
+    if said is None:
+        name = subject_name(window, module, fill.subject, query)
+        reason = reason_of(module, name if key[3] else "", page, personal)
+        said = b'%b,"reason":%b,"decision_id":"' % (encode(title_of(module, name)), encode(reason))
+        if len(window.said) >= SAID_MAX:
+            window.said.clear()
+        window.said[key] = said
+    return said
 
 
 def _true_of(window: Window, fill: Fill) -> bool:

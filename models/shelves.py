@@ -111,7 +111,8 @@ def _cut(column: NDArray[Any], starts: NDArray[np.intp]) -> list[list[Any]]:
 
 def _own_lists(scene: Scene) -> dict[Kind, list[int]]:
     """What the visitor knows already, in its own order."""
-    return {"cart": scene.cart, "recent": [row for row in scene.recent if row not in scene.cart]}
+    cart, recent = scene.cart, scene.recent
+    return {"cart": cart, "recent": [row for row in recent if row not in cart] if cart else recent}
 
 
 def _by_words(table: ItemTable, shelves: Shelves, scene: Scene) -> None:

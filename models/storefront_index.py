@@ -66,6 +66,8 @@ class SlotPlan(Struct, frozen=True, eq=False):
     code: int
     id: str
     admits: tuple[int, ...]
+    """In the order of the document."""
+    admitted: frozenset[int]
     default: int
 
 
@@ -154,7 +156,9 @@ def _slot(slot: SlotDef, code: int, field: str, codes: Mapping[str, int]) -> Slo
     if slot.default not in codes:
         raise InvalidDocument(f"no module {slot.default!r}", field=f"{field}.default")
     admits = tuple(dict.fromkeys(codes[name] for name in (*slot.admits, slot.default)))
-    return SlotPlan(code=code, id=slot.id, admits=admits, default=codes[slot.default])
+    return SlotPlan(
+        code=code, id=slot.id, admits=admits, admitted=frozenset(admits), default=codes[slot.default]
+    )
 
 
 def _slot_codes(given: Sequence[PageDef], pages: Iterable[PagePlan]) -> dict[str, int]:

@@ -16,10 +16,22 @@ from schemas.catalog import Item
 from schemas.codec import encode
 from schemas.storefront import PageType
 
-INDEX_MAX = 512
-"""Ready index texts; a row of a page never has more items (48 and its pins)."""
+ITEMS_MAX = 48
+"""The most items of a module; pins may add some."""
+SAID_MAX = 50_000
+"""Phrases kept ready; then they are made anew."""
 
-INDEX_TEXT = tuple(b"%d}" % index for index in range(INDEX_MAX))
+
+def _index_texts(count: int) -> tuple[bytes, ...]:
+    return tuple(b"%d}%b" % (n, b"," if n < count - 1 else b"") for n in range(count))
+
+
+_INDEX_TEXTS = tuple(_index_texts(count) for count in range(ITEMS_MAX + 1))
+
+
+def index_texts(count: int) -> tuple[bytes, ...]:
+    """What follows each item's `item_json` in a row of so many items."""
+    return _INDEX_TEXTS[count] if count <= ITEMS_MAX else _index_texts(count)
 
 
 class Window(Struct, frozen=True, eq=False):
@@ -29,11 +41,11 @@ class Window(Struct, frozen=True, eq=False):
     storefront: StorefrontIndex
     rules: RuleBook
     item_json: list[bytes]
-    """`{"id":"…","index":` of each row; an INDEX_TEXT ends it."""
+    """`{"id":"…","index":` of each row; `index_texts` end it."""
     slot_json: dict[PageType, tuple[bytes, ...]]
     """`{"slot":"…","module":` of each slot of a page."""
     slot_names: dict[PageType, tuple[bytes, ...]]
-    """The slot's id inside a JSON string."""
+    """`/<slot>","propensity":1.0,"items":[`: what follows the layout id of a decision id."""
     module_json: tuple[bytes, ...]
     """`{"id":"…","type":"…","title":` of each module."""
     titles: list[str]
@@ -49,6 +61,8 @@ class Window(Struct, frozen=True, eq=False):
     brand_names: Mapping[int, str]
     cards: dict[int, bytes]
     """Cards made so far, by row."""
+    said: dict[tuple[int, int, bool, bool, str, str], bytes]
+    """Titles and reasons made so far."""
 
 
 def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
@@ -63,7 +77,7 @@ def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
             for name, page in storefront.pages.items()
         },
         slot_names={
-            name: tuple(encode(slot.id)[1:-1] for slot in page.slots)
+            name: tuple(b"/" + encode(slot.id)[1:] + b',"propensity":1.0,"items":[' for slot in page.slots)
             for name, page in storefront.pages.items()
         },
         module_json=tuple(
@@ -79,6 +93,7 @@ def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
         category_names=table.pairs[3],
         brand_names=dict(zip(table.brands.hashes.tolist(), table.brands.names, strict=True)),
         cards={},
+        said={},
     )
 
 
