@@ -25,7 +25,7 @@ from streams.metric_names import (
     Metric,
 )
 
-disable_created_metrics()  # a second series for each counter, which nobody reads
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each counter, which nobody reads
 
 PREFIX = "etalage_"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -24,7 +24,7 @@ from streams.stocking import stock
 from streams.supervisor import ChildStatus, Job, Supervisor, UpStatus, write_up_status
 from streams.topics_admin import create_topics
 
-READY_WITHIN_S = 120.0
+READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
 TEND_S = 0.2
 STATUS_FILE = "status.json"
 

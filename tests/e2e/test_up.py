@@ -17,7 +17,9 @@ import pytest
 
 from streams.local.ports import wait_until
 
-READY_WITHIN_S = 120.0
+READY_WITHIN_S = 200.0
+
+pytestmark = pytest.mark.timeout(600)
 
 
 class Up:
@@ -49,7 +51,8 @@ class Up:
     def await_ready(self) -> dict[str, Any]:
         def ready() -> bool:
             assert self.process.poll() is None, self.said()
-            return bool(self.status().get("ready"))
+            status = self.status()  # a killed run leaves its own behind
+            return status.get("pid") == self.process.pid and bool(status["ready"])
 
         assert wait_until(ready, within_s=READY_WITHIN_S, every_s=0.2), self.said()
         return self.status()
