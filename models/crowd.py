@@ -7,7 +7,7 @@ that the catalogue does not know say nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal
+from typing import Literal, cast
 
 from msgspec import Struct
 
@@ -49,7 +49,9 @@ def observe(state: VisitorState, record: EventRecord, table: ItemTable) -> Facts
     if says is None or isinstance(event, OtherEvent):
         return None
     items = _known(event.properties.items, table)
-    if not items or personalization_refused(state) or hash64(event.message_id) in state.message_ids:
+    if not items or (state.consent and personalization_refused(state)):
+        return None
+    if hash64(event.message_id) in state.message_ids:
         return None
     return says(state, items, table, effective_time(event, record.arrival))
 
@@ -57,7 +59,7 @@ def observe(state: VisitorState, record: EventRecord, table: ItemTable) -> Facts
 def _known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
     """The distinct items that the catalogue holds: nobody can invent one, so signals stay bounded."""
     known = table.row_by_id
-    return [ItemId(i) for i in dict.fromkeys([item.item_id for item in items]) if i in known]
+    return cast(list[ItemId], [i for i in dict.fromkeys([item.item_id for item in items]) if i in known])
 
 
 def _viewed(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> Facts | None:
@@ -97,8 +99,8 @@ def _shared(state: VisitorState, items: list[ItemId], table: ItemTable, at: floa
 
 
 def _ids(keys: Iterable[int], table: ItemTable) -> list[ItemId]:
-    ids, row_of_key = table.ids, table.row_of_key
-    return [ItemId(ids[row]) for row in map(row_of_key, keys) if row >= 0]
+    ids, rows = table.ids, table.row_by_key
+    return cast(list[ItemId], [ids[rows[key]] for key in keys if key in rows])
 
 
 _SAYS: Mapping[type, Callable[[VisitorState, list[ItemId], ItemTable, float], Facts | None]] = {

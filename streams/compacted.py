@@ -52,7 +52,7 @@ class CompactedReader:
         self._only = None if only is None else set(only)
         self.offsets: dict[Place, int] = dict(resume or {})
         self._ends: dict[Place, int] = {}
-        self._quiet_since: float | None = None
+        self._heard: dict[Place, float] = {}
         self._consumer: Any = None
 
     async def start(self) -> None:
@@ -91,9 +91,12 @@ class CompactedReader:
             consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         )
         self._ends = {(tp.topic, tp.partition): end for tp, end in ends.items() if end > first[tp]}
+        self._heard = dict.fromkeys(self._ends, asyncio.get_running_loop().time())
         for tp in partitions:
-            held = self.offsets.get((tp.topic, tp.partition))
-            consumer.seek(tp, first[tp] if held is None or held > ends[tp] else max(held, first[tp]))
+            held = self.offsets.pop((tp.topic, tp.partition), 0)
+            at = max(held, first[tp]) if held <= ends[tp] else first[tp]  # beyond the end: made anew
+            self.offsets[tp.topic, tp.partition] = at
+            consumer.seek(tp, at)
 
     async def read(self, *, within_s: float = 0.5) -> list[RawRecord]:
         """Records that came, of each partition in order; nothing after `within_s` of silence."""
@@ -105,19 +108,18 @@ class CompactedReader:
         for tp, part in found.items():
             if part:
                 self.offsets[tp.topic, tp.partition] = part[-1].offset + 1
-        self._settle(quiet=not records)
+        if self._ends:
+            self._settle({(tp.topic, tp.partition) for tp, part in found.items() if part})
         return records
 
-    def _settle(self, *, quiet: bool) -> None:
+    def _settle(self, heard: set[Place]) -> None:
         """Cross off the partitions that have reached the end seen at the start."""
-        if not self._ends:
-            return
         now = asyncio.get_running_loop().time()
-        self._quiet_since = (self._quiet_since or now) if quiet else None
-        silent = self._quiet_since is not None and now - self._quiet_since >= IDLE_IS_END_S
         for place, end in list(self._ends.items()):
-            reached = self.offsets.get(place, 0) >= end
-            if reached or (silent and self._answered(place, end)):
+            if place in heard:
+                self._heard[place] = now
+            silent = now - self._heard[place] >= IDLE_IS_END_S
+            if self.offsets.get(place, 0) >= end or (silent and self._answered(place, end)):
                 del self._ends[place]
 
     def _answered(self, place: Place, end: int) -> bool:

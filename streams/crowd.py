@@ -81,8 +81,10 @@ class CrowdCounter:
         for item in facts.items:
             tally = self._tally(item, at)
             setattr(tally, count, getattr(tally, count) + 1)
+        last, ones = None, {}  # pairs of one item stand together
         for one, other in facts.pairs:
-            ones = getattr(self._tally(one, at), together)
+            if one is not last:
+                last, ones = one, getattr(self._tally(one, at), together)
             ones[other] = ones.get(other, 0) + weight
             others = getattr(self._tally(other, at), together)
             others[one] = others.get(one, 0) + weight

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from models.default_storefront import DEFAULT_STOREFRONT
 from schemas.catalog import Item
@@ -138,3 +140,42 @@ async def read_until(reader: CompactedReader, count: int) -> list[RawRecord]:
 
 def first_place(records: list[RawRecord]) -> tuple[str, int]:
     return records[0].topic, records[0].partition
+
+
+async def test_a_tail_that_shows_no_record_is_an_end_too(settings: Settings, address: str) -> None:
+    """As a compacted tail does, a transaction's marker takes the last offset and is never handed out."""
+    topic = ITEM_DELTAS.full_name(settings.namespace)
+    producer: Any = AIOKafkaProducer(bootstrap_servers=address, transactional_id=settings.namespace)
+    await producer.start()
+    try:
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"v", key=b"k", partition=0)
+    finally:
+        await producer.stop()
+    await end_is(address, TopicPartition(topic, 0), 2)
+    async with producer_for(address) as other:
+        busy = asyncio.create_task(keep_busy(other, topic))
+        records = await asyncio.wait_for(read_to_end(address, ITEM_DELTAS, settings.namespace), 20)
+        busy.cancel()
+    assert b"v" in [record.value for record in records]
+
+
+async def keep_busy(producer: Any, topic: str) -> None:
+    """Other partitions never fall silent."""
+    for n in range(1000):
+        await producer.send_and_wait(topic, b"busy", key=str(n).encode(), partition=1 + n % 3)
+        await asyncio.sleep(0.2)
+
+
+async def end_is(address: str, tp: TopicPartition, wanted: int) -> None:
+    """The marker is written some time after the commit was answered."""
+    consumer: Any = AIOKafkaConsumer(bootstrap_servers=address)
+    await consumer.start()
+    try:
+        async with asyncio.timeout(20):
+            end = -1
+            while end != wanted:
+                end = (await consumer.end_offsets([tp]))[tp]
+                await asyncio.sleep(0.05)
+    finally:
+        await consumer.stop()
