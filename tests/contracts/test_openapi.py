@@ -1,0 +1,100 @@
+"""The gateway does what its OpenAPI document says, also when it is asked nonsense."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, settings
+from schemathesis.specs.openapi.checks import negative_data_rejection
+
+from streams.gateway.openapi import document
+from streams.logs import configure
+from tests.unit.streams.gateway.house import looked_at, opened
+
+STREAM = "/v1/layouts/{page}/stream"
+"""An endless answer is none that a generator of requests could wait for; tests/unit covers it."""
+
+ONE_BY_ONE = ["/v1/events", "/v1/catalog/items"]
+"""Here a wrong entry is rejected in the answer's results, not with a status of the whole."""
+
+
+class Served:
+    """A gateway in memory behind a real socket, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self._server: uvicorn.Server | None = None
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
+
+    @property
+    def url(self) -> str:
+        host, port = self.socket.getsockname()
+        return f"http://{host}:{port}"
+
+    def __enter__(self) -> Served:
+        self._thread.start()
+        assert self._ready.wait(20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._server is not None
+        self._server.should_exit = True
+        self._thread.join(20)
+        self.socket.close()
+
+    async def _serve(self) -> None:
+        async with opened() as (house, _):
+            await house.write(looked_at(["sneakers-0001"]))
+            house.gateway.shop_routes._sections = _no_sections
+            config = uvicorn.Config(
+                house.gateway.app,
+                http="httptools",
+                lifespan="off",
+                ws="none",
+                log_config=None,
+                access_log=False,
+            )
+            self._server = uvicorn.Server(config)
+            self._ready.set()
+            await self._server.serve(sockets=[self.socket])
+
+
+async def _no_sections() -> dict[str, object]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def url() -> Iterator[str]:
+    configure(style="json", level="error")
+    with Served() as served:
+        yield served.url
+
+
+schema = schemathesis.openapi.from_dict(document())
+BOUNDED = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+
+
+@schema.exclude(path=[STREAM, *ONE_BY_ONE]).parametrize()
+@BOUNDED
+def test_answers_are_as_documented(case: schemathesis.Case, url: str) -> None:
+    case.call_and_validate(base_url=url, timeout=10)
+
+
+@schema.include(path=ONE_BY_ONE).parametrize()
+@BOUNDED
+def test_what_is_judged_entry_by_entry(case: schemathesis.Case, url: str) -> None:
+    case.call_and_validate(base_url=url, timeout=10, excluded_checks=[negative_data_rejection])
+
+
+def test_the_document_names_every_route() -> None:
+    assert set(document()["paths"]) == {
+        "/v1/events", "/v1/layouts/{page}", STREAM, "/v1/rank", "/v1/catalog/items", "/v1/storefront",
+        "/v1/visitors/{visitor}", "/v1/admin/shop", "/livez", "/readyz", "/startupz",
+    }  # fmt: skip

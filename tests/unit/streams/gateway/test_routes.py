@@ -1,0 +1,227 @@
+"""The other routes, and that everything wrong is a problem document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from msgspec.structs import replace
+
+from schemas.codec import encode
+from schemas.ids import VisitorId, hash32
+from schemas.storefront import ModuleDef, RuleDef, Section, Storefront
+from streams.gateway.intake import REQUEST_BYTES_MAX
+from streams.gateway.problems import PROBLEM_TYPE
+from streams.gateway.rank import RankAnswer
+from streams.gateway.visitors import Belief
+from tests.unit.streams.gateway.house import ANN, META, House, event, looked_at, small_shop
+
+
+async def test_an_event_is_written_under_its_visitor(house: House, client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/events", json={"events": [event(1), event(2)]})
+    partition = house.partition()
+    token = f"{META.incarnation}.{partition}.1"
+    assert answer.json()["token"] == token
+    assert answer.json()["tokens"] == {ANN: token}
+    assert [r["status"] for r in answer.json()["results"]] == ["accepted", "accepted"]
+    assert [(m.topic, m.partition, m.key) for m in house.log.messages] == [
+        ("unit.events.v1", partition, b"a:ann")
+    ] * 2
+    assert b'"item_category":"shoes"' in house.log.messages[0].value
+
+
+async def test_no_single_token_for_two_visitors(client: httpx.AsyncClient) -> None:
+    answer = (await client.post("/v1/events", json=[event(1), event(2, visitor="bob")])).json()
+    assert "token" not in answer
+    assert set(answer["tokens"]) == {"a:ann", "a:bob"}
+
+
+async def test_without_kafka_every_event_is_to_be_sent_again(house: House, client: httpx.AsyncClient) -> None:
+    house.log.down = True
+    answer = await client.post("/v1/events", json=[event(1), {"event": "view_item"}])
+    assert answer.status_code == 200
+    assert answer.headers["retry-after"] == "1"
+    assert [r["status"] for r in answer.json()["results"]] == ["retry", "rejected"]
+    assert house.metric('etalage_intake_events_total{answer="retry"}') == 1
+
+
+async def test_rank(house: House, client: httpx.AsyncClient) -> None:
+    bags = {hash32(small_shop().items.items[small_shop().items.row_of("bags-0001")].category): 8.0}
+    version = await house.write(replace(looked_at(["bags-0001"]), categories=bags, now_categories=bags))
+    items = ["sneakers-0001", "bags-0003", "nobody"]
+    answer = await client.post("/v1/rank", json={"visitor": ANN, "items": items, "explain": True})
+    ranked = msgspec.json.decode(answer.content, type=RankAnswer)
+    assert sorted(i.id for i in ranked.items) == sorted(items)
+    assert ranked.items[0].id == "bags-0003"
+    assert ranked.items[0].why is not None
+    assert ranked.items[-1].id == "nobody"
+    assert ranked.version == version
+    scores = [i.score for i in ranked.items]
+    assert scores == sorted(scores, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", "$"),
+        (b'{"visitor": "a:1"}', "$.items"),
+        (b'{"visitor": "a:1", "items": []}', "$.items"),
+        (b'{"visitor": "a:1", "items": ["x", "x"]}', "$.items"),
+        (b'{"visitor": "nobody", "items": ["x"]}', "visitor"),
+        (b'{"visitor": "a:1", "items": ["x"], "colour": "red"}', "$"),
+    ],
+)
+async def test_a_wrong_rank_request_names_the_field(
+    client: httpx.AsyncClient, body: bytes, field: str
+) -> None:
+    answer = await client.post("/v1/rank", content=body)
+    assert (answer.status_code, answer.json()["field"]) == (400, field)
+
+
+async def test_items_are_judged_one_by_one(house: House, client: httpx.AsyncClient) -> None:
+    good = encode(small_shop().items.items[0])
+    bad = b'{"item_id": "x", "title": "no price", "categories": ["c"]}'
+    for body in (b"[" + good + b"," + bad + b"]", good + b"\n" + bad + b"\n"):
+        answer = (await client.put("/v1/catalog/items", content=body)).json()["results"]
+        assert [r["status"] for r in answer] == ["accepted", "rejected"]
+        assert answer[1]["field"] == "$.price"
+    assert [key for key, _ in house.log.written["unit.catalog.v1"]] == [answer[0]["item_id"].encode()] * 2
+    house.log.down = True
+    answer = (await client.put("/v1/catalog/items", content=good)).json()["results"]
+    assert [r["status"] for r in answer] == ["retry"]
+
+
+async def test_a_storefront_replaces_the_last_one(
+    house: House, client: httpx.AsyncClient, sections: dict[str, Section]
+) -> None:
+    sections["rule:old"] = RuleDef(id="old", action="exclude")
+    wanted = Storefront(modules=[ModuleDef(id="mine", type="trending", title="Mine")])
+    answer = await client.put("/v1/storefront", content=encode(wanted))
+    assert answer.json() == {"written": ["module:mine"], "removed": ["rule:old"], "unchanged": 0}
+    written = dict(house.log.written["unit.storefront.v1"])
+    assert written[b"rule:old"] is None
+    assert msgspec.json.decode(written[b"module:mine"] or b"", type=ModuleDef) == wanted.modules[0]
+
+
+@pytest.fixture
+def sections(house: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, Section]:
+    """What stands in the storefront topic."""
+    standing: dict[str, Section] = {}
+
+    async def read() -> dict[str, Section]:
+        return standing
+
+    monkeypatch.setattr(house.gateway.shop_routes, "_sections", read)
+    return standing
+
+
+@pytest.mark.usefixtures("sections")
+async def test_a_wrong_storefront_writes_nothing(house: House, client: httpx.AsyncClient) -> None:
+    page = {"page": "home", "slots": [{"id": "s", "admits": ["nobody"], "default": "nobody"}]}
+    for body in ({"pages": [page]}, {"pages": 5}):
+        answer = await client.put("/v1/storefront", json=body)
+        assert answer.status_code == 422
+        assert answer.json()["field"].startswith("$.pages")
+    assert house.log.written == {}
+
+
+async def test_what_is_believed_of_a_visitor(house: House, client: httpx.AsyncClient) -> None:
+    await house.write(looked_at(["sneakers-0001"]))
+    belief = msgspec.json.decode((await client.get(f"/v1/visitors/{ANN}")).content, type=Belief)
+    assert belief.recent[0].id == "sneakers-0001"
+    assert belief.recent[0].title == "Juniper Mesh Low-Top"
+    assert (await client.get("/v1/visitors/a:nobody")).status_code == 404
+    assert (await client.get("/v1/visitors/nobody")).status_code == 400
+
+
+async def test_visitors_cannot_be_deleted_yet(client: httpx.AsyncClient) -> None:
+    answer = await client.delete(f"/v1/visitors/{ANN}")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "GET"
+    assert answer.headers["content-type"] == PROBLEM_TYPE
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("GET", "/v1/layouts/basement?visitor=a:1", 404),
+        ("GET", "/v1/layouts/home", 400),
+        ("GET", "/v1/layouts/home/stream", 400),
+        ("GET", "/v1/layouts/home/stream?visitor=a:1&after=1.1.1", 400),
+        ("POST", "/v1/layouts/home", 405),
+        ("GET", "/v1/events", 405),
+        ("POST", "/v1/events", 400),
+        ("POST", "/v1/events?debug=1", 400),
+        ("GET", "/v1/admin/shop?x=1", 400),
+        ("GET", "/demo/nothing-there", 404),
+    ],
+)
+async def test_every_error_is_a_problem(
+    client: httpx.AsyncClient, method: str, path: str, status: int
+) -> None:
+    answer = await client.request(method, path)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == PROBLEM_TYPE
+    problem = answer.json()
+    assert problem["status"] == status
+    assert problem["title"]
+    assert problem["detail"]
+
+
+async def test_too_much_is_refused_before_it_is_read(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/v1/events", content=b" " * (REQUEST_BYTES_MAX + 1))
+    assert answer.status_code == 413
+
+    async def endless() -> Any:
+        while True:
+            yield b" " * 65536
+
+    assert (await client.post("/v1/events", content=endless())).status_code == 413
+
+
+async def test_a_defect_is_a_problem_too(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house.log, "append", None)
+    answer = await client.post("/v1/events", json=event())
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == PROBLEM_TYPE
+    assert house.metric('etalage_http_requests_total{code="500",route="/v1/events"}') == 1
+
+
+async def test_nobody_reads_whom_they_may_not(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stranger:
+        def may_read(self, visitor: str) -> bool:
+            return visitor == "a:me"
+
+    for module in ("caller", "events"):
+        monkeypatch.setattr(f"streams.gateway.{module}.caller_of", lambda scope: Stranger())
+    await house.write(looked_at(["sneakers-0001"]), VisitorId("a:ann"))
+    for path in (
+        "/v1/layouts/home?visitor=a:ann",
+        "/v1/layouts/home/stream?visitor=a:ann",
+        "/v1/visitors/a:ann",
+    ):
+        assert (await client.get(path)).status_code == 403, path
+    body = {"visitor": "a:ann", "items": ["sneakers-0001"]}
+    assert (await client.post("/v1/rank", json=body)).status_code == 403
+    answer = (await client.post("/v1/events", json=[event(), event(visitor="me")])).json()
+    assert [r["status"] for r in answer["results"]] == ["rejected", "accepted"]
+    assert (await client.get("/v1/layouts/home?visitor=a:me")).status_code == 200
+
+
+async def test_probes_and_metrics(house: House, client: httpx.AsyncClient) -> None:
+    for path in ("/livez", "/readyz", "/startupz"):
+        assert (await client.get(path)).status_code == 200
+    house.follower.ready, house.follower.reason = False, "reading"
+    answer = await client.get("/readyz")
+    assert (answer.status_code, answer.json()) == (503, {"ready": False, "reason": "reading"})
+    assert (await client.get("/livez")).status_code == 200
+    assert "etalage_circuit_open 0.0" in (await client.get("/metrics")).text
+    report = (await client.get("/v1/admin/shop")).json()
+    assert (report["items"], report["ready"], report["generation"]) == (200, False, 1)
