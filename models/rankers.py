@@ -86,7 +86,7 @@ class PopularityRanker:
 
     def score(self, features: Matrix) -> Scores:
         _check_features(features)
-        with np.errstate(invalid="ignore"):  # what is not finite is told by the check
+        with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is told by the check
             scores = features @ self._weights
         return _checked(scores, len(features), self.name)
 

@@ -9,6 +9,7 @@ a visitor of whom nothing is known.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 
 import numpy as np
 from msgspec import Struct
@@ -70,9 +71,9 @@ def simulated_moments(seed: int, shoppers: int = SHOPPERS) -> Iterator[Moment]:
     return replay(shop.items, simulate(seed, shop, shoppers), lambda at: int(at // HOUR))
 
 
-def real_moments(seed: int) -> Iterator[Moment]:
+def real_moments(seed: int, days: tuple[date, date] = eshop.DAYS) -> Iterator[Moment]:
     """Signals are renewed at midnight: a day is judged by finished days only."""
-    return replay(eshop.shop_items(), eshop.sessions(seed), eshop.day_of)
+    return replay(eshop.shop_items(), eshop.sessions(seed, days), eshop.day_of)
 
 
 def build(seed: int, report: Report, shoppers: int = SHOPPERS) -> Examples:

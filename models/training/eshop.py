@@ -17,6 +17,8 @@ from schemas import events as e
 from schemas.catalog import Item
 
 DATA = Path(__file__).parent / "data" / "eshop-2008"
+DAYS = (date(2008, 4, 1), date(2008, 6, 30))
+"""First and last day of the data."""
 JUDGED_FROM = date(2008, 6, 1)
 PAUSE_S = 35.0
 
@@ -36,11 +38,12 @@ def shop_items() -> list[Item]:
     ]
 
 
-def sessions(seed: int) -> list[Shown]:
-    """All clicks as view_item events, in the order of the made-up times."""
+def sessions(seed: int, days: tuple[date, date] = DAYS) -> list[Shown]:
+    """The clicks from one day to another as view_item events, in the order of the made-up times."""
     rng = np.random.default_rng([seed, 4])
     entries = {item.item_id: _entry(item) for item in shop_items()}
     clicks = pl.read_parquet(DATA / "events.parquet").sort("session_id", "seq")
+    clicks = clicks.filter(pl.col("date").is_between(*days))
     shown: list[Shown] = []
     running, at = -1, 0.0
     for session, number, day, item in clicks.select("session_id", "seq", "date", "item_id").iter_rows():

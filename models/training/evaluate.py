@@ -15,11 +15,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.candidates import Candidates
+from models.candidates import Candidates, given
 from models.features import Batch, matrix
 from models.rankers import PopularityRanker, Ranker
 from models.training import eshop
 from models.training.baselines import Counts
+from models.training.catalogue import START
 from models.training.dataset import (
     SHOPPERS,
     Report,
@@ -28,11 +29,12 @@ from models.training.dataset import (
     real_moments,
     simulated_moments,
 )
-from models.training.metrics import Quality, mean_ranks, quality
+from models.training.metrics import Quality, mean_ranks, quality, share_of
 from models.training.replay import Moment
 from models.visitor import EMPTY
 
 Scores = NDArray[np.floating]
+Ranks = dict[str, list[NDArray[np.float64]]]
 Scorer = Callable[[Sequence[Moment]], Scores]
 ROWS_AT_ONCE = 40_000
 WARM_DAYS = 14
@@ -48,19 +50,29 @@ class Result(Struct, frozen=True):
     quality: Quality
 
 
-def ranked(ranker: Ranker, *, empty: bool = False) -> Scorer:
-    """Scores of all items of the shop by a ranker, float[moments, n]."""
+def ranked(ranker: Ranker) -> Scorer:
+    """Scores of all items of the shop by a ranker, float[moments, n], knowing the history."""
 
     def score(moments: Sequence[Moment]) -> Scores:
         table = moments[0].table
-        rows = np.arange(table.n, dtype=np.int32)
-        sources = np.zeros(table.n, np.uint16)
-        states = [EMPTY if empty else moment.state for moment in moments]
-        pages = ["home" if empty else moment.page for moment in moments]
-        found = [candidates_of(m, state, page) for m, state, page in zip(moments, states, pages, strict=True)]
+        rows, sources = np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint16)
+        found = [given(table, moment.state, ()) for moment in moments]
         full = [Candidates(rows, sources, one.anchor, one.recent) for one in found]
+        states, pages = [moment.state for moment in moments], [moment.page for moment in moments]
         at = np.array([moment.at for moment in moments])
         return ranker.score(matrix(Batch(table, states, full, pages, at))).reshape(len(moments), table.n)
+
+    return score
+
+
+def ranked_empty(ranker: Ranker) -> Scorer:
+    """The same with an empty state on the home page: one order for all moments of a snapshot."""
+
+    def score(moments: Sequence[Moment]) -> Scores:
+        table = moments[0].table
+        full = Candidates(np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint16), -1, [])
+        scores = ranker.score(matrix(Batch(table, [EMPTY], [full], ["home"], moments[0].at)))
+        return np.tile(scores, (len(moments), 1))
 
     return score
 
@@ -84,59 +96,56 @@ def evaluate(
 def on_simulated(ranker: Ranker, *, seed: int, shoppers: int, judged_share: float) -> list[Result]:
     """Held-out shoppers of the last weeks, and how often serving's candidates hold the look at all."""
     scorers = _scorers(ranker) | {"popularity": popularity}
-    ranks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in scorers}
+    ranks: Ranks = {}
     held: list[float] = []
-    rng = np.random.default_rng([seed, 8])
-    moments = simulated_moments(seed, shoppers)
-    first = 0.0
-    kept: list[Moment] = []
-    for moment in moments:
-        first = first or moment.at
-        if (
-            moment.at > first + WARM_DAYS * 86_400
-            and held_out(moment.visitor)
-            and rng.random() < judged_share / 3
-        ):
-            kept.append(moment)
-    for some in _same_table(kept):
+    for some in _same_table(_judged(simulated_moments(seed, shoppers), seed, judged_share)):
         _judge(scorers, some, ranks)
-        for moment in some:
-            rows = candidates_of(moment, moment.state, moment.page).rows
-            held.append(100.0 if moment.target not in rows else 1.0)
-    results = _results("simulated", "all", ranks)
-    return [*results, Result("simulated", "(look is among the candidates)", "all", quality(np.array(held)))]
+        held += [float(_is_proposed(moment)) for moment in some]
+    share = Result("simulated", "look is among the candidates", "all", share_of(np.array(held)))
+    return [*_results("simulated", "all", ranks), share]
 
 
-def on_real(ranker: Ranker, *, seed: int, judged_share: float) -> list[Result]:
+def _judged(moments: Iterable[Moment], seed: int, share: float) -> Iterator[Moment]:
+    rng = np.random.default_rng([seed, 8])
+    begin = START.timestamp() + WARM_DAYS * 86_400
+    for moment in moments:
+        if moment.at > begin and held_out(moment.visitor) and rng.random() < share:
+            yield moment
+
+
+def _is_proposed(moment: Moment) -> bool:
+    return moment.target in candidates_of(moment, moment.state, moment.page).rows
+
+
+def on_real(
+    ranker: Ranker, *, seed: int, judged_share: float = 1.0, days: tuple[date, date] = eshop.DAYS
+) -> list[Result]:
     """June by the agreed protocol: signals and counts of finished days, every click from the second on."""
-    all_ranks: dict[str, list[NDArray[np.float64]]] = {}
+    ranks: Ranks = {}
     jumps: list[bool] = []
     counts: Counts | None = None
     rng = np.random.default_rng([seed, 9])
-    for day, moments in groupby(real_moments(seed), key=lambda moment: eshop.day_of(moment.at)):
+    for day, moments in groupby(real_moments(seed, days), key=lambda moment: eshop.day_of(moment.at)):
         today = list(moments)
         counts = counts or Counts(today[0].table.n)
         if day >= eshop.JUDGED_FROM:
             judged = [m for m in today if m.state.recent and rng.random() < judged_share]
-            scorers = _scorers(ranker) | _simple(counts, day)
-            for name in scorers:
-                all_ranks.setdefault(name, [])
             for some in _same_table(judged):
-                _judge(scorers, some, all_ranks)
+                _judge(_scorers(ranker) | _simple(counts, day), some, ranks)
                 jumps += [_is_jump(moment) for moment in some]
         counts.add_day(day, _sessions(today))
     chosen = np.array(jumps, bool)
-    only = {name: [np.concatenate(parts)[chosen]] for name, parts in all_ranks.items()}
-    return _results("eshop-2008 June", "all", all_ranks) + _results("eshop-2008 June", "jumps", only)
+    only = {name: [np.concatenate(parts)[chosen]] for name, parts in ranks.items()}
+    return _results("eshop-2008 June", "all", ranks) + _results("eshop-2008 June", "jumps", only)
 
 
 def _scorers(ranker: Ranker) -> dict[str, Scorer]:
     understudy = PopularityRanker()
     return {
         "model, with history": ranked(ranker),
-        "model, empty state": ranked(ranker, empty=True),
+        "model, empty state": ranked_empty(ranker),
         "understudy, with history": ranked(understudy),
-        "understudy, empty state": ranked(understudy, empty=True),
+        "understudy, empty state": ranked_empty(understudy),
     }
 
 
@@ -148,12 +157,10 @@ def _simple(counts: Counts, day: date) -> dict[str, Scorer]:
     }
 
 
-def _judge(
-    scorers: dict[str, Scorer], some: Sequence[Moment], ranks: dict[str, list[NDArray[np.float64]]]
-) -> None:
+def _judge(scorers: dict[str, Scorer], some: Sequence[Moment], ranks: Ranks) -> None:
     targets = np.array([moment.target for moment in some])
     for name, scorer in scorers.items():
-        ranks[name].append(mean_ranks(scorer(some), targets))
+        ranks.setdefault(name, []).append(mean_ranks(scorer(some), targets))
 
 
 def _same_table(moments: Iterable[Moment]) -> Iterator[list[Moment]]:
@@ -177,5 +184,5 @@ def _is_jump(moment: Moment) -> bool:
     return eshop.is_jump(table.ids[moment.target], table.ids[table.row_of_key(moment.state.recent[0].key)])
 
 
-def _results(dataset: str, looks: str, ranks: dict[str, list[NDArray[np.float64]]]) -> list[Result]:
+def _results(dataset: str, looks: str, ranks: Ranks) -> list[Result]:
     return [Result(dataset, name, looks, quality(np.concatenate(parts))) for name, parts in ranks.items()]

@@ -35,3 +35,8 @@ def quality(ranks: Ranks) -> Quality:
     gain = np.where(ranks <= 10, 1 / np.log2(1 + ranks), 0.0)
     reciprocal = np.where(ranks <= 20, 1 / ranks, 0.0)
     return Quality(float(gain.mean()), float((ranks <= 20).mean()), float(reciprocal.mean()), len(ranks))
+
+
+def share_of(found: NDArray[np.float64]) -> Quality:
+    """A plain share (0 or 1 per look) in the hit rate's place; the others do not apply."""
+    return Quality(float("nan"), float(found.mean()) if len(found) else 0.0, float("nan"), len(found))

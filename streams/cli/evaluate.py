@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,6 +54,10 @@ def _table(title: str, results: list[Result]) -> Table:
             table.add_section()
         before = (one.dataset, one.looks)
         q = one.quality
-        figures = (f"{q.ndcg_10:.3f}", f"{q.hit_20:.3f}", f"{q.mrr_20:.3f}", f"{q.looks:,}")
-        table.add_row(one.dataset, one.looks, one.model, *figures)
+        figures = [_figure(value) for value in (q.ndcg_10, q.hit_20, q.mrr_20)]
+        table.add_row(one.dataset, one.looks, one.model, *figures, f"{q.looks:,}")
     return table
+
+
+def _figure(value: float) -> str:
+    return "" if isnan(value) else f"{value:.4f}"
