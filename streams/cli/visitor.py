@@ -19,6 +19,7 @@ from schemas.ids import VisitorId
 from streams.cli.progress import AsJson
 from streams.followers import ShopFollower
 from streams.gateway.visitors import Belief, KnownItem, Liking, believed
+from streams.logs import configure
 from streams.metrics import Metrics
 from streams.partitioner import partition_of
 from streams.settings import Settings, read_settings
@@ -44,6 +45,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print a visitor's state, with the catalogue's names in it."""
+    configure(level="error")  # how the names were had is of no interest here
     belief = asyncio.run(_belief(read_settings(), VisitorId(visitor)))
     if as_json:
         typer.echo(encode(belief))

@@ -1,0 +1,179 @@
+"""Real workers on real Kafka and Redis: what they apply, bury, survive, and how they end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka.admin import KafkaAdminClient
+
+from streams.partitioner import partition_of
+from tests.faults.oracle import done_offsets
+from tests.integration.worker_world import PARTITIONS, Sent, WorkerWorld, events, paced
+from tests.stack import poll_until
+
+Make = Callable[..., WorkerWorld]
+
+
+@pytest.fixture
+def make(tmp_path: Path, namespace: str, kafka: str, redis_url: str) -> Iterator[Make]:
+    worlds: list[WorkerWorld] = []
+
+    def made(**settings: str) -> WorkerWorld:
+        worlds.append(WorkerWorld(tmp_path, namespace, kafka, redis_url, **settings))
+        return worlds[-1]
+
+    yield made
+    for world in worlds:
+        world.close()
+
+
+def test_events_become_states_and_what_cannot_is_buried(make: Make) -> None:
+    world = make()
+    world.send(events(600))
+    wrong = (partition_of(b"u:v1", PARTITIONS) + 1) % PARTITIONS
+    misplaced = next(e for e in events(400, seed=2) if e.key == "u:v1")
+    world.send([
+        Sent("u:v1", b"{not json"),
+        Sent("u:v1", None),
+        Sent("u:nobody", misplaced.value),
+        Sent(misplaced.key, misplaced.value, wrong),
+        Sent("u:v1", b"x" * 40_000),
+    ])  # fmt: skip
+    worker = world.worker()
+    world.send(events(200, seed=3, first=600))
+    world.wait_done()
+    truth = world.compare()
+    letters = json.loads(world.stack.run("dead-letters", "list", "--json"))
+    assert {letter["reason"] for letter in letters} == {
+        "invalid", "tombstone", "key_mismatch", "misplaced", "too_large",
+    }  # fmt: skip
+    assert {(letter["partition"], letter["offset"]) for letter in letters} == {
+        (record.partition, record.offset) for record in truth.buried
+    }
+    shown = world.stack.run("dead-letters", "show", next(
+        letter["record_id"] for letter in letters if letter["reason"] == "misplaced"
+    ))  # fmt: skip
+    assert "murmur2_random" in shown
+    belief = json.loads(world.stack.run("visitor", "show", "u:v1", "--json"))
+    assert belief["events"] == truth.states["u:v1"].events  # type: ignore[index]
+    assert 'etalage_dead_letters_total{reason="misplaced"} 1.0' in worker.metrics()
+    assert 'etalage_consumer_lag_records{partition="0"} 0.0' in worker.metrics()
+    assert worker.terminate(12) == 0
+
+
+def test_sigkill_loses_and_repeats_nothing(make: Make) -> None:
+    world = make()
+    feeding = threading.Thread(target=paced, args=(world, 12.0), kwargs={"seed": 10})
+    feeding.start()
+    for _ in range(3):
+        worker = world.worker()
+        time.sleep(0.7)
+        worker.kill()
+    world.worker()
+    feeding.join()
+    world.wait_done()
+    world.compare()
+
+
+def test_workers_join_and_leave_under_load(make: Make) -> None:
+    world = make()
+    first = world.worker()
+    feeding = threading.Thread(target=paced, args=(world, 10.0), kwargs={"seed": 20})
+    feeding.start()
+    second = world.worker()
+    assert first.terminate(15) == 0
+    third = world.worker()
+    feeding.join()
+    world.wait_done()
+    world.compare()
+    assert second.alive
+    assert third.alive
+
+
+def test_a_zombie_that_wakes_writes_nothing_over_its_successor(make: Make) -> None:
+    world = make()
+    zombie = world.worker()
+    feeding = threading.Thread(target=paced, args=(world, 16.0), kwargs={"seed": 30})
+    feeding.start()
+    time.sleep(1.0)
+    zombie.send(signal.SIGSTOP)
+    world.stack.start("worker").wait_ready(40)
+    time.sleep(2.0)
+    zombie.send(signal.SIGCONT)
+    feeding.join()
+    world.wait_done()
+    world.compare()
+    poll_until(
+        lambda: not zombie.alive or zombie.ready(),
+        within_s=30,
+        what=f"the zombie leaves or works {zombie.log()}",
+    )
+
+
+def test_a_redis_that_forgot_everything_is_built_again(make: Make) -> None:
+    world = make()
+    worker = world.worker()
+    world.send(events(500, seed=40))
+    world.wait_done()
+    world.forget()
+    world.wait_done()  # without a single new record
+    world.compare()
+    world.send(events(100, seed=41, first=500))
+    world.wait_done()
+    world.compare()
+    assert worker.alive
+    assert "etalage_regressed_total" in worker.metrics()
+
+
+def test_offsets_are_committed_before_partitions_move(make: Make) -> None:
+    world = make(commit_interval_s="600")  # so that nothing but the rebalance commits
+    first = world.worker()
+    world.send(events(300, seed=50))
+    world.wait_done()
+    world.worker()
+    done = done_offsets(world.redis_url, world.namespace, PARTITIONS)
+
+    def committed() -> list[int]:
+        admin = KafkaAdminClient(bootstrap_servers=world.kafka)
+        try:
+            group: Any = admin.list_group_offsets({f"{world.namespace}.personalize": None})
+        finally:
+            admin.close()
+        offsets = group[f"{world.namespace}.personalize"]
+        return [
+            next((o.offset for tp, o in offsets.items() if tp.partition == p), 0) for p in range(PARTITIONS)
+        ]
+
+    poll_until(lambda: committed() == done, within_s=15, what=f"{committed()} committed, {done} done")
+    assert first.alive
+
+
+def test_sigterm_ends_in_time_also_under_load_and_while_booting(make: Make) -> None:
+    world = make()
+    worker = world.worker()
+    world.send(events(3000, seed=60))
+    began = time.monotonic()
+    assert worker.terminate(14) == 0
+    assert time.monotonic() - began < 12
+    booting = world.stack.start("worker", namespace="no-such-shop")
+    poll_until(booting.status, within_s=20, what="the worker says that it boots")
+    began = time.monotonic()
+    assert booting.terminate(10) == 0
+    assert time.monotonic() - began < 8
+
+
+def test_a_stream_gone_bad_halts_instead_of_being_buried(make: Make) -> None:
+    world = make()
+    world.send(Sent(f"u:v{n}", b"{") for n in range(1500))
+    worker = world.stack.start("worker")
+    poll_until(lambda: not worker.alive, within_s=40, what=f"the worker halts: {worker.log()}")
+    assert worker.popen.returncode == 70
+    assert "DeadLetterLimit" in worker.log()
+    assert sum(done_offsets(world.redis_url, world.namespace, PARTITIONS)) < 1500
