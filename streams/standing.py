@@ -13,7 +13,6 @@ import msgspec
 from rich.console import Console
 
 from schemas.errors import EtalageError
-from streams.cli.main import available
 from streams.local.kafka import LocalKafka
 from streams.local.ports import free_port, listens, wait_until
 from streams.local.processes import log_tail
@@ -113,8 +112,7 @@ class Standing:
     def _processes(self) -> None:
         kinds = [f"worker-{n}" for n in range(1, self._workers + 1)] + ["gateway", "items"]
         kinds += ["shoppers"] if self._shoppers else []
-        jobs = [self._job(name) for name in kinds if _exists(name)]
-        self._supervisor = Supervisor(jobs, self._folder / "run")
+        self._supervisor = Supervisor([self._job(name) for name in kinds], self._folder / "run")
         self._tend()
 
     def _job(self, name: str) -> Job:
@@ -163,10 +161,6 @@ class Standing:
         status = self._tend()
         Console().print(f"The shop is open: {status.url}", highlight=False, soft_wrap=True)
         self._console.print(f"Logs and {STATUS_FILE}: {self._folder}   Ctrl-C ends it all.", highlight=False)
-
-
-def _exists(name: str) -> bool:
-    return name.partition("-")[0] in available()
 
 
 def _not_ready(children: Mapping[str, ChildStatus]) -> str:
