@@ -1,0 +1,1 @@
+"""Training: the one room of models that reads and writes files; nothing that serves imports it."""
