@@ -72,9 +72,8 @@ class WorkerWorld:
         def done() -> list[int]:
             return done_offsets(self.redis_url, self.namespace, PARTITIONS)
 
-        poll_until(
-            lambda: done() == ends, within_s=within_s, what=f"done {done()}, ends {ends}: {self.logs()}"
-        )
+        what = f"done {done()}, ends {ends}: {self.logs()}"
+        poll_until(lambda: done() == ends, within_s=within_s, what=what)
 
     def logs(self) -> str:
         return "\n".join(f"{running.name}: {running.log()}" for running in self.stack.running)
