@@ -31,7 +31,7 @@ from streams.shop_build import renew
 from streams.stores.meta import Meta
 from streams.topics_admin import create_topics as make_topics
 
-WITHIN_S = 20.0
+WITHIN_S = 40.0
 
 
 @pytest.fixture
