@@ -70,13 +70,37 @@ def _model(nodes: list[Any], constants: dict[str, NDArray[Any]], width: int) -> 
 
 
 def booster_to_onnx(booster: Any, width: int) -> bytes:
-    """A LightGBM booster by onnxmltools: float32[N, features] in, float32[N, 1] out."""
+    """A LightGBM booster by onnxmltools: float32[N, features] in, float32[N, 1] out.
+
+    ONNX holds thresholds as float32, LightGBM as double; `with_float_thresholds` the booster first.
+    """
     from onnxmltools import convert_lightgbm
     from onnxmltools.convert.common.data_types import FloatTensorType
 
     types = [("features", FloatTensorType([None, width]))]
     model = convert_lightgbm(booster, initial_types=types, target_opset=15, zipmap=False)
     return bytes(model.SerializeToString())
+
+
+def with_float_thresholds(booster: Any) -> Any:
+    """The same trees with each threshold rounded down to a float32: float32 features fall as before.
+
+    Rounded to the nearest, as the converter does, a threshold may pass a value and send it to the other leaf.
+    """
+    import lightgbm
+
+    lines = []
+    for line in booster.model_to_string().splitlines():
+        if line.startswith("threshold="):
+            line = "threshold=" + " ".join(map(_float_below, line.removeprefix("threshold=").split()))
+        if not line.startswith("tree_sizes="):  # sizes in bytes, no longer true; read without them
+            lines.append(line)
+    return lightgbm.Booster(model_str="\n".join(lines))
+
+
+def _float_below(threshold: str) -> str:
+    exact, near = float(threshold), np.float32(threshold)
+    return repr(float(near if float(near) <= exact else np.nextafter(near, np.float32(-np.inf))))
 
 
 def opset_of(model: bytes) -> int:

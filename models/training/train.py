@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from models.features import FINGERPRINT, NAMES
 from models.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, digest
 from models.training.dataset import GROUP, SHOPPERS, Examples, Report, build
-from models.training.export import booster_to_onnx, check_parity, network_to_onnx, opset_of
+from models.training.export import (
+    booster_to_onnx,
+    check_parity,
+    network_to_onnx,
+    opset_of,
+    with_float_thresholds,
+)
 from models.training.mlp import fit
 
 Kind = Literal["mlp", "lightgbm"]
@@ -72,7 +78,7 @@ def _lightgbm(examples: Examples, seed: int) -> Trained:
     label = np.zeros(examples.features.shape[:2], np.int32)
     label[np.arange(len(label)), examples.looked_at] = 1
     data = lightgbm.Dataset(rows, label.reshape(-1), group=np.full(len(label), GROUP))
-    booster = lightgbm.train(_tree_options(seed), data, num_boost_round=TREES)
+    booster = with_float_thresholds(lightgbm.train(_tree_options(seed), data, num_boost_round=TREES))
 
     def predict(features: NDArray[np.float32]) -> NDArray[Any]:
         return np.asarray(booster.predict(features))
@@ -92,7 +98,7 @@ def _tree_options(seed: int) -> dict[str, Any]:
         "lambdarank_truncation_level": GROUP,
         "deterministic": True,
         "force_row_wise": True,
-        "num_threads": 2,
+        "num_threads": 1,
         "seed": seed,
         "verbose": -1,
     }

@@ -18,6 +18,7 @@ from models.training.export import (
     check_parity,
     network_to_onnx,
     opset_of,
+    with_float_thresholds,
 )
 from models.training.mlp import Network, fit
 from schemas.errors import FingerprintMismatch, RankerFailed
@@ -108,10 +109,17 @@ def predictor(trees: lightgbm.Booster) -> Callable[[NDArray[np.float32]], NDArra
 
 def test_plain_trees_pass() -> None:
     trees, rows = booster()
-    model = booster_to_onnx(trees, WIDTH)
+    model = booster_to_onnx(with_float_thresholds(trees), WIDTH)
     check_parity(model, predictor(trees), rows)
     assert opset_of(model) <= 15
     assert np.isfinite(OnnxRanker(model, manifest(model)).score(rows)).all()
+
+
+def test_rounded_thresholds_change_no_score() -> None:
+    trees, rows = booster()
+    rounded = with_float_thresholds(trees)
+    assert np.array_equal(rounded.predict(rows), trees.predict(rows))
+    assert rounded.model_to_string() != trees.model_to_string()
 
 
 def test_trees_that_convert_to_garbage_are_refused() -> None:
