@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from models.fold import fold
 from models.packing import pack, unpack
@@ -68,17 +69,18 @@ class Engine:
 
     async def apply(self, holding: Holding, records: Sequence[Record], end: int) -> Awaitable[None] | None:
         """Apply records up to offset `end`; what is returned ends when all that was published is safe."""
-        started = self._clock.monotonic()
+        started, taken = self._clock.monotonic(), self._clock.now()
         sifted = sift(self._terms.place, holding.partition, records)
         started = self._stage("decode", started)
         known = await self._known(holding, sifted.by_visitor)
         started = self._stage("load", started)
         touched = self._folded(sifted, known, records)
         self._stage("fold", started)
+        times = (_milliseconds(taken), _milliseconds(self._clock.now()))
         # Safe before `done` passes them: a record ends applied or buried, whatever happens next.
         await self._means.dead_letters.bury(sifted.letters, of=len(records))
         self._counted(sifted, records)
-        return await self._written(holding, touched, end)
+        return await self._written(holding, touched, end, times)
 
     async def verify(self, holding: Holding) -> None:
         """Write nothing, expecting the store to stand where we left it; Fenced or Regressed as in `apply`."""
@@ -151,7 +153,9 @@ class Engine:
 
     # -- deciding and writing
 
-    async def _written(self, holding: Holding, touched: list[Touched], end: int) -> Awaitable[None] | None:
+    async def _written(
+        self, holding: Holding, touched: list[Touched], end: int, times: tuple[float, ...]
+    ) -> Awaitable[None] | None:
         published: list[asyncio.Task[None]] = []
         groups = list(batches(touched, self._terms.slice_visitors))
         for at, batch in enumerate(groups):
@@ -164,11 +168,13 @@ class Engine:
             if records:
                 published.append(self._means.publisher.publish(self._terms.decisions_topic, records))
             parts = slices(batch, verdicts)
+            ranked = _milliseconds(self._clock.now())
             for number, (part, decided) in enumerate(parts):
                 last = at == len(groups) - 1 and number == len(parts) - 1
-                await self._write(holding, part, decided, end if last else None)
+                write = self._slice(holding, part, decided, end if last else None)
+                await self._write(holding, replace(write, times=(*times, ranked)), part, decided)
         if not groups:
-            await self._write(holding, [], [], end)
+            await self._write(holding, self._slice(holding, [], [], end), [], [])
         return _all_of(published) if published else None
 
     async def _decided(self, holding: Holding, batch: Sequence[Touched]) -> list[Verdict | None]:
@@ -196,11 +202,11 @@ class Engine:
             whole=self._clock.monotonic() - shown_at > self._terms.layout_ttl_s / 2,
         )
 
-    async def _write(
+    def _slice(
         self, holding: Holding, part: Sequence[Touched], verdicts: Sequence[Verdict | None], end: int | None
-    ) -> None:
-        """One slice; `end` with the last of a chunk."""
-        write = SliceWrite(
+    ) -> SliceWrite:
+        """What one slice writes; `end` with the last of a chunk."""
+        return SliceWrite(
             partition=holding.partition,
             epoch=holding.epoch,
             expect_done=holding.done,
@@ -209,6 +215,14 @@ class Engine:
             part=holding.part + 1 if end is None else 0,
             visitors=[self._visitor_write(holding, *pair) for pair in zip(part, verdicts, strict=True)],
         )
+
+    async def _write(
+        self,
+        holding: Holding,
+        write: SliceWrite,
+        part: Sequence[Touched],
+        verdicts: Sequence[Verdict | None],
+    ) -> None:
         started = self._clock.monotonic()
         await self._means.retries("write", lambda: self._means.store.write(write))
         now = self._stage("write", started)
@@ -253,6 +267,11 @@ class Engine:
         self._metrics.observe("chunk_records", len(records))
         for name, count in sifted.names.items():
             self._metrics.count("events_received_total", count, type=name)
+
+
+def _milliseconds(moment: float) -> float:
+    """Epoch milliseconds, as notices tell them."""
+    return round(moment * 1000, 1)
 
 
 async def _all_of(tasks: Sequence[asyncio.Task[None]]) -> None:

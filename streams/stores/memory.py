@@ -146,7 +146,7 @@ class MemoryStore:
         for listener in self._listeners:
             for v in part.visitors:
                 changed = v.body is not None or v.drop_layout
-                listener.hear(Notice(part.partition, v.visitor, changed, v.version))
+                listener.hear(Notice(part.partition, v.visitor, changed, v.version, part.times))
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
         return self.contents.layouts.get((partition, visitor))

@@ -60,6 +60,8 @@ class SliceWrite(Struct, frozen=True, kw_only=True):
     part: int
     visitors: Sequence[VisitorWrite] = ()
     notify: bool = True
+    times: tuple[float, ...] = ()
+    """Told with the notices: chunk taken, folded, ranked (epoch milliseconds)."""
 
 
 class Stored(Struct, frozen=True, kw_only=True):
@@ -75,7 +77,7 @@ class Stored(Struct, frozen=True, kw_only=True):
 class Notice(Struct, frozen=True):
     """A visitor's state was written; `version` is its version, as text.
 
-    `times`, when the worker tells them: chunk taken, folded, ranked, written (epoch milliseconds).
+    `times`, when the worker tells them: chunk taken, folded, ranked (epoch milliseconds).
     """
 
     partition: int

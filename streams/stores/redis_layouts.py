@@ -115,8 +115,8 @@ class RedisNotices:
         if message["type"] == "ssubscribe":
             return [Following(partition)]
         return [
-            Notice(partition, visitor, bool(changed), version)
-            for visitor, changed, version in orjson.loads(message["data"])
+            Notice(partition, visitor, bool(changed), version, tuple(times))
+            for visitor, changed, version, *times in orjson.loads(message["data"])
         ]
 
     async def _tell_soon(self) -> None:

@@ -117,11 +117,11 @@ def action_of(one: VisitorWrite) -> bytes:
 
 
 def notice_of(part: SliceWrite) -> bytes:
-    """JSON [[visitor, layout changed (0 or 1), version], …]; empty when there is nobody to speak of."""
+    """JSON [[visitor, layout changed (0 or 1), version, *times], …]; empty with nobody to speak of."""
     if not part.notify or not part.visitors:
         return b""
     return orjson.dumps(
-        [(v.visitor, int(v.body is not None or v.drop_layout), v.version) for v in part.visitors]
+        [(v.visitor, int(v.body is not None or v.drop_layout), v.version, *part.times) for v in part.visitors]
     )
 
 
