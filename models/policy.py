@@ -52,19 +52,17 @@ def decide(shop: Shop, asks: Sequence[Ask], at: float) -> list[Decided]:
     scenes = [scene_of(shop, ask, at) for ask in asks]
     scored = score_scenes(shop, scenes, at)
     shelves = shelve(shop.items, scenes, [one.scores for one in scored])
-    return [
-        _compared(shop, scene, one, assemble(scene, mine, shop.items, shop.window, before, at), at)
-        for scene, one, mine, before in zip(scenes, scored, shelves, _before(shop, scenes), strict=True)
-    ]
+    decided = []
+    for scene, one, mine in zip(scenes, scored, shelves, strict=True):
+        fills = assemble(scene, mine, shop.items, shop.window, _before(shop, scene), at)
+        decided.append(_compared(shop, scene, one, fills, at))
+    return decided
 
 
-def _before(shop: Shop, scenes: Sequence[Scene]) -> list[list[Fill]]:
-    """What each visitor saw last, in the numbers of this shop's window."""
-    rows = shop.items.row_by_id
-    return [
-        in_window(scene.ask.previous, shop.window, scene.ask.page, rows) if scene.ask.previous else []
-        for scene in scenes
-    ]
+def _before(shop: Shop, scene: Scene) -> list[Fill]:
+    """What the visitor saw last, in the numbers of this shop's window."""
+    ask = scene.ask
+    return in_window(ask.previous, shop.window, ask.page, shop.items.row_by_id) if ask.previous else []
 
 
 def _compared(shop: Shop, scene: Scene, scored: Scored, assembled: Sequence[Fill], at: float) -> Decided:

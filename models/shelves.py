@@ -7,9 +7,8 @@ Equal scores are ordered by item id (rows are).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from msgspec import Struct
@@ -75,38 +74,40 @@ class _Pool(Struct, eq=False):
     flags: NDArray[np.uint16]
 
 
-def shelve(table: ItemTable, scenes: Sequence[Scene], scores: Sequence[Floats]) -> list[Shelves]:
-    """The shelves of each scene; numpy calls do not grow with the number of scenes."""
+def shelve(table: ItemTable, scenes: Sequence[Scene], scores: Sequence[Floats]) -> Iterator[Shelves]:
+    """The shelves of each scene, made when it is its turn, so that its lists are used while in cache.
+
+    Numpy calls on all candidates do not grow with the number of scenes.
+    """
     pool = _pooled(scenes, scores)
     _flag(table, scenes, pool)
     _put_in_order(pool)
     starts = pool.owner.searchsorted(np.arange(len(scenes) + 1))
-    shelves = [
-        Shelves({"all": rows, **_own_lists(scene)}, dict(zip(rows, values, strict=True)))
-        for scene, rows, values in zip(
-            scenes, _cut(pool.rows, starts), _cut(pool.scores, starts), strict=True
+    kinds = [(kind, *_of_kind(pool, kind, starts)) for kind in _wanted(scenes)]
+    for number, (scene, (start, end)) in enumerate(zip(scenes, pairwise(starts.tolist()), strict=True)):
+        rows = pool.rows[start:end].tolist()
+        shelves = Shelves(
+            {"all": rows, **_own_lists(scene)},
+            dict(zip(rows, pool.scores[start:end].tolist(), strict=True)),
         )
-    ]
-    wanted = {
-        module.kind for plan in {id(s.plan): s.plan for s in scenes}.values() for module in plan.modules
-    }
-    for kind in KINDS:
-        if kind in wanted:
-            which = (pool.flags & _FLAG[kind]).nonzero()[0]
-            for mine, rows in zip(
-                shelves, _cut(pool.rows.take(which), which.searchsorted(starts)), strict=True
-            ):
-                mine.rows[kind] = rows
-    for mine, scene in zip(shelves, scenes, strict=True):
-        if scene.query:
-            _by_words(table, mine, scene)
-    return shelves
+        for kind, column, bounds in kinds:
+            shelves.rows[kind] = column[bounds[number] : bounds[number + 1]].tolist()
+        if scene.query and "results" in shelves.rows:
+            _by_words(table, shelves, scene)
+        yield shelves
 
 
-def _cut(column: NDArray[Any], starts: NDArray[np.intp]) -> list[list[Any]]:
-    """The column as lists, one for each stretch."""
-    values, bounds = column.tolist(), starts.tolist()
-    return [values[start:end] for start, end in pairwise(bounds)]
+def _wanted(scenes: Sequence[Scene]) -> list[Kind]:
+    """The kinds that the scenes' modules show, in the order of KINDS."""
+    plans = {id(scene.plan): scene.plan for scene in scenes}.values()
+    kinds = {module.kind for plan in plans for module in plan.modules}
+    return [kind for kind in KINDS if kind in kinds]
+
+
+def _of_kind(pool: _Pool, kind: Kind, starts: NDArray[np.intp]) -> tuple[NDArray[np.int32], list[int]]:
+    """The rows of a kind, best first within each scene, and where each scene's begin."""
+    which = (pool.flags & _FLAG[kind]).nonzero()[0]
+    return pool.rows.take(which), which.searchsorted(starts).tolist()
 
 
 def _own_lists(scene: Scene) -> dict[Kind, list[int]]:

@@ -107,8 +107,8 @@ def stages(shop: Shop, asks: Sequence[Ask]) -> dict[str, Stage]:
     at, table, window = AT + 400, shop.items, shop.window
     scenes = [scene_of(shop, ask, at) for ask in asks]
     scored = score_scenes(shop, scenes, at)
-    shelves = shelve(table, scenes, [one.scores for one in scored])
-    before = _before(shop, scenes)
+    shelves = list(shelve(table, scenes, [one.scores for one in scored]))
+    before = [_before(shop, scene) for scene in scenes]
     lines = list(zip(scenes, shelves, before, strict=True))
     fills = [assemble(scene, mine, table, window, was, at) for scene, mine, was in lines]
     decided: list[Decided] = decide(shop, asks, at)
@@ -116,8 +116,8 @@ def stages(shop: Shop, asks: Sequence[Ask]) -> dict[str, Stage]:
     return {
         "scene": lambda: [scene_of(shop, ask, at) for ask in asks],
         "score": lambda: score_scenes(shop, scenes, at),
-        "shelve": lambda: shelve(table, scenes, [one.scores for one in scored]),
-        "before": lambda: _before(shop, scenes),
+        "shelve": lambda: list(shelve(table, scenes, [one.scores for one in scored])),
+        "before": lambda: [_before(shop, scene) for scene in scenes],
         "assemble": lambda: [assemble(scene, mine, table, window, was, at) for scene, mine, was in lines],
         "compare": lambda: [
             _compared(shop, scene, one, fill, at)

@@ -1,0 +1,56 @@
+"""A Shop is swapped whole, and keeps what did not change."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from models.items import with_signals
+from models.shop import build_shop, empty_shop, with_items, with_storefront
+from schemas.errors import InvalidDocument
+from schemas.ids import ItemId
+from schemas.signals import Signal
+from schemas.storefront import Match, PageDef, RuleDef, SlotDef, Storefront
+from tests.unit.models.random_shops import AT, random_table
+
+TABLE = random_table(Random(4), 30)
+
+
+def test_newer_signals_keep_the_window() -> None:
+    shop = build_shop(TABLE, generation=1)
+    signal = Signal(item_id=ItemId(TABLE.ids[0]), at=AT, delta_offset=9, popularity=1e4)
+    newer = with_items(
+        shop, with_signals(TABLE, {signal.item_id: signal}, AT + 1), generation=2, built_at=AT + 1
+    )
+    assert newer.window is shop.window
+    assert (newer.generation, shop.generation) == (2, 1)
+    assert newer.items.popularity[0] == pytest.approx(1e4, rel=0.01)
+
+
+def test_another_catalogue_dresses_another_window() -> None:
+    shop = build_shop(TABLE)
+    newer = with_items(shop, random_table(Random(5), 31), generation=2, built_at=AT)
+    assert newer.window is not shop.window
+    assert len(newer.window.item_json) == 31
+
+
+def test_rules_follow_the_storefront() -> None:
+    shop = build_shop(TABLE, generation=1)
+    rule = RuleDef(id="x", action="exclude", match=Match(items=[TABLE.ids[0]]))
+    ruled = with_storefront(shop, Storefront(rules=[rule]), generation=2, built_at=AT)
+    assert [one.rule.id for one in ruled.window.rules.rules] == ["x"]
+    assert shop.window.rules.rules == ()
+
+
+def test_a_wrong_storefront_changes_nothing() -> None:
+    shop = build_shop(TABLE)
+    wrong = Storefront(pages=[PageDef(page="home", slots=[SlotDef(id="a", admits=["no"], default="no")])])
+    with pytest.raises(InvalidDocument):
+        with_storefront(shop, wrong, generation=2, built_at=AT)
+
+
+def test_an_empty_shop_has_pages_and_no_items() -> None:
+    shop = empty_shop()
+    assert (shop.items.n, shop.generation, shop.ranker) == (0, 0, None)
+    assert set(shop.storefront.pages) == {"home", "category", "product", "cart", "search"}
