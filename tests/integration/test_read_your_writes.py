@@ -1,0 +1,83 @@
+"""I3 over real processes: who presents a token sees that event or `stale`, and no version goes backwards."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from msgspec import Struct
+
+from schemas.ids import Version
+from streams.stores.meta import Meta
+from tests.integration.shop_http import ITEMS, Caller, fill_shop, view
+from tests.stack import Running, Stack
+
+TRIALS = 10_000
+TALKERS = 8
+VISITORS_EACH = 25
+"""Of one talker; each round posts one event of each of them in one request, then asks for each layout."""
+
+
+class Tally(Struct):
+    """What the trials saw."""
+
+    trials: int = 0
+    fresh: int = 0
+
+
+@pytest.fixture
+def stack(
+    kafka: str, redis_url: str, namespace: str, tmp_path: Path, create_topics: Callable[[str, int], Meta]
+) -> Iterator[Stack]:
+    create_topics(namespace, 16)
+    with Stack(tmp_path, namespace, kafka, redis_url) as made:
+        fill_shop(made, tmp_path)
+        yield made
+
+
+@pytest.mark.timeout(240)
+async def test_ten_thousand_clicks_are_seen_by_those_who_made_them(stack: Stack) -> None:
+    stack.start("worker")
+    gateways = [stack.start("gateway"), stack.start("gateway")]
+    for running in stack.running:
+        await asyncio.to_thread(running.wait_ready, 90)
+    tally = Tally()
+    async with asyncio.timeout(150):
+        await asyncio.gather(*(_talk(n, gateways, tally) for n in range(TALKERS)))
+    assert tally.trials >= TRIALS
+    assert tally.fresh >= 0.95 * tally.trials, f"{tally}: the deadline of a second was hardly ever enough"
+
+
+async def _talk(number: int, gateways: list[Running], tally: Tally) -> None:
+    """Rounds of post and get until all talkers together have done their trials."""
+    rng = random.Random(number)
+    visitors = [f"t{number}-{n}" for n in range(VISITORS_EACH)]
+    seen: dict[str, Version] = {}
+    async with Caller(gateways[0].address) as one, Caller(gateways[1].address) as other:
+        while tally.trials < TRIALS:
+            poster, reader = rng.sample((one, other), 2)
+            events = [view(v, rng.choice(ITEMS), f"{v}-{tally.trials}-{rng.random()}") for v in visitors]
+            for visitor, result in zip(visitors, await poster.post(events), strict=True):
+                assert result["status"] == "accepted", result
+                token = Version.parse(result["token"])
+                await _trial(rng.choice((poster, reader)), visitor, token, seen, tally)
+
+
+async def _trial(
+    reader: Caller, visitor: str, token: Version, seen: dict[str, Version], tally: Tally
+) -> None:
+    layout = await reader.layout(f"a:{visitor}", after=token.text(), deadline_ms=1000)
+    version = Version.parse(layout.version)
+    before = seen.get(visitor, version)
+    assert (version.incarnation, version.partition) == (token.incarnation, token.partition)
+    assert version >= before, f"{visitor}: {version.text()} after {before.text()}"
+    seen[visitor] = version
+    tally.trials += 1
+    if layout.mode == "stale":
+        assert layout.reason == "stream_stale"
+        return
+    assert version >= token, f"{layout.mode} at {version.text()} for {token.text()}"
+    tally.fresh += 1
