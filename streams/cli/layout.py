@@ -18,6 +18,8 @@ from schemas.errors import EtalageError, ServiceMissing
 from schemas.layouts import Layout, LayoutItem
 
 ANSWER_S = 10.0
+ABOUT = {"product": "item", "category": "category", "search": "q"}
+"""The parameter that says what a page is about."""
 
 
 class _Problem(Struct):
@@ -28,17 +30,17 @@ class _Problem(Struct):
 def run(
     page: Annotated[str, typer.Argument(help="home, category, product, cart or search.")],
     visitor: Annotated[str, typer.Option(help="u:<user id> or a:<anonymous id>.")],
+    about: Annotated[
+        str | None, typer.Argument(help="The item, category or words that the page is about.")
+    ] = None,
     url: Annotated[str, typer.Option(help="The gateway.")] = "http://127.0.0.1:8080",
-    item: Annotated[str | None, typer.Option(help="What a product page is about.")] = None,
-    category: Annotated[str | None, typer.Option(help="What a category page is about.")] = None,
-    q: Annotated[str | None, typer.Option(help="What a search page is about.")] = None,
     explain: Annotated[bool, typer.Option(help="Say for each product why it is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The answer as it came.")] = False,
 ) -> None:
     """Print the layout of PAGE for a visitor."""
-    asked = {"visitor": visitor, "item": item, "category": category, "q": q}
-    query = {name: value for name, value in asked.items() if value is not None}
-    query |= {"hydrate": "1"} | ({"explain": "1"} if explain else {})
+    query = {"visitor": visitor, "hydrate": "1"} | ({"explain": "1"} if explain else {})
+    if about is not None:
+        query[ABOUT.get(page, "item")] = about
     raw = fetch(f"{url.rstrip('/')}/v1/layouts/{page}?{urlencode(query)}")
     if as_json:
         typer.echo(raw.decode())
