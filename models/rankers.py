@@ -82,12 +82,12 @@ class PopularityRanker:
     version = "1"
 
     def __init__(self) -> None:
-        self._weights = np.array([UNDERSTUDY_WEIGHTS.get(name, 0.0) for name in NAMES], np.float32)
+        self.weights = np.array([UNDERSTUDY_WEIGHTS.get(name, 0.0) for name in NAMES], np.float32)
 
     def score(self, features: Matrix) -> Scores:
         _check_features(features)
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is told by the check
-            scores = features @ self._weights
+            scores = features @ self.weights
         return _checked(scores, len(features), self.name)
 
 

@@ -13,13 +13,13 @@ from datetime import date
 
 import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from models.candidates import Candidates, Rows, anchor_rows, propose
 from models.features import NAMES, Batch, matrix
 from models.items import ItemTable
 from models.training import eshop
 from models.training.catalogue import make_shop
+from models.training.mlp import Examples
 from models.training.replay import Moment, replay
 from models.training.shoppers import simulate
 from models.visitor import EMPTY, VisitorState
@@ -35,17 +35,6 @@ HELD_OUT = 5
 HOUR = 3600
 SIMULATED_SHARE, REAL_SHARE = 0.5, 0.3
 EMPTY_SHARE = 0.5
-
-
-class Examples(Struct, frozen=True, eq=False):
-    """`features` is float32[groups, GROUP, len(SPEC)], `looked_at` the index in each group of the look."""
-
-    features: NDArray[np.float32]
-    looked_at: NDArray[np.int64]
-
-    @property
-    def rows(self) -> int:
-        return self.looked_at.size * GROUP
 
 
 class Drawn(Struct, frozen=True, eq=False):

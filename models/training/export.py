@@ -33,8 +33,11 @@ def network_to_onnx(network: Network) -> bytes:
         np.float32
     )
     weights: list[Array] = [first, *network.weights[1:]]
-    biases: list[Array] = [bias, *network.biases[1:]]
+    straight: Array = (network.straight / network.scale[:, None]).astype(np.float32)
+    offset = (network.centre / network.scale) @ network.straight
+    biases: list[Array] = [bias, *network.biases[1:-1], (network.biases[-1] - offset).astype(np.float32)]
     constants: dict[str, NDArray[Any]] = {
+        "straight": straight,
         "low": network.low,
         "high": network.high,
         "axis": np.array([1], np.int64),
@@ -51,7 +54,9 @@ def network_to_onnx(network: Network) -> bytes:
         nodes.append(helper.make_node("Gemm", [f"layer{number}", f"weight{number}", f"bias{number}"], [made]))
         if number != last:
             nodes.append(helper.make_node("Relu", [made], [f"layer{number + 1}"]))
-    nodes.append(helper.make_node("Squeeze", [f"layer{last + 1}", "axis"], ["score"]))
+    nodes.append(helper.make_node("MatMul", ["layer0", "straight"], ["past"]))
+    nodes.append(helper.make_node("Add", [f"layer{last + 1}", "past"], ["both"]))
+    nodes.append(helper.make_node("Squeeze", ["both", "axis"], ["score"]))
     return _model(nodes, constants, len(network.low))
 
 

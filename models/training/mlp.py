@@ -1,5 +1,7 @@
 """A small neural network that scores rows, learnt by the softmax of the look within its group. Plain numpy.
 
+It adds to a linear score that begins as the understudy's: what the data does not teach stays as it was there.
+
 Loss: cross-entropy of the softmax over a group's scores (ListNet with one relevant item; with uniform
 negatives it is sampled softmax). Optimiser: Adam (Kingma and Ba, 2015) with decoupled weight decay.
 """
@@ -22,13 +24,26 @@ RATE, DECAY = 2e-3, 1e-3
 BETAS, EPSILON = (0.9, 0.999), 1e-8
 
 
+class Examples(Struct, frozen=True, eq=False):
+    """`features` is float32[groups, rows of a group, features], `looked_at` the index of the look in each."""
+
+    features: Array
+    looked_at: NDArray[np.int64]
+
+    @property
+    def rows(self) -> int:
+        return self.looked_at.size * int(self.features.shape[1])
+
+
 class Network(Struct, frozen=True, eq=False):
-    """Inputs are held within [low, high] (what training has seen), centred and scaled, then three layers."""
+    """Inputs are held within [low, high] (what training has seen), centred and scaled; then three layers,
+    and past them a straight way: score = layers(inputs) + inputs · straight."""
 
     low: Array
     high: Array
     centre: Array
     scale: Array
+    straight: Array
     weights: list[Array]
     biases: list[Array]
 
@@ -37,24 +52,25 @@ class Network(Struct, frozen=True, eq=False):
         return ready
 
     def score(self, features: Array) -> Array:
-        return _forward(self.prepared(features), self.weights, self.biases)[-1][:, 0]
+        inputs = self.prepared(features)
+        scores: Array = (_forward(inputs, self.weights, self.biases)[-1] + inputs @ self.straight)[:, 0]
+        return scores
 
 
-def fit(features: Array, looked_at: NDArray[np.int64], seed: int, report: Callable[[float], None]) -> Network:
-    """A network for float32[groups, rows, features]; `looked_at` is the index of the relevant row.
+def fit(examples: Examples, prior: Array, seed: int, report: Callable[[float], None]) -> Network:
+    """A network for the examples; `prior`, float32[features], is the linear score it begins with.
 
     One thread: several would wait for each other over products this small, and sum in another order.
     """
     with threadpool_limits(1):
-        return _fit(features, looked_at, seed, report)
+        return _fit(examples, prior, seed, report)
 
 
-def _fit(
-    features: Array, looked_at: NDArray[np.int64], seed: int, report: Callable[[float], None]
-) -> Network:
+def _fit(examples: Examples, prior: Array, seed: int, report: Callable[[float], None]) -> Network:
+    features, looked_at = examples.features, examples.looked_at
     rng = np.random.default_rng([seed, 6])
-    network = _fresh(features.reshape(-1, features.shape[-1]), rng)
-    parameters = [*network.weights, *network.biases]
+    network = _fresh(features.reshape(-1, features.shape[-1]), prior, rng)
+    parameters = [*network.weights, *network.biases, network.straight]
     moments = [(np.zeros_like(one), np.zeros_like(one)) for one in parameters]
     steps_an_epoch = max(1, len(features) // GROUPS_A_STEP)
     steps = EPOCHS * steps_an_epoch
@@ -70,7 +86,7 @@ def _fit(
     return network
 
 
-def _fresh(rows: Array, rng: np.random.Generator) -> Network:
+def _fresh(rows: Array, prior: Array, rng: np.random.Generator) -> Network:
     low, high = rows.min(axis=0), rows.max(axis=0)
     # A flag that is rarely set would be blown up by its tiny deviation.
     scale = np.maximum(np.maximum(rows.std(axis=0), 0.1 * (high - low)), 1e-3).astype(np.float32)
@@ -81,7 +97,7 @@ def _fresh(rows: Array, rng: np.random.Generator) -> Network:
     ]
     weights[-1] *= np.float32(0.1)
     biases = [np.zeros(size, np.float32) for size in sizes[1:]]
-    return Network(low, high, rows.mean(axis=0), scale, weights, biases)
+    return Network(low, high, rows.mean(axis=0), scale, (prior * scale)[:, None], weights, biases)
 
 
 def _forward(inputs: Array, weights: list[Array], biases: list[Array]) -> list[Array]:
@@ -94,21 +110,23 @@ def _forward(inputs: Array, weights: list[Array], biases: list[Array]) -> list[A
 
 
 def _gradients(network: Network, inputs: Array, looked_at: NDArray[np.int64]) -> list[Array]:
-    """Gradients of the mean loss for all weights, then all biases."""
+    """Gradients of the mean loss for all weights, then all biases, then the straight way."""
     groups, size, width = inputs.shape
-    layers = _forward(inputs.reshape(-1, width), network.weights, network.biases)
-    scores = layers[-1].reshape(groups, size)
+    flat = inputs.reshape(-1, width)
+    layers = _forward(flat, network.weights, network.biases)
+    scores = (layers[-1] + flat @ network.straight).reshape(groups, size)
     chances = np.exp(scores - scores.max(axis=1, keepdims=True))
     chances /= chances.sum(axis=1, keepdims=True)
     chances[np.arange(groups), looked_at] -= 1
     back = (chances / groups).reshape(-1, 1)
+    of_straight = flat.T @ back
     of_weights: list[Array] = []
     of_biases: list[Array] = []
     for number in range(len(network.weights) - 1, -1, -1):
         of_weights.insert(0, layers[number].T @ back)
         of_biases.insert(0, back.sum(axis=0))
         back = (back @ network.weights[number].T) * (layers[number] > 0)
-    return [*of_weights, *of_biases]
+    return [*of_weights, *of_biases, of_straight]
 
 
 def _adam(

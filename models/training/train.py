@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from models.features import FINGERPRINT, NAMES
 from models.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, digest
-from models.training.dataset import GROUP, SHOPPERS, Examples, Report, build
+from models.rankers import PopularityRanker
+from models.training.dataset import GROUP, SHOPPERS, Report, build
 from models.training.export import (
     booster_to_onnx,
     check_parity,
@@ -20,7 +21,7 @@ from models.training.export import (
     opset_of,
     with_float_thresholds,
 )
-from models.training.mlp import fit
+from models.training.mlp import Examples, fit
 
 Kind = Literal["mlp", "lightgbm"]
 TREES, LEAVES = 100, 31
@@ -62,9 +63,8 @@ def train(
 
 
 def _mlp(examples: Examples, seed: int, report: Report) -> Trained:
-    network = fit(
-        examples.features, examples.looked_at, seed, lambda share: report("fitting", 0.7 + 0.28 * share)
-    )
+    prior = PopularityRanker().weights
+    network = fit(examples, prior, seed, lambda share: report("fitting", 0.7 + 0.28 * share))
     rows = examples.features.reshape(-1, len(NAMES))
     model = network_to_onnx(network)
     worst = check_parity(model, network.score, rows[:PARITY_ROWS])

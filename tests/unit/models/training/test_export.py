@@ -20,10 +20,11 @@ from models.training.export import (
     opset_of,
     with_float_thresholds,
 )
-from models.training.mlp import Network, fit
+from models.training.mlp import Examples, Network, fit
 from schemas.errors import FingerprintMismatch, RankerFailed
 
 WIDTH = len(NAMES)
+PRIOR = np.zeros(WIDTH, np.float32)
 
 
 def examples(groups: int = 300) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -35,7 +36,7 @@ def examples(groups: int = 300) -> tuple[NDArray[np.float32], NDArray[np.int64]]
 @pytest.fixture(scope="module")
 def network() -> Network:
     features, looked_at = examples()
-    return fit(features, looked_at, 1, lambda share: None)
+    return fit(Examples(features, looked_at), PRIOR, 1, lambda share: None)
 
 
 @pytest.fixture(scope="module")
@@ -67,9 +68,9 @@ def test_the_network_learns_and_says_so(network: Network) -> None:
 
 
 def test_one_seed_makes_one_network(model: bytes) -> None:
-    features, looked_at = examples()
-    assert network_to_onnx(fit(features, looked_at, 1, lambda share: None)) == model
-    assert network_to_onnx(fit(features, looked_at, 2, lambda share: None)) != model
+    data = Examples(*examples())
+    assert network_to_onnx(fit(data, PRIOR, 1, lambda share: None)) == model
+    assert network_to_onnx(fit(data, PRIOR, 2, lambda share: None)) != model
 
 
 def test_onnx_scores_as_the_network(network: Network, model: bytes) -> None:
@@ -149,6 +150,7 @@ def test_a_model_of_another_shape_is_refused(network: Network) -> None:
         network.high[1:],
         network.centre[1:],
         network.scale[1:],
+        network.straight[1:],
         [network.weights[0][1:], *network.weights[1:]],
         network.biases,
     )
