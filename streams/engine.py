@@ -228,6 +228,7 @@ class Engine:
         now = self._stage("write", started)
         holding.done, holding.part, holding.proven = write.done, write.part, True
         self._remember(holding, part, verdicts, now)
+        self._observe_freshness(part, verdicts)
 
     def _visitor_write(self, holding: Holding, one: Touched, verdict: Verdict | None) -> VisitorWrite:
         state = one.state
@@ -243,14 +244,11 @@ class Engine:
     def _remember(
         self, holding: Holding, part: Sequence[Touched], verdicts: Sequence[Verdict | None], now: float
     ) -> None:
-        """Only what is surely written is remembered, counted and told to the crowd."""
-        wall, crowd = self._clock.now(), self._means.crowd
-        self._metrics.observe("slice_visitors", len(part))
+        """Only what is surely written is remembered and told to the crowd."""
+        crowd = self._means.crowd
         for one, verdict in zip(part, verdicts, strict=True):
             fills, shown_at = (verdict.fills, now) if verdict else (None, float("-inf"))
             self.remembered.put(one.visitor, Remembered(holding, one.state, fills, shown_at))
-            origin = "decided" if verdict else "folded"
-            self._metrics.observe("freshness_seconds", max(0.0, wall - one.arrivals[-1]), origin=origin)
             if crowd is not None:
                 for before, record in one.applied:
                     crowd(before, record)
@@ -262,6 +260,17 @@ class Engine:
         now = self._clock.monotonic()
         self._metrics.observe("stage_duration_seconds", now - started, stage=stage)
         return now
+
+    def _observe_freshness(self, part: Sequence[Touched], verdicts: Sequence[Verdict | None]) -> None:
+        """Of each visitor with a layout; of a slice of old records once, by the oldest."""
+        wall, observe = self._clock.now(), self._metrics.observe
+        observe("slice_visitors", len(part))
+        folded = [one.arrivals[0] for one, verdict in zip(part, verdicts, strict=True) if verdict is None]
+        if folded:
+            observe("freshness_seconds", max(0.0, wall - min(folded)), origin="folded")
+        for one, verdict in zip(part, verdicts, strict=True):
+            if verdict is not None:
+                observe("freshness_seconds", max(0.0, wall - one.arrivals[-1]), origin="decided")
 
     def _counted(self, sifted: Sifted, records: Sequence[Record]) -> None:
         self._metrics.observe("chunk_records", len(records))
