@@ -47,7 +47,7 @@ def configure(
     handler.setFormatter(_formatter(before, pretty=pretty))
     logging.basicConfig(handlers=[handler], level=LEVELS[level], force=True)
     for chatty in ("aiokafka", "faust", "mode", "kafka", "asyncio"):
-        logging.getLogger(chatty).setLevel(max(LEVELS[level], logging.WARNING))
+        logging.getLogger(chatty).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
 
 
 def logger(name: str) -> structlog.typing.FilteringBoundLogger:
