@@ -111,22 +111,12 @@ def propose(
     recent = [find(seen.key, -1) for seen in state.recent]
     about = _about(state, page, anchors, find)
     seeds = [row for row in (*about, *recent) if row >= 0][:SEEDS]
-    basket = about or _basket(state, find)
     found = _from_tastes(table, state, at)
-    found += _from_items(table, seeds, basket)
+    found += _from_items(table, seeds, about or _basket(state, find))
+    found += _from_visitor(state, recent, find)
+    found += _from_page(table, about, anchors)
     found.append((_CODE["trending"], table.by_trend[:TREND_ROWS]))
     found.append((_CODE["new"], table.newcomers[:NEW_ROWS]))
-    if recent:
-        found.append((_CODE["recent"], _rows(recent)))
-    if state.wishlist:
-        found.append((_CODE["wishlist"], _rows([find(key, -1) for key in state.wishlist])))
-    if about:
-        category = int(table.categories.column[about[0]])
-        kin = table.category_rows.get(int(table.categories.hashes[category]))
-        found.append((_CODE["category_taste"], kin[:KIN_ROWS]))
-        found.append((_ITSELF, _rows(about)))
-    elif len(anchors):
-        found.append((_CODE["subject"], np.asarray(anchors[:SUBJECT_ROWS], np.int32)))
     missing = ENOUGH - sum([len(rows) for _, rows in found])
     found.append((_CODE["popular"], table.by_popularity[: max(POPULAR_ROWS, missing)]))
     rows, sources = _merged(found)
@@ -195,6 +185,26 @@ def _from_items(table: ItemTable, seeds: list[int], basket: list[int]) -> Found:
         with_it = table.co_bought.take(basket[:SEEDS], axis=0)[:, :BOUGHT_WITH]
         found.append((_CODE["bought_together"], with_it.ravel()))
     return found
+
+
+def _from_visitor(state: VisitorState, recent: list[int], find: Find) -> Found:
+    found: Found = []
+    if recent:
+        found.append((_CODE["recent"], _rows(recent)))
+    if state.wishlist:
+        found.append((_CODE["wishlist"], _rows([find(key, -1) for key in state.wishlist])))
+    return found
+
+
+def _from_page(table: ItemTable, about: list[int], anchors: Sequence[int] | Rows) -> Found:
+    """What a listing lists; on a page about an item that one's category, and itself, to be taken out."""
+    if about:
+        category = int(table.categories.column[about[0]])
+        kin = table.category_rows.get(int(table.categories.hashes[category]))
+        return [(_CODE["category_taste"], kin[:KIN_ROWS]), (_ITSELF, _rows(about))]
+    if len(anchors):
+        return [(_CODE["subject"], np.asarray(anchors[:SUBJECT_ROWS], np.int32))]
+    return []
 
 
 def _rows(rows: Sequence[int]) -> Rows:
