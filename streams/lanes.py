@@ -14,7 +14,7 @@ from typing import NoReturn, Protocol
 
 from schemas.errors import Fenced, Regressed
 from streams.metrics import Metrics
-from streams.ownership import Holding, Ownership, why_lost
+from streams.ownership import Holding, Why, why_lost
 from streams.transport.chunks import CHUNK_RECORDS, Chunk, Record
 
 IN_FLIGHT = 64
@@ -43,13 +43,23 @@ class Apply(Protocol):
         ...
 
 
+class Holders(Protocol):
+    """Who knows how partitions are held."""
+
+    def holding(self, partition: int) -> Holding | None: ...
+
+    def holdings(self) -> list[Holding]: ...
+
+    def lost(self, holding: Holding, why: Why) -> None: ...
+
+
 class Lanes:
     """`put` takes a delivery in, waiting while too many are in flight."""
 
     def __init__(
         self,
         engine: Apply,
-        ownership: Ownership,
+        ownership: Holders,
         *,
         halt: Callable[[BaseException], NoReturn],
         metrics: Metrics,

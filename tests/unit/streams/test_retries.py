@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from schemas.errors import Fenced, StoreUnavailable
+from streams.clock import SystemClock
+from streams.metrics import Metrics
+from streams.retries import Retries
+
+
+def retries(*, deadline_s: float = 1.0, patience_s: float = 5.0) -> Retries:
+    return Retries(deadline_s=deadline_s, patience_s=patience_s, clock=SystemClock(), metrics=Metrics())
+
+
+async def test_a_passing_failure_is_tried_again() -> None:
+    tries = 0
+
+    async def call() -> str:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise StoreUnavailable("away")
+        return "back"
+
+    retry = retries()
+    assert await retry("write", call) == "back"
+    assert retry.waiting == 0
+
+
+async def test_patience_ends() -> None:
+    async def call() -> None:
+        raise StoreUnavailable("gone for good")
+
+    with pytest.raises(StoreUnavailable, match="for good"):
+        await retries(patience_s=0.1)("write", call)
+
+
+async def test_silence_is_a_failure_too() -> None:
+    async def call() -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(StoreUnavailable, match="no answer"):
+        await retries(deadline_s=0.02, patience_s=0.1)("load", call)
+
+
+async def test_a_refusal_is_no_failure() -> None:
+    tries = 0
+
+    async def call() -> None:
+        nonlocal tries
+        tries += 1
+        raise Fenced("another owner")
+
+    with pytest.raises(Fenced):
+        await retries()("write", call)
+    assert tries == 1
