@@ -1,7 +1,7 @@
 // The shop: the window follows the stream; other pages are asked for with the token of the act that led there.
 
 import { follow, layout as getLayout } from "./api.js";
-import { capital, dress, idsOf, known, make } from "./cards.js";
+import { capital, dress, idsOf, imageOf, known, make } from "./cards.js";
 import * as cart from "./cart.js";
 import { flip } from "./flip.js";
 import * as panel from "./panel.js";
@@ -9,6 +9,7 @@ import { act, onAct, pageView, search, selectItem, viewItem, watch } from "./tra
 import { viewOf } from "./views.js";
 
 const SETTLE_MS = 350; // a returning visitor sees the old window first, then how it changes
+const PICTURES_MS = 160; // how long a change waits for its pictures
 const CARDS = ".card";
 
 const main = document.getElementById("main");
@@ -58,9 +59,21 @@ function showWindow(layout) {
 function onLayout(layout) {
   panel.showHome(layout);
   if (layout.layout_id === (pending ?? shown)?.layout_id) return;
-  if (view === null) showWindow(layout);
-  else pending = layout;
+  pending = layout;
+  if (view === null) dressSoon(layout);
 }
+
+/** Show a layout once its first pictures are there, so that nothing arrives empty; the newest one wins. */
+async function dressSoon(layout) {
+  await Promise.race([pictures(layout), new Promise((done) => setTimeout(done, PICTURES_MS))]);
+  if (view === null && pending === layout) showWindow(layout);
+}
+
+const pictures = (layout) => Promise.allSettled(layout.slots.slice(0, 3).flatMap(({ module }) => module.items.slice(0, 7)).map((item) => {
+  const image = new Image();
+  image.src = imageOf(item.id, item.card);
+  return image.decode();
+}));
 
 async function openView(next, focus) {
   view = next;
@@ -77,7 +90,7 @@ async function openView(next, focus) {
 }
 
 function returnToWindow() {
-  if (pending) setTimeout(() => { if (view === null && pending) showWindow(pending); }, SETTLE_MS);
+  if (pending) setTimeout(() => { if (view === null && pending) dressSoon(pending); }, SETTLE_MS);
 }
 
 /** Tell the shop what the visitor has come to see. */

@@ -1,7 +1,7 @@
 // The quiet animation: products glide from where they were to where they are (First, Last, Invert, Play).
 
 const GLIDE = { duration: 620, easing: "cubic-bezier(.22,.8,.24,1)" };
-const APPEAR = { duration: 420, easing: "ease-out", fill: "backwards" };
+const APPEAR = { duration: 380, easing: "ease-out", fill: "backwards" };
 const LEAVE = { duration: 280, easing: "ease-in", fill: "forwards" };
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
@@ -33,10 +33,17 @@ export function flip(root, selector, change) {
     if (!near(now.rect) && !(was && near(was.rect))) continue;
     if (!was || !near(was.rect)) appear(now.element, order++);
     else if (was.row === now.row) glide(now.element, was.rect, now.rect);
-    else fly(was, now);
+    else if (inRow(now)) fly(was, now);
+    else leave(was);
   }
   for (const [key, was] of before) if (!after.has(key) && near(was.rect)) leave(was);
   return result;
+}
+
+/** Whether a product stands where its row shows it, not scrolled away at an end. */
+function inRow({ rect, row }) {
+  const shown = row.getBoundingClientRect();
+  return rect.right <= shown.right + 1 && rect.left >= shown.left - 1;
 }
 
 function framesBetween(from, to) {
@@ -62,13 +69,12 @@ function fly(was, now) {
 function appear(element, order) {
   element.animate(
     [{ opacity: 0, transform: "translateY(14px) scale(.97)" }, { opacity: 1, transform: "none" }],
-    { ...APPEAR, delay: Math.min(order, 8) * 35 + 120 },
+    { ...APPEAR, delay: Math.min(order, 8) * 28 + 60 },
   );
 }
 
 function leave(was) {
-  const row = was.row.getBoundingClientRect();
-  if (was.rect.right < row.left || was.rect.left > row.right) return;
+  if (!inRow(was)) return;
   const copy = ghost(was.picture, was.pictureRect);
   land(copy.animate([{ opacity: 0.8 }, { opacity: 0, transform: "scale(.94)" }], LEAVE), copy);
 }

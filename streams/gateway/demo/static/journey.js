@@ -6,7 +6,7 @@ const LEGS = [
   ["applied", "Read by a worker"],
   ["folded", "Folded into your state"],
   ["ranked", "Ranked and laid out"],
-  ["written", "Stored in Redis"],
+  ["noticed", "Stored in Redis"],
   ["arrived", "Pushed to this page"],
 ];
 
@@ -19,19 +19,17 @@ export function clockOffset(sent, answered, { received, accepted }) {
   return Math.min(Math.max(0, accepted - answered), received - sent);
 }
 
-/** Legs { step, name, ms } from the click (sent) to the push (arrived); a step without a time joins the next. */
+/**
+ * Legs { step, name, ms } from the click (sent) to the push (arrived); a step without a time joins the next.
+ * A step ends no later than those after it: a worker may well be done before the acknowledgement is back.
+ */
 export function legsOf(sent, answered, journey, arrived) {
   const offset = clockOffset(sent, answered, journey);
-  let last = sent;
-  const legs = [];
-  for (const [step, name] of LEGS) {
-    const at = step === "arrived" ? arrived : journey[step] == null ? null : journey[step] - offset;
-    if (at == null) continue;
-    const until = Math.min(Math.max(at, last), arrived); // a worker may be faster than the acknowledgement
-    legs.push({ step, name, ms: until - last });
-    last = until;
-  }
-  return legs;
+  const steps = LEGS.map(([step, name]) => ({ step, name, at: step === "arrived" ? arrived : journey[step] - offset }))
+    .filter(({ at }) => Number.isFinite(at));
+  let soonest = arrived;
+  for (const step of steps.toReversed()) step.at = soonest = Math.min(soonest, step.at);
+  return steps.map(({ step, name, at }, n) => ({ step, name, ms: Math.max(0, at - (n ? Math.max(sent, steps[n - 1].at) : sent)) }));
 }
 
 export const milliseconds = (ms) => (ms < 9.95 ? ms.toFixed(1) : Math.round(ms).toString());
