@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 
 from models.packing import unpack
 from schemas.errors import UnknownVersion
@@ -15,6 +16,7 @@ from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
 from streams.gateway.dressing import Dressing
 from streams.gateway.labels import field_of, relabelled
+from streams.gateway.patience import Patience
 from streams.gateway.places import Places
 from streams.gateway.problems import Problem
 from streams.gateway.push import Hub
@@ -83,23 +85,25 @@ class Ladder:
 
     async def _after(self, query: LayoutQuery, token: Version, partition: int, until: float) -> bytes:
         """Wait until the visitor's state has the token's event, or say `stale` when there is no time left."""
-        stored = await self._reads.standing(partition, query.visitor, until)
-        if reached(stored, token):
-            return self._of(query, partition, stored)
+        try:
+            stored = await self._reads.standing(partition, query.visitor, until)
+            if not reached(stored, token):
+                stored = await self._awaited(query, token, partition, until)
+        except Unread as exc:
+            return relabelled(self._without_store(query, exc.reason), "stale", exc.reason)
+        layout = self._of(query, partition, stored)
+        return layout if reached(stored, token) else relabelled(layout, "stale", "stream_stale")
+
+    async def _awaited(self, query: LayoutQuery, token: Version, partition: int, until: float) -> Stored:
+        """What is stored once the token is reached, or when the time is up."""
+        clock = asyncio.get_running_loop().time
         with self._hub.mailbox(partition, query.visitor) as box:
-            loop = asyncio.get_running_loop()
-            while (now := loop.time()) < until:
-                try:
-                    async with asyncio.timeout_at(min(until, now + LOOK_EVERY_S)):
-                        await box.take()
-                except TimeoutError:
-                    pass
-                if loop.time() >= until:
-                    break
-                stored = await self._reads.standing(partition, query.visitor, until)
-                if reached(stored, token):
-                    return self._of(query, partition, stored)
-        return relabelled(self._of(query, partition, stored), "stale", "stream_stale")
+            while True:
+                with suppress(TimeoutError), Patience(min(until, clock() + LOOK_EVERY_S)):
+                    await box.take()
+                stored = await self._reads.standing(partition, query.visitor, until + MARGIN_S)
+                if reached(stored, token) or clock() >= until:
+                    return stored
 
     def _of(self, query: LayoutQuery, partition: int, stored: Stored) -> bytes:
         """The layout of a visitor as stored: the live one when it is of the state's own version."""

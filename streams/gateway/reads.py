@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 from schemas.errors import StoreUnavailable
 from schemas.ids import VisitorId
 from streams.gateway.circuit import Circuit
+from streams.gateway.patience import Patience
 from streams.metrics import Metrics
 from streams.stores.protocols import LayoutReader, Stored
 
@@ -57,7 +58,7 @@ class Reads:
         if not self.circuit.allows(now):
             raise Unread("redis_down")
         try:
-            async with asyncio.timeout_at(min(until, now + WAIT_MAX_S)):
+            with Patience(min(until, now + WAIT_MAX_S)):
                 value = await read(partition, visitor)
         except TimeoutError:
             self._failed(now, "timeout")

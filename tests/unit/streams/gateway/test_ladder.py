@@ -229,6 +229,14 @@ async def test_a_token_that_does_not_come_true_in_time_is_stale(
     assert labels(stranger) == ("stale", "stream_stale")
 
 
+async def test_a_token_without_redis_is_stale(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = Version(META.incarnation, house.partition(), 6).text()
+    break_store(house, monkeypatch, hangs=False)
+    assert labels(await layout_of(client, after=token)) == ("stale", "redis_down")
+
+
 async def test_a_token_of_another_partition_is_refused(house: House, client: httpx.AsyncClient) -> None:
     token = Version(META.incarnation, (house.partition() + 1) % 4, 0).text()
     answer = await client.get("/v1/layouts/home", params={"visitor": ANN, "after": token})

@@ -1,0 +1,49 @@
+"""A deadline that looks at what has arrived before it gives up.
+
+When the loop was held up past a deadline, asyncio.timeout fires before the socket is read, and a store that
+answered long ago is blamed. Here the loop turns once more first. It also costs half as much.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+TURNS = 2
+"""uvloop runs what is due before it reads sockets; the second turn comes after that."""
+
+
+class Patience:
+    """`with Patience(moment):` raises TimeoutError once the loop's time has passed `moment`."""
+
+    __slots__ = ("_before", "_expired", "_handle", "_loop", "_task", "_when")
+
+    def __init__(self, when: float) -> None:
+        self._when = when
+        self._expired = False
+
+    def __enter__(self) -> Self:
+        self._loop = asyncio.get_running_loop()
+        task = asyncio.current_task()
+        assert task is not None
+        self._task, self._before = task, task.cancelling()
+        self._handle: asyncio.Handle = self._loop.call_at(self._when, self._knock, TURNS)
+        return self
+
+    def _knock(self, turns: int) -> None:
+        if turns:
+            self._handle = self._loop.call_soon(self._knock, turns - 1)
+            return
+        self._expired = True
+        self._task.cancel()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self._handle.cancel()
+        if not self._expired:
+            return
+        ours_alone = self._task.uncancel() <= self._before
+        if ours_alone and kind is not None and issubclass(kind, asyncio.CancelledError):
+            raise TimeoutError from exc
