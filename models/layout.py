@@ -134,7 +134,9 @@ def _choose(page: Assembly, offer: Offer, pins: int) -> list[int] | None:
     taken = page.placed if own else page.known
     if pins and len(_first(offer.rows, taken, module.items_min)) < module.items_min:
         return None
-    size = max(0, module.items_max - pins)
+    size = module.items_max - pins
+    if size <= 0:
+        return []
     rows = _first(offer.rows, taken, size) if module.kind in LISTS else _calm(page, offer, taken, size)
     return rows if pins or len(rows) >= module.items_min else None
 
