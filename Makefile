@@ -56,7 +56,7 @@ soak: $(STAMP) ## The fault run in its long form, against the oracle (SEED=7 rep
 	$(BIN)/python -m tests.faults.run $(if $(SEED),--seed $(SEED))
 
 soak-mutants: $(STAMP) ## Take each safeguard away and see the fault run go red
-	$(BIN)/python -m tests.faults.mutants $(if $(SEED),--seed $(SEED))
+	$(BIN)/python -m tests.faults.soak_mutants $(if $(SEED),--seed $(SEED))
 
 bench: $(STAMP) ## Measure, each figure with its control (ONLY=freshness RUNS=1 for a part)
 	$(BIN)/python -m tests.load.bench --only "$(ONLY)" --runs $(RUNS)

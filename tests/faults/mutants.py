@@ -67,10 +67,12 @@ class WithScripts:
 class AckFirst(Engine):
     """Says that the chunk is done, and only then writes its states."""
 
-    async def _written(self, holding: Holding, touched: list[Touched], end: int) -> Awaitable[None] | None:
-        await self._write(holding, [], [], end)
+    async def _written(
+        self, holding: Holding, touched: list[Touched], end: int, times: tuple[float, ...]
+    ) -> Awaitable[None] | None:
+        await self._write(holding, self._slice(holding, [], [], end), [], [])
         for one in touched:
-            await self._write(holding, [one], [None], None)
+            await self._write(holding, self._slice(holding, [one], [None], None), [one], [None])
         return None
 
 

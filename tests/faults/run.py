@@ -37,16 +37,17 @@ class Plan(Struct, frozen=True, kw_only=True):
     visitors: int = 2_000
     rate: float = 900.0
     faults: tuple[str, ...] = ()
-    module: str = "streams.cli.main"
+    mutant: str | None = None
     settle_s: float = 60.0
 
 
 class Verdict(Struct, kw_only=True):
-    """What a run showed; `wrong` is empty when everything held."""
+    """What a run showed; `wrong` is empty when everything held. `judged` once the oracle has spoken."""
 
     seed: int
     wrong: list[str]
     history: list[str]
+    judged: bool = False
     records: int = 0
     buried: int = 0
     kills: int = 0
@@ -72,7 +73,7 @@ def short_faults(seed: int, *, kills: int = 21) -> tuple[str, ...]:
 def run(plan: Plan, folder: Path, namespace: str) -> Verdict:
     """Play the plan; never raises for what the system did wrong, the verdict says it."""
     began = time.monotonic()
-    world = World(folder, namespace, plan.seed, module=plan.module)
+    world = World(folder, namespace, plan.seed, mutant=plan.mutant)
     verdict = Verdict(seed=plan.seed, wrong=[], history=world.history)
     try:
         _play(plan, world, verdict)
@@ -148,6 +149,7 @@ def _judge(world: World, topic: str, verdict: Verdict) -> None:
     assert world.watch is not None
     verdict.version_reads = world.watch.reads
     verdict.wrong += [f"version went backwards: {line}" for line in world.watch.backwards[:5]]
+    verdict.judged = True
 
 
 def _dead_letters(world: World, truth: Truth) -> list[str]:

@@ -24,13 +24,14 @@ SETTINGS = {
     "stall_exit_s": "20",
 }
 WORKERS_MIN, WORKERS_MAX = 2, 3
+MUTANT_WORKER = "tests.faults.mutant_worker"
 
 
 class World:
     """Every fault is a method; `history` keeps what was done and when."""
 
-    def __init__(self, folder: Path, namespace: str, seed: int, *, module: str = "streams.cli.main") -> None:
-        self.folder, self.module = folder, module
+    def __init__(self, folder: Path, namespace: str, seed: int, *, mutant: str | None = None) -> None:
+        self.folder, self.mutant = folder, mutant
         self.rng = random.Random(seed)
         self.kafka = LocalKafka(folder / "kafka")
         self.redis = LocalRedis(folder / "redis")
@@ -69,7 +70,10 @@ class World:
             self.add_worker()
 
     def add_worker(self) -> Running:
-        worker = self.stack.start("worker", module=self.module)
+        if self.mutant is None:
+            worker = self.stack.start("worker")
+        else:
+            worker = self.stack.start("worker", module=MUTANT_WORKER, test_mutant=self.mutant)
         self.note(f"{worker.name} joins")
         return worker
 
