@@ -92,7 +92,7 @@ class ShopPage:
 
     async def open_category(self, category: str) -> None:
         await self.page.locator(f"[data-category={category}]").click()
-        await expect(self.page.locator("h1")).to_have_text(category.capitalize())
+        await expect(self.page.locator(".view h1")).to_have_text(category.capitalize())
         await expect(self.page.locator(".view .grid .card").first).to_be_visible()
 
     async def look_at(self, number: int) -> str:

@@ -130,3 +130,21 @@ async def test_reduced_motion_is_respected(shop: ShopPage) -> None:
         "document.getAnimations().filter((a) => a.effect.target.closest('.card, #flights')).length"
     )
     assert running == 0
+
+
+async def test_the_legs_of_a_journey_add_up_whatever_the_clocks_say(shop: ShopPage) -> None:
+    legs_of = """([journey, skew]) => import('/demo/journey.js').then(({ legsOf }) => {
+      const told = Object.fromEntries(Object.entries(journey).map(([step, at]) => [step, at + skew]));
+      return legsOf(100, 112, told, 120).map((leg) => [leg.step, leg.ms]);
+    })"""
+    journey = {"received": 102, "accepted": 109, "applied": 105, "folded": 106, "ranked": 108, "noticed": 111}
+    aligned = await shop.page.evaluate(legs_of, [journey, 0])
+    assert aligned == [
+        ["received", 2], ["accepted", 3], ["applied", 0], ["folded", 1], ["ranked", 2], ["noticed", 3],
+        ["arrived", 9],
+    ]  # fmt: skip
+    for skew in (-86_400_000, -50, 50, 86_400_000):
+        legs = await shop.page.evaluate(legs_of, [journey, skew])
+        assert sum(ms for _, ms in legs) == pytest.approx(20)
+        assert all(ms >= 0 for _, ms in legs)
+    assert await shop.page.evaluate(legs_of, [{}, 0]) == [["arrived", 20]]

@@ -15,7 +15,8 @@ const CARDS = ".card";
 const main = document.getElementById("main");
 const windowRoot = make("div", { class: "window", "data-page": "home" });
 const viewRoot = make("div", { class: "view", hidden: true });
-main.append(windowRoot, viewRoot);
+const windowTitle = make("h1", { class: "sr", tabindex: "-1" }, "Your window");
+main.append(windowTitle, windowRoot, viewRoot);
 
 let shown = null; // the layout the window shows
 let pending = null; // a newer one that came while another page was open
@@ -77,19 +78,20 @@ const pictures = (layout) => Promise.allSettled(layout.slots.slice(0, 3).flatMap
 
 async function openView(next, focus) {
   view = next;
-  windowRoot.hidden = next !== null;
+  windowRoot.hidden = windowTitle.hidden = next !== null;
   viewRoot.hidden = next === null;
   document.body.dataset.view = next?.page ?? "home";
   document.title = next ? `${next.title} · Étalage` : "Étalage";
   markRibbon(next?.parts.category);
-  if (next === null) return returnToWindow();
+  if (next === null) return returnToWindow(focus);
   viewRoot.replaceChildren(next.stage(), make("div", { class: "rows" }));
   if (focus) viewRoot.querySelector("h1")?.focus({ preventScroll: true });
   await arrive(next);
   await refresh(next);
 }
 
-function returnToWindow() {
+function returnToWindow(focus) {
+  if (focus) windowTitle.focus({ preventScroll: true });
   if (pending) setTimeout(() => { if (view === null && pending) dressSoon(pending); }, SETTLE_MS);
 }
 

@@ -71,6 +71,9 @@ export function priceOf(card) {
   return price;
 }
 
+/** A title whose hyphenated words stay whole. */
+const whole = (text) => text.split(/(\S+-\S+)/).map((part, n) => (n % 2 ? make("span", { class: "nb" }, part) : part));
+
 /** One product as a list entry. `actions`: { heart(id), cart(id) }. */
 function cardElement(id, card, actions) {
   const name = card?.title ?? id;
@@ -85,7 +88,7 @@ function cardElement(id, card, actions) {
     make("span", { class: "pic" }, make("img", { src: imageOf(id, card), alt: altOf(id, card), width: 400, height: 400, decoding: "async", draggable: "false" })),
     make("span", { class: "words" },
       make("span", { class: "brand" }, card?.brand ?? ""),
-      make("span", { class: "title" }, name),
+      make("span", { class: "title" }, ...whole(name)),
       priceOf(card)));
   const element = make("li", { class: "card", "data-key": id, "data-item": id }, link, heart, quick);
   element.card = card;

@@ -1,0 +1,43 @@
+"""Simulated shoppers against a real shop: they are understood, and do not mind when it is away."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+
+import pytest
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def browse(*words: str) -> subprocess.CompletedProcess[str]:
+    """A crowd to its end."""
+    command = [sys.executable, "-m", "streams.cli.main", "shoppers", *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def said(done: subprocess.CompletedProcess[str], message: str) -> dict[str, object]:
+    """The last line that the crowd logged with this message."""
+    lines = [json.loads(line) for line in (done.stdout + done.stderr).splitlines() if line.startswith("{")]
+    found: dict[str, object] = [line for line in lines if line["message"] == message][-1]
+    return found
+
+
+def test_every_event_of_theirs_is_accepted(shop_url: str) -> None:
+    done = browse("--url", shop_url, "--rate", "40", "--shoppers", "8", "--seed", "23", "--for", "8")
+    events = said(done, "left")["events"]
+    assert isinstance(events, int)
+    assert 40 <= events <= 8 * 40 * 1.3
+    assert "away" not in done.stdout + done.stderr
+    with urllib.request.urlopen(f"{shop_url}v1/visitors/a:shopper-23-0000", timeout=10) as answer:
+        assert json.load(answer)["events"] > 0
+
+
+def test_a_shop_that_is_away_is_tried_again_and_mentioned_once(free_port: int) -> None:
+    done = browse("--url", f"http://127.0.0.1:{free_port}", "--shoppers", "5", "--for", "3")
+    assert said(done, "left")["events"] == 0
+    assert (done.stdout + done.stderr).count("the shop is away") == 1
