@@ -18,9 +18,9 @@ import msgspec
 import numpy as np
 import redis
 from kafka import KafkaConsumer, TopicPartition
-from streams.local.kafka import LocalKafka
 
 from schemas.topics import EVENTS
+from streams.local.kafka import LocalKafka
 from streams.local.redis import LocalRedis
 from streams.shoppers.catalogue import demo_items
 from streams.stores.keys import Keys
@@ -49,7 +49,9 @@ class Bed:
             b"\n".join(msgspec.json.encode(item) for item in demo_items(ITEMS, at=datetime.now(UTC)))
         )
         stack.run("catalog", "push", str(catalogue))
-        stack.run("storefront", "push", "default")
+        document = folder / "storefront.json"
+        document.write_text(stack.run("storefront", "default"))
+        stack.run("storefront", "push", str(document))
         return stack
 
 
@@ -61,13 +63,18 @@ def bed() -> Iterator[Bed]:
             yield Bed(folder, kafka.address, store.url)
 
 
+def connected(url: str) -> Any:
+    """A blocking client without a read timeout; its types would say less than they cost."""
+    return redis.Redis.from_url(url, socket_timeout=None)
+
+
 class Gauge:
     """Exact lag seen from outside: end offsets of the log against `done` in Redis."""
 
     def __init__(self, stack: Stack) -> None:
         self.keys = Keys(stack.namespace)
         self.topic = EVENTS.full_name(stack.namespace)
-        self.client: Any = redis.Redis.from_url(stack.redis)
+        self.client = connected(stack.redis)
         self.consumer = KafkaConsumer(bootstrap_servers=stack.kafka)
         self.partitions = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
 

@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 import orjson
-import redis
 
 from schemas.ids import Version, VisitorId
 from streams.stores.keys import Keys
-from tests.load.bed import PARTITIONS, Bed, bare_consumer, finish, generate, joined_ms
+from tests.load.bed import PARTITIONS, Bed, bare_consumer, connected, finish, generate, joined_ms
 from tests.load.figures import Figure, figure, percentile
 from tests.stack import Stack
 
@@ -30,14 +29,14 @@ class NoticeObserver:
 
     def __init__(self, stack: Stack) -> None:
         self.keys = Keys(stack.namespace)
-        self.client: Any = redis.Redis.from_url(stack.redis, socket_timeout=None)
+        self.client = connected(stack.redis)
         self.pubsub: Any = self.client.pubsub()
         self.pubsub.ssubscribe(*(self.keys.channel(p) for p in range(PARTITIONS)))
         self.seen: list[tuple[int, int, float]] = []
         self.behind = 0
         self.checked = 0
         self._stop = threading.Event()
-        self._reader: Any = redis.Redis.from_url(stack.redis)
+        self._reader = connected(stack.redis)
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import psutil
-import redis
 
-from tests.load.bed import Bed, Gauge, finish, generate
+from tests.load.bed import Bed, Gauge, connected, finish, generate
 from tests.load.figures import Figure, figure
 from tests.stack import Stack
 
@@ -52,7 +51,7 @@ def _clear(client: Any, namespace: str) -> None:
 
 
 def _rebuild(stack: Stack, growth: list[float]) -> tuple[float, float]:
-    client: Any = redis.Redis.from_url(stack.redis)
+    client = connected(stack.redis)
     _clear(client, stack.namespace)
     before = client.info("memory")["used_memory"]
     gauge = Gauge(stack)
@@ -72,7 +71,7 @@ def _rebuild(stack: Stack, growth: list[float]) -> tuple[float, float]:
 
 
 def _usage(stack: Stack) -> float:
-    client: Any = redis.Redis.from_url(stack.redis)
+    client = connected(stack.redis)
     keys = [key for key in client.scan_iter(match=f"s:{{{stack.namespace}.*", count=5000)]
     assert len(keys) == VISITORS, f"{len(keys)} states for {VISITORS} visitors"
     with client.pipeline(transaction=False) as pipe:

@@ -12,13 +12,12 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 
 import orjson
-import redis
 
 from schemas.ids import VisitorId
 from streams.partitioner import partition_of
 from streams.shoppers.catalogue import demo_items
 from streams.stores.keys import Keys
-from tests.load.bed import ITEMS, PARTITIONS, Bed
+from tests.load.bed import ITEMS, PARTITIONS, Bed, connected
 from tests.load.figures import Figure, figure, percentile
 from tests.load.visitors import walk_in
 from tests.load.wire import Connection, get, post, saturate
@@ -90,7 +89,7 @@ def _same_bytes(stack: Stack, gateway: Running, path: str) -> str:
         status, body = connection.ask(get(path))
     assert status == 200
     assert orjson.loads(body)["mode"] == "full", body[:300]
-    redis.Redis.from_url(stack.redis).set("bench:layout", body)
+    connected(stack.redis).set("bench:layout", body)
     return "bench:layout"
 
 
