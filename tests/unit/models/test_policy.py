@@ -10,13 +10,15 @@ import pytest
 from numpy.typing import NDArray
 
 from models.fold import fold
+from models.items import with_signals
 from models.policy import Ask, Decided, decide, popular_layout
 from models.rankers import PopularityRanker, Ranker
-from models.shop import Shop, build_shop, empty_shop
+from models.shop import Shop, build_shop, empty_shop, with_items
 from models.visitor import EMPTY, EventRecord, VisitorState
 from schemas.codec import decode_event, encode
 from schemas.errors import RankerFailed
-from schemas.ids import Version, VisitorId, hash32
+from schemas.ids import ItemId, Version, VisitorId, hash32
+from schemas.signals import Signal
 from schemas.storefront import Match, PageType, RuleDef, Storefront
 from tests.unit.models.random_shops import AT, NOW, random_table
 
@@ -226,3 +228,21 @@ def test_a_category_page_lists_its_category() -> None:
     grid = decide(a_shop(), [page], AT)[0].layout.slots[0].module
     assert (grid.id, grid.title) == ("category", "Mugs")
     assert {TABLE.items[TABLE.row_of(item.id)].category for item in grid.items} == {"mugs"}
+
+
+def test_other_items_in_the_same_modules_are_new_content() -> None:
+    shop = a_shop()
+    first = decide(shop, [ask(EMPTY)], AT)[0]
+    falling = {
+        ItemId(name): Signal(
+            item_id=ItemId(name), at=AT, delta_offset=9, popularity=0.1 * row, trend=0.1 * row
+        )
+        for row, name in enumerate(TABLE.ids)
+    }
+    newer = with_items(shop, with_signals(TABLE, falling, AT), generation=5, built_at=AT)
+    second = decide(newer, [ask(EMPTY, first)], AT)[0]
+    assert newer.window is shop.window
+    assert list(modules(second)) == list(modules(first))
+    assert [f.rows for f in second.assembled] != [f.rows for f in first.assembled]
+    assert second.changed
+    assert second.layout.layout_id != first.layout.layout_id
