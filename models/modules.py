@@ -72,12 +72,19 @@ def _subjects(scene: Scene) -> dict[Kind, int]:
     focus = hash_subject(scene.focus) if scene.focus else NO_SUBJECT
     anchor = scene.anchor
     subjects: dict[Kind, int] = {"near": anchor, "finer": anchor, "cheaper": anchor, "category": focus}
-    subjects["together"] = anchor
+    subjects["together"] = _basket(scene)
     if scene.why == "ok":
         subjects["all"] = subjects["other"] = focus
     if scene.query:
         subjects["results"] = hash_subject(label_key(scene.query))
     return subjects
+
+
+def _basket(scene: Scene) -> int:
+    """What others bought the "together" items with: the page's item, else the cart's, else the last bought."""
+    if scene.plan.page in ("product", "cart"):
+        return scene.anchor
+    return next(iter((*scene.cart, *scene.owned[:1])), NO_SUBJECT)
 
 
 def _evidence(scene: Scene, at: float) -> dict[Kind, float]:
