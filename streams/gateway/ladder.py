@@ -18,7 +18,6 @@ from streams.gateway.dressing import Dressing
 from streams.gateway.labels import field_of, relabelled
 from streams.gateway.patience import Patience
 from streams.gateway.places import Places
-from streams.gateway.problems import Problem
 from streams.gateway.push import Hub
 from streams.gateway.query import LayoutQuery
 from streams.gateway.reads import Reads, Unread
@@ -43,10 +42,8 @@ class Ladder:
         self._kept: OrderedDict[VisitorId, bytes] = OrderedDict()
 
     async def answer(self, query: LayoutQuery, until: float) -> bytes:
-        """The JSON of a layout; Problem 400 for a token that is not this visitor's."""
+        """The JSON of a layout."""
         partition = self._places.partition(query.visitor)
-        if query.after is not None and query.after.partition != partition:
-            raise Problem(400, "after: this token is not of this visitor", field="after")
         try:
             if query.after is not None:
                 layout = await self._after(query, query.after, partition, until - MARGIN_S)
@@ -84,24 +81,31 @@ class Ladder:
         return self._keep(query.visitor, found[0] + found[1])
 
     async def _after(self, query: LayoutQuery, token: Version, partition: int, until: float) -> bytes:
-        """Wait until the visitor's state has the token's event, or say `stale` when there is no time left."""
+        """Wait until the token's event is applied, or say `stale` when there is no time left."""
         try:
-            stored = await self._reads.standing(partition, query.visitor, until)
-            if not reached(stored, token):
-                stored = await self._awaited(query, token, partition, until)
+            stored = await self._awaited(query, token, until)
+            if token.partition == partition:
+                layout = self._of(query, partition, stored)
+            else:  # of before a login: all that can be known is that its partition has passed it
+                layout = await self.current(query, partition, until + MARGIN_S)
         except Unread as exc:
             return relabelled(self._without_store(query, exc.reason), "stale", exc.reason)
-        layout = self._of(query, partition, stored)
         return layout if reached(stored, token) else relabelled(layout, "stale", "stream_stale")
 
-    async def _awaited(self, query: LayoutQuery, token: Version, partition: int, until: float) -> Stored:
-        """What is stored once the token is reached, or when the time is up."""
+    async def _awaited(self, query: LayoutQuery, token: Version, until: float) -> Stored:
+        """What is stored in the token's partition once it is reached, or when the time is up."""
+        where, visitor = token.partition, query.visitor
+        if where >= self._places.partitions:
+            return Stored()
+        stored = await self._reads.standing(where, visitor, until)
+        if reached(stored, token):
+            return stored
         clock = asyncio.get_running_loop().time
-        with self._hub.mailbox(partition, query.visitor) as box:
+        with self._hub.mailbox(where, visitor) as box:
             while True:
                 with suppress(TimeoutError), Patience(min(until, clock() + LOOK_EVERY_S)):
                     await box.take()
-                stored = await self._reads.standing(partition, query.visitor, until + MARGIN_S)
+                stored = await self._reads.standing(where, visitor, until + MARGIN_S)
                 if reached(stored, token) or clock() >= until:
                     return stored
 

@@ -23,6 +23,7 @@ from streams.gateway.query import (
     DEADLINE_MS_MIN,
     PAGES,
     TEXT_MAX,
+    VISITOR_PATTERN,
     refuse_parameters,
 )
 from streams.gateway.rank import RankAnswer, RankRequest
@@ -67,6 +68,8 @@ class OpenApi:
 def document() -> Json:
     """The OpenAPI 3.1 document of the gateway."""
     schemas, components = msgspec.json.schema_components(_TYPES.values(), ref_template=REF)
+    for section in ("PageDef", "ModuleDef", "RuleDef"):
+        components[section]["required"].remove("section")  # a document's lists say it already
     named = dict(zip(_TYPES, schemas, strict=True))
     event = named["Event"]
     return {
@@ -106,7 +109,7 @@ def document() -> Json:
 
 
 _VISITOR: Json = {
-    "type": "string", "pattern": "^[ua]:[\\x21-\\x7e]{1,126}$", "examples": ["a:browser-1", "u:4711"],
+    "type": "string", "pattern": VISITOR_PATTERN, "examples": ["a:browser-1", "u:4711"],
 }  # fmt: skip
 _TEXT: Json = {"type": "string", "minLength": 1, "maxLength": TEXT_MAX}
 _TOKEN: Json = {"type": "string", "pattern": r"^[0-9]{1,19}\.[0-9]{1,19}\.[0-9]{1,19}$"}

@@ -18,7 +18,9 @@ PAGES: frozenset[str] = frozenset(get_args(PageType))
 DEADLINE_MS_MIN, DEADLINE_MS_MAX, DEADLINE_MS = 5, 1000, 50
 TEXT_MAX = 200
 
-_VISITOR = re.compile(rf"[ua]:[\x21-\x7e]{{1,{VISITOR_ID_MAX - 2}}}")
+VISITOR_PATTERN = rf"^[ua]:[\x21-\x7e]{{1,{VISITOR_ID_MAX - 2}}}$"
+
+_VISITOR = re.compile(VISITOR_PATTERN[1:-1])
 _ITEM = re.compile(r"[\x21-\x7e]{1,128}")
 _FLAGS = {"1": True, "true": True, "0": False, "false": False}
 

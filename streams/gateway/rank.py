@@ -27,6 +27,7 @@ from streams.gateway.query import (
     DEADLINE_MS,
     DEADLINE_MS_MAX,
     DEADLINE_MS_MIN,
+    VISITOR_PATTERN,
     refuse_parameters,
     visitor_text,
 )
@@ -40,8 +41,10 @@ ITEMS_MAX = 1000
 class RankRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """Which items, for whom, on what kind of page."""
 
-    visitor: Annotated[str, Meta(min_length=3, max_length=128)]
-    items: Annotated[list[str], Meta(min_length=1, max_length=ITEMS_MAX)]
+    visitor: Annotated[str, Meta(pattern=VISITOR_PATTERN)]
+    items: Annotated[
+        list[str], Meta(min_length=1, max_length=ITEMS_MAX, extra_json_schema={"uniqueItems": True})
+    ]
     explain: bool = False
     deadline_ms: Annotated[int, Meta(ge=DEADLINE_MS_MIN, le=DEADLINE_MS_MAX)] = DEADLINE_MS
 

@@ -78,7 +78,7 @@ def url() -> Iterator[str]:
 
 
 schema = schemathesis.openapi.from_dict(document())
-BOUNDED = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+BOUNDED = settings(max_examples=8, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @schema.exclude(path=[STREAM, *ONE_BY_ONE]).parametrize()

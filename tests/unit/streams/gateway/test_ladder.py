@@ -12,7 +12,7 @@ import pytest
 
 from models.static_layouts import static_layout
 from schemas.errors import StoreUnavailable
-from schemas.ids import Version
+from schemas.ids import Version, VisitorId
 from schemas.layouts import Layout
 from streams.gateway import dressing
 from streams.gateway.circuit import TRIAL_EVERY_S
@@ -237,11 +237,18 @@ async def test_a_token_without_redis_is_stale(
     assert labels(await layout_of(client, after=token)) == ("stale", "redis_down")
 
 
-async def test_a_token_of_another_partition_is_refused(house: House, client: httpx.AsyncClient) -> None:
-    token = Version(META.incarnation, (house.partition() + 1) % 4, 0).text()
-    answer = await client.get("/v1/layouts/home", params={"visitor": ANN, "after": token})
-    assert answer.status_code == 400
-    assert answer.json()["field"] == "after"
+async def test_a_token_of_another_visitor_is_reached_when_its_partition_has_passed_it(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    bob = next(
+        VisitorId(f"a:{n}") for n in range(99) if house.partition(VisitorId(f"a:{n}")) != house.partition()
+    )
+    token = await house.write(looked_at(["bags-0001"], offset=3), bob)
+    assert (await layout_of(client, after=token)).mode == "popular"
+    ahead = Version(META.incarnation, house.partition(bob), 4).text()
+    nowhere = Version(META.incarnation, 99, 0).text()
+    for after in (ahead, nowhere):
+        assert labels(await layout_of(client, after=after, deadline_ms=20)) == ("stale", "stream_stale")
 
 
 async def test_answers_are_counted_and_exposed(house: House, client: httpx.AsyncClient) -> None:

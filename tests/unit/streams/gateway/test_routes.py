@@ -69,7 +69,7 @@ async def test_rank(house: House, client: httpx.AsyncClient) -> None:
         (b'{"visitor": "a:1"}', "$.items"),
         (b'{"visitor": "a:1", "items": []}', "$.items"),
         (b'{"visitor": "a:1", "items": ["x", "x"]}', "$.items"),
-        (b'{"visitor": "nobody", "items": ["x"]}', "visitor"),
+        (b'{"visitor": "nobody", "items": ["x"]}', "$.visitor"),
         (b'{"visitor": "a:1", "items": ["x"], "colour": "red"}', "$"),
     ],
 )
