@@ -17,7 +17,7 @@ from models.fold import fold
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
 from streams.agents.personalize import add_personalize
 from streams.app import build_app, events_topic
-from streams.boot import checked_meta
+from streams.boot import checked_meta, keep_checking
 from streams.clock import Clock
 from streams.crowd import CrowdCounter
 from streams.dead_letters import DeadLetters, Limit
@@ -39,11 +39,14 @@ from streams.stores.protocols import VisitorStore
 from streams.stores.redis_client import connect
 from streams.stores.redis_visitors import Lifetimes, RedisVisitors
 from streams.transport.log import EventsLog
+from streams.vitals import Vitals
 from streams.watchdog import Watchdog
 
 DAY_S = 86_400
 PUBLISH_WITHIN_S = 20.0
 REQUEST_TIMEOUT_MS = 10_000
+CONNECTIONS = 256
+"""To Redis at most: each partition's lane uses one at a time."""
 BIG_RECORD = 2 << 20
 """A dead letter holds another record whole, a decision its features."""
 SHOP_WITHIN_S = 10.0
@@ -82,13 +85,14 @@ class Assembly:
     ) -> None:
         self._settings, self._parts = settings, parts
         self._metrics, self._clock, self._stack = metrics, clock, stack
+        self._vitals = Vitals(clock=clock, metrics=metrics, halt=halt)
         self._storing = self._retries(settings.redis_deadline_s)
         self._publishing = self._retries(PUBLISH_WITHIN_S)
 
     async def assembled(self) -> Assembled:
         """Everything connected and nothing started: `app.start()` begins the work."""
         settings = self._settings
-        keys, client = Keys(settings.namespace), connect(settings.redis or "")
+        keys, client = Keys(settings.namespace), connect(settings.redis or "", connections=CONNECTIONS)
         self._stack.push_async_callback(client.aclose)
         meta = await checked_meta(client, keys, settings)
         store = self._parts.store(client, keys, meta, settings)
@@ -101,11 +105,12 @@ class Assembly:
         ownership = self._owning(store, events_log)
         transport: Any = app.transport
         transport.owner = ownership
-        lanes = Lanes(engine, ownership, halt=halt, metrics=self._metrics)
+        lanes = Lanes(engine, ownership, self._vitals)
         add_personalize(app, events_topic(app, settings), lanes, halt)
         app.finalize()
         self._watched(ownership, events_log)
         self._in_background(lanes.keep_vigil(), "vigil")
+        self._in_background(keep_checking(meta, settings, halt), "meta")
         return Assembled(app, ownership, follower)
 
     async def _following(self) -> ShopFollower:
@@ -163,9 +168,7 @@ class Assembly:
             events_log,
             owner=self._settings.worker_id or f"worker-{os.getpid()}",
             retries=self._storing,
-            halt=halt,
-            metrics=self._metrics,
-            clock=self._clock,
+            vitals=self._vitals,
         )
 
     def _watched(self, ownership: Ownership, events_log: EventsLog) -> None:
@@ -174,10 +177,9 @@ class Assembly:
             events_log,
             stall_s=self._settings.stall_exit_s,
             excused=lambda: self._storing.waiting + self._publishing.waiting > 0,
-            metrics=self._metrics,
-            clock=self._clock,
+            vitals=self._vitals,
         )
-        self._in_background(watchdog.run(halt), "watchdog")
+        self._in_background(watchdog.run(), "watchdog")
 
     def _in_background(self, work: Coroutine[None, None, None], name: str) -> None:
         self._stack.push_async_callback(_cancelled, asyncio.create_task(work, name=name))

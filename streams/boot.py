@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 import redis.asyncio
 
@@ -21,6 +21,7 @@ T = TypeVar("T")
 WITHIN_S = 30.0
 """How long Redis and Kafka may take to be there."""
 AGAIN_S = 0.25
+CHECK_EVERY_S = 60.0
 
 
 async def checked_meta(client: redis.asyncio.Redis, keys: Keys, settings: Settings) -> Meta:
@@ -28,6 +29,18 @@ async def checked_meta(client: redis.asyncio.Redis, keys: Keys, settings: Settin
     await _soon(lambda: refuse_eviction(client), StoreUnavailable)
     in_kafka = await _soon(lambda: asyncio.to_thread(_meta_in_kafka, settings), ServiceMissing)
     return await _soon(lambda: agree(client, keys, in_kafka), StoreUnavailable)
+
+
+async def keep_checking(meta: Meta, settings: Settings, halt: Callable[[BaseException], NoReturn]) -> None:
+    """For ever: halts when the topic was made anew or got more partitions while we read it."""
+    while True:
+        await asyncio.sleep(CHECK_EVERY_S)
+        try:
+            now = await asyncio.to_thread(_meta_in_kafka, settings)
+        except ServiceMissing:
+            continue  # not to be had now; what that means others notice
+        if now != meta:
+            halt(ServiceMissing(f"the events topic changed under us: {meta} is now {now}"))
 
 
 def _meta_in_kafka(settings: Settings) -> Meta:

@@ -21,7 +21,7 @@ AT_ONCE = 64
 """Visitors of one run: the loop is held for 5 to 10 ms, and a matrix of 64 × 200 rows is still in cache."""
 
 
-class Wanted(Struct, frozen=True, kw_only=True):
+class Wanted(Struct, frozen=True, kw_only=True, gc=False):
     """A live layout wanted, with its body also when the content did not change if `whole` says so.
 
     `previous` is what the page shows (None: unknown); `body` what Redis had of it, if nothing is remembered.
@@ -35,7 +35,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     whole: bool = True
 
 
-class Verdict(Struct, frozen=True, kw_only=True):
+class Verdict(Struct, frozen=True, kw_only=True, gc=False):
     """What becomes of the live layout; no body: its content did not change.
 
     `record` is the decision record to publish (None: not sampled).

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import NoReturn, Protocol
+from collections.abc import Awaitable
+from typing import Protocol
 
 from schemas.errors import Fenced, Regressed
-from streams.metrics import Metrics
 from streams.ownership import Holding, Why, why_lost
 from streams.transport.chunks import CHUNK_RECORDS, Chunk, Record
+from streams.vitals import Vitals
 
 IN_FLIGHT = 64
 """Chunks taken in and not yet settled; above it the agent waits, and then the fetcher."""
@@ -56,15 +56,9 @@ class Holders(Protocol):
 class Lanes:
     """`put` takes a delivery in, waiting while too many are in flight."""
 
-    def __init__(
-        self,
-        engine: Apply,
-        ownership: Holders,
-        *,
-        halt: Callable[[BaseException], NoReturn],
-        metrics: Metrics,
-    ) -> None:
-        self._engine, self._ownership, self._halt, self._metrics = engine, ownership, halt, metrics
+    def __init__(self, engine: Apply, ownership: Holders, vitals: Vitals) -> None:
+        self._engine, self._ownership = engine, ownership
+        self._halt, self._metrics = vitals.halt, vitals.metrics
         self._room = asyncio.Semaphore(IN_FLIGHT)
         self._queues: dict[int, deque[Delivery]] = {}
         self._running: dict[int, asyncio.Task[None]] = {}

@@ -8,15 +8,14 @@ claim it, seek to the store's `done` (none: the log's start), read on. Every tak
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import Literal, NoReturn, Protocol
+from collections.abc import Iterable
+from typing import Literal, Protocol
 
 from schemas.errors import EtalageError, Fenced, Regressed
-from streams.clock import Clock
 from streams.logs import logger
-from streams.metrics import Metrics
 from streams.retries import Retry
 from streams.stores.protocols import Claim, fresh_nonce
+from streams.vitals import Vitals
 
 log = logger("ownership")
 
@@ -81,7 +80,7 @@ class Holding:
 
 
 class Ownership:
-    """`halt` ends the process and never returns."""
+    """Takes what the group assigns, and takes it again when a holding is lost."""
 
     def __init__(
         self,
@@ -90,12 +89,10 @@ class Ownership:
         *,
         owner: str,
         retries: Retry,
-        halt: Callable[[BaseException], NoReturn],
-        metrics: Metrics,
-        clock: Clock,
+        vitals: Vitals,
     ) -> None:
-        self._store, self._log, self._owner = store, log, owner
-        self._retries, self._halt, self._metrics, self._clock = retries, halt, metrics, clock
+        self._store, self._log, self._owner, self._retries = store, log, owner, retries
+        self._halt, self._metrics, self._clock = vitals.halt, vitals.metrics, vitals.clock
         self._holdings: dict[int, Holding] = {}
         self._takes: dict[int, asyncio.Task[None]] = {}
         self.generation = -1

@@ -21,7 +21,7 @@ SLICE_LAYOUTS = 32
 """Whole layouts (4 to 5 KB each) written by one script."""
 
 
-class Touched(Struct):
+class Touched(Struct, gc=False):
     """A visitor whom the chunk changed; `applied` are its records with the state before each."""
 
     visitor: VisitorId

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import NoReturn, Protocol
+from typing import Protocol
 
 from schemas.errors import EtalageError, StreamUnavailable
-from streams.clock import Clock
 from streams.logs import logger
-from streams.metrics import Metrics
 from streams.ownership import NotAssigned, Ownership
+from streams.vitals import Vitals
 
 log = logger("watchdog")
 
@@ -42,15 +41,14 @@ class Watchdog:
         *,
         stall_s: float,
         excused: Callable[[], bool],
-        metrics: Metrics,
-        clock: Clock,
+        vitals: Vitals,
     ) -> None:
-        self._ownership, self._ends, self._stall_s = ownership, ends, stall_s
-        self._excused, self._metrics, self._clock = excused, metrics, clock
+        self._ownership, self._ends, self._stall_s, self._excused = ownership, ends, stall_s, excused
+        self._halt, self._metrics, self._clock = vitals.halt, vitals.metrics, vitals.clock
         self._moved: dict[int, tuple[int, float]] = {}
         self.lag: dict[int, int] = {}
 
-    async def run(self, halt: Callable[[BaseException], NoReturn]) -> None:
+    async def run(self) -> None:
         """Look every second, for ever; halts the process when it stalled."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
@@ -61,7 +59,7 @@ class Watchdog:
             except (StreamUnavailable, NotAssigned, TimeoutError) as exc:
                 log.debug("the log's ends are not known", why=repr(exc))
             except Exception as exc:
-                halt(exc)
+                self._halt(exc)
 
     def look(self, ends: Mapping[int, int]) -> None:
         """Take the ends of the log in; Stalled when a partition with lag did not move for too long."""

@@ -95,6 +95,8 @@ class Worker:
             return Readiness(False, "not yet a member of the group")
         if not ownership.taken:
             return Readiness(False, "partitions are being taken")
+        if not self._worker.follower.ready:
+            return Readiness(False, self._worker.follower.reason)
         return Readiness(True)
 
     def _say(self, address: str) -> None:

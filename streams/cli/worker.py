@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 
 import uvloop
@@ -12,6 +13,8 @@ from streams.halting import leave
 from streams.logs import configure
 from streams.settings import Settings, read_settings
 from streams.worker import Worker
+
+GC_OBJECTS = 20_000
 
 
 def run() -> None:
@@ -25,6 +28,11 @@ def run_with(settings: Settings, parts: Parts | None = None) -> None:
     logging.getLogger("streams.transport").setLevel(
         logging.WARNING
     )  # Faust speaks under its subclasses' names
+
+    # A worker makes many objects and hardly any cycles: look for them rarely, and never among the libraries.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS, 20, 100)
 
     async def main() -> None:
         await Worker(settings, parts).run()

@@ -27,14 +27,14 @@ class Claim(Struct, frozen=True):
     done: int | None
 
 
-class Loaded(Struct, frozen=True):
+class Loaded(Struct, frozen=True, gc=False):
     """What a store has of a visitor: packed state, body of the live layout."""
 
     state: bytes | None = None
     body: bytes | None = None
 
 
-class VisitorWrite(Struct, frozen=True, kw_only=True):
+class VisitorWrite(Struct, frozen=True, kw_only=True, gc=False):
     """A visitor's new packed state and what becomes of the live layout.
 
     head and body: both are written. head alone: same content for a newer state. drop_layout: it goes.
@@ -49,7 +49,7 @@ class VisitorWrite(Struct, frozen=True, kw_only=True):
     drop_layout: bool = False
 
 
-class SliceWrite(Struct, frozen=True, kw_only=True):
+class SliceWrite(Struct, frozen=True, kw_only=True, gc=False):
     """Some visitors of one chunk, written together with where the partition then stands, or not at all."""
 
     partition: int
@@ -74,7 +74,7 @@ class Stored(Struct, frozen=True, kw_only=True):
     incarnation: int | None = None
 
 
-class Notice(Struct, frozen=True):
+class Notice(Struct, frozen=True, gc=False):
     """A visitor's state was written; `version` is its version, as text.
 
     `times`, when the worker tells them: chunk taken, folded, ranked (epoch milliseconds).

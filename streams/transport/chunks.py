@@ -15,7 +15,7 @@ Record = Any
 """aiokafka's ConsumerRecord: key, value, offset, timestamp (ms), headers."""
 
 
-class Fetched(Struct, frozen=True):
+class Fetched(Struct, frozen=True, gc=False):
     """Records of one partition as they left the fetcher, in one turn (the time from one seek to the next).
 
     `start` is where the fetcher stood before them: offsets between it and the first record are gone for good
@@ -27,7 +27,7 @@ class Fetched(Struct, frozen=True):
     records: list[Record]
 
 
-class Chunk(Struct, frozen=True):
+class Chunk(Struct, frozen=True, gc=False):
     """At most CHUNK_RECORDS records; the next chunk of its turn starts at `end`."""
 
     partition: int

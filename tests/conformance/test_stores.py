@@ -11,90 +11,11 @@ import pytest
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
 from streams.stores.keys import Keys
-from streams.stores.memory import MemoryStore
 from streams.stores.protocols import Claim, Following, Loaded, Notice, SliceWrite, Stored, VisitorWrite
 from streams.stores.redis_client import connect
-from streams.stores.redis_layouts import RedisLayouts
-from streams.stores.redis_visitors import RedisVisitors
+from tests.conformance.stores import INCARNATION, Memory, P, Redis, Store
 
 ANN, BOB = VisitorId("u:ann"), VisitorId("a:bob")
-P = 3
-INCARNATION = 7
-
-
-class Store:
-    """A store under test, with what operators and accidents do to it."""
-
-    visitors: Any
-    layouts: Any
-
-    async def own(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    async def set_own(self, **fields: Any) -> None:
-        raise NotImplementedError
-
-    async def flush(self) -> None:
-        raise NotImplementedError
-
-    def reborn(self, incarnation: int) -> Any:
-        raise NotImplementedError
-
-
-class Memory(Store):
-    def __init__(self) -> None:
-        self.visitors = self.layouts = MemoryStore(incarnation=INCARNATION)
-
-    async def own(self) -> dict[str, Any]:
-        own = self.visitors.contents.own[P]
-        return {"e": own.epoch, "done": own.done, "part": own.part}
-
-    async def set_own(self, **fields: Any) -> None:
-        own = self.visitors.contents.own[P]
-        if "e" in fields:
-            counter, _, own.nonce = fields["e"].partition(":")
-            own.counter = int(counter)
-        own.done = fields.get("done", own.done)
-        own.part = fields.get("part", own.part)
-        own.claimed_at -= fields.get("aged", 0)
-
-    async def flush(self) -> None:
-        self.visitors.flush()
-
-    def reborn(self, incarnation: int) -> Any:
-        twin = MemoryStore(incarnation=incarnation)
-        twin.contents = self.visitors.contents
-        return twin
-
-
-class Redis(Store):
-    def __init__(self, client: Any, keys: Keys, address: str) -> None:
-        self.client, self.keys = client, keys
-        self.visitors = RedisVisitors(client, keys, incarnation=INCARNATION)
-        self.layouts = RedisLayouts(client, keys, address=address)
-
-    async def own(self) -> dict[str, Any]:
-        own = await self.client.hgetall(self.keys.own(P))
-        return {
-            "e": own[b"e"].decode(),
-            "done": int(own.get(b"done", -1)),
-            "part": int(own[b"part"]),
-        }
-
-    async def set_own(self, **fields: Any) -> None:
-        if aged := fields.pop("aged", 0):
-            await self.client.hincrby(self.keys.own(P), "at", -aged)
-        if fields:
-            await self.client.hset(self.keys.own(P), mapping=fields)
-
-    async def flush(self) -> None:
-        names = [name async for name in self.client.scan_iter(f"*{{{self.keys.namespace}.*")]
-        if names:
-            await self.client.delete(*names)
-        await self.client.script_flush()  # and the scripts, as a restart does
-
-    def reborn(self, incarnation: int) -> Any:
-        return RedisVisitors(self.client, self.keys, incarnation=incarnation)
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -8,7 +8,7 @@ on, and the store is restored to what it was, or flushed. What must hold is chec
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,13 +20,14 @@ from models.visitor import EMPTY, VisitorState
 from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.clock import ManualClock
-from streams.deciding import Deciding, Verdict, Wanted
+from streams.deciding import Deciding
 from streams.engine import Engine, Fold, Means, Terms
 from streams.metrics import Metrics
 from streams.ownership import Holding
 from streams.sifting import Place, sift
 from streams.stores.memory import Contents, MemoryStore
-from streams.stores.protocols import Claim, Loaded, SliceWrite, fresh_nonce
+from streams.stores.protocols import Claim, fresh_nonce
+from tests.properties.doors import Call, Door, Letters, Raw, at_once, half_new
 
 PLACE = Place("t.events.v1", 1, 7)
 CHUNK = 5
@@ -35,90 +36,6 @@ WORKERS_MAX = 4
 
 class Broken(AssertionError):
     """An invariant does not hold."""
-
-
-class Gone(Exception):
-    """A call of a process that was killed: it never sees the answer."""
-
-
-@dataclass
-class Raw:
-    """A record as the consumer gives it."""
-
-    key: bytes | None
-    value: bytes | None
-    offset: int
-    timestamp: int
-    partition: int = 0
-    headers: tuple[Any, ...] = ()
-
-
-@dataclass
-class Call:
-    """A store call that waits at the door."""
-
-    worker: int
-    carry_out: Callable[[], Awaitable[Any]]
-    answer: asyncio.Future[Any]
-
-
-class Door:
-    """A VisitorStore whose calls pass when told to."""
-
-    def __init__(self, world: World, worker: int) -> None:
-        self._world, self._worker = world, worker
-
-    async def _wait(self, carry_out: Callable[[], Awaitable[Any]]) -> Any:
-        call = Call(self._worker, carry_out, asyncio.get_running_loop().create_future())
-        self._world.waiting.append(call)
-        return await call.answer
-
-    async def claim(
-        self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
-    ) -> Claim:
-        store = self._world.store
-        claim: Claim = await self._wait(lambda: store.claim(partition, owner, kafka_generation, nonce=nonce))
-        return claim
-
-    async def load(
-        self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
-    ) -> list[Loaded]:
-        loaded: list[Loaded] = await self._wait(
-            lambda: self._world.store.load(partition, visitors, bodies=bodies)
-        )
-        return loaded
-
-    async def write(self, part: SliceWrite) -> None:
-        await self._wait(lambda: self._world.store.write(part))
-
-
-async def at_once(stage: str, call: Callable[[], Awaitable[Any]]) -> Any:
-    """Tries again without a pause: the tape decides how long a store stays away."""
-    while True:
-        try:
-            return await call()
-        except StoreUnavailable:
-            await asyncio.sleep(0)
-
-
-class Letters:
-    """Remembers where buried records stood."""
-
-    def __init__(self) -> None:
-        self.offsets: set[int] = set()
-
-    async def bury(self, letters: Sequence[Any], *, of: int) -> None:
-        self.offsets.update(letter.offset for letter in letters)
-
-
-def half_new(wanted: Sequence[Wanted], at: float) -> list[Verdict]:
-    """A policy whose content changes with every second event."""
-    made = []
-    for one in wanted:
-        fills = one.state.events // 2
-        body = b"%d" % fills if one.whole or fills != one.previous else None
-        made.append(Verdict(head=one.version.text().encode(), body=body, fills=fills))
-    return made
 
 
 @dataclass
@@ -197,11 +114,18 @@ class World:
     async def settle(self) -> None:
         """Until every worker waits at the door or has ended."""
         for _ in range(200):
+            self.raise_defects()
             waiting = {call.worker for call in self.waiting}
             if all(task.done() or worker in waiting for worker, task in self.workers.items()):
                 return
             await asyncio.sleep(0)
         raise Broken("a worker neither waits nor ends")
+
+    def raise_defects(self) -> None:
+        """A worker that fails otherwise than a mutant should is a defect of the test."""
+        for task in self.workers.values():
+            if task.done() and not task.cancelled() and (defect := task.exception()) is not None:
+                raise defect
 
     async def step(self) -> None:
         actions = (self.let_pass, self.let_pass, self.let_pass, self.disturb, self.accident)

@@ -6,7 +6,7 @@ The same runs with one safeguard taken out must fail, or they would prove nothin
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -14,13 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import Fenced, Regressed
-from streams.engine import Engine
-from streams.ownership import Holding
-from streams.slices import Touched
 from streams.stores.memory import MemoryStore, Own
 from streams.stores.protocols import SliceWrite
-from tests.faults.mutants import forgetful_fold
-from tests.properties.interleavings import Broken, Parts, Raw, run
+from tests.faults.mutants import AckFirst, forgetful_fold
+from tests.properties.doors import Raw
+from tests.properties.interleavings import Broken, Parts, run
 from tests.random_events import random_event
 
 STEPS = 60
@@ -88,16 +86,6 @@ class Unchecked(MemoryStore):
         if own.epoch != part.epoch:
             return super()._written_already(part)
         return False
-
-
-class AckFirst(Engine):
-    """Says that the chunk is done, and only then writes its states."""
-
-    async def _written(self, holding: Holding, touched: list[Touched], end: int) -> Awaitable[None] | None:
-        await self._write(holding, [], [], end)
-        for one in touched:
-            await self._write(holding, [one], [None], None)
-        return None
 
 
 MUTANTS = {

@@ -10,11 +10,13 @@ from typing import Any, NoReturn
 import pytest
 
 from schemas.errors import Fenced, Regressed
+from streams.clock import SystemClock
 from streams.lanes import Lanes
 from streams.metrics import Metrics
 from streams.ownership import Holding, Why
 from streams.stores.protocols import Claim
 from streams.transport.chunks import Chunk
+from streams.vitals import Vitals
 from tests.unit.streams.eventually import eventually
 
 
@@ -86,7 +88,8 @@ class Bed:
     def __init__(self) -> None:
         self.engine, self.halted = Engine(), asyncio.Event()
         self.owners = Owners(0, 1)
-        self.lanes = Lanes(self.engine, self.owners, halt=self.halt, metrics=Metrics())
+        vitals = Vitals(clock=SystemClock(), metrics=Metrics(), halt=self.halt)
+        self.lanes = Lanes(self.engine, self.owners, vitals)
 
     def halt(self, exc: BaseException) -> NoReturn:
         self.halted.set()

@@ -15,6 +15,7 @@ from streams.ownership import Holding, LogTruncated, NotAssigned, Ownership
 from streams.retries import Retries
 from streams.stores.memory import MemoryStore
 from streams.stores.protocols import SliceWrite
+from streams.vitals import Vitals
 from streams.watchdog import Stalled, Watchdog
 from tests.unit.streams.eventually import eventually
 
@@ -69,9 +70,7 @@ class Bed:
             self.log,
             owner="me",
             retries=Retries(deadline_s=1, patience_s=1, clock=clock, metrics=metrics),
-            halt=self.halt,
-            metrics=metrics,
-            clock=clock,
+            vitals=Vitals(clock=clock, metrics=metrics, halt=self.halt),
         )
 
     def halt(self, exc: BaseException) -> NoReturn:
@@ -241,9 +240,8 @@ async def test_the_watchdog_ends_what_stands_still_while_there_is_lag(bed: Bed) 
     clock, excuse = Ticking(), [False]
     bed.ownership.assigned([P], 1)
     holding: Any = await bed.held()
-    dog = Watchdog(
-        bed.ownership, Ends(), stall_s=30, excused=lambda: excuse[0], metrics=Metrics(), clock=clock
-    )
+    vitals = Vitals(clock=clock, metrics=Metrics(), halt=bed.halt)
+    dog = Watchdog(bed.ownership, Ends(), stall_s=30, excused=lambda: excuse[0], vitals=vitals)
     dog.look({P: 100})
     clock.at = 29
     dog.look({P: 100})

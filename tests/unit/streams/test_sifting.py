@@ -14,8 +14,8 @@ PLACE = Place("shop.events.v1", 4, 9)
 ANN = partition_of(b"u:ann", 4)
 
 
-def event(user: str = "ann", name: str = "page_view") -> bytes:
-    body = {"event": name, "message_id": "m", "timestamp": "2026-01-01T00:00:00Z", "user_id": user}
+def event(name: str = "page_view") -> bytes:
+    body = {"event": name, "message_id": "m", "timestamp": "2026-01-01T00:00:00Z", "user_id": "ann"}
     return json.dumps(body).encode()
 
 
