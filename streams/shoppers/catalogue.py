@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
 from urllib.parse import urlencode
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.catalog import Item
 from streams.shoppers.assortment import BRANDS, KINDS, LINES, Brand, Kind
@@ -18,15 +22,24 @@ SOLD_OUT_SHARE = 0.06
 ON_SALE_SHARE = 0.22
 
 
+class Draft(Struct, frozen=True):
+    """A product before it has its number; `noun` is the word for its shape."""
+
+    item: Item
+    noun: str
+
+
 def demo_items(count: int = 2000, seed: int = 7, at: datetime = OPENED) -> list[Item]:
     """`count` products over all kinds, none newer than `at`; equal arguments give equal lists."""
     random = Random(seed)
     items: list[Item] = []
     for kind, wanted in _shares(count):
-        made: list[Item] = []
-        while len(made) < wanted:
-            made += _model(kind, random, at, first=len(made) + 1)
-        items += made[:wanted]
+        drafts: list[Draft] = []
+        while len(drafts) < wanted:
+            drafts += _model(kind, random, at)
+        del drafts[wanted:]
+        random.shuffle(drafts)  # the colours of a model need not stand side by side
+        items += [_numbered(draft, number) for number, draft in enumerate(drafts, 1)]
     return items
 
 
@@ -41,18 +54,17 @@ def _shares(count: int) -> list[tuple[Kind, int]]:
     return [(kind, bounds[n + 1] - bounds[n]) for n, kind in enumerate(KINDS)]
 
 
-def _model(kind: Kind, random: Random, at: datetime, *, first: int) -> list[Item]:
-    """One model in one to three colours, all at one price."""
+def _model(kind: Kind, random: Random, at: datetime) -> Iterator[Draft]:
+    """One model in one to three colours, all at one price, each with its day of arrival."""
     brand = random.choice([brand for brand in BRANDS if kind.department in brand.departments])
-    line, material = random.choice(LINES), random.choice(kind.materials)
-    noun = random.choice(kind.nouns)
+    line, material, noun = random.choice(LINES), random.choice(kind.materials), random.choice(kind.nouns)
     price = _price(kind, brand, random)
     list_price = _rounded(price * random.uniform(1.15, 1.6)) if random.random() < ON_SALE_SHARE else None
-    created = at - timedelta(days=random.expovariate(1 / MEAN_AGE_DAYS))
     colours = random.sample(sorted(set(kind.colours)), random.choices((1, 2, 3), (5, 3, 1))[0])
-    return [
-        Item(
-            item_id=(item_id := f"{kind.category}-{first + n:04d}"),
+    for colour in colours:
+        created = at - timedelta(days=random.expovariate(1 / MEAN_AGE_DAYS))
+        item = Item(
+            item_id=kind.category,
             title=f"{line} {material} {noun}",
             categories=[kind.department, kind.category],
             price=price,
@@ -61,13 +73,20 @@ def _model(kind: Kind, random: Random, at: datetime, *, first: int) -> list[Item
             colour=colour,
             sizes=_sizes(kind, random),
             stock=_stock(random),
-            image=picture_url(item_id, kind=kind.category, form=noun, colour=colour, brand=brand.name),
             created_at=created,
             tags=_tags(material, created, at, on_sale=list_price is not None),
             margin=round(random.uniform(0.18, 0.62), 2),
         )
-        for n, colour in enumerate(colours)
-    ]
+        yield Draft(item, noun)
+
+
+def _numbered(draft: Draft, number: int) -> Item:
+    item = draft.item
+    item_id = f"{item.category}-{number:04d}"
+    image = picture_url(
+        item_id, kind=item.category, form=draft.noun, colour=item.colour or "", brand=item.brand or ""
+    )
+    return replace(item, item_id=item_id, image=image)
 
 
 def picture_url(item_id: str, **traits: str) -> str:
