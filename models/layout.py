@@ -142,12 +142,15 @@ def _choose(page: Assembly, offer: Offer, pins: int) -> list[int] | None:
 
 
 def _calm(page: Assembly, offer: Offer, taken: set[int], size: int) -> list[int]:
+    """The rows chosen anew, settled with those that the module showed last."""
     kind = offer.module.kind
     fresh = (
         _varied(page.window, offer.rows, taken, size) if kind in VARIED else _first(offer.rows, taken, size)
     )
     previous = page.before.get(offer.module.code)
     if previous is None or previous.rows == fresh or not still_about(previous, offer.subject):
+        return fresh
+    if kind == "results":  # in the order of the words, not of the scores
         return fresh
     offered = page.value if kind == "all" else set(offer.rows)
     shown = [row for row in previous.rows if row in offered and row not in taken]

@@ -81,7 +81,7 @@ def _subjects(scene: Scene) -> dict[Kind, int]:
 
 
 def _basket(scene: Scene) -> int:
-    """What others bought the "together" items with: the page's item, else the cart's, else the last bought."""
+    """What others bought the "together" items with: item of the page, of the cart, last bought."""
     if scene.plan.page in ("product", "cart"):
         return scene.anchor
     return next(iter((*scene.cart, *scene.owned[:1])), NO_SUBJECT)
