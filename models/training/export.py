@@ -35,12 +35,15 @@ def network_to_onnx(network: Network) -> bytes:
     weights: list[Array] = [first, *network.weights[1:]]
     straight: Array = (network.straight / network.scale[:, None]).astype(np.float32)
     offset = (network.centre / network.scale) @ network.straight
-    biases: list[Array] = [bias, *network.biases[1:-1], (network.biases[-1] - offset).astype(np.float32)]
+    biases: list[Array] = [bias, *network.biases[1:]]
     constants: dict[str, NDArray[Any]] = {
         "straight": straight,
+        "offset": (-offset).astype(np.float32),
         "low": network.low,
         "high": network.high,
         "axis": np.array([1], np.int64),
+        "cold": np.array([network.cold], np.int64),
+        "one": np.ones(1, np.float32),
     }
     nodes = [
         helper.make_node("Max", ["features", "low"], ["above"]),
@@ -54,9 +57,14 @@ def network_to_onnx(network: Network) -> bytes:
         nodes.append(helper.make_node("Gemm", [f"layer{number}", f"weight{number}", f"bias{number}"], [made]))
         if number != last:
             nodes.append(helper.make_node("Relu", [made], [f"layer{number + 1}"]))
-    nodes.append(helper.make_node("MatMul", ["layer0", "straight"], ["past"]))
-    nodes.append(helper.make_node("Add", [f"layer{last + 1}", "past"], ["both"]))
-    nodes.append(helper.make_node("Squeeze", ["both", "axis"], ["score"]))
+    nodes += [
+        helper.make_node("Gather", ["layer0", "cold"], ["stranger"], axis=1),
+        helper.make_node("Sub", ["one", "stranger"], ["known"]),
+        helper.make_node("Mul", [f"layer{last + 1}", "known"], ["learnt"]),
+        helper.make_node("Gemm", ["layer0", "straight", "offset"], ["past"]),
+        helper.make_node("Add", ["learnt", "past"], ["both"]),
+        helper.make_node("Squeeze", ["both", "axis"], ["score"]),
+    ]
     return _model(nodes, constants, len(network.low))
 
 

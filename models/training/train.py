@@ -21,7 +21,7 @@ from models.training.export import (
     opset_of,
     with_float_thresholds,
 )
-from models.training.mlp import Examples, fit
+from models.training.mlp import Examples, Prior, fit
 
 Kind = Literal["mlp", "lightgbm"]
 TREES, LEAVES = 100, 31
@@ -63,7 +63,7 @@ def train(
 
 
 def _mlp(examples: Examples, seed: int, report: Report) -> Trained:
-    prior = PopularityRanker().weights
+    prior = Prior(PopularityRanker().weights, NAMES.index("visitor_is_cold"))
     network = fit(examples, prior, seed, lambda share: report("fitting", 0.7 + 0.28 * share))
     rows = examples.features.reshape(-1, len(NAMES))
     model = network_to_onnx(network)

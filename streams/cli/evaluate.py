@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -39,7 +40,9 @@ def run(
     if as_json:
         typer.echo(msgspec.json.encode({"model": ranker.manifest, "results": results}).decode())
         return
-    Console().print(_table(f"{ranker.name} {ranker.version}", results))
+    # Into a file or a pipe no line is broken.
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    console.print(_table(f"{ranker.name} {ranker.version}", results))
 
 
 def _table(title: str, results: list[Result]) -> Table:

@@ -20,16 +20,19 @@ from models.training.export import (
     opset_of,
     with_float_thresholds,
 )
-from models.training.mlp import Examples, Network, fit
+from models.training.mlp import Examples, Network, Prior, fit
 from schemas.errors import FingerprintMismatch, RankerFailed
 
 WIDTH = len(NAMES)
-PRIOR = np.zeros(WIDTH, np.float32)
+GROUPS = 1200
+COLD = NAMES.index("visitor_is_cold")
+PRIOR = Prior(np.zeros(WIDTH, np.float32), COLD)
 
 
-def examples(groups: int = 300) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def examples(groups: int = GROUPS) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """The look is the row with the largest first feature."""
     features = np.random.default_rng(1).normal(3, 2, (groups, 20, WIDTH)).astype(np.float32)
+    features[:, :, COLD] = (np.arange(groups) % 4 == 0)[:, None]
     return features, features[:, :, 0].argmax(axis=1)
 
 
@@ -63,7 +66,7 @@ def manifest(model: bytes, **other: object) -> Manifest:
 
 def test_the_network_learns_and_says_so(network: Network) -> None:
     features, looked_at = examples()
-    first = network.score(features.reshape(-1, WIDTH)).reshape(300, 20).argmax(axis=1)
+    first = network.score(features.reshape(-1, WIDTH)).reshape(GROUPS, 20).argmax(axis=1)
     assert (first == looked_at).mean() > 0.2  # chance is 0.05
 
 
@@ -81,6 +84,15 @@ def test_onnx_scores_as_the_network(network: Network, model: bytes) -> None:
     assert np.allclose(ranker.score(outside), network.score(outside), atol=1e-4)
 
 
+def test_a_stranger_is_ranked_by_the_linear_score_alone(model: bytes, network: Network) -> None:
+    rows = examples()[0][0]
+    linear = (network.prepared(rows) @ network.straight)[:, 0]
+    assert np.allclose(OnnxRanker(model, manifest(model)).score(rows), linear, atol=1e-4)
+    known = rows.copy()
+    known[:, COLD] = 0
+    assert not np.allclose(network.score(known), linear, atol=1e-2)
+
+
 def test_a_network_that_differs_is_refused(network: Network, model: bytes) -> None:
     def other(rows: NDArray[np.float32]) -> NDArray[np.float32]:
         scores = network.score(rows)
@@ -95,10 +107,10 @@ def booster(**options: object) -> tuple[lightgbm.Booster, NDArray[np.float32]]:
     features, looked_at = examples()
     rows = features.reshape(-1, WIDTH)
     rows[np.abs(rows) < 1] = 0.0
-    label = np.zeros((300, 20), np.int32)
-    label[np.arange(300), looked_at] = 1
+    label = np.zeros((GROUPS, 20), np.int32)
+    label[np.arange(GROUPS), looked_at] = 1
     data = lightgbm.Dataset(
-        rows, label.reshape(-1), group=np.full(300, 20), params={"verbose": -1, **options}
+        rows, label.reshape(-1), group=np.full(GROUPS, 20), params={"verbose": -1, **options}
     )
     settings = {"objective": "lambdarank", "num_threads": 1, "verbose": -1, **options}
     return lightgbm.train(settings, data, num_boost_round=8), rows
@@ -153,6 +165,7 @@ def test_a_model_of_another_shape_is_refused(network: Network) -> None:
         network.straight[1:],
         [network.weights[0][1:], *network.weights[1:]],
         network.biases,
+        network.cold - 1,
     )
     model = network_to_onnx(narrow)
     with pytest.raises(RankerFailed, match=f"float32\\[N, {WIDTH}\\]"):
