@@ -7,7 +7,8 @@ is made at all.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from weakref import ref
 
 import msgspec
 from msgspec import Struct
@@ -43,17 +44,23 @@ class Fill(Struct, frozen=True, array_like=True):
     rows: list[int]
 
 
+def no_window() -> None:
+    """The window of fills that have none."""
+
+
 class Fills(Struct, frozen=True, eq=False, kw_only=True):
     """`codes` holds slot, module, subject and item count of each fill, `rows` all rows as int32.
 
-    Numbers and rows are those of `window`. Fills restored from a stored answer have no window, but `texts`.
+    Numbers and rows are those of `window`, which fills do not keep alive: many visitors of long ago would
+    keep many catalogues. Fills restored from a stored answer have no window, but `texts`.
     """
 
     layout_id: str
     stamp: Stamp
     codes: tuple[int, ...] = ()
     rows: bytes = b""
-    window: Window | None = None
+    window: Callable[[], Window | None] = no_window
+    """A weak reference; gives None once no shop holds that window."""
     texts: RestoredFills | None = None
 
 
@@ -81,7 +88,11 @@ def pack_fills(fills: Sequence[Fill], layout_id: str, stamp: Stamp, window: Wind
         codes += (fill.slot, fill.module, fill.subject, len(fill.rows))
         rows += fill.rows
     return Fills(
-        layout_id=layout_id, stamp=stamp, codes=tuple(codes), rows=array("i", rows).tobytes(), window=window
+        layout_id=layout_id,
+        stamp=stamp,
+        codes=tuple(codes),
+        rows=array("i", rows).tobytes(),
+        window=ref(window),
     )
 
 
@@ -99,7 +110,7 @@ def unpack_fills(fills: Fills) -> list[Fill]:
 
 def in_window(fills: Fills, window: Window, page: PageType, row_by_id: Mapping[str, int]) -> list[Fill]:
     """The fills in the numbers of another window; what that does not know is left out."""
-    if fills.window is window:
+    if fills.window() is window:
         return unpack_fills(fills)
     if fills.texts is not None:
         named = [(slot, module, UNKNOWN_SUBJECT, items) for slot, module, items in fills.texts.fills]
@@ -118,7 +129,7 @@ def _named(
     fills: Fills, page: PageType, row_by_id: Mapping[str, int]
 ) -> list[tuple[str, str, int, list[str]]]:
     """Slot, module and items by name, out of the numbers of the window that the fills were made in."""
-    old = fills.window
+    old = fills.window()
     if old is None:
         return []
     slots, modules = old.storefront.pages[page].slots, old.storefront.modules

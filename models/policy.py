@@ -89,16 +89,17 @@ def _same(decided: Decided, previous: Fills) -> bool:
     now = decided.fills
     if now.stamp != previous.stamp:
         return False
-    if previous.window is now.window:
+    window = previous.window()
+    if window is decided.shop.window:
         return now.rows == previous.rows and now.codes == previous.codes
     if previous.texts is not None:
         return decided.slots("") == previous.texts.json
-    if previous.window is None:
+    if window is None:
         return False
     personal = previous.stamp.reason in PERSONAL_REASONS
     ask = decided.ask
     fills = unpack_fills(previous)
-    was = slots_json(previous.window, ask.page, fills, "", personal=personal, query=ask.q or "")
+    was = slots_json(window, ask.page, fills, "", personal=personal, query=ask.q or "")
     return decided.slots("") == was
 
 

@@ -25,6 +25,11 @@ class Shop(Struct, frozen=True, eq=False, kw_only=True):
     generation: int
     built_at: float
     window: Window
+    earlier: tuple[Window, ...] = ()
+    """The last windows before this one: content shown from them can still be read, and kept calm."""
+
+
+EARLIER_MAX = 4
 
 
 def build_shop(
@@ -55,13 +60,21 @@ def empty_shop(ranker: Ranker | None = None) -> Shop:
 def with_items(shop: Shop, items: ItemTable, *, generation: int, built_at: float) -> Shop:
     """The shop with newer items or signals; what only the catalogue decides is kept when it stayed."""
     window = shop.window
+    earlier = shop.earlier
     if not fits(window, items, shop.storefront):
-        window = dress_window(items, shop.storefront)
-    return replace(shop, items=items, window=window, generation=generation, built_at=built_at)
+        window, earlier = dress_window(items, shop.storefront), _earlier(shop)
+    return replace(
+        shop, items=items, window=window, earlier=earlier, generation=generation, built_at=built_at
+    )
 
 
 def with_storefront(
     shop: Shop, storefront: Storefront | StorefrontIndex, *, generation: int, built_at: float
 ) -> Shop:
     """The shop with another storefront; InvalidDocument when it is wrong, and `shop` is as it was."""
-    return build_shop(shop.items, storefront, shop.ranker, generation=generation, built_at=built_at)
+    built = build_shop(shop.items, storefront, shop.ranker, generation=generation, built_at=built_at)
+    return replace(built, earlier=_earlier(shop))
+
+
+def _earlier(shop: Shop) -> tuple[Window, ...]:
+    return (shop.window, *shop.earlier)[:EARLIER_MAX]

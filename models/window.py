@@ -34,7 +34,7 @@ def index_texts(count: int) -> tuple[bytes, ...]:
     return _INDEX_TEXTS[count] if count <= ITEMS_MAX else _index_texts(count)
 
 
-class Window(Struct, frozen=True, eq=False):
+class Window(Struct, frozen=True, eq=False, weakref=True):
     items: list[Item]
     """The table's own list: the same object, the same catalogue."""
     ids: list[str]
@@ -99,4 +99,4 @@ def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
 
 def fits(window: Window, table: ItemTable, storefront: StorefrontIndex) -> bool:
     """Whether the window was made for this catalogue and storefront."""
-    return window.items is table.items and window.storefront is storefront
+    return window.storefront is storefront and (window.items is table.items or window.items == table.items)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from random import Random
+from weakref import ref
 
+import msgspec
 import pytest
 
-from models.items import with_signals
+from models.items import build_items, with_signals
 from models.shop import build_shop, empty_shop, with_items, with_storefront
 from schemas.errors import InvalidDocument
 from schemas.ids import ItemId
@@ -33,6 +35,23 @@ def test_another_catalogue_dresses_another_window() -> None:
     newer = with_items(shop, random_table(Random(5), 31), generation=2, built_at=AT)
     assert newer.window is not shop.window
     assert len(newer.window.item_json) == 31
+
+
+def test_a_few_earlier_windows_are_kept() -> None:
+    shop = build_shop(TABLE)
+    first = ref(shop.window)
+    for seed in range(4):
+        shop = with_items(shop, random_table(Random(seed), 20 + seed), generation=seed, built_at=AT)
+    assert first() is shop.earlier[-1]
+    shop = with_storefront(shop, Storefront(), generation=9, built_at=AT)
+    assert len(shop.earlier) == 4
+    assert first() is None
+
+
+def test_the_same_items_read_again_keep_the_window() -> None:
+    shop = build_shop(TABLE)
+    again = build_items([msgspec.structs.replace(item) for item in TABLE.items], {}, AT)
+    assert with_items(shop, again, generation=2, built_at=AT).window is shop.window
 
 
 def test_rules_follow_the_storefront() -> None:
