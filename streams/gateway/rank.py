@@ -46,7 +46,7 @@ class RankRequest(Struct, frozen=True, forbid_unknown_fields=True):
         list[str], Meta(min_length=1, max_length=ITEMS_MAX, extra_json_schema={"uniqueItems": True})
     ]
     explain: bool = False
-    deadline_ms: Annotated[int, Meta(ge=DEADLINE_MS_MIN, le=DEADLINE_MS_MAX)] = DEADLINE_MS
+    deadline_ms: Annotated[float, Meta(ge=DEADLINE_MS_MIN, le=DEADLINE_MS_MAX)] = DEADLINE_MS
 
 
 class RankedItem(Struct, frozen=True, omit_defaults=True):

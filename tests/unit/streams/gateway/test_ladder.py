@@ -240,9 +240,8 @@ async def test_a_token_without_redis_is_stale(
 async def test_a_token_of_another_visitor_is_reached_when_its_partition_has_passed_it(
     house: House, client: httpx.AsyncClient
 ) -> None:
-    bob = next(
-        VisitorId(f"a:{n}") for n in range(99) if house.partition(VisitorId(f"a:{n}")) != house.partition()
-    )
+    others = (VisitorId(f"a:{n}") for n in range(99))
+    bob = next(other for other in others if house.partition(other) != house.partition())
     token = await house.write(looked_at(["bags-0001"], offset=3), bob)
     assert (await layout_of(client, after=token)).mode == "popular"
     ahead = Version(META.incarnation, house.partition(bob), 4).text()
