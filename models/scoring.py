@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from msgspec import Struct
@@ -18,6 +19,8 @@ from schemas.layouts import ModelTag, Reason
 
 Floats = NDArray[np.float32]
 UNDERSTUDY = PopularityRanker()
+_stamp = lru_cache(maxsize=64)(Stamp)
+"""Every remembered page holds one: equal ones are the same object."""
 
 
 class Scored(Struct, frozen=True, eq=False):
@@ -63,9 +66,9 @@ def scores_of(
 
 def stamp_of(ranker: Ranker | None, why: Reason, failed: Reason | None) -> Stamp:
     if why == "ok" and failed is None and ranker is not None:
-        return Stamp("full", "ok", ranker.name, ranker.version, "champion")
+        return _stamp("full", "ok", ranker.name, ranker.version, "champion")
     reason = failed if why == "ok" and failed else why
-    return Stamp("popular", reason, UNDERSTUDY.name, UNDERSTUDY.version, "understudy")
+    return _stamp("popular", reason, UNDERSTUDY.name, UNDERSTUDY.version, "understudy")
 
 
 def model_tag(stamp: Stamp, generation: int) -> ModelTag:
