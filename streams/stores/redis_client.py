@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from hashlib import sha1
 from importlib.resources import files
 from typing import Any
@@ -28,6 +29,9 @@ from redis.retry import Retry
 
 from schemas.errors import ServiceMissing, StoreUnavailable
 from streams.settings import redis_url_of
+
+Call = Callable[..., Awaitable[Any]]
+"""Sends one command, given as words; its answer, or redis-py's error."""
 
 PASSING = (
     ConnectionError, BusyLoadingError, TimeoutError, ReadOnlyError, MasterDownError, ClusterDownError,
@@ -97,22 +101,22 @@ async def refuse_eviction(client: redis.asyncio.Redis) -> None:
 class Script:
     """A Lua script called by its hash, sent whole when Redis does not know it (yet, or any more)."""
 
-    def __init__(self, client: redis.asyncio.Redis, text: str) -> None:
-        self._client = client
+    def __init__(self, call: Call, text: str) -> None:
+        self._call = call
         self._text = text
         self._sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     @classmethod
     def named(cls, client: redis.asyncio.Redis, name: str) -> Script:
-        """The packaged script `scripts/<name>.lua`."""
-        return cls(client, script_text(name))
+        """The packaged script `scripts/<name>.lua`, each call on a connection of its own."""
+        return cls(partial(command, client), script_text(name))
 
     async def __call__(self, keys: list[str], arguments: list[object]) -> Any:
         with translated():
             try:
-                return await command(self._client, "EVALSHA", self._sha, len(keys), *keys, *arguments)
+                return await self._call("EVALSHA", self._sha, len(keys), *keys, *arguments)
             except NoScriptError:
-                return await command(self._client, "EVAL", self._text, len(keys), *keys, *arguments)
+                return await self._call("EVAL", self._text, len(keys), *keys, *arguments)
 
 
 async def command(client: redis.asyncio.Redis, *words: object) -> Any:

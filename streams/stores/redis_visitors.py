@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
+from streams.stores.courier import Courier
 from streams.stores.keys import Keys
 from streams.stores.protocols import (
     CLAIM_PATIENCE_S,
@@ -19,7 +20,7 @@ from streams.stores.protocols import (
     VisitorWrite,
     fresh_nonce,
 )
-from streams.stores.redis_client import Script, command, script_text, translated
+from streams.stores.redis_client import Script, script_text, translated
 
 
 class Lifetimes(Struct, frozen=True):
@@ -42,12 +43,13 @@ class RedisVisitors:
         scripts: Mapping[str, str] | None = None,
     ) -> None:
         texts = scripts or {}
-        self._client = client
+        self._call = Courier(client)
         self._keys = keys
         self._incarnation = incarnation
         self._lifetimes = lifetimes or Lifetimes()
-        self._claim = Script(client, texts.get("claim") or script_text("claim"))
-        self._write = Script(client, texts.get("write") or script_text("write"))
+        self._load = Script(self._call, script_text("load"))
+        self._claim = Script(self._call, texts.get("claim") or script_text("claim"))
+        self._write = Script(self._call, texts.get("write") or script_text("write"))
 
     async def claim(
         self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
@@ -68,14 +70,10 @@ class RedisVisitors:
         states = [self._keys.state(partition, visitor) for visitor in visitors]
         if not bodies:
             with translated():
-                return [Loaded(state) for state in await command(self._client, "MGET", *states)]
-        pipe = self._client.pipeline(transaction=False)
-        pipe.mget(states)
-        for visitor in visitors:
-            pipe.hget(self._keys.layout(partition, visitor), "b")
-        with translated():
-            found, *shown = await pipe.execute()
-        return [Loaded(state, body) for state, body in zip(found, shown, strict=True)]
+                return [Loaded(state) for state in await self._call("MGET", *states)]
+        layouts = [self._keys.layout(partition, visitor) for visitor in visitors]
+        found = await self._load([key for pair in zip(states, layouts, strict=True) for key in pair], [])
+        return [Loaded(state, body) for state, body in zip(found[::2], found[1::2], strict=True)]
 
     async def write(self, part: SliceWrite) -> None:
         keys, arguments = self._packed(part)
