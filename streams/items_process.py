@@ -27,6 +27,7 @@ from streams.settings import Settings
 from streams.summing import Summing
 from streams.topics_admin import list_topics
 from streams.transport.log import EventsLog
+from streams.vitals import Vitals
 from streams.watchdog import Watchdog
 
 GROUP = "items"
@@ -59,6 +60,7 @@ class ItemsProcess:
             raise ServiceMissing("no Kafka is known: set ETALAGE_KAFKA=host:port (or run `etalage up`)")
         self._settings, self._kafka = settings, settings.kafka
         self._clock, self._metrics = SystemClock(), Metrics()
+        self._vitals = Vitals(clock=self._clock, metrics=self._metrics, halt=halt)
         self._retries = Retries(
             deadline_s=CLAIM_WITHIN_S,
             patience_s=settings.patience_s,
@@ -93,9 +95,9 @@ class ItemsProcess:
         transport: Any = app.transport
         transport.owner = Owner(ownership, summing)
         topic = app.topic(self._topic, key_serializer="raw", value_serializer="raw")
-        add_items(app, topic, Lanes(summing, ownership, halt=halt, metrics=self._metrics), halt)
+        add_items(app, topic, Lanes(summing, ownership, self._vitals), halt)
         app.finalize()
-        _begin(stack, self._watchdog(ownership, deltas).run(halt))
+        _begin(stack, self._watchdog(ownership, deltas).run())
         _begin(stack, _flushing(summing))
         await app.start()
         await self._watch(app, address)
@@ -122,9 +124,7 @@ class ItemsProcess:
             deltas,
             owner=self._settings.worker_id or f"items-{os.getpid()}",
             retries=self._retries,
-            halt=halt,
-            metrics=self._metrics,
-            clock=self._clock,
+            vitals=self._vitals,
         )
 
     def _watchdog(self, ownership: Ownership, deltas: EventsLog) -> Watchdog:
@@ -133,8 +133,7 @@ class ItemsProcess:
             deltas,
             stall_s=self._settings.stall_exit_s,
             excused=lambda: self._retries.waiting > 0,
-            metrics=self._metrics,
-            clock=self._clock,
+            vitals=self._vitals,
         )
 
     def _end(self) -> None:
