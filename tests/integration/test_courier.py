@@ -30,7 +30,7 @@ async def test_what_is_asked_together_goes_on_one_connection(
     client: redis.asyncio.Redis, namespace: str
 ) -> None:
     courier = Courier(client)
-    await client.ping()  # type: ignore[misc]  # one connection is open
+    await client.ping()  # one connection is open
     before = int((await client.info("stats"))["total_connections_received"])
     answers = await asyncio.gather(*(courier("INCR", f"{namespace}:n") for _ in range(50)))
     assert answers == list(range(1, 51))
