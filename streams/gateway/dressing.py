@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from models.fills import fills_of_body
 from models.packing import unpack
-from models.policy import decide, explained, hydrate
+from models.policy import Decided, decide, explained, hydrate
 from models.rendering import layout_bytes
 from models.scenes import Ask
 from models.shop import Shop
@@ -27,8 +27,14 @@ COMPLAIN_EVERY_S = 1.0
 class Dressing:
     """Takes the shop once for each layout, so that none mixes two."""
 
-    def __init__(self, shop: Callable[[], Shop], clock: Clock, metrics: Metrics) -> None:
-        self._shop, self._clock, self._metrics = shop, clock, metrics
+    def __init__(
+        self,
+        shop: Callable[[], Shop],
+        clock: Clock,
+        metrics: Metrics,
+        note: Callable[[Decided], None] = lambda decided: None,
+    ) -> None:
+        self._shop, self._clock, self._metrics, self._note = shop, clock, metrics, note
         self._patterns = Patterns()
         self._complained_at = float("-inf")
 
@@ -42,6 +48,7 @@ class Dressing:
             decided = decide(shop, [_ask(query, state, partition, shown)], self._clock.now())[0]
             stamp = decided.fills.stamp
             self._metrics.count("layouts_decided_total", mode=stamp.mode, reason=stamp.reason)
+            self._note(decided)
             return explained(decided) if query.explain else decided.head() + decided.body()
         except Exception:
             self._complain("layout not decided")

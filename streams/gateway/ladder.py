@@ -69,16 +69,21 @@ class Ladder:
         `shown` is the layout that a page has now: it keeps its id when the content is still the same.
         """
         if query.page != self._live_page:
-            packed = await self._reads.state(partition, query.visitor, until)
-            return self._dressing.decided(query, partition, packed, shown)
+            return await self._decided(query, partition, until, shown)
         if query.explain:
             stored = await self._reads.standing(partition, query.visitor, until)
             return self._dressing.decided(query, partition, stored.state, stored.body)
         found = await self._reads.layout(partition, query.visitor, until)
         if found is None:
-            packed = await self._reads.state(partition, query.visitor, until)
-            return self._dressing.decided(query, partition, packed, shown)
+            return await self._decided(query, partition, until, shown)
         return self._keep(query.visitor, found[0] + found[1])
+
+    async def _decided(self, query: LayoutQuery, partition: int, until: float, shown: bytes | None) -> bytes:
+        """Decided from the state; when the loop is so busy that there is no time, what is ready for all."""
+        packed = await self._reads.state(partition, query.visitor, until)
+        if asyncio.get_running_loop().time() > until:
+            return self._dressing.makeshift(query, "budget")
+        return self._dressing.decided(query, partition, packed, shown)
 
     async def _after(self, query: LayoutQuery, token: Version, partition: int, until: float) -> bytes:
         """Wait until the token's event is applied, or say `stale` when there is no time left."""

@@ -1,14 +1,14 @@
 """Who waits for which visitor, and what they are told: a mailbox of one per open page, latest wins.
 
 For the demo's panel a stream opened with `journey=1` also gets `event: journey` for each notice of its
-visitor, whether the layout changed or not. Its data is JSON; all times are epoch milliseconds, absent when
+visitor, whether the layout changed or not. Its data is JSON; times are epoch milliseconds, and absent when
 this gateway does not know them:
 
-    {"version": "…", "received": …, "accepted": …, "applied": …, "folded": …, "ranked": …, "written": …,
-     "noticed": …, "pushed": …, "layout_changed": true}
+    {"version": "…", "layout_changed": true, "received": …, "accepted": …, "applied": …, "folded": …,
+     "ranked": …, "noticed": …, "pushed": …}
 
-received and accepted come from this gateway's own intake; applied (chunk taken), folded, ranked and written
-from the worker, when its notice carries them; noticed and pushed are the gateway's.
+received and accepted (by Kafka) come from this gateway's own intake; applied (chunk taken), folded and
+ranked from the worker, when its notice carries them; noticed and pushed are the gateway's again.
 """
 
 from __future__ import annotations

@@ -143,7 +143,7 @@ class _Connection:
         leg = self._parts.journeys.of(self._query.visitor, notice.version)
         if leg is not None:
             journey |= {"received": leg.received, "accepted": leg.accepted}
-        journey |= dict(zip(("applied", "folded", "ranked", "written"), notice.times, strict=False))
+        journey |= dict(zip(("applied", "folded", "ranked"), notice.times, strict=False))
         journey |= {"noticed": heard * 1000, "pushed": self._parts.clock.now() * 1000}
         await self._write(b"event: journey\ndata: %b\n\n" % orjson.dumps(journey))
 

@@ -115,6 +115,7 @@ class Redialler:
         self._address: dict[str, Any] = dict(parse_url(redis_url_of(url)))
         self._on_message, self._on_open = on_message, on_open
         self.wire: Wire | None = None
+        self._open = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -126,6 +127,10 @@ class Redialler:
             await asyncio.gather(self._task, return_exceptions=True)
         if self.wire is not None:
             self.wire.close()
+
+    async def settled(self) -> None:
+        """Wait until there is a connection."""
+        await self._open.wait()
 
     def ask(self, *words: Word) -> asyncio.Future[Reply]:
         """As Wire.ask; StoreUnavailable at once while there is no connection."""
@@ -143,8 +148,10 @@ class Redialler:
                 tries += 1
                 continue
             tries = 0
+            self._open.set()
             await _watch(self.wire)
             self.wire = None
+            self._open.clear()
 
     async def _dial(self) -> Wire:
         address = self._address

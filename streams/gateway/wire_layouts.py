@@ -30,9 +30,9 @@ class WireLayouts:
     async def stop(self) -> None:
         await self._redis.stop()
 
-    @property
-    def connected(self) -> bool:
-        return self._redis.wire is not None
+    async def settled(self) -> None:
+        """Wait until there is a connection."""
+        await self._redis.settled()
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
         head, body = _values(await self._redis.ask("HMGET", self._keys.layout(partition, visitor), "h", "b"))

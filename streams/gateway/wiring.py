@@ -10,7 +10,7 @@ from models.shop import Shop
 from schemas.catalog import Item
 from schemas.errors import EtalageError
 from schemas.storefront import Section
-from schemas.topics import EVENTS, EXPOSURES, STOREFRONT
+from schemas.topics import EVENTS, STOREFRONT
 from streams.clock import Clock, SystemClock
 from streams.compacted import read_to_end
 from streams.followers import ShopFollower
@@ -19,11 +19,12 @@ from streams.gateway.demo_mount import demo
 from streams.gateway.dressing import Dressing
 from streams.gateway.event_log import EventLog, Log
 from streams.gateway.events import Events
-from streams.gateway.exposures import Exposures
+from streams.gateway.exposures import Decisions, Exposures
 from streams.gateway.journeys import Journeys
 from streams.gateway.ladder import Ladder
 from streams.gateway.layouts import Layouts
 from streams.gateway.openapi import OpenApi
+from streams.gateway.outbox import Outbox
 from streams.gateway.places import Places
 from streams.gateway.push import Hub
 from streams.gateway.rank import Rank
@@ -60,10 +61,11 @@ class Gateway:
         self.places = Places(settings.partitions)
         self.reads = Reads(reader, metrics)
         self.hub = Hub(reader.notices(), clock, metrics)
-        self.exposures = Exposures(EXPOSURES.full_name(settings.namespace), log, clock, metrics)
+        self.exposures = Exposures(settings.namespace, log, clock, metrics)
+        self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
         self.journeys = Journeys()
         self.admin = Admin(follower, self.places, log, self.reads, metrics)
-        dressing = Dressing(self.shop, clock, metrics)
+        dressing = Dressing(self.shop, clock, metrics, self.decisions.add)
         self.ladder = Ladder(self.reads, dressing, self.places, self.hub, settings.live_page)
         self.shop_routes = ShopRoutes(settings.namespace, log, self._sections)
         self.app = self._router()
@@ -86,14 +88,19 @@ class Gateway:
     def start(self) -> None:
         """Begin the background work; needs a running loop."""
         self.hub.start()
-        self.exposures.start()
+        for outbox in self._outboxes():
+            outbox.start()
         self.admin.started = True
 
     async def stop(self) -> None:
         """End streams and write what is queued."""
         self.admin.stopping = True
         await self.hub.stop()
-        await self.exposures.stop()
+        for outbox in self._outboxes():
+            await outbox.stop()
+
+    def _outboxes(self) -> tuple[Outbox, ...]:
+        return self.exposures.outbox, self.decisions.outbox
 
     def _router(self) -> Router:
         admin, shop = self.admin, self.shop_routes

@@ -10,6 +10,7 @@ import pytest
 
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
+from streams.gateway.wire_layouts import WireLayouts
 from streams.stores.keys import Keys
 from streams.stores.protocols import Claim, Following, Loaded, Notice, SliceWrite, Stored, VisitorWrite
 from streams.stores.redis_client import connect
@@ -18,14 +19,23 @@ from tests.conformance.stores import INCARNATION, Memory, P, Redis, Store
 ANN, BOB = VisitorId("u:ann"), VisitorId("a:bob")
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "redis", "wire"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     if request.param == "memory":
         yield Memory()
         return
     address = request.getfixturevalue("redis_url")
     client = connect(address)
-    yield Redis(client, Keys(request.getfixturevalue("namespace")), address)
+    keys = Keys(request.getfixturevalue("namespace"))
+    store = Redis(client, keys, address)
+    wire = WireLayouts(address, keys)
+    if request.param == "wire":  # the gateway's way to read
+        wire.start()
+        async with asyncio.timeout(10):
+            await wire.settled()
+        store.layouts = wire
+    yield store
+    await wire.stop()
     await client.aclose()
 
 

@@ -184,6 +184,17 @@ async def test_a_decision_that_fails_says_so(
     assert layout.slots == static_layout("cart", ANN, "model_failed").slots
 
 
+async def test_no_time_is_left_to_decide(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow(*_: object) -> None:
+        time.sleep(0.03)  # noqa: ASYNC251 - a loop held up by something else
+
+    monkeypatch.setattr(house.store, "state", slow)
+    assert labels(await layout_of(client, "cart", deadline_ms=10)) == ("popular", "budget")
+    assert house.metric("etalage_layout_late_total") == 1
+
+
 async def test_a_token_already_reached(house: House, client: httpx.AsyncClient) -> None:
     token = await house.write(looked_at(["sneakers-0001"], offset=5))
     earlier = Version(META.incarnation, house.partition(), 3).text()
@@ -254,8 +265,8 @@ async def test_answers_are_counted_and_exposed(house: House, client: httpx.Async
     await layout_of(client)
     line = 'etalage_layout_responses_total{mode="popular",page="home",reason="cold_start"}'
     assert house.metric(line) == 1
-    assert len(house.gateway.exposures) == 1
-    await house.gateway.exposures.stop()
+    assert len(house.gateway.exposures.outbox) == 1
+    await house.gateway.exposures.outbox.stop()
     ((key, value),) = house.log.written["unit.exposures.v1"]
     assert key == ANN.encode()
     assert value is not None
