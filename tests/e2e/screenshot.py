@@ -30,9 +30,7 @@ async def take(url: str, out: Path) -> None:
             await shop.turned_to("sneakers", 0.8)
             await shop.page.locator(".window .why:visible").nth(1).click()
             await expect(shop.page.locator("#why .why-item").first).to_be_visible()
-            await shop.page.wait_for_function(
-                "document.getAnimations().every((one) => one.playState === 'finished')"
-            )
+            await shop.until("() => document.getAnimations().every((one) => one.playState === 'finished')")
             await shop.page.screenshot(path=out)
         await browser.close()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Self
+from typing import Any, Self
 
 from playwright.async_api import Browser, ConsoleMessage, Page, Response, expect
 
@@ -75,15 +76,22 @@ class ShopPage:
 
     async def turned_to(self, category: str, share: float, modules: int = 2) -> None:
         """Wait until so much of the window's first modules is of a category."""
-        await self.page.wait_for_function(
+        await self.until(
             """([root, most, category, share]) => {
               const modules = [...document.querySelectorAll(root + ' .module')].slice(0, most);
               const cards = modules.flatMap((one) => [...one.querySelectorAll('.card')]);
               const wanted = cards.filter((card) => card.dataset.item.startsWith(category + '-'));
               return wanted.length >= share * Math.max(1, cards.length);
             }""",
-            arg=[WINDOW, modules, category, share],
+            [WINDOW, modules, category, share],
         )
+
+    async def until(self, predicate: str, argument: Any = None) -> None:
+        """Wait for a function to hold. (Playwright's own way needs eval, which the page forbids.)"""
+        deadline = time.monotonic() + SLOW_MS / 1000
+        while not await self.page.evaluate(predicate, argument):
+            assert time.monotonic() < deadline, f"never true: {predicate} of {argument}"
+            await self.page.wait_for_timeout(50)
 
     async def share_of(self, category: str, modules: int) -> float:
         """Of the products in the window's first modules, how many are of the category."""

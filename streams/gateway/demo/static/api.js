@@ -65,12 +65,23 @@ export const layout = (page, parts = {}) => getJson(`/v1/layouts/${page}?` + que
 /** What the gateway believes about this visitor. */
 export const beliefs = () => getJson("/v1/visitors/" + encodeURIComponent(key()));
 
-/** Follow the home page. Calls onLayout(layout), onJourney(journey) and onState("live" | "waiting"). */
+/**
+ * Follow the home page. Calls onLayout(layout), onJourney(journey, at) and onState("live" | "waiting").
+ * A journey ends when its layout is here: drawing it is left for a later turn, so as not to be measured.
+ */
 export function follow({ onLayout, onJourney, onState }) {
+  let layoutAt = null;
   const source = new EventSource("/v1/layouts/home/stream?" + query({ hydrate: 1, journey: 1 }));
   source.addEventListener("open", () => onState("live"));
   source.addEventListener("error", () => onState("waiting"));
-  source.addEventListener("layout", (push) => onLayout(JSON.parse(push.data), now()));
-  source.addEventListener("journey", (push) => onJourney(JSON.parse(push.data), now()));
+  source.addEventListener("layout", (push) => {
+    layoutAt = now();
+    setTimeout(() => source.readyState !== EventSource.CLOSED && onLayout(JSON.parse(push.data)));
+  });
+  source.addEventListener("journey", (push) => {
+    const journey = JSON.parse(push.data);
+    onJourney(journey, journey.layout_changed && layoutAt ? layoutAt : now());
+    layoutAt = null;
+  });
   return () => source.close();
 }
