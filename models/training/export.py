@@ -26,21 +26,15 @@ class ExportFailed(Exception):
 def network_to_onnx(network: Network) -> bytes:
     """Bounds, standardisation and layers in one graph: float32[N, features] in, float32[N] out.
 
-    The standardisation is folded into the first layer: (x - c) / s · W = x · (W / s) - (c / s) · W.
+    The standardisation is folded into what the inputs meet: (x - c) / s · W = x · (W / s) - (c / s) · W.
     """
-    first: Array = (network.weights[0] / network.scale[:, None]).astype(np.float32)
-    bias: Array = (network.biases[0] - (network.centre / network.scale) @ network.weights[0]).astype(
-        np.float32
-    )
-    weights: list[Array] = [first, *network.weights[1:]]
-    straight: Array = (network.straight / network.scale[:, None]).astype(np.float32)
-    offset = (network.centre / network.scale) @ network.straight
-    biases: list[Array] = [bias, *network.biases[1:]]
+    first, bias = _folded(network, network.weights[0], network.biases[0])
+    straight, offset = _folded(network, network.straight, np.zeros(1, np.float32))
     constants: dict[str, NDArray[Any]] = {
-        "straight": straight,
-        "offset": (-offset).astype(np.float32),
         "low": network.low,
         "high": network.high,
+        "straight": straight,
+        "offset": offset,
         "axis": np.array([1], np.int64),
         "cold": np.array([network.cold], np.int64),
         "one": np.ones(1, np.float32),
@@ -48,24 +42,34 @@ def network_to_onnx(network: Network) -> bytes:
     nodes = [
         helper.make_node("Max", ["features", "low"], ["above"]),
         helper.make_node("Min", ["above", "high"], ["layer0"]),
-    ]
-    last = len(weights) - 1
-    for number, (weight, shift) in enumerate(zip(weights, biases, strict=True)):
-        constants[f"weight{number}"] = weight
-        constants[f"bias{number}"] = shift
-        made = f"layer{number + 1}" if number == last else f"sum{number}"
-        nodes.append(helper.make_node("Gemm", [f"layer{number}", f"weight{number}", f"bias{number}"], [made]))
-        if number != last:
-            nodes.append(helper.make_node("Relu", [made], [f"layer{number + 1}"]))
-    nodes += [
+        *_layers([first, *network.weights[1:]], [bias, *network.biases[1:]], constants),
         helper.make_node("Gather", ["layer0", "cold"], ["stranger"], axis=1),
         helper.make_node("Sub", ["one", "stranger"], ["known"]),
-        helper.make_node("Mul", [f"layer{last + 1}", "known"], ["learnt"]),
+        helper.make_node("Mul", [f"layer{len(network.weights)}", "known"], ["learnt"]),
         helper.make_node("Gemm", ["layer0", "straight", "offset"], ["past"]),
         helper.make_node("Add", ["learnt", "past"], ["both"]),
         helper.make_node("Squeeze", ["both", "axis"], ["score"]),
     ]
     return _model(nodes, constants, len(network.low))
+
+
+def _folded(network: Network, weight: Array, bias: Array) -> tuple[Array, Array]:
+    """Weight and bias that take raw features and give what standardised ones gave."""
+    shifted = bias - (network.centre / network.scale) @ weight
+    return (weight / network.scale[:, None]).astype(np.float32), shifted.astype(np.float32)
+
+
+def _layers(weights: list[Array], biases: list[Array], constants: dict[str, NDArray[Any]]) -> list[Any]:
+    """Nodes from layer0 on, the last layer without ReLU; their numbers go into `constants`."""
+    nodes = []
+    for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        constants[f"weight{number}"], constants[f"bias{number}"] = weight, bias
+        last = number == len(weights) - 1
+        made = f"layer{number + 1}" if last else f"sum{number}"
+        nodes.append(helper.make_node("Gemm", [f"layer{number}", f"weight{number}", f"bias{number}"], [made]))
+        if not last:
+            nodes.append(helper.make_node("Relu", [made], [f"layer{number + 1}"]))
+    return nodes
 
 
 def _model(nodes: list[Any], constants: dict[str, NDArray[Any]], width: int) -> bytes:
