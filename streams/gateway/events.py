@@ -41,24 +41,31 @@ class EventsAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The last token of each visitor."""
 
 
+class IntakeParts(Struct, frozen=True, kw_only=True):
+    """What the intake needs of its process."""
+
+    log: Log
+    places: Places
+    find_item: FindItem
+    journeys: Journeys
+    clock: Clock
+    metrics: Metrics
+
+
 class Events:
     """The public intake."""
 
-    def __init__(
-        self, *, log: Log, places: Places, find_item: FindItem, journeys: Journeys,
-        clock: Clock, metrics: Metrics, namespace: str,
-    ) -> None:  # fmt: skip
-        self._log, self._places, self._find_item = log, places, find_item
-        self._journeys, self._clock, self._metrics = journeys, clock, metrics
+    def __init__(self, namespace: str, parts: IntakeParts) -> None:
+        self._parts = parts
         self._topic = EVENTS.full_name(namespace)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received = self._clock.now()
+        received = self._parts.clock.now()
         refuse_parameters(scope["query_string"])
         judged = await self._judge(scope, await read_body(scope, receive, REQUEST_BYTES_MAX))
         accepted = [one for one in judged if isinstance(one, Accepted)]
         messages = [self._message(one) for one in accepted]
-        offsets = await self._log.append(messages)
+        offsets = await self._parts.log.append(messages)
         written = [
             self._written(one, message.partition, offset, received)
             for one, message, offset in zip(accepted, messages, offsets, strict=True)
@@ -72,7 +79,7 @@ class Events:
         judged: list[Accepted | EventAnswer] = []
         caller = caller_of(scope)
         for start in range(0, len(raws), AT_ONCE):
-            for one in judge(raws[start : start + AT_ONCE], self._find_item, seen):
+            for one in judge(raws[start : start + AT_ONCE], self._parts.find_item, seen):
                 if isinstance(one, Accepted) and not caller.may_read(one.visitor):
                     one = _forbidden(one)
                 judged.append(one)
@@ -80,7 +87,9 @@ class Events:
         return judged
 
     def _message(self, one: Accepted) -> Message:
-        return Message(self._topic, self._places.partition(one.visitor), one.visitor.encode(), one.value)
+        return Message(
+            self._topic, self._parts.places.partition(one.visitor), one.visitor.encode(), one.value
+        )
 
     def _answer(self, judged: list[Accepted | EventAnswer], written: list[EventAnswer]) -> EventsAnswer:
         left = iter(written)
@@ -90,7 +99,7 @@ class Events:
             result = next(left) if isinstance(one, Accepted) else one
             if isinstance(one, Accepted) and result.token is not None:
                 tokens[one.visitor] = result.token
-            self._metrics.count("intake_events_total", answer=result.status)
+            self._parts.metrics.count("intake_events_total", answer=result.status)
             results.append(result)
         token = next(iter(tokens.values())) if len(tokens) == 1 else None
         return EventsAnswer(results=results, token=token, tokens=tokens)
@@ -100,8 +109,8 @@ class Events:
             return EventAnswer(
                 status="retry", message_id=one.message_id, reason="not, or not surely, written; send it again"
             )
-        self._journeys.note(one.visitor, offset, received, self._clock.now())
-        token = self._places.token(partition, offset)
+        self._parts.journeys.note(one.visitor, offset, received, self._parts.clock.now())
+        token = self._parts.places.token(partition, offset)
         return EventAnswer(status="accepted", message_id=one.message_id, token=token)
 
 

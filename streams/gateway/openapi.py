@@ -71,41 +71,53 @@ def document() -> Json:
     for section in ("PageDef", "ModuleDef", "RuleDef"):
         components[section]["required"].remove("section")  # a document's lists say it already
     named = dict(zip(_TYPES, schemas, strict=True))
-    event = named["Event"]
+    info = {
+        "title": "Etalage gateway",
+        "version": version("etalage"),
+        "description": "Events in, layouts out, pushes to open pages.",
+    }
+    paths = _shopper_paths(named) | _shopkeeper_paths(named) | _probe_paths(named)
+    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": components}}
+
+
+def _shopper_paths(named: Mapping[str, Json]) -> Json:
     return {
-        "openapi": "3.1.0",
-        "info": {
-            "title": "Etalage gateway",
-            "version": version("etalage"),
-            "description": "Events in, layouts out, pushes to open pages.",
+        "/v1/events": {"post": _events(named["Event"], named)},
+        "/v1/layouts/{page}": {"get": _layout(named)},
+        "/v1/layouts/{page}/stream": {"get": _stream()},
+        "/v1/rank": {
+            "post": _operation("Order items for a visitor", named["RankAnswer"], named["RankRequest"])
         },
-        "paths": {
-            "/v1/events": {"post": _events(event, named)},
-            "/v1/layouts/{page}": {"get": _layout(named)},
-            "/v1/layouts/{page}/stream": {"get": _stream()},
-            "/v1/rank": {
-                "post": _operation("Order items for a visitor", named["RankAnswer"], named["RankRequest"])
-            },
-            "/v1/catalog/items": {"put": _catalog(named)},
-            "/v1/storefront": {
-                "put": _operation(
-                    "Make the storefront equal to a document",
-                    named["SectionChanges"], named["Storefront"], problems=(400, 413, 422, 503),
-                )
-            },
-            "/v1/visitors/{visitor}": {
-                "get": _operation(
-                    "What is believed of a visitor", named["Belief"],
-                    parameters=[_path("visitor", _VISITOR)], problems=(400, 403, 404, 503),
-                )
-            },
-            "/v1/admin/shop": {"get": _operation("The shop in use", named["ShopReport"])},
-            "/livez": {"get": _probe("Whether the process turns", named)},
-            "/readyz": {"get": _probe("Whether it can do its work", named)},
-            "/startupz": {"get": _probe("Whether it has started", named)},
-        },
-        "components": {"schemas": components},
-    }  # fmt: skip
+    }
+
+
+def _shopkeeper_paths(named: Mapping[str, Json]) -> Json:
+    storefront = _operation(
+        "Make the storefront equal to a document",
+        named["SectionChanges"],
+        named["Storefront"],
+        problems=(400, 413, 422, 503),
+    )
+    belief = _operation(
+        "What is believed of a visitor",
+        named["Belief"],
+        parameters=[_path("visitor", _VISITOR)],
+        problems=(400, 403, 404, 503),
+    )
+    return {
+        "/v1/catalog/items": {"put": _catalog(named)},
+        "/v1/storefront": {"put": storefront},
+        "/v1/visitors/{visitor}": {"get": belief},
+        "/v1/admin/shop": {"get": _operation("The shop in use", named["ShopReport"])},
+    }
+
+
+def _probe_paths(named: Mapping[str, Json]) -> Json:
+    return {
+        "/livez": {"get": _probe("Whether the process turns", named)},
+        "/readyz": {"get": _probe("Whether it can do its work", named)},
+        "/startupz": {"get": _probe("Whether it has started", named)},
+    }
 
 
 _VISITOR: Json = {

@@ -18,7 +18,7 @@ from streams.gateway.admin import Admin, ShopSource
 from streams.gateway.demo_mount import demo
 from streams.gateway.dressing import Dressing
 from streams.gateway.event_log import EventLog, Log
-from streams.gateway.events import Events
+from streams.gateway.events import Events, IntakeParts
 from streams.gateway.exposures import Decisions, Exposures
 from streams.gateway.journeys import Journeys
 from streams.gateway.ladder import Ladder
@@ -130,10 +130,15 @@ class Gateway:
         )
 
     def _events(self) -> Events:
-        return Events(
-            log=self.log, places=self.places, find_item=self.find_item, journeys=self.journeys,
-            clock=self.clock, metrics=self.metrics, namespace=self.settings.namespace,
-        )  # fmt: skip
+        parts = IntakeParts(
+            log=self.log,
+            places=self.places,
+            find_item=self.find_item,
+            journeys=self.journeys,
+            clock=self.clock,
+            metrics=self.metrics,
+        )
+        return Events(self.settings.namespace, parts)
 
     def _streams(self) -> Streams:
         return Streams(
