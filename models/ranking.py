@@ -20,6 +20,9 @@ from schemas.layouts import Mode, ModelTag, Reason, Why
 UNKNOWN_GAP = 1.0
 """How far below the last known item those stand that the shop does not know."""
 
+DIGITS = 6
+"""Decimals of a score."""
+
 
 class Ranked(Struct, frozen=True, kw_only=True):
     """`items` are (id, score, why) with the best first; `why` is None unless asked for."""
@@ -39,24 +42,20 @@ def rank(
     """
     table = shop.items
     state, why = usable(state)
-    found = [(item, row) for item in items if (row := table.row_of(item)) >= 0]
-    candidates = given(table, state, [row for _, row in found])
-    batch = Batch(table, [state], [candidates], ["category"], at)
-    features = matrix(batch)
+    find = table.row_by_id.get
+    rows = [find(item, -1) for item in items]
+    known = [number for number, row in enumerate(rows) if row >= 0]
+    candidates = given(table, state, [rows[number] for number in known])
+    features = matrix(Batch(table, [state], [candidates], ["category"], at))
     scores, failed = scores_of(shop.ranker, features, np.full(len(features), why == "ok"))
     evidence = Evidence(candidates, scores, features)
-    index = {row: number for number, row in enumerate(candidates.rows.tolist())}
-    values = scores.tolist()
-    order = sorted(range(len(found)), key=lambda n: (-values[index[found[n][1]]], n))
+    mine = scores[candidates.rows.searchsorted([rows[number] for number in known])].astype(np.float64)
+    values = mine.round(DIGITS).tolist()
     ranked: list[tuple[ItemId, float, Why | None]] = [
-        (
-            ItemId(found[n][0]),
-            round(values[index[found[n][1]]], 6),
-            evidence.why(found[n][1]) if explain else None,
-        )
-        for n in order
+        (ItemId(items[known[n]]), values[n], evidence.why(rows[known[n]]) if explain else None)
+        for n in np.argsort(-mine, kind="stable").tolist()
     ]
-    lowest = min(values, default=0.0) - UNKNOWN_GAP
-    ranked += [(ItemId(item), round(lowest, 6), None) for item in items if table.row_of(item) < 0]
+    lowest = round(min(values, default=0.0) - UNKNOWN_GAP, DIGITS)
+    ranked += [(ItemId(items[n]), lowest, None) for n, row in enumerate(rows) if row < 0]
     stamp = stamp_of(shop.ranker, why, failed)
     return Ranked(items=ranked, mode=stamp.mode, reason=stamp.reason, model=model_tag(stamp, shop.generation))
