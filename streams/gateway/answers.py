@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from typing import Any
 
+from streams.gateway.patience import Patience
 from streams.gateway.problems import PROBLEM_TYPE, Problem
 
 Scope = MutableMapping[str, Any]
@@ -26,7 +27,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     parts: list[bytes] = []
     size = int(header(scope, b"content-length") or 0)
     try:
-        async with asyncio.timeout(BODY_WITHIN_S):
+        with Patience(asyncio.get_running_loop().time() + BODY_WITHIN_S):
             more = size <= limit
             size = 0 if more else size
             while more:
