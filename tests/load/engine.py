@@ -1,0 +1,143 @@
+"""What the engine costs, in CPU time per event: decode, fold, pack, crowd, Redis' client, with and without deciding.
+
+    python -m tests.load.engine [--events 12000] [--visitors 3000] [--profile decided-64]
+
+The real engine with the Redis store against a Redis of its own, no Kafka. Chunks are of one partition; most of
+them hold as many visitors as records. CPU time of this process alone: Redis' own share is not in it, and
+neighbours on the same cores disturb it little. Median and best of the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import gc
+import pstats
+import sys
+import time
+import uuid
+from collections.abc import Sequence
+from random import Random
+from statistics import median
+from types import SimpleNamespace
+from typing import Any
+
+from models.shop import Shop
+from streams.clock import SystemClock
+from streams.crowd import CrowdCounter
+from streams.dead_letters import DeadLetters, Limit
+from streams.deciding import Deciding
+from streams.engine import Engine, Means, Terms
+from streams.live_page import LivePage
+from streams.local.redis import LocalRedis
+from streams.metrics import Metrics
+from streams.ownership import Holding
+from streams.retries import Retries
+from streams.sifting import Place
+from streams.stores.keys import Keys
+from streams.stores.redis_client import connect
+from streams.stores.redis_visitors import RedisVisitors
+from tests.load.decide import a_shop
+from tests.load.traffic import browsing, now_text
+
+PLACE = Place("bench.events.v1", 1, 7)
+CASES = {"folded-256": 256, "folded-16": 16, "decided-64": 64, "decided-16": 16, "decided-8": 8}
+ROUNDS = 6
+
+
+def records_of(shop: Shop, *, visitors: int, count: int) -> list[Any]:
+    """Raw records as aiokafka hands them on; the time is put in when a chunk begins."""
+    prepared = browsing(shop.items.items, visitors=visitors, count=count, seed=11)
+    stamp = now_text()
+    return [
+        SimpleNamespace(
+            key=one.key,
+            value=one.value(stamp),
+            offset=n,
+            timestamp=int(time.time() * 1000),
+            partition=0,
+            headers=(),
+        )
+        for n, one in enumerate(prepared)
+    ]
+
+
+def an_engine(shop: Shop, store: RedisVisitors, *, deciding: bool) -> Engine:
+    """As a worker puts it together, without Kafka: nothing is sampled, nothing buried, no window is flushed."""
+    clock, metrics = SystemClock(), Metrics()
+    crowd = CrowdCounter("bench", metrics, clock)
+    publisher: Any = None
+    page = LivePage(SimpleNamespace(shop=shop), page="home", sample=0.0, metrics=metrics)
+    means = Means(
+        store=store,
+        retries=Retries(deadline_s=2.0, patience_s=10.0, clock=clock, metrics=metrics),
+        dead_letters=DeadLetters(publisher, "bench.dead", Limit(share=0.5, last=200), metrics),
+        publisher=publisher,
+        clock=clock,
+        metrics=metrics,
+        deciding=Deciding(page, clock=clock, metrics=metrics),
+        crowd=lambda before, record: crowd.add(before, record, shop),
+    )
+    terms = Terms(place=PLACE, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9)
+    return Engine(terms, means)
+
+
+async def applied(engine: Engine, holding: Holding, records: Sequence[Any], size: int) -> float:
+    """Seconds of CPU for all records in chunks of `size`."""
+    since = time.process_time()
+    for start in range(0, len(records), size):
+        chunk = records[start : start + size]
+        await engine.apply(holding, chunk, chunk[-1].offset + 1)
+    return time.process_time() - since
+
+
+async def measured(case: str, shop: Shop, records: list[Any], url: str, profiler: Any) -> list[float]:
+    """µs of CPU an event, of each round; one round before is not counted."""
+    client = connect(url)
+    try:
+        store = RedisVisitors(client, Keys(f"b{uuid.uuid4().hex[:8]}"), incarnation=PLACE.incarnation)
+        engine = an_engine(shop, store, deciding=case.startswith("decided"))
+        claim = await store.claim(0, "bench", 1)
+        holding = Holding(0, claim, turn=1, at=0, why="assigned")
+        each = len(records) // (ROUNDS + 1)
+        spent = []
+        for number in range(ROUNDS + 1):
+            if number == 1 and profiler:
+                profiler.enable()
+            part = records[number * each : (number + 1) * each]
+            spent.append(await applied(engine, holding, part, CASES[case]) / len(part) * 1e6)
+        if profiler:
+            profiler.disable()
+        return spent[1:]
+    finally:
+        await client.aclose()
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--events", type=int, default=12_000)
+    options.add_argument("--visitors", type=int, default=3000)
+    options.add_argument("--cases", default=",".join(CASES))
+    options.add_argument("--profile", default="")
+    asked = options.parse_args()
+    shop = a_shop(2000, Random(5))
+    records = records_of(shop, visitors=asked.visitors, count=asked.events)
+    gc.collect()
+    gc.freeze()
+    with LocalRedis() as redis:
+        for case in [asked.profile] if asked.profile else asked.cases.split(","):
+            profiler = cProfile.Profile() if asked.profile else None
+            spent = asyncio.run(measured(case, shop, records, redis.url, profiler))
+            show(f"{case:14} median {median(spent):7.1f} µs   best {min(spent):7.1f} µs")
+            if profiler:
+                pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
+
+
+def show(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
