@@ -13,7 +13,7 @@ from streams.settings import Settings
 from streams.transport.consumer import ChunkTransport
 
 NEVER = 2**31
-BUFFERED_CHUNKS = 64
+BUFFERED_ROUNDS = 64
 FETCH_RECORDS = 2000
 PARTITION_BYTES = 256 * 1024
 REVOKE_DRAIN_S = 3.0
@@ -34,7 +34,7 @@ def build_app(settings: Settings, group: str = "personalize") -> faust.App:
         table_standby_replicas=0,
         key_serializer="raw",
         value_serializer="raw",
-        stream_buffer_maxsize=BUFFERED_CHUNKS,
+        stream_buffer_maxsize=BUFFERED_ROUNDS,
         stream_wait_empty=True,
         broker_commit_interval=settings.commit_interval_s,
         broker_commit_every=NEVER,

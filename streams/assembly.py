@@ -106,6 +106,7 @@ class Assembly:
         transport: Any = app.transport
         transport.owner = ownership
         lanes = Lanes(engine, ownership, self._vitals)
+        transport.room = lanes.room
         add_personalize(app, events_topic(app, settings), lanes, halt)
         app.finalize()
         self._watched(ownership, events_log)

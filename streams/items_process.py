@@ -95,7 +95,9 @@ class ItemsProcess:
         transport: Any = app.transport
         transport.owner = Owner(ownership, summing)
         topic = app.topic(self._topic, key_serializer="raw", value_serializer="raw")
-        add_items(app, topic, Lanes(summing, ownership, self._vitals), halt)
+        lanes = Lanes(summing, ownership, self._vitals)
+        transport.room = lanes.room
+        add_items(app, topic, lanes, halt)
         app.finalize()
         _begin(stack, self._watchdog(ownership, deltas).run())
         _begin(stack, _flushing(summing))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import Protocol
 
 from schemas.errors import Fenced, Regressed
@@ -18,6 +19,8 @@ from streams.transport.chunks import CHUNK_RECORDS, Chunk, Record
 from streams.vitals import Vitals
 
 IN_FLIGHT = 64
+WELCOME = 32
+"""In flight below which more is fetched: what waits in the fetcher comes later, but as larger chunks."""
 """Chunks taken in and not yet settled; above it the agent waits, and then the fetcher."""
 VIGIL_S = 2.0
 """How often the store is asked about a partition without traffic."""
@@ -60,12 +63,23 @@ class Lanes:
         self._engine, self._ownership = engine, ownership
         self._halt, self._metrics = vitals.halt, vitals.metrics
         self._room = asyncio.Semaphore(IN_FLIGHT)
+        self._flying = 0
+        self._welcome = asyncio.Event()
+        self._welcome.set()
         self._queues: dict[int, deque[Delivery]] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self._settling: set[asyncio.Future[None]] = set()
 
+    async def room(self, within_s: float) -> bool:
+        """Whether there is room for more chunks, or comes to be within some seconds."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._welcome.wait()
+        return self._welcome.is_set()
+
     async def put(self, delivery: Delivery) -> None:
         await self._room.acquire()
+        self._in_flight(+1)
         partition = delivery.chunk.partition
         self._queues.setdefault(partition, deque()).append(delivery)
         if partition not in self._running:
@@ -128,7 +142,7 @@ class Lanes:
         self._metrics.count("chunks_total", len(deliveries), outcome=outcome)
         for delivery in deliveries:
             delivery.forget()
-            self._room.release()
+            self._release()
 
     def _ack(self, deliveries: list[Delivery], published: Awaitable[None] | None) -> None:
         """Acknowledge once what was published is safe; the lane need not wait for that."""
@@ -149,7 +163,18 @@ class Lanes:
         self._metrics.count("chunks_total", len(deliveries), outcome="applied")
         for delivery in deliveries:
             delivery.ack()
-            self._room.release()
+            self._release()
+
+    def _release(self) -> None:
+        self._room.release()
+        self._in_flight(-1)
+
+    def _in_flight(self, more: int) -> None:
+        self._flying += more
+        if self._flying < WELCOME:
+            self._welcome.set()
+        else:
+            self._welcome.clear()
 
 
 def _joined(queue: deque[Delivery]) -> list[Delivery]:

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import faust
 
-from streams.agents.personalize import EventDelivery
+from streams.agents.personalize import hand_over
 from streams.lanes import Lanes
 
 
@@ -17,7 +17,7 @@ def add_items(app: faust.App, topic: Any, lanes: Lanes, halt: Callable[[BaseExce
     async def items(stream: Any) -> None:
         async for event in stream.noack().events():
             try:
-                await lanes.put(EventDelivery(app, event))
+                await hand_over(app, event, lanes)
             except Exception as exc:
                 halt(exc)
 

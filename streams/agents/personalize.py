@@ -1,4 +1,4 @@
-"""The agent that keeps visitors' states: it takes chunks from the stream and hands them to their lanes."""
+"""The agent that keeps visitors' states: it takes rounds of chunks and hands each chunk to its lane."""
 
 from __future__ import annotations
 
@@ -11,22 +11,25 @@ from streams.lanes import Lanes
 from streams.transport.chunks import Chunk
 
 
-class EventDelivery:
-    """A chunk as a Faust event: acknowledged through it, or taken off the list of what is waited for."""
+class ChunkDelivery:
+    """One chunk of a Faust event: acknowledged, or taken off the list of what is waited for."""
 
-    __slots__ = ("_app", "_event", "chunk")
+    __slots__ = ("_consumer", "_message", "chunk")
 
-    def __init__(self, app: faust.App, event: Any) -> None:
-        self._app = app
-        self._event = event
-        self.chunk: Chunk = event.value
+    def __init__(self, consumer: Any, message: Any, chunk: Chunk) -> None:
+        self._consumer, self._message, self.chunk = consumer, message, chunk
 
     def ack(self) -> None:
-        self._event.ack()
+        self._consumer.ack_chunk(self._message, self.chunk)
 
     def forget(self) -> None:
-        consumer: Any = self._app.consumer
-        consumer.forget(self._event.message)
+        self._consumer.forget_chunk(self._message, self.chunk)
+
+
+async def hand_over(app: faust.App, event: Any, lanes: Lanes) -> None:
+    """Give every chunk of a round to its lane."""
+    for chunk in event.value.chunks:
+        await lanes.put(ChunkDelivery(app.consumer, event.message, chunk))
 
 
 def add_personalize(
@@ -37,7 +40,7 @@ def add_personalize(
     async def personalize(stream: Any) -> None:
         async for event in stream.noack().events():
             try:
-                await lanes.put(EventDelivery(app, event))
+                await hand_over(app, event, lanes)
             except Exception as exc:
                 halt(exc)
 

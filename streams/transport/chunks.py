@@ -47,15 +47,14 @@ def cut(partition: int, fetched: Fetched, size: int = CHUNK_RECORDS) -> Iterator
         start = end
 
 
-def in_rounds(fetched: Mapping[Any, Fetched]) -> Iterator[tuple[Any, Chunk]]:
-    """Chunks of all partitions in turn, so that one with a backlog does not hold up the others."""
-    waiting = deque((tp, cut(tp.partition, part)) for tp, part in fetched.items())
+def in_rounds(fetched: Mapping[Any, Fetched]) -> Iterator[dict[Any, Chunk]]:
+    """The next chunk of every partition, again and again, so that one with a backlog holds up no other."""
+    waiting = {tp: cut(tp.partition, part) for tp, part in fetched.items()}
     while waiting:
-        tp, chunks = waiting.popleft()
-        chunk = next(chunks, None)
-        if chunk is not None:
-            yield tp, chunk
-            waiting.append((tp, chunks))
+        round_ = {tp: chunk for tp, chunks in waiting.items() if (chunk := next(chunks, None)) is not None}
+        waiting = {tp: waiting[tp] for tp in round_}
+        if round_:
+            yield round_
 
 
 class Acknowledged:

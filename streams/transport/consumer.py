@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
 from faust.transport.drivers.aiokafka import Consumer, Transport
@@ -45,8 +45,18 @@ class NoReadOffsets(dict[Any, Any]):
         pass
 
 
+class Round:
+    """The chunks of one message, one a partition; `open` are those not yet settled or forgotten."""
+
+    __slots__ = ("chunks", "open")
+
+    def __init__(self, chunks: Mapping[TP, Chunk]) -> None:
+        self.chunks = list(chunks.values())
+        self.open = {chunk.partition for chunk in self.chunks}
+
+
 class ChunkConsumer(Consumer):
-    """One message a chunk; its offset is the chunk's last."""
+    """One message for a round of chunks: a turn or two of the loop for each would be most of the latency."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -63,17 +73,21 @@ class ChunkConsumer(Consumer):
         generation = self.app.consumer_generation_id
         if not fetched or self.should_stop:
             return
-        for tp, chunk in in_rounds(fetched):
+        for round_ in in_rounds(fetched):
             # What is dropped here is missed by the owner, who finds that chunks do not follow each other.
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
-            if tp in active or tp in self._buffered_partitions:
-                self._prefixes[tp].deliver(chunk.end)
-                yield tp, self._message_of(tp, chunk, generation)
+            wanted = {tp: c for tp, c in round_.items() if tp in active or tp in self._buffered_partitions}
+            if wanted:
+                for tp, chunk in wanted.items():
+                    self._prefixes[tp].deliver(chunk.end)
+                yield next(iter(wanted)), self._message_of(wanted, generation)
 
     async def _next_records(self, timeout: float) -> tuple[Mapping[TP, Fetched], set[TP]]:  # noqa: ASYNC109
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # as Faust itself does
+        if not await self._chunk_transport.room(timeout):
+            return {}, set()
         active = self._get_active_partitions()
         if not active:
             await self.sleep(NOTHING_TO_FETCH_S)
@@ -81,8 +95,10 @@ class ChunkConsumer(Consumer):
         fetched: Any = await self._getmany(active_partitions=active, timeout=timeout)
         return fetched, active
 
-    def _message_of(self, tp: TP, chunk: Chunk, generation: int) -> ConsumerMessage:
-        value: Any = chunk  # Faust's type says bytes; the raw codec hands on whatever it is
+    def _message_of(self, chunks: dict[TP, Chunk], generation: int) -> ConsumerMessage:
+        """One message for a whole round, under the name of its first chunk."""
+        value: Any = Round(chunks)  # Faust's type says bytes; the raw codec hands on whatever it is
+        tp, chunk = next(iter(chunks.items()))
         return ConsumerMessage(
             tp.topic, tp.partition, chunk.end - 1, chunk.records[-1].timestamp / 1000, 0, None, None, value,
             None, 0, 0, tp, generation_id=generation,
@@ -94,18 +110,24 @@ class ChunkConsumer(Consumer):
     # -- acknowledging and committing
 
     def ack(self, message: Any) -> bool:
-        if message.acked:
-            return False
-        message.acked = True
+        """Faust's own acknowledgement, of a round it skipped: nothing of it is waited for or committed."""
         self._unacked_messages.discard(message)
-        self._prefixes[message.tp].ack(message.offset + 1)
         notify(self._waiting_for_ack)
-        return True
+        return False
 
-    def forget(self, message: Any) -> None:
-        """The chunk will not be settled: do not wait for it, never commit it."""
-        self._unacked_messages.discard(message)
-        notify(self._waiting_for_ack)
+    def ack_chunk(self, message: Any, chunk: Chunk) -> None:
+        """The chunk was settled: it may be committed."""
+        self._prefixes[TP(message.topic, chunk.partition)].ack(chunk.end)
+        self.forget_chunk(message, chunk)
+
+    def forget_chunk(self, message: Any, chunk: Chunk) -> None:
+        """The chunk is not waited for any longer; without `ack_chunk` it is never committed."""
+        waiting: Round = message.value
+        waiting.open.discard(chunk.partition)
+        if not waiting.open:
+            message.acked = True
+            self._unacked_messages.discard(message)
+            notify(self._waiting_for_ack)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         for tp, prefix in list(self._prefixes.items()):
@@ -186,10 +208,11 @@ class ChunkConsumer(Consumer):
 
 
 class ChunkTransport(Transport):
-    """`owner` must be set before the app starts."""
+    """`owner` must be set before the app starts; `room` says within some seconds whether more is welcome."""
 
     Consumer = ChunkConsumer
     owner: Owner
+    room: Callable[[float], Awaitable[bool]]
 
     def __init__(self, *args: Any, drain_s: float, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

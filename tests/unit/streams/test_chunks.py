@@ -3,6 +3,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,13 +33,10 @@ def test_cutting_loses_nothing_and_keeps_the_size(offsets: set[int]) -> None:
 
 def test_partitions_take_turns() -> None:
     full = records(*range(2 * CHUNK_RECORDS))
-    first, second = SimpleNamespace(partition=0), SimpleNamespace(partition=1)
-
-    class Places(dict[Any, Fetched]):
-        def items(self) -> Any:
-            return [(first, Fetched(1, 0, full)), (second, Fetched(1, 0, records(0)))]
-
-    assert [tp.partition for tp, _ in in_rounds(Places())] == [0, 1, 0]
+    fetched = {0: Fetched(1, 0, full), 1: Fetched(1, 0, records(0))}
+    places = {TopicPartition("events", p): part for p, part in fetched.items()}
+    rounds = [[chunk.partition for chunk in each.values()] for each in in_rounds(places)]
+    assert rounds == [[0, 1], [0]]
 
 
 def test_only_an_unbroken_prefix_is_taken() -> None:
