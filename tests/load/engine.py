@@ -1,10 +1,10 @@
-"""What the engine costs, in CPU time per event: decode, fold, pack, crowd, Redis' client, with and without deciding.
+"""What the engine costs, in CPU time per event: all but the transport, with and without deciding.
 
     python -m tests.load.engine [--events 12000] [--visitors 3000] [--profile decided-64]
 
-The real engine with the Redis store against a Redis of its own, no Kafka. Chunks are of one partition; most of
-them hold as many visitors as records. CPU time of this process alone: Redis' own share is not in it, and
-neighbours on the same cores disturb it little. Median and best of the rounds.
+The real engine with the Redis store against a Redis of its own, no Kafka. Most chunks hold as many visitors
+as records. CPU time of this process alone: Redis' own share is not in it, and neighbours on the same cores
+disturb it little. Median and best of the rounds.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def records_of(shop: Shop, *, visitors: int, count: int) -> list[Any]:
 
 
 def an_engine(shop: Shop, store: RedisVisitors, *, deciding: bool) -> Engine:
-    """As a worker puts it together, without Kafka: nothing is sampled, nothing buried, no window is flushed."""
+    """As a worker puts it together, without Kafka: nothing is sampled, no window is flushed."""
     clock, metrics = SystemClock(), Metrics()
     crowd = CrowdCounter("bench", metrics, clock)
     publisher: Any = None
