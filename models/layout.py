@@ -7,6 +7,7 @@ fills gets its default. A slot that nothing at all can fill (a shop of three ite
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import filterfalse, islice
 
 import numpy as np
 from msgspec import Struct
@@ -158,13 +159,7 @@ def _calm(page: Assembly, offer: Offer, taken: set[int], size: int) -> list[int]
 
 
 def _first(rows: Sequence[int], taken: set[int], size: int) -> list[int]:
-    chosen: list[int] = []
-    for row in rows:
-        if row not in taken:
-            if len(chosen) >= size:
-                break
-            chosen.append(row)
-    return chosen
+    return list(islice(filterfalse(taken.__contains__, rows), size))
 
 
 def _varied(window: Window, rows: Sequence[int], taken: set[int], size: int) -> list[int]:
@@ -174,12 +169,9 @@ def _varied(window: Window, rows: Sequence[int], taken: set[int], size: int) -> 
     brand_max, category_max = max(2, int(BRAND_SHARE * size)), max(2, int(CATEGORY_SHARE * size))
     chosen: list[int] = []
     spare: list[int] = []
-    left = LOOK_PLACES * size
-    for row in rows:
-        if row in taken:
-            continue
-        brand, category = brand_codes[row], category_codes[row]
-        if brands[brand] < brand_max and categories[category] < category_max:
+    for row in islice(filterfalse(taken.__contains__, rows), LOOK_PLACES * size):
+        category = category_codes[row]
+        if categories[category] < category_max and brands[brand := brand_codes[row]] < brand_max:
             chosen.append(row)
             if len(chosen) == size:
                 return chosen
@@ -187,9 +179,6 @@ def _varied(window: Window, rows: Sequence[int], taken: set[int], size: int) -> 
             categories[category] += 1
         else:
             spare.append(row)
-        left -= 1
-        if not left:
-            break
     return chosen + spare[: size - len(chosen)]
 
 

@@ -20,7 +20,7 @@ from models.layout import assemble
 from models.phrases import PERSONAL_REASONS
 from models.ranking import Ranked, rank
 from models.rendering import NO_VERSION, layout_id_of, slots_json
-from models.scenes import Ask, Scene, scene_of
+from models.scenes import Ask, Scene, scene_of, scenes_of
 from models.scoring import Scored, score_scenes
 from models.shelves import shelve
 from models.shop import Shop
@@ -49,7 +49,7 @@ def decide(shop: Shop, asks: Sequence[Ask], at: float) -> list[Decided]:
         return []
     if not shop.items.n:
         return [_undressed(shop, ask, at) for ask in asks]
-    scenes = [scene_of(shop, ask, at) for ask in asks]
+    scenes = scenes_of(shop, asks, at)
     scored = score_scenes(shop, scenes, at)
     shelves = shelve(shop.items, scenes, [one.scores for one in scored])
     decided = []

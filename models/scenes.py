@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.candidates import Candidates, anchor_rows, propose
+from models.candidates import Candidates, Seeking, anchor_rows, propose_all
 from models.fills import Fills
 from models.rules import PageRules, page_rules
 from models.shop import Shop
@@ -59,13 +59,36 @@ class Scene(Struct, frozen=True, eq=False):
 
 
 def scene_of(shop: Shop, ask: Ask, at: float) -> Scene:
-    """The scene of an ask, with its candidates; a page this storefront does not have raises KeyError."""
-    state, why = usable(ask.state)
+    """The scene of one ask."""
+    return scenes_of(shop, [ask], at)[0]
+
+
+def scenes_of(shop: Shop, asks: Sequence[Ask], at: float) -> list[Scene]:
+    """The scenes of asks, with their candidates; a page this storefront does not have raises KeyError."""
     table = shop.items
-    anchors = anchor_rows(table, ask.page, item=ask.item, category=ask.category, q=ask.q)
-    candidates = propose(table, state, ask.page, anchors, at)
+    used = [usable(ask.state) for ask in asks]
+    about = [anchor_rows(table, ask.page, item=ask.item, category=ask.category, q=ask.q) for ask in asks]
+    seeking = [
+        Seeking(state, ask.page, anchors) for ask, (state, _), anchors in zip(asks, used, about, strict=True)
+    ]
+    found = propose_all(table, seeking, at)
+    return [
+        _scene(shop, ask, known, anchors, candidates, at)
+        for ask, known, anchors, candidates in zip(asks, used, about, found, strict=True)
+    ]
+
+
+def _scene(
+    shop: Shop,
+    ask: Ask,
+    used: tuple[VisitorState, Reason],
+    anchors: NDArray[np.int32],
+    candidates: Candidates,
+    at: float,
+) -> Scene:
+    state, why = used
     rules = page_rules(shop.window.rules, ask.page, at)
-    find = table.row_by_key.get
+    find = shop.items.row_by_key.get
     cart = [find(line.key, -1) for line in state.cart]
     anchor = _anchor(ask, candidates, anchors, cart)
     return Scene(

@@ -210,7 +210,7 @@ def _put_in_order(pool: _Pool) -> None:
     falling = np.where(bits < 0, bits ^ np.int32(0x7FFF_FFFF), bits)
     keys = (pool.owner << 55) + ((0x8000_0000 - falling.astype(np.int64)) << 23)
     keys += np.arange(len(bits))
-    keys.sort()
+    keys.sort(kind="stable")  # merges what is grouped by owner already
     order = keys & 0x7F_FFFF
     pool.rows, pool.scores, pool.flags = (
         pool.rows.take(order),

@@ -3,7 +3,7 @@
     python -m tests.load.decide [--rounds 40] [--items 2000] [--profile]
 
 Closed loop in one process, no I/O. Every visitor has just looked at something, so nearly all content changes.
-The best round is shown beside the median: on shared cores the median tells of the neighbours.
+CPU time; the best round is shown beside the median: on shared cores the median tells of the neighbours.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import sys
 from collections.abc import Callable, Sequence
 from random import Random
 from statistics import median
-from time import perf_counter
+from time import process_time
 
 from models.fold import fold
 from models.items import ItemTable, build_items
 from models.layout import assemble
 from models.policy import Ask, Decided, _before, _compared, decide, decision_record, explained, hydrate
 from models.rankers import BASELINE, PopularityRanker, Ranker, load_ranker
-from models.scenes import scene_of
+from models.scenes import scenes_of
 from models.scoring import score_scenes
 from models.shelves import shelve
 from models.shop import Shop, build_shop
@@ -105,7 +105,7 @@ def asks_of(shop: Shop, visits: Sequence[tuple[VisitorState, VisitorState]]) -> 
 def stages(shop: Shop, asks: Sequence[Ask]) -> dict[str, Stage]:
     """Each stage on its own, on what the stages before it give."""
     at, table, window = AT + 400, shop.items, shop.window
-    scenes = [scene_of(shop, ask, at) for ask in asks]
+    scenes = scenes_of(shop, asks, at)
     scored = score_scenes(shop, scenes, at)
     shelves = list(shelve(table, scenes, [one.scores for one in scored]))
     before = [_before(shop, scene) for scene in scenes]
@@ -114,7 +114,7 @@ def stages(shop: Shop, asks: Sequence[Ask]) -> dict[str, Stage]:
     decided: list[Decided] = decide(shop, asks, at)
     bodies = [one.head() + one.body() for one in decided]
     return {
-        "scene": lambda: [scene_of(shop, ask, at) for ask in asks],
+        "scene": lambda: scenes_of(shop, asks, at),
         "score": lambda: score_scenes(shop, scenes, at),
         "shelve": lambda: list(shelve(table, scenes, [one.scores for one in scored])),
         "before": lambda: [_before(shop, scene) for scene in scenes],
@@ -135,9 +135,9 @@ def spent(stage: Stage, rounds: int) -> list[float]:
     """Microseconds of each round."""
     times = []
     for _ in range(rounds):
-        since = perf_counter()
+        since = process_time()
         stage()
-        times.append((perf_counter() - since) * 1e6)
+        times.append((process_time() - since) * 1e6)
     return times
 
 

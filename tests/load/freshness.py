@@ -21,7 +21,7 @@ from tests.load.bed import PARTITIONS, Bed, bare_consumer, connected, finish, ge
 from tests.load.figures import Figure, figure, percentile
 from tests.stack import Stack
 
-RATE, SECONDS = 1000, 20
+RATE, SECONDS, VISITORS = 1000, 20, 5000
 
 
 class NoticeObserver:
@@ -71,7 +71,7 @@ def measure(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
             ours.append(_ours(stack, run))
         say(f"run {run + 1}: p50 {np.median(ours[-1]):.1f} ms, floor {np.median(floor[-1]):.1f} ms")
     f50, f99 = [percentile(x, 50) for x in floor], [percentile(x, 99) for x in floor]
-    load = f"{RATE} events/s open loop for {SECONDS} s, {runs} runs, floor in turn"
+    load = f"{RATE} events/s of {VISITORS} visitors, open loop, {SECONDS} s, {runs} runs, floor in turn"
     p50, p99 = [percentile(x, 50) for x in ours], [percentile(x, 99) for x in ours]
     most50, most99 = round(float(np.median(f50)) + 3, 2), round(float(np.median(f99)) * 2, 2)
     return [
@@ -90,7 +90,7 @@ def _warm(values: np.ndarray) -> np.ndarray:
 def _floor(stack: Stack, run: int) -> np.ndarray:
     sent, seen = stack.folder / "floor-sent.npz", stack.folder / "floor-seen.npz"
     consumer = bare_consumer(stack, seen, "--idle-s", "5")
-    finish(generate(stack, sent, rate=RATE, seconds=SECONDS, seed=run + 10))
+    finish(generate(stack, sent, rate=RATE, seconds=SECONDS, visitors=VISITORS, seed=run + 10))
     finish(consumer)
     at = np.load(seen)
     return _warm(joined_ms(np.load(sent), at["partition"], at["offset"], at["at"]))
@@ -101,7 +101,7 @@ def _ours(stack: Stack, run: int) -> np.ndarray:
     worker = stack.start("worker").wait_ready()
     observer = NoticeObserver(stack)
     try:
-        finish(generate(stack, sent, rate=RATE, seconds=SECONDS, seed=run + 50))
+        finish(generate(stack, sent, rate=RATE, seconds=SECONDS, visitors=VISITORS, seed=run + 50))
         time.sleep(1)
     finally:
         observer.close()
