@@ -96,7 +96,8 @@ class KafkaRecipe:
     def _java_command(self) -> list[str | Path]:
         classpath = ":".join(map(str, kafka_jars(self._cache)))
         return [
-            java(), HEAP, "-XX:+UseG1GC", "-XX:MaxGCPauseMillis=20",
+            # A short life on few cores: optimizing compilation and a concurrent collector took half a core.
+            java(), HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
             "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true", "-cp", classpath,
         ]  # fmt: skip

@@ -64,11 +64,13 @@ class NoticeObserver:
 
 
 def measure(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
-    ours, floor = [], []
+    ours, floor, behind = [], [], []
     for run in range(runs):
         with bed.stack() as stack:
             floor.append(_floor(stack, run))
-            ours.append(_ours(stack, run))
+            times, share = _ours(stack, run)
+            ours.append(times)
+            behind.append(share)
         say(f"run {run + 1}: p50 {np.median(ours[-1]):.1f} ms, floor {np.median(floor[-1]):.1f} ms")
     f50, f99 = [percentile(x, 50) for x in floor], [percentile(x, 99) for x in floor]
     load = f"{RATE} events/s of {VISITORS} visitors, open loop, {SECONDS} s, {runs} runs, floor in turn"
@@ -77,6 +79,7 @@ def measure(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
     return [
         figure("freshness.p50_ms", p50, "ms", load=load, at_most=most50),
         figure("freshness.p99_ms", p99, "ms", load=load, at_most=most99),
+        figure("freshness.heads_behind_ratio", behind, "ratio", load="heads read back, " + load, at_most=0),
         figure("freshness.floor_p50_ms", f50, "ms", load="bare aiokafka, " + load),
         figure("freshness.floor_p99_ms", f99, "ms", load="bare aiokafka, " + load),
     ]  # fmt: skip
@@ -96,7 +99,7 @@ def _floor(stack: Stack, run: int) -> np.ndarray:
     return _warm(joined_ms(np.load(sent), at["partition"], at["offset"], at["at"]))
 
 
-def _ours(stack: Stack, run: int) -> np.ndarray:
+def _ours(stack: Stack, run: int) -> tuple[np.ndarray, float]:
     sent = stack.folder / "sent.npz"
     worker = stack.start("worker").wait_ready()
     observer = NoticeObserver(stack)
@@ -107,7 +110,6 @@ def _ours(stack: Stack, run: int) -> np.ndarray:
         observer.close()
     worker.terminate()
     assert observer.checked, "no layout was read back"
-    assert not observer.behind, f"{observer.behind} of {observer.checked} heads were behind their notice"
     partition, offset, at = zip(*observer.seen, strict=True)
     found = joined_ms(np.load(sent), partition, offset, at)
-    return _warm(found)
+    return _warm(found), observer.behind / observer.checked
