@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -29,6 +31,7 @@ def build_app(settings: Settings, group: str = "personalize") -> faust.App:
         broker=urls,
         store="memory://",
         web_enabled=False,
+        datadir=Path(tempfile.gettempdir()) / "etalage-faust",  # made though never used
         topic_allow_declare=False,
         topic_disable_leader=True,
         table_standby_replicas=0,

@@ -10,6 +10,7 @@ import redis.asyncio
 
 from schemas.errors import ServiceMissing, StoreUnavailable
 from schemas.topics import EVENTS
+from streams.logs import logger
 from streams.settings import Settings
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta, agree
@@ -39,6 +40,9 @@ async def keep_checking(meta: Meta, settings: Settings, halt: Callable[[BaseExce
             now = await asyncio.to_thread(_meta_in_kafka, settings)
         except ServiceMissing:
             continue  # not to be had now; what that means others notice
+        except Exception as exc:
+            logger("boot").warning("the events topic could not be looked at", why=repr(exc))
+            continue
         if now != meta:
             halt(ServiceMissing(f"the events topic changed under us: {meta} is now {now}"))
 

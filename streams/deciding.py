@@ -53,7 +53,7 @@ class Decide(Protocol):
     def __call__(self, wanted: Sequence[Wanted], at: float) -> Sequence[Verdict]: ...
 
 
-Waiting = tuple[Sequence[Wanted], "asyncio.Future[Sequence[Verdict] | None]"]
+Waiting = tuple[Sequence[Wanted], "asyncio.Future[Sequence[Verdict | None]]"]
 
 
 class Deciding:
@@ -64,10 +64,10 @@ class Deciding:
         self._waiting: deque[Waiting] = deque()
         self._scheduled = False
 
-    async def __call__(self, wanted: Sequence[Wanted]) -> Sequence[Verdict] | None:
-        """A verdict for each (at most AT_ONCE); None when the policy failed."""
+    async def __call__(self, wanted: Sequence[Wanted]) -> Sequence[Verdict | None]:
+        """A verdict for each (at most AT_ONCE); None for one on whom the policy failed."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Sequence[Verdict] | None] = loop.create_future()
+        future: asyncio.Future[Sequence[Verdict | None]] = loop.create_future()
         self._waiting.append((wanted, future))
         self._schedule(loop)
         return await future
@@ -84,7 +84,7 @@ class Deciding:
         at = 0
         for wanted, future in batch:
             if not future.done():  # its lane may have been cancelled
-                future.set_result(verdicts[at : at + len(wanted)] if verdicts is not None else None)
+                future.set_result(verdicts[at : at + len(wanted)])
             at += len(wanted)
         if self._waiting:
             self._schedule(loop)  # others get their turn in between
@@ -97,14 +97,16 @@ class Deciding:
             batch.append(self._waiting.popleft())
         return batch
 
-    def _verdicts(self, wanted: list[Wanted]) -> Sequence[Verdict] | None:
+    def _verdicts(self, wanted: list[Wanted]) -> Sequence[Verdict | None]:
         started = self._clock.monotonic()
         try:
             verdicts = self._decide(wanted, self._clock.now())
         except Exception as exc:
+            if len(wanted) > 1:  # one visitor's defect is nobody else's
+                return [verdict for one in wanted for verdict in self._verdicts([one])]
             # Deciding must never keep a state from being written: the gateway decides on request instead.
-            log.error("deciding failed", why=repr(exc), visitors=len(wanted))
+            log.error("deciding failed", why=repr(exc))
             self._metrics.count("ranker_failures_total", reason="decide_failed")
-            return None
+            return [None]
         self._metrics.observe("stage_duration_seconds", self._clock.monotonic() - started, stage="decide")
         return verdicts

@@ -186,7 +186,7 @@ class Engine:
         young = [index for index, one in enumerate(batch) if one.arrivals[-1] >= oldest]
         if young:
             decided = await self._means.deciding([self._wanted(holding, batch[index]) for index in young])
-            for index, verdict in zip(young, decided or (), strict=False):
+            for index, verdict in zip(young, decided, strict=True):
                 verdicts[index] = verdict
         return verdicts
 

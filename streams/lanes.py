@@ -19,9 +19,9 @@ from streams.transport.chunks import CHUNK_RECORDS, Chunk, Record
 from streams.vitals import Vitals
 
 IN_FLIGHT = 64
+"""Chunks taken in and not yet settled; above it the agent waits."""
 WELCOME = 32
 """In flight below which more is fetched: what waits in the fetcher comes later, but as larger chunks."""
-"""Chunks taken in and not yet settled; above it the agent waits, and then the fetcher."""
 VIGIL_S = 2.0
 """How often the store is asked about a partition without traffic."""
 

@@ -193,8 +193,10 @@ class Ownership:
             start, end = await self._retries("bounds", lambda: self._log.bounds(partition))
             if claim.done is None:
                 return start
+            if claim.done < start:
+                log.error("records are gone unapplied", partition=partition, first=claim.done, next=start)
             if claim.done <= end:
-                return claim.done
+                return max(claim.done, start)
             if self._clock.monotonic() > until:
                 raise LogTruncated(
                     f"partition {partition} ends at {end}, but {claim.done} was applied: records are gone, "

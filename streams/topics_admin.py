@@ -146,6 +146,9 @@ def _configs(topic: Topic, settings: Settings) -> dict[str, str]:
     configs: dict[str, str] = {"message.timestamp.type": topic.timestamps}
     if topic in (DEAD_LETTERS, DECISIONS):
         configs["max.message.bytes"] = str(BIG_RECORD)
+    if topic is EVENTS:
+        # A dead letter holds the whole record, a third larger as base64: it must fit in BIG_RECORD.
+        configs["max.message.bytes"] = str(BIG_RECORD // 2)
     if topic.compacted:
         # Soon rolled segments: only closed ones are compacted, and every process reads them all at boot.
         return configs | {

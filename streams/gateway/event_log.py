@@ -131,7 +131,9 @@ class EventLog:
             try:
                 await producer.start()
                 self._producer = producer
-            except _FAILURES:
+            except Exception as exc:
+                if not isinstance(exc, _FAILURES):
+                    logger("gateway").warning("Kafka could not be reached", why=repr(exc))
                 await _stopped(producer)
                 await asyncio.sleep(RESTART_S)
 

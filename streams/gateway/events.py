@@ -65,7 +65,7 @@ class Events:
         judged = await self._judge(scope, await read_body(scope, receive, REQUEST_BYTES_MAX))
         accepted = [one for one in judged if isinstance(one, Accepted)]
         messages = [self._message(one) for one in accepted]
-        offsets = await self._parts.log.append(messages)
+        offsets = await self._append(messages)
         written = [
             self._written(one, message.partition, offset, received)
             for one, message, offset in zip(accepted, messages, offsets, strict=True)
@@ -73,6 +73,12 @@ class Events:
         answer = self._answer(judged, written)
         retry = {"retry-after": "1"} if None in offsets else {}
         await send_bytes(send, msgspec.json.encode(answer), more=encoded(retry))
+
+    async def _append(self, messages: list[Message]) -> list[int | None]:
+        """None for each while nobody knows how many partitions there are: a guess would misplace them."""
+        if self._parts.places.incarnation is None:
+            return [None] * len(messages)
+        return list(await self._parts.log.append(messages))
 
     async def _judge(self, scope: Scope, body: bytes) -> list[Accepted | EventAnswer]:
         raws, seen = cut_events(body), Counter[VisitorId]()

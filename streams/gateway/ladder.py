@@ -75,6 +75,7 @@ class Ladder:
             return self._dressing.decided(query, partition, stored.state, stored.body)
         found = await self._reads.layout(partition, query.visitor, until)
         if found is None:
+            self._kept.pop(query.visitor, None)  # what was kept is older than what is decided now
             return await self._decided(query, partition, until, shown)
         return self._keep(query.visitor, found[0] + found[1])
 
@@ -119,6 +120,7 @@ class Ladder:
         if query.page != self._live_page:
             return self._dressing.decided(query, partition, stored.state)
         if stored.head is None or stored.body is None or query.explain or not _fresh(stored, partition):
+            self._kept.pop(query.visitor, None)
             return self._dressing.decided(query, partition, stored.state, stored.body)
         return self._keep(query.visitor, stored.head + stored.body)
 

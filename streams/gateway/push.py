@@ -169,8 +169,10 @@ class Hub:
                 box.beat()
             now = asyncio.get_running_loop().time()
             for partition in [p for p, since in self._empty_since.items() if now - since > LINGER_S]:
-                del self._empty_since[partition], self._rooms[partition]
-                await self._notices.unfollow(partition)
+                # While another was told, somebody may have come to this one.
+                if self._empty_since.pop(partition, None) is not None:
+                    self._rooms.pop(partition, None)
+                    await self._notices.unfollow(partition)
             self._tasks = [task for task in self._tasks if not task.done()]
 
     def _boxes(self) -> list[Mailbox]:

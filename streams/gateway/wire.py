@@ -15,6 +15,7 @@ import hiredis
 from redis.asyncio.connection import parse_url
 
 from schemas.errors import StoreUnavailable
+from streams.logs import logger
 from streams.settings import redis_url_of
 
 Reply = Any
@@ -143,7 +144,9 @@ class Redialler:
         while True:
             try:
                 self.wire = await self._dial()
-            except (OSError, TimeoutError, StoreUnavailable):
+            except Exception as exc:
+                if not isinstance(exc, OSError | TimeoutError | StoreUnavailable):
+                    logger("gateway").warning("Redis could not be dialled", why=repr(exc))
                 await asyncio.sleep(REDIAL_S[min(tries, len(REDIAL_S) - 1)])
                 tries += 1
                 continue

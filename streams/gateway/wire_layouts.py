@@ -96,8 +96,11 @@ class WireNotices:
             yield heard
 
     async def _opened(self, wire: Wire) -> None:
-        for partition in sorted(self._wanted):
-            await self._subscribe(wire, partition)
+        told: set[int] = set()
+        while missing := self._wanted - told:  # one may be wanted while another is being told
+            for partition in sorted(missing):
+                await self._subscribe(wire, partition)
+            told |= missing
 
     async def _subscribe(self, wire: Wire, partition: int) -> None:
         if await self._told(wire, "SSUBSCRIBE", partition):

@@ -66,6 +66,7 @@ class ChunkConsumer(Consumer):
         super().__init__(*args, **kwargs)
         self._read_offset = NoReadOffsets()
         self._round_at = float("-inf")
+        self._turns: dict[TP, int] = {}
         self._prefixes: defaultdict[Any, Acknowledged] = defaultdict(Acknowledged)
 
     def _new_consumer_thread(self) -> ChunkThread:
@@ -126,7 +127,9 @@ class ChunkConsumer(Consumer):
 
     def ack_chunk(self, message: Any, chunk: Chunk) -> None:
         """The chunk was settled: it may be committed."""
-        self._prefixes[TP(message.topic, chunk.partition)].ack(chunk.end)
+        tp = TP(message.topic, chunk.partition)
+        if self._turns.get(tp) == chunk.turn:  # of before a seek: it was delivered again, or will be
+            self._prefixes[tp].ack(chunk.end)
         self.forget_chunk(message, chunk)
 
     def forget_chunk(self, message: Any, chunk: Chunk) -> None:
@@ -171,6 +174,7 @@ class ChunkConsumer(Consumer):
         """Read on from `offset`; the turn that begins."""
         turn = await cast(ChunkThread, self._thread).seek_to(tp, offset)
         self._prefixes[tp].forget()
+        self._turns[tp] = turn
         return turn
 
     # -- ending

@@ -36,7 +36,7 @@ async def test_lanes_that_ask_together_share_a_run_and_get_their_own() -> None:
     decide = deciding(policy)
     answers = await asyncio.gather(decide(wanted(3, "p")), decide(wanted(2, "q")))
     assert policy.runs == [5]
-    assert [[v.head for v in answer or ()] for answer in answers] == [
+    assert [[v.head for v in answer if v] for answer in answers] == [
         [b"a:p0", b"a:p1", b"a:p2"],
         [b"a:q0", b"a:q1"],
     ]
@@ -55,8 +55,21 @@ async def test_a_policy_that_fails_gives_no_layout_and_no_error() -> None:
         raise ZeroDivisionError
 
     decide = Deciding(broken, clock=ManualClock(), metrics=Metrics())
-    assert await decide(wanted(2)) is None
-    assert await decide(wanted(1)) is None
+    assert await decide(wanted(2)) == [None, None]
+    assert await decide(wanted(1)) == [None]
+
+
+async def test_one_visitors_defect_is_nobody_elses() -> None:
+    policy = Policy()
+
+    def choosy(wanted: Sequence[Wanted], at: float) -> Sequence[Verdict]:
+        if any(one.visitor == "a:x1" for one in wanted):
+            raise ZeroDivisionError
+        return policy(wanted, at)
+
+    decide = Deciding(choosy, clock=ManualClock(), metrics=Metrics())
+    answer = await decide(wanted(3))
+    assert [verdict is None for verdict in answer] == [False, True, False]
 
 
 async def test_a_lane_that_left_does_not_disturb_the_others() -> None:
@@ -66,5 +79,4 @@ async def test_a_lane_that_left_does_not_disturb_the_others() -> None:
     await asyncio.sleep(0)
     leaving.cancel()
     answer = await staying
-    assert answer is not None
-    assert answer[0].head == b"a:s0"
+    assert [verdict and verdict.head for verdict in answer] == [b"a:s0"]
