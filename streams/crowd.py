@@ -30,8 +30,9 @@ ITEMS_MAX = 20_000
 """Items of one window; what is above is dropped and counted."""
 NEIGHBOURS_MAX = 64
 """Neighbours of each kind that one delta carries: the heaviest."""
-COUNT_WITHIN_S = 600.0
-"""Older records are not counted: a log replayed after Redis forgot must not count its crowd again."""
+COUNT_WITHIN_S = 60.0
+"""Older records are not counted: a worker that catches up has no time for statistics, and a log that is
+replayed must not count twice."""
 
 
 class Tally(Struct):

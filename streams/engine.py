@@ -41,7 +41,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     decisions_topic: str
     decide_within_s: float = 30.0
     layout_ttl_s: float = 1800.0
-    lru_visitors: int = 50_000
+    lru_visitors: int = 20_000
     slice_visitors: int = SLICE_VISITORS
 
 
