@@ -17,7 +17,7 @@ import orjson
 
 from schemas.ids import Version, VisitorId
 from streams.stores.keys import Keys
-from tests.load.bed import PARTITIONS, Bed, bare_consumer, connected, finish, generate, joined_ms
+from tests.load.bed import PARTITIONS, Bed, Gauge, bare_consumer, connected, finish, generate, joined_ms
 from tests.load.figures import Figure, figure, percentile
 from tests.stack import Stack
 
@@ -102,6 +102,9 @@ def _floor(stack: Stack, run: int) -> np.ndarray:
 def _ours(stack: Stack, run: int) -> tuple[np.ndarray, float]:
     sent = stack.folder / "sent.npz"
     worker = stack.start("worker").wait_ready()
+    gauge = Gauge(stack)
+    gauge.wait_drained(60)  # of what the floor's run left in the log
+    gauge.close()
     observer = NoticeObserver(stack)
     try:
         finish(generate(stack, sent, rate=RATE, seconds=SECONDS, visitors=VISITORS, seed=run + 50))
