@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
@@ -121,17 +122,20 @@ async def test_every_picture_and_button_has_a_name(shop: ShopPage) -> None:
     assert nameless == []
 
 
+MOVING = """document.getAnimations()
+  .filter((a) => a.effect.target.closest('.card, #flights'))
+  .filter((a) => a.effect.getComputedTiming().duration > 1).length"""
+
+
 async def test_reduced_motion_is_respected(shop: ShopPage) -> None:
+    async with asyncio.timeout(10):
+        while await shop.page.evaluate(MOVING):  # what appeared with the page comes to rest
+            await shop.page.wait_for_timeout(50)
     await shop.page.emulate_media(reduced_motion="reduce")
     layout = await shop.page.locator(".window").get_attribute("data-layout-id")
     await shop.page.locator(".window .row .heart").first.dispatch_event("click")
     await expect(shop.page.locator(".window")).not_to_have_attribute("data-layout-id", str(layout))
-    running = await shop.page.evaluate(
-        """document.getAnimations()
-          .filter((a) => a.effect.target.closest('.card, #flights'))
-          .filter((a) => a.effect.getComputedTiming().duration > 1).length"""
-    )
-    assert running == 0
+    assert await shop.page.evaluate(MOVING) == 0
 
 
 async def test_the_legs_of_a_journey_add_up_whatever_the_clocks_say(shop: ShopPage) -> None:
