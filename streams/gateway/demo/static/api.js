@@ -59,8 +59,12 @@ async function getJson(path) {
   return answer.json();
 }
 
+/** How long a page that was asked for may take: better late than bestsellers instead of what was searched. */
+const PATIENCE_MS = 1000;
+
 /** A layout with its cards. `parts`: item, category, q, after, deadline_ms, explain. */
-export const layout = (page, parts = {}) => getJson(`/v1/layouts/${page}?` + query({ ...parts, hydrate: 1 }));
+export const layout = (page, parts = {}) =>
+  getJson(`/v1/layouts/${page}?` + query({ deadline_ms: PATIENCE_MS, ...parts, hydrate: 1 }));
 
 /** What the gateway believes about this visitor. */
 export const beliefs = () => getJson("/v1/visitors/" + encodeURIComponent(key()));

@@ -111,7 +111,7 @@ async function arrive(next) {
 
 async function refresh(next) {
   try {
-    const layout = await getLayout(next.page, { ...next.parts, after: token, deadline_ms: token ? 400 : undefined });
+    const layout = await getLayout(next.page, { ...next.parts, after: token });
     if (view !== next) return;
     const rows = viewRoot.querySelector(".rows");
     flip(rows, CARDS, () => dress(rows, layout, actions)).forEach(watch);
