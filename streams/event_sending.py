@@ -6,8 +6,7 @@ import asyncio
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -15,15 +14,16 @@ from msgspec import Struct
 
 from schemas.codec import DECODE_ERRORS
 from schemas.errors import StreamUnavailable
+from schemas.events import OtherEvent
 from schemas.topics import EVENTS
 from streams.batches import send_all
 from streams.documents import EventLine
-from streams.pushing import Progress, producer_for
+from streams.gateway.intake import VISITOR_EVENTS_MAX, FindItem, completed_bytes
+from streams.pushing import Progress
 
 POST_EVENTS_MAX = 500
 POST_BYTES_MAX = 400 * 1024
-VISITOR_EVENTS_MAX = 16
-"""Below the gateway's limits of one request: 2,500 events, 500 KiB, 16 of one visitor."""
+"""Below the gateway's limits of one request: 2,500 events, 500 KiB."""
 TRIES = 6
 TICK_S = 0.02
 
@@ -33,6 +33,33 @@ class Refused(Struct, frozen=True):
 
     line: int
     why: str
+
+
+class Unknown(Struct):
+    """A name that is none of ours: such events are kept, and nothing is learnt from them."""
+
+    name: str
+    line: int
+    count: int = 0
+
+
+def unknown_names(lines: Iterable[EventLine]) -> list[Unknown]:
+    """Each name that is not known, with its first line and how many bear it."""
+    found: dict[str, Unknown] = {}
+    for line in lines:
+        if isinstance(line.event, OtherEvent):
+            found.setdefault(line.event.event, Unknown(line.event.event, line.line)).count += 1
+    return list(found.values())
+
+
+def completed(lines: Iterable[EventLine], find_item: FindItem) -> list[EventLine]:
+    """The lines with what the catalogue knows of their items, as the gateway adds it."""
+    return [
+        line
+        if line.event is None
+        else msgspec.structs.replace(line, raw=completed_bytes(line.event, line.raw, find_item))
+        for line in lines
+    ]
 
 
 class Sink(Protocol):
@@ -100,16 +127,6 @@ class GatewaySink:
             ) from exc
         except (OSError, *DECODE_ERRORS) as exc:
             raise StreamUnavailable(f"{self._url}: {exc}") from exc
-
-
-@asynccontextmanager
-async def sink_for(*, url: str | None, kafka: str | None, namespace: str) -> AsyncIterator[Sink]:
-    """The gateway at `url` when one is given, else Kafka."""
-    if url is not None:
-        yield GatewaySink(url)
-        return
-    async with producer_for(kafka or "") as producer:
-        yield KafkaSink(producer, namespace)
 
 
 async def send_events(

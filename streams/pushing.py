@@ -79,7 +79,7 @@ def section_changes(now: Mapping[str, Section], wanted: Storefront) -> SectionCh
 async def push_storefront(
     producer: Any, namespace: str, now: Mapping[str, Section], wanted: Storefront
 ) -> SectionChanges:
-    """Write the sections that differ from those of `now` (see `current_sections`), remove the others."""
+    """Write the sections that differ from those of `now` (see `sections_now`), remove the others."""
     changes = section_changes(now, wanted)
     sections = sections_of(wanted)
     topic = STOREFRONT.full_name(namespace)

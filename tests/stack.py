@@ -158,12 +158,16 @@ class Stack:
 
     def run(self, *arguments: str, within_s: float = 120) -> str:
         """One command of ours to its end; its standard output. AssertionError with its text on failure."""
-        done = subprocess.run(
+        done = self.done(*arguments, within_s=within_s)
+        assert done.returncode == 0, f"etalage {' '.join(arguments)}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+    def done(self, *arguments: str, within_s: float = 120) -> subprocess.CompletedProcess[str]:
+        """One command of ours to whatever end."""
+        return subprocess.run(
             [sys.executable, "-m", "streams.cli.main", *arguments],
             env=self.environment(), capture_output=True, text=True, timeout=within_s, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, f"etalage {' '.join(arguments)}: {done.stdout}{done.stderr}"
-        return done.stdout
 
     def live(self, kind: str | None = None) -> Iterator[Running]:
         return (r for r in self.running if r.alive and kind in (None, r.kind))

@@ -13,12 +13,10 @@ from rich.table import Table
 
 from schemas.catalog import Item
 from schemas.codec import encode
-from schemas.topics import CATALOG
 from streams.cli.progress import AsJson, bar, reachable_settings
-from streams.compacted import read_to_end
 from streams.documents import items_in, read_file
 from streams.pushing import producer_for, push_items, remove_items
-from streams.shop_inputs import ShopInputs
+from streams.shop_now import items_now
 
 app = typer.Typer(help="The catalogue: what the shop sells.", no_args_is_help=True)
 
@@ -57,7 +55,7 @@ def list_items(
 ) -> None:
     """Show the catalogue as it stands in Kafka."""
     settings, kafka = reachable_settings()
-    items = asyncio.run(current_items(kafka, settings.namespace))
+    items = list(asyncio.run(items_now(kafka, settings.namespace)).values())
     if as_json:
         typer.echo(encode(items))
         return
@@ -65,20 +63,9 @@ def list_items(
     typer.echo(f"{len(items)} products" + (f", the first {limit} shown" if len(items) > limit else ""))
 
 
-async def current_items(kafka: str, namespace: str) -> list[Item]:
-    """The catalogue that stands in Kafka now, by id."""
-    inputs = ShopInputs()
-    inputs.apply(await read_to_end(kafka, CATALOG, namespace), namespace)
-    return [inputs.items[key] for key in sorted(inputs.items)]
-
-
 async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:
     named = {item.item_id for item in items}
-    gone = (
-        [i.item_id for i in await current_items(kafka, namespace) if i.item_id not in named]
-        if replace
-        else []
-    )
+    gone = [key for key in await items_now(kafka, namespace) if key not in named] if replace else []
     async with producer_for(kafka) as producer:
         with bar("products", len(items), hidden=quiet) as progress:
             await push_items(producer, namespace, items, progress=progress)

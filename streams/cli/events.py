@@ -3,22 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from schemas.codec import encode
-from schemas.errors import InvalidDocument
-from streams.cli.progress import AsJson, bar, reachable_settings
+from schemas.errors import InvalidDocument, StreamUnavailable
+from schemas.events import EVENT_NAMES
+from streams.cli.progress import AsJson, bar, counted, reachable_settings
 from streams.documents import EventLine, events_in, read_file
-from streams.event_sending import Refused, send_events, sink_for
-from streams.settings import read_settings
+from streams.event_sending import (
+    GatewaySink,
+    KafkaSink,
+    Refused,
+    Unknown,
+    completed,
+    send_events,
+    unknown_names,
+)
+from streams.pushing import producer_for
+from streams.shop_now import items_now
 
 app = typer.Typer(help="Events: what shoppers did.", no_args_is_help=True)
 
-SHOWN_MAX = 20
+SHOWN_MAX = 10
+NOT_ALL_KNOWN = 1
+"""Exit code when everything was sent, and some of it means nothing to us."""
+
+
+class Outcome(Struct):
+    """What became of a file; `note` says why its items could not be completed."""
+
+    sent: int
+    refused: list[Refused]
+    unknown: list[Unknown]
+    note: str = ""
 
 
 @app.callback()
@@ -37,31 +60,70 @@ def send(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Send every event of FILE; lines that are wrong are named and left out, and the exit code is then 2."""
+    """Send every event of FILE, its items[] completed from the catalogue.
+
+    The exit code is 2 when lines were refused (each is named, the others are sent), 1 when all were sent but
+    some bear a name that we do not know, which are kept and teach nothing.
+    """
     lines = list(events_in(read_file(file)))
     if not lines:
         raise InvalidDocument(f"{file.name}: no events in it")
-    sent, refused = asyncio.run(_send(lines, url=url, rate=rate, quiet=as_json))
-    _report(file.name, sent, refused, as_json=as_json)
-    if refused:
-        raise InvalidDocument(f"{len(refused)} of {len(lines)} lines of {file.name} were not accepted")
-
-
-async def _send(
-    lines: Sequence[EventLine], *, url: str | None, rate: float | None, quiet: bool
-) -> tuple[int, list[Refused]]:
-    settings, kafka = (read_settings(), None) if url else reachable_settings()
-    async with sink_for(url=url, kafka=kafka, namespace=settings.namespace) as sink:
-        with bar("events", len(lines), hidden=quiet) as progress:
-            return await send_events(sink, lines, rate=rate, progress=progress)
-
-
-def _report(name: str, sent: int, refused: Sequence[Refused], *, as_json: bool) -> None:
+    outcome = asyncio.run(_send(lines, url=url, rate=rate, quiet=as_json))
     if as_json:
-        typer.echo(encode({"sent": sent, "refused": refused}))
-        return
-    for line in refused[:SHOWN_MAX]:
-        typer.echo(f"{name} line {line.line}: {line.why}", err=True)
-    if len(refused) > SHOWN_MAX:
-        typer.echo(f"… and {len(refused) - SHOWN_MAX} more", err=True)
-    typer.echo(f"{sent} events sent")
+        typer.echo(encode(outcome))
+    else:
+        _report(file.name, outcome)
+    if outcome.refused:
+        raise InvalidDocument(
+            f"{len(outcome.refused)} of {counted(len(lines), 'line')} of {file.name} not accepted"
+        )
+    if outcome.unknown:
+        raise typer.Exit(NOT_ALL_KNOWN)
+
+
+async def _send(lines: list[EventLine], *, url: str | None, rate: float | None, quiet: bool) -> Outcome:
+    note = ""
+    with bar("events", len(lines), hidden=quiet) as progress:
+        if url:  # the gateway completes items[] itself
+            sent, refused = await send_events(GatewaySink(url), lines, rate=rate, progress=progress)
+        else:
+            settings, kafka = reachable_settings()
+            async with producer_for(kafka) as producer:
+                lines, note = await _completed(kafka, settings.namespace, lines)
+                sink = KafkaSink(producer, settings.namespace)
+                sent, refused = await send_events(sink, lines, rate=rate, progress=progress)
+    return Outcome(sent, sorted(refused, key=lambda one: one.line), unknown_names(lines), note)
+
+
+async def _completed(kafka: str, namespace: str, lines: list[EventLine]) -> tuple[list[EventLine], str]:
+    """The lines with what the catalogue says of their items; as they are, and why, when it cannot be had."""
+    try:
+        items = await items_now(kafka, namespace)
+    except StreamUnavailable as exc:
+        return lines, f"the catalogue cannot be read ({exc}): items[] are sent as they stand in the file"
+    if not items:
+        return lines, "the catalogue is empty: items[] are sent as they stand in the file"
+    return completed(lines, items.get), ""
+
+
+def _report(name: str, outcome: Outcome) -> None:
+    said = [f"{name} line {one.line}: {one.why}" for one in outcome.refused]
+    _tell(said)
+    _tell([f"{name} line {one.line}: {_unknown(one)}" for one in outcome.unknown])
+    if outcome.note:
+        typer.echo(f"note: {outcome.note}", err=True)
+    typer.echo(f"{counted(outcome.sent, 'event')} sent")
+
+
+def _tell(lines: Sequence[str]) -> None:
+    for line in lines[:SHOWN_MAX]:
+        typer.echo(line, err=True)
+    if len(lines) > SHOWN_MAX:
+        typer.echo(f"… and {len(lines) - SHOWN_MAX} more", err=True)
+
+
+def _unknown(one: Unknown) -> str:
+    near = difflib.get_close_matches(one.name, EVENT_NAMES, n=1)
+    hint = f", did you mean {near[0]}?" if near else ""
+    often = f"{one.count} events bear it" if one.count > 1 else "the event was sent"
+    return f"no event is called {one.name!r}{hint} ({often}; nothing is learnt from that)"

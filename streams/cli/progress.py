@@ -1,4 +1,4 @@
-"""What commands that write to Kafka share: the address they need and the bar they show."""
+"""What commands share: the address they need, the bar they show, how they count."""
 
 from __future__ import annotations
 
@@ -22,6 +22,11 @@ def reachable_settings() -> tuple[Settings, str]:
     if not settings.kafka:
         raise ServiceMissing("no Kafka is known: set ETALAGE_KAFKA=host:port (or run `etalage up`)")
     return settings, settings.kafka
+
+
+def counted(count: int, what: str) -> str:
+    """`1 product`, `2 products`, `2,000 products`."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 @contextmanager

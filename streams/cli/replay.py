@@ -19,7 +19,7 @@ from schemas.errors import InvalidDocument
 from schemas.events import Event
 from streams.cli.replay_text import told
 from streams.documents import EventLine, events_in, items_in, read_file
-from streams.gateway.intake import completed_bytes
+from streams.event_sending import completed
 from streams.shoppers.catalogue import demo_items
 
 UNDERSTUDY = "none"
@@ -45,20 +45,16 @@ def run(
     for line in lines:
         if line.event is None:
             typer.echo(f"line {line.line} would be a dead letter: {line.why}", err=True)
-    events = completed(lines, items)
+    events = completed_events(lines, items)
     shop = build_shop(build_items(items, {}, events[0].timestamp.timestamp()), ranker=_ranker(ranker))
     for step in replay(shop, recorded(events), top=top):
         typer.echo(encode(document(step)).decode() if as_json else told(step))
 
 
-def completed(lines: Sequence[EventLine], items: Sequence[Item]) -> list[Event]:
-    """The events of the lines, with what the catalogue knows of their items, as the gateway adds it."""
+def completed_events(lines: Sequence[EventLine], items: Sequence[Item]) -> list[Event]:
+    """The events of the lines, their items completed from the catalogue."""
     by_id = {item.item_id: item for item in items}
-    return [
-        decode_event(completed_bytes(line.event, line.raw, by_id.get))
-        for line in lines
-        if line.event is not None
-    ]
+    return [decode_event(line.raw) for line in completed(lines, by_id.get) if line.event is not None]
 
 
 def document(step: Step) -> dict[str, Any]:

@@ -11,13 +11,11 @@ import typer
 
 from models.default_storefront import DEFAULT_STOREFRONT
 from schemas.codec import encode
-from schemas.storefront import Section, Storefront, storefront_of
-from schemas.topics import STOREFRONT
+from schemas.storefront import Storefront, storefront_of
 from streams.cli.progress import AsJson, reachable_settings
-from streams.compacted import read_to_end
 from streams.documents import read_file, storefront_in
 from streams.pushing import SectionChanges, producer_for, push_storefront
-from streams.shop_inputs import ShopInputs
+from streams.shop_now import sections_now
 
 app = typer.Typer(help="The storefront: pages, slots, modules and rules.", no_args_is_help=True)
 
@@ -46,7 +44,7 @@ def push(
 def show() -> None:
     """Print the storefront that stands in Kafka, as a document that can be pushed."""
     settings, kafka = reachable_settings()
-    sections = asyncio.run(current_sections(kafka, settings.namespace))
+    sections = asyncio.run(sections_now(kafka, settings.namespace))
     typer.echo(_pretty(storefront_of(sections.values())))
 
 
@@ -56,15 +54,8 @@ def default() -> None:
     typer.echo(_pretty(DEFAULT_STOREFRONT))
 
 
-async def current_sections(kafka: str, namespace: str) -> dict[str, Section]:
-    """The sections that stand in Kafka now, by key."""
-    inputs = ShopInputs()
-    inputs.apply(await read_to_end(kafka, STOREFRONT, namespace), namespace)
-    return inputs.sections
-
-
 async def _push(kafka: str, namespace: str, wanted: Storefront) -> SectionChanges:
-    now = await current_sections(kafka, namespace)
+    now = await sections_now(kafka, namespace)
     async with producer_for(kafka) as producer:
         return await push_storefront(producer, namespace, now, wanted)
 

@@ -14,7 +14,7 @@ from models.replay import recorded, replay
 from models.shop import Shop, build_shop
 from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
-from streams.cli.replay import completed
+from streams.cli.replay import completed_events
 from streams.cli.replay_text import told
 from streams.documents import events_in, items_in, storefront_in
 
@@ -55,7 +55,7 @@ def _table() -> ItemTable:
 
 def text_of(transcript: Path, shop: Shop) -> str:
     """What `etalage replay` prints of a transcript in the golden shop."""
-    events = completed(list(events_in(transcript.read_bytes())), shop.items.items)
+    events = completed_events(list(events_in(transcript.read_bytes())), shop.items.items)
     return "\n".join(told(step) for step in replay(shop, recorded(events), top=2)) + "\n"
 
 

@@ -15,12 +15,11 @@ from schemas.errors import StreamUnavailable
 from schemas.storefront import ModuleDef, Storefront, sections_of
 from schemas.topics import CATALOG, ITEM_DELTAS, ITEM_SIGNALS
 from streams.batches import send_all
-from streams.cli.catalog import current_items
-from streams.cli.storefront import current_sections
 from streams.compacted import CompactedReader, RawRecord, read_to_end
 from streams.partitioner import partition_of
 from streams.pushing import producer_for, push_items, push_storefront, remove_items
 from streams.settings import Settings
+from streams.shop_now import items_now, sections_now
 from streams.stores.meta import Meta
 
 
@@ -48,7 +47,7 @@ async def test_what_is_pushed_is_read_back(settings: Settings, address: str) -> 
             producer, settings.namespace, [Item(item_id="i7", title="New", categories=["x"], price=1)]
         )
         await remove_items(producer, settings.namespace, ["i8", "i9"])
-    found = {item.item_id: item for item in await current_items(address, settings.namespace)}
+    found = await items_now(address, settings.namespace)
     assert progress == [1000, 1000, 500]
     assert len(found) == 2498
     assert found["i7"].title == "New"
@@ -74,12 +73,12 @@ async def test_a_storefront_push_writes_differences_and_removes_the_rest(
     changes = []
     async with producer_for(address) as producer:
         for wanted in (first, second, second):
-            now = await current_sections(address, settings.namespace)
+            now = await sections_now(address, settings.namespace)
             changes.append(await push_storefront(producer, settings.namespace, now, wanted))
     assert changes[0].written == ["module:extra", "page:home"]
     assert (len(changes[1].written), changes[1].removed, changes[1].unchanged) == (1, ["module:extra"], 1)
     assert (changes[2].written, changes[2].removed, changes[2].unchanged) == ([], [], 2)
-    assert await current_sections(address, settings.namespace) == sections_of(second)
+    assert await sections_now(address, settings.namespace) == sections_of(second)
 
 
 async def test_a_reader_knows_the_end_seen_at_its_start_and_goes_on(settings: Settings, address: str) -> None:

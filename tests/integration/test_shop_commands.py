@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from schemas.catalog import Item
-from schemas.codec import encode
+from schemas.codec import decode_event, encode
 from schemas.topics import EVENTS
 from streams.compacted import read_to_end
-from streams.documents import events_in
+from streams.documents import events_in, items_in
 from streams.event_sending import GatewaySink, Refused, send_events
+from streams.gateway.intake import completed_bytes
 from streams.partitioner import partition_of
 from streams.stores.meta import Meta
 from tests.stack import Stack
@@ -40,10 +39,7 @@ def stack(
 
 def refused(stack: Stack, *arguments: str) -> str:
     """The one line of a command that ends with code 2; standard output and progress do not count."""
-    done = subprocess.run(
-        [sys.executable, "-m", "streams.cli.main", *arguments],
-        env=stack.environment(), capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    done = stack.done(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     return done.stderr
 
@@ -112,7 +108,10 @@ async def test_events_reach_kafka_where_the_java_client_would_put_them(stack: St
     file = stack.folder / "events.ndjson"
     file.write_bytes(b"\n".join(event(n, f"v{n % 7}") for n in range(50)))
     said = await asyncio.to_thread(stack.run, "events", "send", str(file), "--json", "--rate", "200")
-    assert json.loads(said) == {"sent": 50, "refused": []}
+    assert json.loads(said) == {
+        "sent": 50, "refused": [], "unknown": [],
+        "note": "the catalogue is empty: items[] are sent as they stand in the file",
+    }  # fmt: skip
     records = await read_to_end(stack.kafka, EVENTS, stack.namespace)
     assert len(records) == 50
     assert all(r.partition == partition_of(r.key or b"", PARTITIONS) for r in records)
@@ -125,8 +124,42 @@ async def test_wrong_lines_are_named_and_the_others_sent(stack: Stack) -> None:
     file.write_bytes(event(1, "v") + b'\n{"event":"page_view"}\n' + event(2, "v"))
     said = await asyncio.to_thread(refused, stack, "events", "send", str(file))
     assert "events.ndjson line 2:" in said
-    assert "1 of 3 lines of events.ndjson were not accepted" in said
+    assert "1 of 3 lines of events.ndjson not accepted" in said
     assert len(await read_to_end(stack.kafka, EVENTS, stack.namespace)) == 2
+
+
+async def test_items_are_completed_as_the_gateway_completes_them(stack: Stack) -> None:
+    goods = catalogue(stack.folder / "all.ndjson", 3)
+    await asyncio.to_thread(stack.run, "catalog", "push", str(goods))
+    file = stack.folder / "events.ndjson"
+    look = json.loads(event(1, "v")) | {
+        "event": "view_item",
+        "properties": {"items": [{"item_id": "i2"}, {"item_id": "gone"}]},
+    }
+    file.write_text(json.dumps(look))
+    said = await asyncio.to_thread(stack.run, "events", "send", str(file))
+    assert said == "1 event sent\n"
+    (record,) = await read_to_end(stack.kafka, EVENTS, stack.namespace)
+    items = {item.item_id: item for item in items_in(goods.read_bytes(), goods.name)}
+    raw = file.read_bytes()
+    assert record.value == completed_bytes(decode_event(raw), raw, items.get) != raw
+    lines = json.loads(record.value)["properties"]["items"]
+    assert lines[0]["item_name"] == "Item 2"
+    assert lines[0]["item_category"] == "x"
+    assert lines[1] == {"item_id": "gone"}
+
+
+def test_names_that_we_do_not_know_are_told_and_are_code_one(stack: Stack) -> None:
+    file = stack.folder / "events.ndjson"
+    strange = event(2, "v").replace(b"page_view", b"view_itm")
+    file.write_bytes(b"\n".join([event(1, "v"), strange, strange.replace(b"m2", b"m3")]))
+    done = stack.done("events", "send", str(file))
+    assert done.returncode == 1
+    assert done.stdout == "3 events sent\n"
+    assert (
+        "events.ndjson line 2: no event is called 'view_itm', did you mean view_item? (2 events bear it"
+        in (done.stderr)
+    )
 
 
 def test_without_kafka_one_line_says_what_to_set(stack: Stack, free_port: int) -> None:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import pytest
 
 from streams.documents import EventLine, events_in
-from streams.event_sending import POST_BYTES_MAX, VISITOR_EVENTS_MAX, Refused, _requests, send_events
+from streams.event_sending import POST_BYTES_MAX, Refused, _requests, send_events
+from streams.gateway.intake import VISITOR_EVENTS_MAX
 
 
 def lines(*visitors: str, pad: int = 0) -> list[EventLine]:
