@@ -8,7 +8,7 @@ CircuitState = Literal["closed", "open", "half_open"]
 CIRCUIT_STATES: tuple[CircuitState, ...] = ("closed", "half_open", "open")
 
 FAILURES_TO_OPEN = 5
-"""In a row: one visitor with a deadline of 5 ms must not close the door for all."""
+"""In a row: one bad moment must not close the door for all."""
 
 TRIAL_EVERY_S = 0.25
 

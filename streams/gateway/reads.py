@@ -18,6 +18,9 @@ T = TypeVar("T")
 WAIT_MAX_S = 0.2
 """Longest wait for one read: Redis answers in a millisecond, or the page is made without it."""
 
+FAIR_WAIT_S = 0.02
+"""A read that was given less says nothing of Redis when it ends unanswered: its caller was in a hurry."""
+
 
 class Unread(Exception):
     """The store did not answer; `reason` is the label of the layout that is served instead."""
@@ -61,14 +64,13 @@ class Reads:
             with Patience(min(until, now + WAIT_MAX_S)):
                 value = await read(partition, visitor)
         except TimeoutError:
-            self._failed(now, "timeout")
+            self._metrics.count("store_errors_total", kind="timeout")
+            if until - now >= FAIR_WAIT_S:
+                self.circuit.failed(now)
             raise Unread("redis_timeout") from None
         except StoreUnavailable:
-            self._failed(now, "unavailable")
+            self._metrics.count("store_errors_total", kind="unavailable")
+            self.circuit.failed(now)
             raise Unread("redis_down") from None
         self.circuit.succeeded()
         return value
-
-    def _failed(self, at: float, kind: str) -> None:
-        self._metrics.count("store_errors_total", kind=kind)
-        self.circuit.failed(at)

@@ -6,6 +6,7 @@ The event id is the layout id; a client that comes back with it gets the current
 from __future__ import annotations
 
 import asyncio
+from time import perf_counter
 
 import orjson
 from msgspec import Struct
@@ -118,12 +119,10 @@ class _Connection:
 
     async def _push(self, *, first: bool = False) -> None:
         """Send the current layout unless the client has it."""
-        loop = asyncio.get_running_loop()
-        started = loop.time()
+        started = perf_counter()
+        until = asyncio.get_running_loop().time() + READ_WITHIN_S
         try:
-            layout = await self._parts.ladder.current(
-                self._query, self._partition, started + READ_WITHIN_S, self._shown
-            )
+            layout = await self._parts.ladder.current(self._query, self._partition, until, self._shown)
         except Unread as exc:
             if not first or self._last:
                 return  # better the window that is there than a poorer one; Following will say when to look
@@ -135,7 +134,7 @@ class _Connection:
             await self._write(b"event: layout\nid: %b\ndata: %b\n\n" % (layout_id.encode(), data))
             self._parts.exposures.add(self._query.visitor, layout, "push")
             self._parts.metrics.count("pushes_total", page=self._query.page)
-            self._parts.metrics.observe("push_delay_seconds", loop.time() - started)
+            self._parts.metrics.observe("push_delay_seconds", perf_counter() - started)
 
     async def _tell(self, notice: Notice, heard: float) -> None:
         """The journey of the click behind a notice (see streams.gateway.push)."""
