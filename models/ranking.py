@@ -25,9 +25,13 @@ DIGITS = 6
 
 
 class Ranked(Struct, frozen=True, kw_only=True):
-    """`items` are (id, score, why) with the best first; `why` is None unless asked for."""
+    """`items` are (id, score, why) with the best first; `why` is None unless asked for.
+
+    `unknown` are those of them that the shop does not know, in the order given.
+    """
 
     items: list[tuple[ItemId, float, Why | None]]
+    unknown: list[ItemId]
     mode: Mode
     reason: Reason
     model: ModelTag
@@ -56,6 +60,8 @@ def rank(
         for n in np.argsort(-mine, kind="stable").tolist()
     ]
     lowest = round(min(values, default=0.0) - UNKNOWN_GAP, DIGITS)
-    ranked += [(ItemId(items[n]), lowest, None) for n, row in enumerate(rows) if row < 0]
+    unknown = [ItemId(items[n]) for n, row in enumerate(rows) if row < 0]
+    ranked += [(item, lowest, None) for item in unknown]
     stamp = stamp_of(shop.ranker, why, failed)
-    return Ranked(items=ranked, mode=stamp.mode, reason=stamp.reason, model=model_tag(stamp, shop.generation))
+    model = model_tag(stamp, shop.generation)
+    return Ranked(items=ranked, unknown=unknown, mode=stamp.mode, reason=stamp.reason, model=model)

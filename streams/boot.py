@@ -14,7 +14,7 @@ from streams.logs import logger
 from streams.settings import Settings
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta, agree
-from streams.stores.redis_client import refuse_eviction
+from streams.stores.redis_client import refuse_cluster, refuse_eviction
 from streams.topics_admin import list_topics
 
 T = TypeVar("T")
@@ -27,6 +27,7 @@ CHECK_EVERY_S = 60.0
 
 async def checked_meta(client: redis.asyncio.Redis, keys: Keys, settings: Settings) -> Meta:
     """The meta that Kafka and Redis agree on; ServiceMissing says in one line what to do."""
+    await _soon(lambda: refuse_cluster(client), StoreUnavailable)
     await _soon(lambda: refuse_eviction(client), StoreUnavailable)
     in_kafka = await _soon(lambda: asyncio.to_thread(_meta_in_kafka, settings), ServiceMissing)
     return await _soon(lambda: agree(client, keys, in_kafka), StoreUnavailable)

@@ -7,6 +7,7 @@ from time import perf_counter
 
 from streams.gateway.answers import JSON, Receive, Scope, Send, header, send_problem
 from streams.gateway.bots import is_bot
+from streams.gateway.browsers import of_head
 from streams.gateway.caller import authorise
 from streams.gateway.exposures import Exposures
 from streams.gateway.labels import labels_of
@@ -43,6 +44,8 @@ class Layouts:
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": layout})
         self._note(query, layout, perf_counter() - started)
+        if not of_head(scope):
+            self._exposures.add(query.visitor, layout, "get")
 
     async def _answer(self, query: LayoutQuery, scope: Scope, until: float) -> bytes:
         if is_bot(header(scope, b"user-agent")):
@@ -56,7 +59,6 @@ class Layouts:
             return self._ladder.makeshift(query, "model_failed")
 
     def _note(self, query: LayoutQuery, layout: bytes, took_s: float) -> None:
-        self._exposures.add(query.visitor, layout, "get")
         mode, reason = labels_of(layout)
         count = self._metrics.count
         count("layout_responses_total", page=query.page, mode=mode, reason=reason)

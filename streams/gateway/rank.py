@@ -15,7 +15,7 @@ from models.shop import Shop
 from models.visitor import EMPTY, VisitorState
 from schemas.codec import DECODE_ERRORS
 from schemas.errors import UnknownVersion
-from schemas.ids import Version, VisitorId
+from schemas.ids import ItemId, Version, VisitorId
 from schemas.layouts import Mode, ModelTag, Reason, Why
 from streams.clock import Clock
 from streams.gateway.answers import Receive, Scope, Send, read_body, send_bytes
@@ -58,7 +58,10 @@ class RankedItem(Struct, frozen=True, omit_defaults=True):
 
 
 class RankAnswer(Struct, frozen=True, kw_only=True):
-    """All items asked for, best first. `version` is empty for a visitor we do not know."""
+    """All items asked for, best first. `version` is empty for a visitor we do not know.
+
+    `unknown` names the items that this shop does not know; they stand last in `items` too.
+    """
 
     visitor_id: str
     version: str
@@ -66,6 +69,7 @@ class RankAnswer(Struct, frozen=True, kw_only=True):
     reason: Reason
     model: ModelTag
     items: list[RankedItem]
+    unknown: list[ItemId]
 
 
 _decode = msgspec.json.Decoder(RankRequest).decode
@@ -110,6 +114,7 @@ class Rank:
             reason=reason or ranked.reason,
             model=ranked.model,
             items=[RankedItem(*line) for line in ranked.items],
+            unknown=ranked.unknown,
         )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from streams.gateway.answers import Gone, Receive, Scope, Send, send_problem
+from streams.gateway.browsers import as_get
 from streams.gateway.layouts import Layouts
 from streams.gateway.problems import Problem
 from streams.logs import logger
@@ -68,6 +69,10 @@ class Router:
         if methods is None:
             await self._others(scope, receive, send)
             return
+        if scope["method"] == "HEAD" and "GET" in methods:
+            scope, send = as_get(scope, send)
+            await self(scope, receive, send)
+            return
         await self._measured(route, methods, scope, receive, send)
 
     def _found(self, path: str) -> tuple[str, Mapping[str, Handler] | None]:
@@ -113,9 +118,16 @@ class _Watched:
 def _handler_of(methods: Mapping[str, Handler], method: str) -> Handler:
     handler = methods.get(method)
     if handler is None:
-        allowed = ", ".join(sorted(methods))
-        raise Problem(405, f"{method} is not for this path; {allowed} is", headers={"allow": allowed})
+        allowed = ", ".join(sorted([*methods, "OPTIONS"] + ["HEAD"] * ("GET" in methods)))
+        if method == "OPTIONS":
+            return partial(_say_allowed, allowed)
+        raise Problem(405, f"{method} is not for this path; {allowed} are", headers={"allow": allowed})
     return handler
+
+
+async def _say_allowed(allowed: str, scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allowed.encode())]})
+    await send({"type": "http.response.body"})
 
 
 async def _refuse(seen: _Watched, problem: Problem) -> None:

@@ -10,20 +10,25 @@ import socket
 from contextlib import nullcontext
 
 import uvicorn
+from redis.exceptions import RedisError
 
-from schemas.errors import ServiceMissing
+from schemas.errors import ServiceMissing, StoreUnavailable
 from streams.gateway.wiring import LiveGateway
 from streams.health import Status, write_status
+from streams.logs import logger
 from streams.settings import Settings
+from streams.stores.redis_client import connect, refuse_cluster
 
 STATUS_EVERY_S = 0.25
 BACKLOG = 2048
+LOOK_WITHIN_S = 1.0
 
 
 async def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT, then finish within `drain_s`."""
     if not settings.kafka or not settings.redis:
         raise ServiceMissing("set ETALAGE_KAFKA and ETALAGE_REDIS, or run `etalage up`")
+    await _refuse_unfit(settings.redis)
     live = LiveGateway(settings)
     sock = _listening(settings)
     stop = _stop_signal()
@@ -35,6 +40,18 @@ async def serve(settings: Settings) -> None:
     await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
     telling.cancel()
     await _end(live, server, serving, settings.drain_s)
+
+
+async def _refuse_unfit(address: str) -> None:
+    """ServiceMissing when Redis is of a kind that we cannot use; one that does not answer may come later."""
+    client = connect(address, connections=1)
+    try:
+        async with asyncio.timeout(LOOK_WITHIN_S):
+            await refuse_cluster(client)
+    except (StoreUnavailable, RedisError, TimeoutError):
+        logger("gateway").warning("Redis could not be looked at before the start")
+    finally:
+        await client.aclose()
 
 
 async def _end(

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from streams.clock import Clock
 from streams.gateway.answers import Receive, Scope, Send, header
+from streams.gateway.browsers import of_head
 from streams.gateway.caller import authorise
 from streams.gateway.exposures import Exposures
 from streams.gateway.journeys import Journeys
@@ -64,6 +65,10 @@ class Streams:
     async def __call__(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
         query = parse_layout_query(page, scope["query_string"], streaming=True)
         authorise(scope, query.visitor)
+        if of_head(scope):
+            await send({**_START})
+            await send({"type": "http.response.body"})
+            return
         parts = self._parts
         partition = parts.places.partition(query.visitor)
         last = header(scope, b"last-event-id").decode("latin-1")
@@ -72,7 +77,7 @@ class Streams:
             with parts.hub.mailbox(partition, query.visitor) as box:
                 leaving = asyncio.create_task(_closed_by_client(receive, box))
                 try:
-                    await send(_START)
+                    await send({**_START})  # what wraps `send` may put headers of its own into it
                     await _Connection(parts, query, partition, send, last).run(box)
                 finally:
                     leaving.cancel()

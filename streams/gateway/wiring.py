@@ -15,6 +15,7 @@ from streams.clock import Clock, SystemClock
 from streams.compacted import read_to_end
 from streams.followers import ShopFollower
 from streams.gateway.admin import Admin, ShopSource
+from streams.gateway.browsers import open_to
 from streams.gateway.demo_mount import demo
 from streams.gateway.dressing import Dressing
 from streams.gateway.event_log import EventLog, Log
@@ -68,7 +69,7 @@ class Gateway:
         dressing = Dressing(self.shop, clock, metrics, self.decisions.add)
         self.ladder = Ladder(self.reads, dressing, self.places, self.hub, settings.live_page)
         self.shop_routes = ShopRoutes(settings.namespace, log, self._sections)
-        self.app = self._router()
+        self.app = open_to(self._router(), settings.origins)
 
     def shop(self) -> Shop:
         return self.follower.shop

@@ -98,6 +98,17 @@ async def refuse_eviction(client: redis.asyncio.Redis) -> None:
         )
 
 
+async def refuse_cluster(client: redis.asyncio.Redis) -> None:
+    """ServiceMissing when this Redis is a node of a Redis Cluster, whose redirections we do not follow."""
+    with translated():
+        cluster = await client.info("cluster")
+    if cluster.get("cluster_enabled"):
+        raise ServiceMissing(
+            "Redis runs in cluster mode, which is not supported: "
+            "set ETALAGE_REDIS to a Redis with `cluster-enabled no`"
+        )
+
+
 class Script:
     """A Lua script called by its hash, sent whole when Redis does not know it (yet, or any more)."""
 

@@ -19,7 +19,7 @@ def test_all_come_back_best_first_and_the_unknown_last() -> None:
     assert sorted(item for item, _, _ in ranked.items) == sorted(items)
     scores = [score for _, score, _ in ranked.items]
     assert scores == sorted(scores, reverse=True)
-    assert [item for item, _, _ in ranked.items[-2:]] == ["nobody", "nowhere"]
+    assert [item for item, _, _ in ranked.items[-2:]] == ["nobody", "nowhere"] == ranked.unknown
     assert (ranked.mode, ranked.model.name, ranked.model.generation) == ("full", "odd", 7)
 
 

@@ -57,6 +57,7 @@ async def test_rank(house: House, client: httpx.AsyncClient) -> None:
     assert ranked.items[0].id == "bags-0003"
     assert ranked.items[0].why is not None
     assert ranked.items[-1].id == "nobody"
+    assert ranked.unknown == ["nobody"]
     assert ranked.version == version
     scores = [i.score for i in ranked.items]
     assert scores == sorted(scores, reverse=True)
@@ -140,7 +141,7 @@ async def test_what_is_believed_of_a_visitor(house: House, client: httpx.AsyncCl
 async def test_visitors_cannot_be_deleted_yet(client: httpx.AsyncClient) -> None:
     answer = await client.delete(f"/v1/visitors/{ANN}")
     assert answer.status_code == 405
-    assert answer.headers["allow"] == "GET"
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
     assert answer.headers["content-type"] == PROBLEM_TYPE
 
 

@@ -30,6 +30,7 @@ class Page:
 
     def __init__(self) -> None:
         self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
         self._left = asyncio.Event()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self._buffer = b""
@@ -40,7 +41,7 @@ class Page:
 
     async def send(self, message: Mapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            self.status = message["status"]
+            self.status, self.headers = message["status"], list(message["headers"])
         else:
             self._chunks.put_nowait(message["body"])
 
@@ -66,13 +67,15 @@ class Page:
 
 @asynccontextmanager
 async def opened_page(
-    house: House, page: str = "home", *, last: str = "", **parameters: Any
+    house: House, page: str = "home", *, last: str = "", origin: str = "", **parameters: Any
 ) -> AsyncIterator[Page]:
     browser = Page()
     scope = {
         "type": "http", "method": "GET", "path": f"/v1/layouts/{page}/stream",
         "query_string": urlencode({"visitor": ANN, **parameters}).encode(),
-        "headers": [(b"last-event-id", last.encode())] if last else [],
+        "headers": [
+            (name, value.encode()) for name, value in ((b"last-event-id", last), (b"origin", origin)) if value
+        ],
     }  # fmt: skip
     task = asyncio.ensure_future(house.gateway.app(scope, browser.receive, browser.send))
     try:
