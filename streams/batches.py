@@ -30,17 +30,19 @@ async def send_all(
         async with asyncio.timeout(within_s):
             partitions = len(await producer.partitions_for(topic))
             pending: list[Any] = []
-            for partition, part in _by_partition(pairs, partitions).items():
+            for partition, part in (await _by_partition(pairs, partitions)).items():
                 pending += await _send_part(producer, topic, partition, part)
             await asyncio.gather(*pending)
     except (KafkaError, OSError, TimeoutError) as exc:
         raise StreamUnavailable(f"{topic}: {exc or type(exc).__name__}") from exc
 
 
-def _by_partition(pairs: Iterable[Pair], partitions: int) -> Mapping[int, list[Pair]]:
+async def _by_partition(pairs: Iterable[Pair], partitions: int) -> Mapping[int, list[Pair]]:
     parts: dict[int, list[Pair]] = {}
-    for pair in pairs:
+    for count, pair in enumerate(pairs, start=1):
         parts.setdefault(partition_of(pair[0], partitions), []).append(pair)
+        if count % AT_ONCE == 0:
+            await asyncio.sleep(0)
     return parts
 
 

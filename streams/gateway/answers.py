@@ -16,6 +16,8 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 JSON = b"application/json"
 BODY_WITHIN_S = 20.0
+JOINED_AT_ONCE = 4 << 20
+"""Joining more is left to a thread; Python lets go of its lock meanwhile."""
 
 
 class Gone(Exception):
@@ -41,6 +43,8 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         raise Problem(408, f"the body did not come within {BODY_WITHIN_S:.0f} s") from None
     if size > limit:
         raise Problem(413, f"the body has more than {limit} bytes")
+    if size > JOINED_AT_ONCE:
+        return await asyncio.to_thread(b"".join, parts)
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

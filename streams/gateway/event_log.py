@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaProducer
@@ -50,7 +50,7 @@ class Log(Protocol):
         """Write messages in order; the offset of each, None for one that is not surely written."""
         ...
 
-    async def write_all(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
+    async def write_all(self, topic: str, pairs: Iterable[Pair], *, within_s: float) -> None:
         """Write many records of one topic, by key; StreamUnavailable when that is not sure."""
         ...
 
@@ -78,7 +78,7 @@ class MemoryLog:
         self.messages += messages
         return offsets
 
-    async def write_all(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
+    async def write_all(self, topic: str, pairs: Iterable[Pair], *, within_s: float) -> None:
         if self.down:
             raise StreamUnavailable(f"{topic}: down")
         self.written.setdefault(topic, []).extend(pairs)
@@ -104,7 +104,7 @@ class EventLog:
             raise StreamUnavailable("there is no connection to Kafka")
         return self._producer
 
-    async def write_all(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
+    async def write_all(self, topic: str, pairs: Iterable[Pair], *, within_s: float) -> None:
         await send_all(self.producer, topic, pairs, within_s=within_s)
 
     def start(self) -> None:

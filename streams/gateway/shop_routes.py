@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Literal
 
 import msgspec
@@ -17,6 +17,7 @@ from schemas.topics import CATALOG, STOREFRONT
 from streams.batches import Pair
 from streams.documents import storefront_in
 from streams.gateway.answers import Receive, Scope, Send, encoded, read_body, send_bytes
+from streams.gateway.cutting import Entries, cut
 from streams.gateway.event_log import Log
 from streams.gateway.intake import field_named
 from streams.gateway.problems import Problem
@@ -25,8 +26,6 @@ from streams.pushing import SectionChanges, section_changes
 
 CATALOG_ROUTE, STOREFRONT_ROUTE = "/v1/catalog/items", "/v1/storefront"
 CATALOG_BYTES_MAX, STOREFRONT_BYTES_MAX = 32 << 20, 4 << 20
-AT_ONCE = 200
-"""Items decoded without letting the loop turn."""
 
 Sections = Callable[[], Awaitable[Mapping[str, Section]]]
 
@@ -34,10 +33,9 @@ WRITTEN_WITHIN_S = 5.0
 READ_WITHIN_S = 10.0
 
 _decode_item = msgspec.json.Decoder(Item).decode
-_decode_entries = msgspec.json.Decoder(list[Raw]).decode
 
 
-class ItemAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ItemAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What became of one item, in the order given."""
 
     status: Literal["accepted", "rejected", "retry"]
@@ -50,6 +48,10 @@ class CatalogAnswer(Struct, frozen=True):
     results: list[ItemAnswer]
 
 
+_Judged = tuple[list[ItemAnswer], list[Pair]]
+"""Answers of some entries, and the records of those that may be written."""
+
+
 class ShopRoutes:
     """Both write whole values: the last one of a key counts. `sections` reads what stands in the topic."""
 
@@ -60,22 +62,13 @@ class ShopRoutes:
 
     async def put_items(self, scope: Scope, receive: Receive, send: Send) -> None:
         refuse_parameters(scope["query_string"])
-        entries = _entries(await read_body(scope, receive, CATALOG_BYTES_MAX))
-        results: list[ItemAnswer] = []
-        pairs: list[Pair] = []
-        for number, entry in enumerate(entries):
-            result = _judge(entry, pairs)
-            results.append(result)
-            if number % AT_ONCE == AT_ONCE - 1:
-                await asyncio.sleep(0)
-        written = await self._write(pairs)
-        if not written:
-            results = [_retry(result) if result.status == "accepted" else result for result in results]
-        await send_bytes(
-            send,
-            msgspec.json.encode(CatalogAnswer(results)),
-            more=() if written else encoded({"retry-after": "1"}),
-        )
+        judged: list[_Judged] = []
+        for entries in cut(await read_body(scope, receive, CATALOG_BYTES_MAX)):
+            judged.append(_judged(entries))
+            await asyncio.sleep(0)
+        written = await self._write(pair for _, pairs in judged for pair in pairs)
+        answer = await _told(judged, written=written)
+        await send_bytes(send, answer, more=() if written else encoded({"retry-after": "1"}))
 
     async def put_storefront(self, scope: Scope, receive: Receive, send: Send) -> None:
         refuse_parameters(scope["query_string"])
@@ -101,7 +94,7 @@ class ShopRoutes:
             await self._log.write_all(self._storefront, pairs, within_s=WRITTEN_WITHIN_S)
         return changes
 
-    async def _write(self, pairs: list[Pair]) -> bool:
+    async def _write(self, pairs: Iterable[Pair]) -> bool:
         """Whether all are surely written."""
         try:
             await self._log.write_all(self._catalog, pairs, within_s=WRITTEN_WITHIN_S)
@@ -110,17 +103,24 @@ class ShopRoutes:
         return True
 
 
-def _entries(body: bytes) -> list[bytes]:
-    """The items of a JSON list or of lines with one object each; Problem 400 for anything else."""
-    if not body.lstrip().startswith(b"["):
-        return [line for line in body.splitlines() if line.strip()]
-    try:
-        return [bytes(entry) for entry in _decode_entries(body)]
-    except DECODE_ERRORS as exc:
-        raise Problem(400, f"not a list of items: {exc}", field="$") from exc
+async def _told(judged: Iterable[_Judged], *, written: bool) -> bytes:
+    """The CatalogAnswer, encoded in pieces; what is told is let go of at once, for that takes time too."""
+    pieces = []
+    for results, pairs in judged:
+        told = results if written else [_retry(result) for result in results]
+        pieces.append(msgspec.json.encode(told)[1:-1])
+        results.clear()
+        pairs.clear()
+        await asyncio.sleep(0)
+    return b'{"results":[%b]}' % b",".join(filter(None, pieces))
 
 
-def _judge(entry: bytes, pairs: list[Pair]) -> ItemAnswer:
+def _judged(entries: Entries) -> _Judged:
+    pairs: list[Pair] = []
+    return [_judge(entry, pairs) for entry in entries], pairs
+
+
+def _judge(entry: bytes | Raw, pairs: list[Pair]) -> ItemAnswer:
     """The answer for one item, which is added to `pairs` when it may be written."""
     try:
         item = _decode_item(entry)
@@ -131,4 +131,6 @@ def _judge(entry: bytes, pairs: list[Pair]) -> ItemAnswer:
 
 
 def _retry(result: ItemAnswer) -> ItemAnswer:
+    if result.status != "accepted":
+        return result
     return ItemAnswer(status="retry", item_id=result.item_id, reason="not, or not surely, written")
