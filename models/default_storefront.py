@@ -12,8 +12,23 @@ ROW = 8
 """Items of a row: what a wide window shows at once, and some to scroll."""
 
 MODULES: tuple[ModuleDef, ...] = (
-    ModuleDef(id="hero", type="hero", title="Picked for you", items_min=1, items_max=3, prior=1.0),
-    ModuleDef(id="recommended", type="recommended", title="Recommended for you", items_max=ROW, prior=0.9),
+    ModuleDef(
+        id="hero",
+        type="hero",
+        title="Picked for you",
+        stranger_title="Popular right now",
+        items_min=1,
+        items_max=3,
+        prior=1.0,
+    ),
+    ModuleDef(
+        id="recommended",
+        type="recommended",
+        title="Recommended for you",
+        stranger_title="A good place to start",
+        items_max=ROW,
+        prior=0.9,
+    ),
     ModuleDef(
         id="because-you-viewed",
         type="because_you_viewed",
@@ -38,8 +53,15 @@ MODULES: tuple[ModuleDef, ...] = (
     ModuleDef(id="better-price", type="better_price", title="Like {item}, for less", items_max=6, prior=0.4),
     ModuleDef(id="offers", type="better_price", title="Reduced right now", items_max=ROW, prior=0.35),
     ModuleDef(id="new-arrivals", type="new_arrivals", title="New arrivals", items_max=ROW, prior=0.5),
-    ModuleDef(id="discover", type="discover", title="Something different", items_max=ROW, prior=0.3),
-    ModuleDef(id="popular", type="popular", title="Bestsellers", items_max=ROW, prior=0.5),
+    ModuleDef(
+        id="discover",
+        type="discover",
+        title="Something different",
+        stranger_title="More to discover",
+        items_max=ROW,
+        prior=0.3,
+    ),
+    ModuleDef(id="popular", type="popular", title="This week's favourites", items_max=ROW, prior=0.5),
     ModuleDef(
         id="from-cart", type="from_cart", title="Still in your cart", items_min=1, items_max=8, prior=0.5
     ),

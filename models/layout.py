@@ -163,20 +163,28 @@ def _first(rows: Sequence[int], taken: set[int], size: int) -> list[int]:
 
 
 def _varied(window: Window, rows: Sequence[int], taken: set[int], size: int) -> list[int]:
-    """As `_first`, but no brand or category takes more than its share while others are near."""
+    """As `_first`, but no brand or category takes more than its share while others are near, and of a product
+    in several colours one is enough."""
     brand_codes, category_codes = window.brand_codes, window.category_codes
     brands, categories = window.no_brands.copy(), window.no_categories.copy()
     brand_max, category_max = max(2, int(BRAND_SHARE * size)), max(2, int(CATEGORY_SHARE * size))
+    model_codes = window.model_codes
+    models: set[int] = set()
     chosen: list[int] = []
     spare: list[int] = []
     for row in islice(filterfalse(taken.__contains__, rows), LOOK_PLACES * size):
         category = category_codes[row]
-        if categories[category] < category_max and brands[brand := brand_codes[row]] < brand_max:
+        if (
+            categories[category] < category_max
+            and brands[brand := brand_codes[row]] < brand_max
+            and (model := model_codes[row]) not in models
+        ):
             chosen.append(row)
             if len(chosen) == size:
                 return chosen
             brands[brand] += 1
             categories[category] += 1
+            models.add(model)
         else:
             spare.append(row)
     return chosen + spare[: size - len(chosen)]

@@ -74,7 +74,8 @@ def _subjects(scene: Scene) -> dict[Kind, int]:
     subjects: dict[Kind, int] = {"near": anchor, "finer": anchor, "cheaper": anchor, "category": focus}
     subjects["together"] = _basket(scene)
     if scene.why == "ok":
-        subjects["all"] = subjects["other"] = focus
+        subjects["all"] = hash_subject(scene.latest) if scene.latest else NO_SUBJECT
+        subjects["other"] = focus
     if scene.query:
         subjects["results"] = hash_subject(label_key(scene.query))
     return subjects

@@ -6,31 +6,36 @@ from models.fills import NO_SUBJECT, subject_hash
 from models.storefront_index import ModulePlan
 from models.window import Window
 from schemas.layouts import Reason
-from schemas.storefront import ModuleType, PageType
+from schemas.storefront import ModuleType
 
-# {it} is what the module speaks of. The first text is used when there is no such thing.
+# {it} is what the module speaks of. The first text is used when there is no such thing. A reason says how the
+# items were chosen, which a title does not.
 _REASONS: dict[ModuleType, tuple[str, str]] = {
-    "hero": ("Chosen from what you like", "Because you are looking at {it}"),
-    "recommended": ("Based on what you like", "Because you are looking at {it}"),
-    "because_you_viewed": ("Close to what you looked at", "Because you looked at {it}"),
-    "bought_together": ("Others bought these too", "Others bought these with {it}"),
-    "trending": ("Trending today", "Trending today"),
-    "recently_viewed": ("You looked at these", "You looked at these"),
-    "step_up": ("One step finer", "One step finer than {it}"),
-    "better_price": ("Good prices today", "Much like {it}, for less"),
-    "new_arrivals": ("Just arrived", "New in {it}"),
-    "popular": ("What most shoppers choose", "What most shoppers choose"),
-    "from_cart": ("Waiting in your cart", "Waiting in your cart"),
-    "search_results": ("What matches your words", "What matches your words"),
-    "category_grid": ("The best of this category", "The best of {it}, for you"),
+    "hero": ("A mix of what you like", "Because {it} caught your eye"),
+    "recommended": ("From all that you seem to like", "You seem to like {it}"),
+    "because_you_viewed": (
+        "Close to what you looked at",
+        "The same kind of thing, your likely favourites first",
+    ),
+    "bought_together": ("From other shoppers' baskets", "Others bought these with {it}"),
+    "trending": ("Most looked at in the last few hours", "Most looked at in the last few hours"),
+    "recently_viewed": ("So that you find your way back", "So that you find your way back"),
+    "step_up": ("The same kind of thing, one step finer", "The same kind of thing, one step finer"),
+    "better_price": ("Below their usual price", "The same kind of thing at a lower price"),
+    "new_arrivals": ("The newest in the shop", "The newest in {it}"),
+    "popular": ("What shoppers looked at most this week", "What shoppers looked at most this week"),
+    "from_cart": ("Ready when you are", "Ready when you are"),
+    "search_results": ("Best matches first", "Best matches first"),
+    "category_grid": ("Your likely favourites first", "Your likely favourites first"),
     "discover": ("A change from the usual", "A change from {it}"),
 }
 
 _STRANGER: dict[ModuleType, str] = {
-    "hero": "What shoppers like most right now",
-    "recommended": "What shoppers like most right now",
-    "category_grid": "The best of {it}",
-    "discover": "What shoppers like, too",
+    "hero": "What other shoppers like most",
+    "recommended": "A bit of everything that shoppers like",
+    "because_you_viewed": "The same kind of thing, shoppers' favourites first",
+    "category_grid": "Shoppers' favourites first",
+    "discover": "Others like these, too",
 }
 """Reasons when nothing about the visitor was used: they claim no knowledge."""
 
@@ -50,26 +55,19 @@ def subject_name(window: Window, module: ModulePlan, subject: int, query: str) -
     return window.category_names.get(key) or window.brand_names.get(key) or ""
 
 
-def title_of(module: ModulePlan, name: str) -> str:
+def title_of(module: ModulePlan, name: str, personal: bool) -> str:
+    """The module's title, to its reader; one about whom nothing was used may have a title of their own."""
+    if not personal and module.stranger_title:
+        return module.stranger_title
     if not module.about:
         return module.title
     title = module.title.replace(f"{{{module.about}}}", name)
     return title[:1].upper() + title[1:]
 
 
-_PRODUCT: dict[ModuleType, str] = {
-    "because_you_viewed": "Close to what you are looking at",
-    "bought_together": "Others bought these with it",
-    "recommended": "Based on what you like",
-}
-"""Reasons on a product's own page, whose item needs no name."""
-
-
-def reason_of(module: ModulePlan, name: str, page: PageType, personal: bool) -> str:
+def reason_of(module: ModulePlan, name: str, personal: bool) -> str:
     """Why the module is there, to its reader."""
     text = None if personal else _STRANGER.get(module.type)
-    if text is None and page == "product":
-        text = _PRODUCT.get(module.type)
     if text is None:
         text = _REASONS[module.type][1 if name else 0]
     return text.replace("{it}", name) if name else text.replace(" of {it}", "")

@@ -90,7 +90,7 @@ def slots_json(
         parts += (
             slot_json[fill.slot],
             module_json[fill.module],
-            _said(window, page, fill, personal, query),
+            _said(window, fill, personal, query),
             tag,
             slot_names[fill.slot],
         )
@@ -102,16 +102,19 @@ def slots_json(
     return b"".join(parts)
 
 
-def _said(window: Window, page: PageType, fill: Fill, personal: bool, query: str) -> bytes:
+def _said(window: Window, fill: Fill, personal: bool, query: str) -> bytes:
     """`"title","reason":"…","decision_id":"` of a fill."""
     module = window.storefront.modules[fill.module]
     words = query if module.about == "query" else ""
-    key = (fill.module, fill.subject, personal, _true_of(window, fill), page, words)
+    key = (fill.module, fill.subject, personal, _true_of(window, fill), words)
     said = window.said.get(key)
     if said is None:
         name = subject_name(window, module, fill.subject, query)
-        reason = reason_of(module, name if key[3] else "", page, personal)
-        said = b'%b,"reason":%b,"decision_id":"' % (encode(title_of(module, name)), encode(reason))
+        reason = reason_of(module, name if key[3] else "", personal)
+        said = b'%b,"reason":%b,"decision_id":"' % (
+            encode(title_of(module, name, personal)),
+            encode(reason),
+        )
         if len(window.said) >= SAID_MAX:
             window.said.clear()
         window.said[key] = said
@@ -119,8 +122,9 @@ def _said(window: Window, page: PageType, fill: Fill, personal: bool, query: str
 
 
 def _true_of(window: Window, fill: Fill) -> bool:
-    """Whether a reason may name the category that a module speaks of: half of its items or more are."""
+    """Whether a reason may name the category a module speaks of: it leads and makes up a third or more."""
     if fill.subject >= NO_SUBJECT or window.storefront.modules[fill.module].kind != "all":
         return True
     key, codes, hashes = subject_hash(fill.subject), window.category_codes, window.category_hashes
-    return 2 * sum([hashes[codes[row]] == key for row in fill.rows]) >= len(fill.rows)
+    of_it = [hashes[codes[row]] == key for row in fill.rows]
+    return bool(of_it) and of_it[0] and 3 * sum(of_it) >= len(of_it)

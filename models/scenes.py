@@ -15,6 +15,7 @@ from models.shop import Shop
 from models.storefront_index import PagePlan
 from models.tastes import label_key
 from models.visitor import EMPTY, VisitorState, personalization_refused
+from models.window import Window
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
 from schemas.storefront import PageType
@@ -37,7 +38,8 @@ class Scene(Struct, frozen=True, eq=False):
     """`state` is EMPTY when nothing personal may or can be used; `why` says which (ok: it is used).
 
     `anchor` is the row the page or the visitor's last look is about (-1: none), `focus` the hash32 of the
-    category most on the visitor's mind (0: none); `recent` and `cart` are rows that may be shown.
+    category most on the visitor's mind (0: none), `latest` that of the last look (a page's own category comes
+    first); `recent` and `cart` are rows that may be shown.
     """
 
     ask: Ask
@@ -48,6 +50,7 @@ class Scene(Struct, frozen=True, eq=False):
     candidates: Candidates
     anchor: int
     focus: int
+    latest: int
     recent: list[int]
     cart: list[int]
     owned: list[int]
@@ -91,6 +94,7 @@ def _scene(
     find = shop.items.row_by_key.get
     cart = [find(line.key, -1) for line in state.cart]
     anchor = _anchor(ask, candidates, anchors, cart)
+    focus = _focus(shop, ask, state, anchor)
     return Scene(
         ask=ask,
         state=state,
@@ -99,7 +103,8 @@ def _scene(
         rules=rules,
         candidates=candidates,
         anchor=anchor,
-        focus=_focus(shop, ask, state, anchor),
+        focus=focus,
+        latest=focus if anchor < 0 or ask.page == "category" else _category(shop.window, anchor),
         recent=_shown(candidates.recent, rules),
         cart=_shown(cart, rules),
         owned=[find(bought.key, -1) for bought in state.bought],
@@ -140,9 +145,13 @@ def _focus(shop: Shop, ask: Ask, state: VisitorState, anchor: int) -> int:
         key = label_key(ask.category)
         return key if key in names else 0
     if ask.page in ("product", "cart") and anchor >= 0:
-        return shop.window.category_hashes[shop.window.category_codes[anchor]]
+        return _category(shop.window, anchor)
     tastes = state.now_categories or state.categories or state.bought_categories
     liked = max((key for key in tastes if key in names), key=lambda key: (tastes[key], -key), default=0)
     if liked or not len(table.by_popularity):
         return liked
-    return shop.window.category_hashes[shop.window.category_codes[int(table.by_popularity[0])]]
+    return _category(shop.window, int(table.by_popularity[0]))
+
+
+def _category(window: Window, row: int) -> int:
+    return window.category_hashes[window.category_codes[row]]

@@ -37,6 +37,8 @@ KINDS: tuple[Kind, ...] = (
 )  # fmt: skip
 _NO_ROWS = np.empty(0, np.int32)
 _FLAG: dict[Kind, np.uint16] = {kind: np.uint16(1 << index) for index, kind in enumerate(KINDS)}
+_BESIDE = np.uint16(1 << len(KINDS))
+"""Looked at together with the anchor though of another category: near, but after what is of its own."""
 _BY_SOURCE: dict[str, Kind] = {
     "bought_together": "together",
     "trending": "trending",
@@ -83,7 +85,8 @@ def shelve(table: ItemTable, scenes: Sequence[Scene], scores: Sequence[Floats]) 
     _flag(table, scenes, pool)
     _put_in_order(pool)
     starts = pool.owner.searchsorted(np.arange(len(scenes) + 1))
-    kinds = [(kind, *_of_kind(pool, kind, starts)) for kind in _wanted(scenes)]
+    kinds = [(kind, *_flagged(pool, _FLAG[kind], starts)) for kind in _wanted(scenes)]
+    beside, besides = _flagged(pool, _BESIDE, starts)
     for number, (scene, (start, end)) in enumerate(zip(scenes, pairwise(starts.tolist()), strict=True)):
         rows = pool.rows[start:end].tolist()
         shelves = Shelves(
@@ -92,6 +95,8 @@ def shelve(table: ItemTable, scenes: Sequence[Scene], scores: Sequence[Floats]) 
         )
         for kind, column, bounds in kinds:
             shelves.rows[kind] = column[bounds[number] : bounds[number + 1]].tolist()
+        if "near" in shelves.rows:
+            shelves.rows["near"] += beside[besides[number] : besides[number + 1]].tolist()
         if scene.query and "results" in shelves.rows:
             _by_words(table, shelves, scene)
         yield shelves
@@ -104,9 +109,9 @@ def _wanted(scenes: Sequence[Scene]) -> list[Kind]:
     return [kind for kind in KINDS if kind in kinds]
 
 
-def _of_kind(pool: _Pool, kind: Kind, starts: NDArray[np.intp]) -> tuple[NDArray[np.int32], list[int]]:
-    """The rows of a kind, best first within each scene, and where each scene's begin."""
-    which = (pool.flags & _FLAG[kind]).nonzero()[0]
+def _flagged(pool: _Pool, flag: np.uint16, starts: NDArray[np.intp]) -> tuple[NDArray[np.int32], list[int]]:
+    """The rows with a flag, best first within each scene, and where each scene's begin."""
+    which = (pool.flags & flag).nonzero()[0]
     return pool.rows.take(which), which.searchsorted(starts).tolist()
 
 
@@ -198,10 +203,11 @@ def _flag(table: ItemTable, scenes: Sequence[Scene], pool: _Pool) -> None:
 
 def _flag_neighbours(table: ItemTable, anchor: NDArray[np.int32], pool: _Pool) -> None:
     """What was looked at together with the anchor itself: other looks have neighbours too."""
-    which = (pool.sources & BIT["neighbours"]).nonzero()[0]
+    other = (pool.flags & _FLAG["near"]) == 0
+    which = (other & ((pool.sources & BIT["neighbours"]) != 0)).nonzero()[0]
     anchors = anchor.take(pool.owner.take(which))
     found = (table.co_viewed.take(anchors, axis=0) == pool.rows.take(which)[:, None]).any(axis=1)
-    pool.flags[which[found & (anchors >= 0)]] |= _FLAG["near"]
+    pool.flags[which[found & (anchors >= 0)]] |= _BESIDE
 
 
 def _put_in_order(pool: _Pool) -> None:

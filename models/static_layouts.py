@@ -36,7 +36,7 @@ def static_layout(page: PageType, visitor: VisitorId, reason: Reason, version: s
             module=LayoutModule(
                 id=module.id,
                 type=module.type,
-                title=module.title if not module.about else module.id.capitalize(),
+                title=module.stranger_title or (module.id.capitalize() if module.about else module.title),
                 reason=_REASON,
                 decision_id=f"{layout_id}/{slot.id}",
                 propensity=1.0,

@@ -52,6 +52,8 @@ class ModulePlan(Struct, frozen=True, eq=False):
     type: ModuleType
     kind: Kind
     title: str
+    stranger_title: str
+    """Said where nothing about the visitor was used; "" for the title."""
     items_min: int
     items_max: int
     head_start: float
@@ -129,6 +131,7 @@ def _module(code: int, module: ModuleDef) -> ModulePlan:
         type=module.type,
         kind=_kind(module, about),
         title=module.title,
+        stranger_title=module.stranger_title or "",
         items_min=module.items_min,
         items_max=module.items_max,
         head_start=PRIOR_WEIGHT * module.prior,

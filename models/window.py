@@ -51,6 +51,8 @@ class Window(Struct, frozen=True, eq=False, weakref=True):
     titles: list[str]
     brand_codes: list[int]
     category_codes: list[int]
+    model_codes: list[int]
+    """A number for each product in all its colours: what shares brand and title."""
     no_brands: list[int]
     """A count of 0 for each brand code; no brand at all counts from far below, for it is none in common."""
     no_categories: list[int]
@@ -61,7 +63,7 @@ class Window(Struct, frozen=True, eq=False, weakref=True):
     brand_names: Mapping[int, str]
     cards: dict[int, bytes]
     """Cards made so far, by row."""
-    said: dict[tuple[int, int, bool, bool, str, str], bytes]
+    said: dict[tuple[int, int, bool, bool, str], bytes]
     """Titles and reasons made so far."""
 
 
@@ -87,6 +89,7 @@ def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
         titles=[item.title for item in table.items],
         brand_codes=table.brands.column.tolist(),
         category_codes=table.categories.column.tolist(),
+        model_codes=_models(table.items),
         no_brands=[-(1 << 30)] + [0] * (table.brands.size - 1),
         no_categories=[0] * table.categories.size,
         category_hashes=table.categories.hashes.tolist(),
@@ -95,6 +98,11 @@ def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
         cards={},
         said={},
     )
+
+
+def _models(items: list[Item]) -> list[int]:
+    codes: dict[tuple[str | None, str], int] = {}
+    return [codes.setdefault((item.brand, item.title), len(codes)) for item in items]
 
 
 def fits(window: Window, table: ItemTable, storefront: StorefrontIndex) -> bool:

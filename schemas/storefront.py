@@ -35,11 +35,15 @@ ModuleType = Literal[
 
 
 class ModuleDef(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="section", tag="module"):
-    """A content block that can fill a slot; `title` may hold {item}, {category}, {brand}, {query}."""
+    """A content block that can fill a slot; `title` may hold {item}, {category}, {brand}, {query}.
+
+    `stranger_title` takes its place in pages that nothing about the visitor went into.
+    """
 
     id: Name
     type: ModuleType
     title: Label
+    stranger_title: Label | None = None
     items_min: Annotated[int, Meta(ge=1, le=48)] = 3
     items_max: Annotated[int, Meta(ge=1, le=48)] = 10
     prior: Annotated[float, Meta(ge=0, le=1)] = 0.5

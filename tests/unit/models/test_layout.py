@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from models.calm import SLOT_MARGIN
 from models.items import ItemTable, build_items
 from models.layout import BRAND_SHARE, CATEGORY_SHARE
@@ -85,6 +87,31 @@ def test_no_brand_or_category_takes_more_than_its_share() -> None:
     assert len(shown) == 10
     assert max(Counter(name[:2] for name in shown).values()) <= CATEGORY_SHARE * 10
     assert max(Counter(int(name[3:]) % 5 for name in shown).values()) <= BRAND_SHARE * 10
+
+
+def test_a_product_in_several_colours_comes_once_in_a_varied_row() -> None:
+    items = [
+        replace(item, title=f"Model {number // 3}", brand="brand", colour=f"colour{number % 3}")
+        for number, item in enumerate(table().items)
+    ]
+    slot = SlotDef(id="home.a", admits=["plain"], default="plain")
+    document = Storefront(pages=[PageDef(page="home", slots=[slot])], modules=[PLAIN])
+    shop = build_shop(build_items(items, {}, AT), document, PopularityRanker())
+    titles = {item.item_id: item.title for item in items}
+    hero = [titles[name] for name in row(page(shop), "home.a")[:4]]
+    assert len(set(hero)) == len(hero)
+
+
+def test_a_reason_names_the_newest_look_or_no_category_at_all() -> None:
+    shop = one_row(ModuleDef(id="hero", type="hero", title="For you", items_min=1, items_max=3, prior=1.0))
+    strong = looked("k1-000")
+    agreeing = page(shop, strong).layout.slots[0].module
+    assert agreeing.items[0].id.startswith("k1")
+    assert agreeing.reason == "Because kind1 caught your eye"
+    newest = RecentItem(hash48("k2-000"), int(AT))
+    outweighed = page(shop, replace(strong, recent=(newest, *strong.recent))).layout.slots[0].module
+    assert outweighed.items[0].id.startswith("k1")
+    assert outweighed.reason == "A mix of what you like"
 
 
 def test_a_row_about_one_thing_is_not_varied() -> None:

@@ -57,8 +57,21 @@ def test_best_first_and_equal_ones_by_id() -> None:
     mine = shelved(SHOP, one)[0]
     for name, rows in mine.rows.items():
         if name not in ("recent", "cart"):
-            keys = [(-mine.value[row], row) for row in rows]
+            own = TABLE.category[one.anchor]
+            keys = [(name == "near" and TABLE.category[row] != own, -mine.value[row], row) for row in rows]
             assert keys == sorted(keys), name
+
+
+def test_what_was_looked_at_with_it_comes_after_what_is_of_its_kind() -> None:
+    mixed = 0
+    for seed in range(8):
+        one = scene(SHOP, seed)
+        if one.anchor >= 0:
+            own = TABLE.category[one.anchor]
+            others = [bool(TABLE.category[row] != own) for row in shelved(SHOP, one)[0].rows["near"]]
+            assert others == sorted(others)
+            mixed += any(others) and not all(others)
+    assert mixed
 
 
 def test_scores_are_standardised() -> None:

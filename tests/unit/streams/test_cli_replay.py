@@ -93,7 +93,7 @@ def test_a_layout_is_printed(gateway: str, capsys: pytest.CaptureFixture[str]) -
     assert run("layout", "home", "--visitor", "a:x", "--url", gateway) == 0
     said = capsys.readouterr().out
     assert said.startswith("home for a:x: static, redis_down\n")
-    assert "home.hero: Picked for you  [hero]" in said
+    assert "home.hero: Popular right now  [hero]" in said
     assert run("layout", "home", "--visitor", "a:x", "--url", gateway, "--json") == 0
     assert msgspec.json.decode(capsys.readouterr().out, type=Layout).reason == "redis_down"
 
