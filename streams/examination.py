@@ -6,6 +6,7 @@ import importlib
 import platform
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import redis
@@ -16,6 +17,7 @@ from streams.local.jars import KAFKA, default_cache, kafka_jars_if_there
 from streams.local.java import java, java_version
 from streams.local.ports import listens
 from streams.local.redis import redis_server, redis_version
+from streams.running import Located, located
 from streams.settings import Settings, read_settings, redis_url_of
 
 OLDEST_PYTHON = (3, 11)
@@ -34,8 +36,8 @@ class Finding(Struct, frozen=True):
     found: str
 
 
-def examine() -> list[Finding]:
-    """Everything, in the order a newcomer meets it."""
+def examine(data: Path | None = None) -> list[Finding]:
+    """Everything, in the order a newcomer meets it; `data` is the folder of an `etalage up` to look at."""
     findings = [
         _look("python", _python),
         _look("compiled parts", compiled_parts),
@@ -44,8 +46,8 @@ def examine() -> list[Finding]:
     ]
     if findings[-1].state == "fail":
         return findings
-    settings = read_settings()
-    return [*findings, *_kafka(settings), *_redis(settings), _port(settings)]
+    here = located(data)
+    return [*findings, *_kafka(here.settings), *_redis(here.settings), _gateway(here)]
 
 
 def compiled_parts() -> str:
@@ -72,7 +74,11 @@ def _redis(settings: Settings) -> list[Finding]:
     return [_look("Redis", (lambda: _given_redis(given)) if given else _redis_server)]
 
 
-def _port(settings: Settings) -> Finding:
+def _gateway(here: Located) -> Finding:
+    if here.up is not None:
+        state = f"ready at {here.up.url}" if here.up.ready else "not all of it is ready"
+        return Finding("etalage up", "ok" if here.up.ready else "warn", f"runs in {here.up.data}; {state}")
+    settings = here.settings
     if settings.port and listens(settings.port, settings.host):
         return Finding("port", "warn", f"{settings.port} is taken; choose another with ETALAGE_PORT")
     return Finding("port", "ok", f"{settings.port} is free" if settings.port else "a free one is taken")

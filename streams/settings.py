@@ -18,6 +18,9 @@ from schemas.errors import InvalidSetting
 
 PREFIX = "ETALAGE_"
 
+NO_KAFKA = "no Kafka is known: `etalage up` starts one, or set ETALAGE_KAFKA=host:port"
+NO_REDIS = "no Redis is known: `etalage up` starts one, or set ETALAGE_REDIS=host:port"
+
 INJECTED = re.compile(r"(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*|PORT)$")
 """Names that Kubernetes adds to every pod for each service it knows; never ours, but for PORT itself."""
 

@@ -18,6 +18,7 @@ from streams.local.ports import free_port, listens, wait_until
 from streams.local.processes import log_tail
 from streams.local.redis import LocalRedis
 from streams.local.server import LocalServer
+from streams.running import STATUS_FILE
 from streams.settings import Settings, as_environment
 from streams.stocking import stock
 from streams.supervisor import ChildStatus, Job, Supervisor, UpStatus, write_up_status
@@ -25,7 +26,6 @@ from streams.topics_admin import create_topics
 
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
 TEND_S = 0.2
-STATUS_FILE = "status.json"
 
 
 class Standing:
@@ -145,6 +145,7 @@ class Standing:
         return UpStatus(
             pid=os.getpid(),
             namespace=self._settings.namespace,
+            partitions=self._settings.partitions,
             kafka=self._settings.kafka or "",
             redis=self._settings.redis or "",
             url=f"http://{address}/" if address else None,

@@ -55,6 +55,7 @@ class UpStatus(Struct, frozen=True, kw_only=True):
 
     pid: int
     namespace: str
+    partitions: int
     kafka: str
     redis: str
     url: str | None

@@ -17,7 +17,7 @@ from msgspec import Struct
 from schemas.errors import EtalageError, ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, TOPICS, Topic
 from streams.local.ports import wait_until
-from streams.settings import Settings, redis_url_of
+from streams.settings import NO_KAFKA, NO_REDIS, Settings, redis_url_of
 from streams.stores.keys import FORMAT, Keys
 from streams.stores.meta import Meta
 from streams.stores.redis_client import translated
@@ -115,7 +115,7 @@ def read_meta_sync(redis_address: str, namespace: str) -> Meta:
 def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     """An admin client; Kafka's errors leave as one clear line."""
     if settings.kafka is None:
-        raise ServiceMissing("no Kafka is known: set ETALAGE_KAFKA=host:port (or run `etalage up`)")
+        raise ServiceMissing(NO_KAFKA)
     # Asked first because the client waits long for a broker that is not there, and leaves its sockets open.
     if not any(answers(address) for address in settings.kafka.split(",")):
         raise ServiceMissing(f"Kafka does not answer at {settings.kafka}")
@@ -214,7 +214,7 @@ def _create(client: KafkaAdminClient, missing: list[TopicPlan]) -> None:
 def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta:
     """Write the meta unless it stands there already; TopicsRefused when Redis belongs to another topic."""
     if settings.redis is None:
-        raise ServiceMissing("no Redis is known: set ETALAGE_REDIS=host:port (or run `etalage up`)")
+        raise ServiceMissing(NO_REDIS)
     meta = Meta(topic_id=events.topic_id, partitions=events.partitions)
     key = Keys(settings.namespace).meta
     with translated(), redis.Redis.from_url(redis_url_of(settings.redis), socket_timeout=REDIS_S) as client:

@@ -13,7 +13,8 @@ from rich.table import Table
 
 from schemas.catalog import Item
 from schemas.codec import encode
-from streams.cli.progress import AsJson, bar, reachable_settings
+from streams.cli.options import AsJson, Data, kafka_settings
+from streams.cli.showing import bar, counted
 from streams.documents import items_in, read_file
 from streams.pushing import producer_for, push_items, remove_items
 from streams.shop_now import items_now
@@ -25,25 +26,28 @@ app = typer.Typer(help="The catalogue: what the shop sells.", no_args_is_help=Tr
 def push(
     file: Annotated[Path, typer.Argument(help="JSON list, or one JSON object a line.")],
     replace: Annotated[bool, typer.Option(help="Also remove products that the file does not name.")] = False,
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Check every product of FILE, then write them all; one that is wrong stops the push before it begins."""
     items = items_in(read_file(file), file.name)
-    settings, kafka = reachable_settings()
+    settings, kafka = kafka_settings(data)
     removed = asyncio.run(_push(kafka, settings.namespace, items, replace=replace, quiet=as_json))
     if as_json:
         typer.echo(encode({"pushed": len(items), "removed": removed}))
     else:
-        typer.echo(f"{len(items)} products written" + (f", {removed} removed" if replace else ""))
+        gone = f", {removed:,} removed" if replace else ""
+        typer.echo(f"{counted(len(items), 'product')} written{gone}")
 
 
 @app.command()
 def remove(
     ids: Annotated[list[str], typer.Argument(help="Ids of products.")],
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Take products out of the catalogue."""
-    settings, kafka = reachable_settings()
+    settings, kafka = kafka_settings(data)
     asyncio.run(_remove(kafka, settings.namespace, ids))
     typer.echo(encode({"removed": len(ids)}) if as_json else f"{len(ids)} products removed")
 
@@ -51,16 +55,18 @@ def remove(
 @app.command("list")
 def list_items(
     limit: Annotated[int, typer.Option(min=1, help="How many to show; --json shows all.")] = 50,
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the catalogue as it stands in Kafka."""
-    settings, kafka = reachable_settings()
+    settings, kafka = kafka_settings(data)
     items = list(asyncio.run(items_now(kafka, settings.namespace)).values())
     if as_json:
         typer.echo(encode(items))
         return
     Console().print(_table(items[:limit]))
-    typer.echo(f"{len(items)} products" + (f", the first {limit} shown" if len(items) > limit else ""))
+    more = f", the first {limit} shown" if len(items) > limit else ""
+    typer.echo(f"{counted(len(items), 'product')}{more}")
 
 
 async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:

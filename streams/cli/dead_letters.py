@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -15,7 +16,7 @@ from schemas.codec import encode
 from schemas.dead_letters import DeadLetter
 from schemas.errors import EtalageError
 from schemas.topics import DEAD_LETTERS
-from streams.cli.progress import AsJson, reachable_settings
+from streams.cli.options import AsJson, Data, kafka_settings
 from streams.compacted import read_to_end
 
 app = typer.Typer(help="Records that could not be applied, kept whole.", no_args_is_help=True)
@@ -27,10 +28,11 @@ _decode = msgspec.json.Decoder(DeadLetter).decode
 def list_letters(
     reason: Annotated[str | None, typer.Option(help="Only this reason, as `misplaced`.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many of the newest to show.")] = 50,
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """List the newest dead letters, oldest of them first."""
-    letters = [letter for letter in _letters() if reason in (None, letter.reason)]
+    letters = [letter for letter in _letters(data) if reason in (None, letter.reason)]
     shown = sorted(letters, key=lambda letter: letter.timestamp_ms)[-limit:]
     if as_json:
         typer.echo(encode(shown))
@@ -45,10 +47,11 @@ def list_letters(
 @app.command()
 def show(
     record: Annotated[str, typer.Argument(help="topic/partition/offset, as `list` prints it.")],
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Print one dead letter whole, with the bytes it had."""
-    found = next((letter for letter in _letters() if letter.record_id == record), None)
+    found = next((letter for letter in _letters(data) if letter.record_id == record), None)
     if found is None:
         raise EtalageError(f"no dead letter {record}; `etalage dead-letters list` names them")
     if as_json:
@@ -63,9 +66,9 @@ def show(
     typer.echo(_text(found.value))
 
 
-def _letters() -> list[DeadLetter]:
+def _letters(data: Path | None) -> list[DeadLetter]:
     """Every letter once: a crash may have written one twice."""
-    settings, kafka = reachable_settings()
+    settings, kafka = kafka_settings(data)
     records = asyncio.run(read_to_end(kafka, DEAD_LETTERS, settings.namespace))
     letters = (_decode(record.value) for record in records if record.value is not None)
     return list({letter.record_id: letter for letter in letters}.values())

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from schemas.codec import encode
+from streams.cli.options import AsJson, Data
 from streams.examination import Finding, examine
 
 MARKS = {"ok": "[green]ok", "warn": "[yellow]look", "fail": "[red]no"}
 
 
 def run(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document, for machines.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Check Python, compiled parts, Java, Redis, the ranker's runtime, ports and given addresses."""
-    findings = examine()
+    findings = examine(data)
     if as_json:
         typer.echo(encode(findings))
     else:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.rankers import BASELINE, load_ranker
-from streams.cli.progress import AsJson
+from streams.cli.options import AsJson
 from streams.cli.train import extra_for_training, stages
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from msgspec import Struct
 from schemas.codec import encode
 from schemas.errors import InvalidDocument, StreamUnavailable
 from schemas.events import EVENT_NAMES
-from streams.cli.progress import AsJson, bar, counted, reachable_settings
+from streams.cli.options import AsJson, Data, kafka_settings
+from streams.cli.showing import bar, counted
 from streams.documents import EventLine, events_in, read_file
 from streams.event_sending import (
     GatewaySink,
@@ -26,6 +27,7 @@ from streams.event_sending import (
     unknown_names,
 )
 from streams.pushing import producer_for
+from streams.settings import Settings
 from streams.shop_now import items_now
 
 app = typer.Typer(help="Events: what shoppers did.", no_args_is_help=True)
@@ -58,6 +60,7 @@ def send(
     rate: Annotated[
         float | None, typer.Option(min=0.1, help="Events a second; default: all at once.")
     ] = None,
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Send every event of FILE, its items[] completed from the catalogue.
@@ -68,7 +71,7 @@ def send(
     lines = list(events_in(read_file(file)))
     if not lines:
         raise InvalidDocument(f"{file.name}: no events in it")
-    outcome = asyncio.run(_send(lines, url=url, rate=rate, quiet=as_json))
+    outcome = asyncio.run(_send(lines, _where(url, data), rate=rate, quiet=as_json))
     if as_json:
         typer.echo(encode(outcome))
     else:
@@ -81,13 +84,20 @@ def send(
         raise typer.Exit(NOT_ALL_KNOWN)
 
 
-async def _send(lines: list[EventLine], *, url: str | None, rate: float | None, quiet: bool) -> Outcome:
+def _where(url: str | None, data: Path | None) -> str | tuple[Settings, str]:
+    """The gateway that is given, else Kafka."""
+    return url or kafka_settings(data)
+
+
+async def _send(
+    lines: list[EventLine], where: str | tuple[Settings, str], *, rate: float | None, quiet: bool
+) -> Outcome:
     note = ""
     with bar("events", len(lines), hidden=quiet) as progress:
-        if url:  # the gateway completes items[] itself
-            sent, refused = await send_events(GatewaySink(url), lines, rate=rate, progress=progress)
+        if isinstance(where, str):  # the gateway completes items[] itself
+            sent, refused = await send_events(GatewaySink(where), lines, rate=rate, progress=progress)
         else:
-            settings, kafka = reachable_settings()
+            settings, kafka = where
             async with producer_for(kafka) as producer:
                 lines, note = await _completed(kafka, settings.namespace, lines)
                 sink = KafkaSink(producer, settings.namespace)

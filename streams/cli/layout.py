@@ -6,7 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Annotated
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 import typer
@@ -16,6 +16,8 @@ from models.rendering import decode_layout
 from schemas.codec import DECODE_ERRORS
 from schemas.errors import EtalageError, ServiceMissing
 from schemas.layouts import Layout, LayoutItem
+from streams.cli.options import AsJson, Data
+from streams.running import gateway_url
 
 ANSWER_S = 10.0
 ABOUT = {"product": "item", "category": "category", "search": "q"}
@@ -28,27 +30,33 @@ class _Problem(Struct):
 
 
 def run(
-    page: Annotated[str, typer.Argument(help="home, category, product, cart or search.")],
+    page: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PAGE [ABOUT]…",
+            help="home, category, product, cart or search; then the category, item or words it is about.",
+        ),
+    ],
     visitor: Annotated[str, typer.Option(help="u:<user id> or a:<anonymous id>.")],
-    about: Annotated[
-        str | None, typer.Argument(help="The item, category or words that the page is about.")
-    ] = None,
-    url: Annotated[str, typer.Option(help="The gateway.")] = "http://127.0.0.1:8080",
+    url: Annotated[str | None, typer.Option(help="The gateway; default: the one that runs here.")] = None,
     explain: Annotated[bool, typer.Option(help="Say for each product why it is there.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The answer as it came.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
 ) -> None:
     """Print the layout of PAGE for a visitor."""
+    name, *about = page
     query = {"visitor": visitor, "hydrate": "1"} | ({"explain": "1"} if explain else {})
-    if about is not None:
-        query[ABOUT.get(page, "item")] = about
-    raw = fetch(f"{url.rstrip('/')}/v1/layouts/{page}?{urlencode(query)}")
+    if about:
+        query[ABOUT.get(name, "item")] = " ".join(about)
+    gateway = gateway_url(url, data)
+    raw = fetch(f"{gateway}/v1/layouts/{quote(name, safe='')}?{urlencode(query)}")
     if as_json:
         typer.echo(raw.decode())
         return
     try:
         layout = decode_layout(raw)
     except DECODE_ERRORS as exc:
-        raise EtalageError(f"{url} answered something that is no layout: {exc}") from exc
+        raise EtalageError(f"{gateway} answered something that is no layout: {exc}") from exc
     for line in described(layout):
         typer.echo(line)
 
@@ -63,7 +71,8 @@ def fetch(address: str) -> bytes:
         raise EtalageError(f"the gateway refused: {_detail(exc)}") from exc
     except (OSError, ValueError) as exc:
         gateway, reason = address.partition("/v1/")[0], getattr(exc, "reason", exc)
-        raise ServiceMissing(f"no gateway at {gateway}: {reason}; `etalage up` starts one") from exc
+        why = getattr(reason, "strerror", None) or reason
+        raise ServiceMissing(f"no gateway at {gateway} ({why}); `etalage up` starts one") from exc
 
 
 def described(layout: Layout) -> Iterator[str]:

@@ -17,6 +17,7 @@ from schemas.catalog import Item
 from schemas.codec import decode_event, encode
 from schemas.errors import InvalidDocument
 from schemas.events import Event
+from streams.cli.options import AsJson
 from streams.cli.replay_text import told
 from streams.documents import EventLine, events_in, items_in, read_file
 from streams.event_sending import completed
@@ -35,7 +36,7 @@ def run(
         typer.Option(help="An artifact folder; `none`: the understudy; default: the packaged one."),
     ] = None,
     top: Annotated[int, typer.Option(min=0, max=50, help="Candidates shown for each event.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a record.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print event, state, best candidates with their features, and layout for each record of FILE."""
     lines = list(events_in(read_file(file)))

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from schemas.errors import InvalidSetting
+from streams.cli.options import Data
 from streams.logs import configure, logger
+from streams.running import gateway_url
 from streams.settings import read_settings
 from streams.shoppers.crowd import CrowdPlan, Tally, browse
 
@@ -19,22 +20,17 @@ RATE_MAX = 500.0
 
 
 def run(
-    url: Annotated[
-        str | None, typer.Option(help="The gateway; default: ETALAGE_HOST and ETALAGE_PORT.")
-    ] = None,
+    url: Annotated[str | None, typer.Option(help="The gateway; default: the one that runs here.")] = None,
     shoppers: Annotated[int, typer.Option(min=1, max=2000, help="How many people.")] = 40,
     rate: Annotated[float, typer.Option(min=0.1, max=RATE_MAX, help="Events a second, all together.")] = 20.0,
     seed: Annotated[int, typer.Option(help="Equal seeds give equal people.")] = 7,
     seconds: Annotated[float | None, typer.Option("--for", min=0.1, help="Stop after so long.")] = None,
+    data: Data = None,
 ) -> None:
     """Let simulated shoppers browse through the public HTTP API, until Ctrl-C."""
     settings = read_settings()
     configure(level=settings.log_level, style=settings.log_format)
-    if url is None and settings.port == 0:
-        raise InvalidSetting("which gateway? give --url, or its ETALAGE_PORT")
-    plan = CrowdPlan(
-        url=url or f"http://{settings.host}:{settings.port}", shoppers=shoppers, rate=rate, seed=seed
-    )
+    plan = CrowdPlan(url=gateway_url(url, data), shoppers=shoppers, rate=rate, seed=seed)
     tally = Tally()
     asyncio.run(_browse(plan, tally, seconds))
     logger("shoppers").info("left", visits=tally.visits, events=tally.events, orders=tally.orders)

@@ -12,7 +12,7 @@ import typer
 from models.default_storefront import DEFAULT_STOREFRONT
 from schemas.codec import encode
 from schemas.storefront import Storefront, storefront_of
-from streams.cli.progress import AsJson, reachable_settings
+from streams.cli.options import AsJson, Data, kafka_settings
 from streams.documents import read_file, storefront_in
 from streams.pushing import SectionChanges, producer_for, push_storefront
 from streams.shop_now import sections_now
@@ -23,11 +23,12 @@ app = typer.Typer(help="The storefront: pages, slots, modules and rules.", no_ar
 @app.command()
 def push(
     file: Annotated[Path, typer.Argument(help="A storefront document (JSON); see `storefront default`.")],
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Check FILE, then make the shop's storefront equal to it; missing sections are removed."""
     wanted = storefront_in(read_file(file), file.name)
-    settings, kafka = reachable_settings()
+    settings, kafka = kafka_settings(data)
     changes = asyncio.run(_push(kafka, settings.namespace, wanted))
     if as_json:
         typer.echo(encode(changes))
@@ -41,9 +42,9 @@ def push(
 
 
 @app.command()
-def show() -> None:
+def show(data: Data = None) -> None:
     """Print the storefront that stands in Kafka, as a document that can be pushed."""
-    settings, kafka = reachable_settings()
+    settings, kafka = kafka_settings(data)
     sections = asyncio.run(sections_now(kafka, settings.namespace))
     typer.echo(_pretty(storefront_of(sections.values())))
 

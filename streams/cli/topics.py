@@ -10,12 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.codec import encode
-from streams.settings import read_settings
+from streams.cli.options import AsJson, Data, found_settings
 from streams.topics_admin import TopicState, create_topics, list_topics, plan
 
 app = typer.Typer(help="The Kafka topics of this namespace.", no_args_is_help=True)
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for machines.")]
 
 
 @app.command()
@@ -27,10 +25,11 @@ def create(
         bool,
         typer.Option(help="Go on with an events topic that was made anew."),
     ] = False,
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Make every missing topic and tell Redis what the namespace is made of; safe to repeat."""
-    settings = read_settings()
+    settings = found_settings(data)
     if partitions is not None:
         settings = msgspec.structs.replace(settings, partitions=partitions)
     states, meta = create_topics(settings, adopt=adopt)
@@ -43,9 +42,9 @@ def create(
 
 
 @app.command("list")
-def list_command(as_json: AsJson = False) -> None:
+def list_command(data: Data = None, as_json: AsJson = False) -> None:
     """Show the topics that stand on the cluster, and name those that are missing."""
-    settings = read_settings()
+    settings = found_settings(data)
     states = list_topics(settings)
     if as_json:
         typer.echo(encode(states))

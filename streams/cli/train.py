@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from schemas.errors import ServiceMissing
-from streams.cli.progress import AsJson
+from streams.cli.options import AsJson
 
 Report = Callable[[str, float], None]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import signal
-import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +14,7 @@ import typer
 
 from schemas.errors import InvalidSetting
 from streams import logs
+from streams.running import data_folder
 from streams.settings import Settings, read_settings
 from streams.standing import Standing
 
@@ -41,7 +40,7 @@ def run(
     # A topic just made has no leader for a moment, which the client retries and would report as errors.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     stopped = threading.Event()
-    with _folder(settings) as folder:
+    with data_folder(settings.data) as folder:
         standing = Standing(settings, folder, workers=workers, shoppers=shoppers)
         _listen(lambda: _stop(standing, stopped))
         try:
@@ -74,14 +73,3 @@ def _settings(*, port: int | None, namespace: str | None, data: Path | None) -> 
         return msgspec.convert(merged, Settings)
     except msgspec.ValidationError as exc:
         raise InvalidSetting(str(exc)) from exc
-
-
-@contextlib.contextmanager
-def _folder(settings: Settings) -> Iterator[Path]:
-    if settings.data:
-        folder = Path(settings.data).absolute()
-        folder.mkdir(parents=True, exist_ok=True)
-        yield folder
-        return
-    with tempfile.TemporaryDirectory(prefix="etalage-", ignore_cleanup_errors=True) as temporary:
-        yield Path(temporary)

@@ -16,13 +16,13 @@ from models.shop import Shop
 from schemas.codec import encode
 from schemas.errors import EtalageError, ServiceMissing
 from schemas.ids import VisitorId
-from streams.cli.progress import AsJson
+from streams.cli.options import AsJson, Data, found_settings
 from streams.followers import ShopFollower
 from streams.gateway.visitors import Belief, KnownItem, Liking, believed
 from streams.logs import configure
 from streams.metrics import Metrics
 from streams.partitioner import partition_of
-from streams.settings import Settings, read_settings
+from streams.settings import NO_REDIS, Settings
 from streams.stores.keys import Keys
 from streams.stores.meta import read_meta
 from streams.stores.redis_client import connect
@@ -42,11 +42,12 @@ def about() -> None:
 @app.command()
 def show(
     visitor: Annotated[str, typer.Argument(help="`u:<user id>` or `a:<anonymous id>`.")],
+    data: Data = None,
     as_json: AsJson = False,
 ) -> None:
     """Print a visitor's state, with the catalogue's names in it."""
     configure(level="error")  # how the names were had is of no interest here
-    belief = asyncio.run(_belief(read_settings(), VisitorId(visitor)))
+    belief = asyncio.run(_belief(found_settings(data), VisitorId(visitor)))
     if as_json:
         typer.echo(encode(belief))
     else:
@@ -55,7 +56,7 @@ def show(
 
 async def _belief(settings: Settings, visitor: VisitorId) -> Belief:
     if not settings.redis:
-        raise ServiceMissing("no Redis is known: set ETALAGE_REDIS=host:port (or run `etalage up`)")
+        raise ServiceMissing(NO_REDIS)
     keys, client = Keys(settings.namespace), connect(settings.redis)
     try:
         meta = await read_meta(client, keys)

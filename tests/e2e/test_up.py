@@ -68,6 +68,15 @@ class Up:
         return self.process.wait(60)
 
 
+def command(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    """One command of ours, told nothing but `settings`."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
+    return subprocess.run(
+        [sys.executable, "-m", "streams.cli.main", *words],
+        env=env | settings, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def up(tmp_path: Path) -> Iterator[Up]:
     running = Up(tmp_path / "shop", "--no-shoppers", "--namespace", "up-test")
@@ -93,6 +102,15 @@ def test_everything_stands_and_falls(up: Up) -> None:
     pids = up.pids()
     told = {child["pid"] for child in status["children"].values()}
     assert told | {server["pid"] for server in status["servers"].values()} == pids
+    second = command(
+        "up", "--data", str(up.folder), ETALAGE_KAFKA=status["kafka"], ETALAGE_REDIS=status["redis"]
+    )
+    assert second.returncode == 2
+    assert second.stderr.startswith(f"etalage: another `etalage up` (pid {up.process.pid}) uses ")
+    assert second.stderr.count("\n") == 1
+    assert up.status() == status
+    assert "2,000 products" in command("catalog", "list", "--data", str(up.folder)).stdout
+    assert "home for a:x" in command("layout", "home", "--visitor", "a:x", "--data", str(up.folder)).stdout
     layout = json.loads(fetch(f"{status['url']}v1/layouts/home?visitor=a:newcomer"))
     assert layout["slots"]
     assert "The shop is open" in up.said()

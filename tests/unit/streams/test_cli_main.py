@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import typer
 
@@ -28,8 +30,11 @@ def test_an_unknown_command_is_one_line_with_a_hint(capsys: pytest.CaptureFixtur
     assert capsys.readouterr().err == "etalage: no command 'topic'; did you mean topics?\n"
 
 
-def test_a_refusal_is_one_line(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("ETALAGE_KAFKA", raising=False)
+    monkeypatch.setenv("ETALAGE_DATA", str(tmp_path))  # nothing runs there
     assert leave("topics", "list") == cli.REFUSED
     said = capsys.readouterr()
     assert said.out == ""

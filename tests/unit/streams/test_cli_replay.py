@@ -105,4 +105,5 @@ def test_what_the_gateway_refuses_is_said(gateway: str, capsys: pytest.CaptureFi
 
 def test_no_gateway_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("layout", "home", "--visitor", "a:x", "--url", "http://127.0.0.1:9") == cli.REFUSED
-    assert capsys.readouterr().err.startswith("etalage: no gateway at http://127.0.0.1:9: ")
+    said = capsys.readouterr().err
+    assert said == "etalage: no gateway at http://127.0.0.1:9 (Connection refused); `etalage up` starts one\n"

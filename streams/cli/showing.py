@@ -1,27 +1,12 @@
-"""What commands share: the address they need, the bar they show, how they count."""
+"""How commands show what they do: a bar, and numbers with their noun."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Annotated
 
-import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-from schemas.errors import ServiceMissing
-from streams.settings import Settings, read_settings
-
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for machines.")]
-
-
-def reachable_settings() -> tuple[Settings, str]:
-    """The settings, and Kafka's address, which must be given; ServiceMissing says how."""
-    settings = read_settings()
-    if not settings.kafka:
-        raise ServiceMissing("no Kafka is known: set ETALAGE_KAFKA=host:port (or run `etalage up`)")
-    return settings, settings.kafka
 
 
 def counted(count: int, what: str) -> str:
