@@ -1,7 +1,8 @@
 """The storefront definition: pages, slots, modules and rules that merchandisers write.
 
 On `storefront.v1` each section is one record: the key is its name (`page:home`, `module:trending`,
-`rule:pin-summer`), the value is one of these structs; a tombstone removes it.
+`rule:pin-summer`), the value is one of these structs; a tombstone removes it. A push is one batch of records
+in the topic's only partition, which Kafka hands to readers whole: nobody sees half of it.
 """
 
 from __future__ import annotations

@@ -6,10 +6,12 @@ The order of records of one key is kept; the Java client's partitioner decides w
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka.errors import KafkaError
+from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
 
 from schemas.errors import StreamUnavailable
 from streams.partitioner import partition_of
@@ -17,6 +19,9 @@ from streams.partitioner import partition_of
 SEND_WITHIN_S = 10.0
 AT_ONCE = 100
 """Records built without a pause: about a millisecond of the loop."""
+
+PLAIN_MAX, TOGETHER_MAX = 512 << 10, 8 << 20
+"""Bytes of a batch that must stay whole: without compression, and at most."""
 
 Pair = tuple[bytes, bytes | None]
 """Key and value; None is a tombstone."""
@@ -33,6 +38,25 @@ async def send_all(
             for partition, part in (await _by_partition(pairs, partitions)).items():
                 pending += await _send_part(producer, topic, partition, part)
             await asyncio.gather(*pending)
+    except (KafkaError, OSError, TimeoutError) as exc:
+        raise StreamUnavailable(f"{topic}: {exc or type(exc).__name__}") from exc
+
+
+async def send_together(
+    producer: Any, topic: str, pairs: Sequence[Pair], *, within_s: float = SEND_WITHIN_S
+) -> None:
+    """As `send_all`, into the only partition of `topic` as one batch: readers see all of it or nothing."""
+    if not pairs:
+        return
+    large = sum(len(key) + len(value or b"") for key, value in pairs) > PLAIN_MAX
+    codec = DefaultRecordBatch.CODEC_GZIP if large else DefaultRecordBatch.CODEC_NONE
+    batch = BatchBuilder(TOGETHER_MAX, codec)
+    for key, value in pairs:
+        if batch.append(key=key, value=value, timestamp=None) is None:
+            raise StreamUnavailable(f"{topic}: more than {TOGETHER_MAX} bytes cannot be written together")
+    try:
+        async with asyncio.timeout(within_s):
+            await (await producer.send_batch(batch, topic, partition=0))
     except (KafkaError, OSError, TimeoutError) as exc:
         raise StreamUnavailable(f"{topic}: {exc or type(exc).__name__}") from exc
 

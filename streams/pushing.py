@@ -16,7 +16,7 @@ from schemas.codec import encode
 from schemas.errors import StreamUnavailable
 from schemas.storefront import Section, Storefront, sections_of
 from schemas.topics import CATALOG, STOREFRONT
-from streams.batches import Pair, send_all
+from streams.batches import Pair, send_all, send_together
 
 AT_ONCE = 1000
 """Records between two reports of progress."""
@@ -79,13 +79,20 @@ def section_changes(now: Mapping[str, Section], wanted: Storefront) -> SectionCh
 async def push_storefront(
     producer: Any, namespace: str, now: Mapping[str, Section], wanted: Storefront
 ) -> SectionChanges:
-    """Write the sections that differ from those of `now` (see `sections_now`), remove the others."""
+    """Write the sections that differ from those of `now` (see `sections_now`), remove the others.
+
+    All at once: no process decides from half of a push.
+    """
     changes = section_changes(now, wanted)
-    sections = sections_of(wanted)
-    topic = STOREFRONT.full_name(namespace)
-    pairs: list[Pair] = [(key.encode(), encode(sections[key])) for key in changes.written]
-    await send_all(producer, topic, pairs + [(key.encode(), None) for key in changes.removed])
+    await send_together(producer, STOREFRONT.full_name(namespace), section_pairs(changes, wanted))
     return changes
+
+
+def section_pairs(changes: SectionChanges, wanted: Storefront) -> list[Pair]:
+    """The records that carry `changes` out."""
+    sections = sections_of(wanted)
+    written: list[Pair] = [(key.encode(), encode(sections[key])) for key in changes.written]
+    return written + [(key.encode(), None) for key in changes.removed]
 
 
 async def _push(producer: Any, topic: str, pairs: Iterable[Pair], progress: Progress | None) -> None:

@@ -34,8 +34,8 @@ def everything() -> Changes:
 def renew(shop: Shop, inputs: ShopInputs, changes: Changes, at: float) -> Shop:
     """A newer snapshot at `at` (epoch seconds) that shares with `shop` whatever `changes` does not name.
 
-    Sections that do not fit together leave the storefront as it was: a push writes them one by one, and the
-    next one may mend it.
+    Sections that do not fit together leave the storefront as it was: those who write them one by one may
+    mend it with the next.
     """
     made = with_items(shop, _table(shop, inputs, changes, at), generation=inputs.generation, built_at=at)
     if not changes.sections:

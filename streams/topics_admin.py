@@ -15,7 +15,7 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec import Struct
 
 from schemas.errors import EtalageError, ServiceMissing
-from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, TOPICS, Topic
+from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
 from streams.local.ports import wait_until
 from streams.settings import NO_KAFKA, NO_REDIS, Settings, redis_url_of
 from streams.stores.keys import FORMAT, Keys
@@ -27,7 +27,7 @@ REDIS_S = 5.0
 BOOTSTRAP_MS = 10_000
 READY_MS = 30_000
 ROLL_MS = timedelta(minutes=10) // timedelta(milliseconds=1)
-BIG_RECORD = 2 << 20  # a dead letter holds another record whole, a decision its features
+BIG_RECORD = 2 << 20  # a dead letter holds a record whole, a decision its features, a push all its sections
 CHECKED = ("cleanup.policy", "message.timestamp.type")
 """What must be as planned; retention and the like are the operator's to change."""
 
@@ -144,7 +144,7 @@ def _partitions(topic: Topic, settings: Settings) -> int:
 
 def _configs(topic: Topic, settings: Settings) -> dict[str, str]:
     configs: dict[str, str] = {"message.timestamp.type": topic.timestamps}
-    if topic in (DEAD_LETTERS, DECISIONS):
+    if topic in (DEAD_LETTERS, DECISIONS, STOREFRONT):
         configs["max.message.bytes"] = str(BIG_RECORD)
     if topic is EVENTS:
         # A dead letter holds the whole record, a third larger as base64: it must fit in BIG_RECORD.

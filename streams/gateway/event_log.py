@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from schemas.errors import StreamUnavailable
-from streams.batches import Pair, send_all
+from streams.batches import Pair, send_all, send_together
 from streams.gateway.circuit import Circuit
 from streams.logs import logger
 
@@ -54,6 +54,10 @@ class Log(Protocol):
         """Write many records of one topic, by key; StreamUnavailable when that is not sure."""
         ...
 
+    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
+        """As `write_all`, to a topic of one partition, and so that nobody reads some without the others."""
+        ...
+
 
 class MemoryLog:
     """The twin in memory: offsets count from 0 in each partition; `down` is a Kafka that went away."""
@@ -83,6 +87,9 @@ class MemoryLog:
             raise StreamUnavailable(f"{topic}: down")
         self.written.setdefault(topic, []).extend(pairs)
 
+    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
+        await self.write_all(topic, pairs, within_s=within_s)
+
 
 class EventLog:
     """Sends records with acks=all. Boots without Kafka and connects when it comes."""
@@ -106,6 +113,9 @@ class EventLog:
 
     async def write_all(self, topic: str, pairs: Iterable[Pair], *, within_s: float) -> None:
         await send_all(self.producer, topic, pairs, within_s=within_s)
+
+    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
+        await send_together(self.producer, topic, pairs, within_s=within_s)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._connect(), name="event-log")

@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from schemas.catalog import Item
 from schemas.codec import DECODE_ERRORS, encode
 from schemas.errors import InvalidDocument, StreamUnavailable
-from schemas.storefront import Section, Storefront, sections_of
+from schemas.storefront import Section, Storefront
 from schemas.topics import CATALOG, STOREFRONT
 from streams.batches import Pair
 from streams.documents import storefront_in
@@ -22,10 +22,10 @@ from streams.gateway.event_log import Log
 from streams.gateway.intake import field_named
 from streams.gateway.problems import Problem
 from streams.gateway.query import refuse_parameters
-from streams.pushing import SectionChanges, section_changes
+from streams.pushing import SectionChanges, section_changes, section_pairs
 
 CATALOG_ROUTE, STOREFRONT_ROUTE = "/v1/catalog/items", "/v1/storefront"
-CATALOG_BYTES_MAX, STOREFRONT_BYTES_MAX = 32 << 20, 4 << 20
+CATALOG_BYTES_MAX, STOREFRONT_BYTES_MAX = 32 << 20, 2 << 20
 
 Sections = Callable[[], Awaitable[Mapping[str, Section]]]
 
@@ -86,12 +86,10 @@ class ShopRoutes:
         await send_bytes(send, encode(changes))
 
     async def _replace(self, wanted: Storefront) -> SectionChanges:
-        """Write the sections that differ, then remove those that are no longer wanted."""
-        changes, sections = section_changes(await self._sections(), wanted), sections_of(wanted)
-        written: list[Pair] = [(key.encode(), encode(sections[key])) for key in changes.written]
-        removed: list[Pair] = [(key.encode(), None) for key in changes.removed]
-        for pairs in (written, removed):
-            await self._log.write_all(self._storefront, pairs, within_s=WRITTEN_WITHIN_S)
+        """Write the sections that differ and remove those that are no longer wanted, all at once."""
+        changes = section_changes(await self._sections(), wanted)
+        pairs = section_pairs(changes, wanted)
+        await self._log.write_together(self._storefront, pairs, within_s=WRITTEN_WITHIN_S)
         return changes
 
     async def _write(self, pairs: Iterable[Pair]) -> bool:

@@ -10,9 +10,8 @@ from models.shop import Shop
 from schemas.catalog import Item
 from schemas.errors import EtalageError
 from schemas.storefront import Section
-from schemas.topics import EVENTS, STOREFRONT
+from schemas.topics import EVENTS
 from streams.clock import Clock, SystemClock
-from streams.compacted import read_to_end
 from streams.followers import ShopFollower
 from streams.gateway.admin import Admin, ShopSource
 from streams.gateway.browsers import open_to
@@ -37,7 +36,7 @@ from streams.gateway.visitors import Visitors
 from streams.gateway.wire_layouts import WireLayouts
 from streams.metrics import Metrics
 from streams.settings import Settings
-from streams.shop_inputs import ShopInputs
+from streams.shop_now import sections_now
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import LayoutReader
@@ -82,9 +81,7 @@ class Gateway:
 
     async def _sections(self) -> Mapping[str, Section]:
         """The storefront sections that stand in Kafka now."""
-        inputs, namespace = ShopInputs(), self.settings.namespace
-        inputs.apply(await read_to_end(self.settings.kafka or "", STOREFRONT, namespace), namespace)
-        return inputs.sections
+        return await sections_now(self.settings.kafka or "", self.settings.namespace)
 
     def start(self) -> None:
         """Begin the background work; needs a running loop."""

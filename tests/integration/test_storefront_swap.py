@@ -1,0 +1,105 @@
+"""A storefront push is seen whole or not at all, whoever makes it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from schemas.codec import encode
+from schemas.storefront import Match, ModuleDef, PageDef, RuleDef, SlotDef, Storefront, sections_of
+from schemas.topics import STOREFRONT
+from streams.batches import PLAIN_MAX
+from streams.gateway.event_log import EventLog
+from streams.gateway.shop_routes import ShopRoutes
+from streams.pushing import producer_for, push_storefront
+from streams.settings import Settings
+from streams.shop_now import sections_now
+from streams.stores.meta import Meta
+from tests.unit.streams.eventually import eventually
+
+WITHIN_MS = 20_000
+
+
+@pytest.fixture
+def settings(kafka: str, namespace: str, create_topics: Callable[[str, int], Meta]) -> Settings:
+    create_topics(namespace, 4)
+    return Settings(kafka=kafka, namespace=namespace)
+
+
+def storefront(name: str, rules: int) -> Storefront:
+    """Every section of one name has to be swapped for those of another."""
+    module = ModuleDef(id="mine", type="trending", title=name)
+    page = PageDef(page="home", slots=[SlotDef(id=f"home.{name}", admits=["mine"], default="mine")])
+    listed = Match(items=[f"{name}-{n}" for n in range(100)])
+    every = [RuleDef(id=f"{name}-{n}", action="exclude", match=listed) for n in range(rules)]
+    return Storefront(pages=[page], modules=[module], rules=every)
+
+
+@asynccontextmanager
+async def batch_by_batch(settings: Settings) -> AsyncIterator[Any]:
+    """A consumer whose every fetch holds one batch: the least that Kafka shows of a write."""
+    assert settings.kafka
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka, enable_auto_commit=False, max_partition_fetch_bytes=1
+    )
+    await consumer.start()
+    place = TopicPartition(STOREFRONT.full_name(settings.namespace), 0)
+    consumer.assign([place])
+    await consumer.seek_to_beginning(place)
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def keys_of_next_batch(consumer: Any) -> set[str]:
+    fetched = await consumer.getmany(timeout_ms=WITHIN_MS)
+    return {record.key.decode() for records in fetched.values() for record in records}
+
+
+async def put(settings: Settings, wanted: Storefront) -> None:
+    """`PUT /v1/storefront` on a gateway's own connection to Kafka."""
+    assert settings.kafka
+    kafka, log = settings.kafka, EventLog(settings.kafka)
+    log.start()
+    try:
+        await eventually(lambda: log.connected)
+        routes = ShopRoutes(settings.namespace, log, lambda: sections_now(kafka, settings.namespace))
+        sent: list[Any] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": encode(wanted)}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await routes.put_storefront({"headers": [], "query_string": b""}, receive, send)
+        assert sent[0]["status"] == 200
+    finally:
+        await log.stop()
+
+
+async def push(settings: Settings, wanted: Storefront) -> None:
+    """`etalage storefront push`."""
+    assert settings.kafka
+    now = await sections_now(settings.kafka, settings.namespace)
+    async with producer_for(settings.kafka) as producer:
+        await push_storefront(producer, settings.namespace, now, wanted)
+
+
+@pytest.mark.parametrize("swap", [put, push])
+@pytest.mark.parametrize("rules", [3, 1000])
+async def test_a_swap_is_seen_whole(settings: Settings, swap: Any, rules: int) -> None:
+    old, new = storefront("old", rules), storefront("new", rules)
+    assert (len(encode(old)) > PLAIN_MAX) == (rules == 1000)
+    assert settings.kafka
+    async with batch_by_batch(settings) as consumer:
+        await swap(settings, old)
+        assert await keys_of_next_batch(consumer) == set(sections_of(old))
+        await swap(settings, new)
+        assert await keys_of_next_batch(consumer) == set(sections_of(old)) | set(sections_of(new))
+    assert await sections_now(settings.kafka, settings.namespace) == sections_of(new)
