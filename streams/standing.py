@@ -6,22 +6,26 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 
 from schemas.errors import EtalageError
+from streams.kept_servers import KeptServer
 from streams.local.kafka import LocalKafka
 from streams.local.ports import free_port, listens, wait_until
-from streams.local.processes import log_tail
+from streams.local.processes import last_words
 from streams.local.redis import LocalRedis
 from streams.local.server import LocalServer
+from streams.logs import logger
 from streams.running import STATUS_FILE
 from streams.settings import Settings, as_environment
 from streams.stocking import stock
-from streams.supervisor import ChildStatus, Job, Supervisor, UpStatus, write_up_status
+from streams.supervisor import ChildStatus, Job, ServerStatus, Supervisor, UpStatus, write_up_status
 from streams.topics_admin import create_topics
 
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
@@ -34,7 +38,7 @@ class Standing:
     def __init__(self, settings: Settings, folder: Path, *, workers: int, shoppers: bool) -> None:
         self._settings, self._folder = settings, folder
         self._workers, self._shoppers = workers, shoppers
-        self._servers: dict[str, LocalServer] = {}
+        self._servers: dict[str, KeptServer] = {}
         self._supervisor: Supervisor | None = None
         self._told: UpStatus | None = None
         self._console = Console(stderr=True)
@@ -90,8 +94,8 @@ class Standing:
             self._settings = msgspec.structs.replace(self._settings, redis=server.address)
 
     def _start(self, name: str, server: LocalServer) -> None:
-        self._servers[name] = server
-        server.start()
+        self._servers[name] = KeptServer(name, server, self._notice)
+        self._servers[name].start()
 
     def _topics(self) -> None:
         create_topics(self._settings)
@@ -112,7 +116,7 @@ class Standing:
     def _processes(self) -> None:
         kinds = [f"worker-{n}" for n in range(1, self._workers + 1)] + ["gateway", "items"]
         kinds += ["shoppers"] if self._shoppers else []
-        self._supervisor = Supervisor([self._job(name) for name in kinds], self._folder / "run")
+        self._supervisor = Supervisor([self._job(name) for name in kinds], self._folder / "run", self._notice)
         self._tend()
 
     def _job(self, name: str) -> Job:
@@ -128,9 +132,12 @@ class Standing:
 
     def _await_ready(self) -> None:
         if not wait_until(lambda: self._tend().ready, within_s=READY_WITHIN_S, every_s=TEND_S):
-            raise EtalageError(_not_ready(self._status().children))
+            raise EtalageError(_not_ready(self._status()))
 
     def _tend(self) -> UpStatus:
+        now = time.monotonic()
+        for server in self._servers.values():
+            server.tend(now)
         if self._supervisor is not None:
             self._supervisor.tend()
         status = self._status()
@@ -141,6 +148,7 @@ class Standing:
 
     def _status(self) -> UpStatus:
         children = self._supervisor.statuses() if self._supervisor else {}
+        servers = {name: server.status() for name, server in self._servers.items()}
         address = children["gateway"].address if "gateway" in children else None
         return UpStatus(
             pid=os.getpid(),
@@ -149,14 +157,20 @@ class Standing:
             kafka=self._settings.kafka or "",
             redis=self._settings.redis or "",
             url=f"http://{address}/" if address else None,
-            ready=bool(children) and all(child.ready for child in children.values()),
+            ready=bool(children)
+            and all(server.ready for server in servers.values())
+            and all(child.ready for child in children.values()),
             data=str(self._folder),
-            servers={
-                name: {"pid": server.pid, "address": server.address, "log": str(server.log)}
-                for name, server in self._servers.items()
-            },
+            servers=servers,
             children=children,
         )
+
+    def _notice(self, text: str) -> None:
+        """Something ended: a line for a person, unless logs are asked for as JSON."""
+        if self._settings.log_format == "json":
+            logger("supervisor").warning(text)
+        else:
+            self._console.print(f"[yellow]![/] {escape(text)}", highlight=False, soft_wrap=True)
 
     def _announce(self) -> None:
         status = self._tend()
@@ -164,10 +178,11 @@ class Standing:
         self._console.print(f"Logs and {STATUS_FILE}: {self._folder}   Ctrl-C ends it all.", highlight=False)
 
 
-def _not_ready(children: Mapping[str, ChildStatus]) -> str:
+def _not_ready(status: UpStatus) -> str:
+    all_of_them: dict[str, ServerStatus | ChildStatus] = {**status.servers, **status.children}
     late = [
-        f"{name} ({log_tail(Path(child.log), 1)[-200:]}; log: {child.log})"
-        for name, child in children.items()
-        if not child.ready
+        f"{name} ({last_words(Path(one.log))}; log: {one.log})"
+        for name, one in all_of_them.items()
+        if not one.ready
     ]
     return f"not ready after {READY_WITHIN_S:.0f} s: {'; '.join(late)}"

@@ -9,16 +9,15 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
 from streams.health import Status, read_status
-from streams.local.processes import Popen, kill, log_tail, signal_session, spawn
+from streams.local.processes import Popen, kill, last_words, signal_session, spawn
 from streams.local.processes import stop as stop_child
-from streams.logs import logger
 
 STOP_WITHIN_S = 20.0
 FIRST_WAIT_S = 0.5
@@ -26,7 +25,30 @@ LONGEST_WAIT_S = 30.0
 STEADY_S = 60.0
 """A child that lived so long has earned the first, short wait again."""
 
-log = logger("supervisor")
+Notice = Callable[[str], None]
+"""Is told in one line what ended."""
+
+
+class Turns:
+    """When what ended may start again: soon, and ever later while it does not last."""
+
+    def __init__(self) -> None:
+        self.restarts = 0
+        self._wait_s = FIRST_WAIT_S
+        self._started_at = self._due_at = 0.0
+
+    def due(self, now: float) -> bool:
+        return now >= self._due_at
+
+    def started(self, now: float) -> None:
+        self._started_at = now
+
+    def ended(self, now: float) -> float:
+        """How long to wait now."""
+        wait_s = FIRST_WAIT_S if now - self._started_at > STEADY_S else self._wait_s
+        self._due_at, self._wait_s = now + wait_s, min(wait_s * 2, LONGEST_WAIT_S)
+        self.restarts += 1
+        return wait_s
 
 
 class Job(Struct, frozen=True, kw_only=True):
@@ -50,6 +72,16 @@ class ChildStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     probe: str | None = None
 
 
+class ServerStatus(Struct, frozen=True, kw_only=True):
+    """One server as told in status.json."""
+
+    pid: int | None
+    address: str
+    log: str
+    restarts: int
+    ready: bool
+
+
 class UpStatus(Struct, frozen=True, kw_only=True):
     """status.json: who supervises, where the servers and processes are."""
 
@@ -61,31 +93,29 @@ class UpStatus(Struct, frozen=True, kw_only=True):
     url: str | None
     ready: bool
     data: str
-    servers: Mapping[str, Mapping[str, str | int | None]]
+    servers: Mapping[str, ServerStatus]
     children: Mapping[str, ChildStatus]
 
 
 class Child:
     """One job with the process that does it now."""
 
-    def __init__(self, job: Job, folder: Path) -> None:
-        self.job = job
+    def __init__(self, job: Job, folder: Path, notice: Notice) -> None:
+        self.job, self._notice = job, notice
         self.log = folder / f"{job.name}.log"
         self.status_path = folder / f"{job.name}.json"
-        self.restarts = 0
-        self._wait_s = FIRST_WAIT_S
+        self._turns = Turns()
         self._process: Popen | None = None
-        self._started_at = self._due_at = 0.0
 
     def tend(self, now: float) -> None:
         """Start it when it is due; notice that it ended, and say so in one line."""
         if self._process is not None and self._process.poll() is not None:
             self._lost(self._process.returncode, now)
-        if self._process is None and now >= self._due_at:
+        if self._process is None and self._turns.due(now):
             self.status_path.unlink(missing_ok=True)
             env = {**self.job.env, "ETALAGE_STATUS": str(self.status_path)}
             self._process = spawn(self.job.argv, log=self.log, env=env)
-            self._started_at = now
+            self._turns.started(now)
 
     def status(self) -> ChildStatus:
         """As it is now; one that writes no status file counts as ready while it runs."""
@@ -94,7 +124,7 @@ class Child:
         return ChildStatus(
             pid=self._process.pid if self._process and running else None,
             log=str(self.log),
-            restarts=self.restarts,
+            restarts=self._turns.restarts,
             ready=running and (said.ready if said else not self.job.reports),
             status=str(self.status_path),
             address=said.address if said else None,
@@ -120,22 +150,17 @@ class Child:
             return None
 
     def _lost(self, code: int, now: float) -> None:
-        if now - self._started_at > STEADY_S:
-            self._wait_s = FIRST_WAIT_S
-        log.warning(
-            f"{self.job.name} ended with {code}, again in {self._wait_s:.1f} s", last=log_tail(self.log, 1)
-        )
-        self._process, self._due_at = None, now + self._wait_s
-        self._wait_s = min(self._wait_s * 2, LONGEST_WAIT_S)
-        self.restarts += 1
+        self._process, wait_s = None, self._turns.ended(now)
+        said = last_words(self.log)
+        self._notice(f"{self.job.name} ended with {code}, again in {wait_s:.1f} s (log: {self.log}): {said}")
 
 
 class Supervisor:
     """All children; `tend` has to be called a few times a second."""
 
-    def __init__(self, jobs: Sequence[Job], folder: Path) -> None:
+    def __init__(self, jobs: Sequence[Job], folder: Path, notice: Notice) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._children = [Child(job, folder) for job in jobs]
+        self._children = [Child(job, folder, notice) for job in jobs]
 
     def tend(self) -> None:
         """Start what is due."""

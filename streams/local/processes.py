@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 
 SHIM = Path(__file__).with_name("shim.py")
 STOP_WITHIN_S = 20.0
+WORDS_MAX = 300
 Popen = subprocess.Popen[bytes]
 
 _Order = tuple[Callable[[], Popen], Future[Popen]]
@@ -76,6 +78,17 @@ def log_tail(log: Path, lines: int = 3) -> str:
     except FileNotFoundError:
         return ""
     return " | ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
+
+
+def last_words(log: Path) -> str:
+    """The last line of a log in brief; of one in JSON what it says to people."""
+    line = log_tail(log, 1)
+    try:
+        said = json.loads(line)
+        line = ": ".join(str(said[name]) for name in ("message", "why") if name in said) or line
+    except (ValueError, TypeError):
+        pass
+    return line[-WORDS_MAX:]
 
 
 def _from_lasting_thread(start: Callable[[], Popen]) -> Popen:

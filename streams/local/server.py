@@ -77,6 +77,17 @@ class LocalServer:
                 return
         raise ServiceMissing(f"{self._recipe.name} found no port to listen on ({asked or 'tried several'})")
 
+    def launch(self) -> None:
+        """Start it again on its port and data without waiting: see `serves`."""
+        self._take_folder()
+        atexit.register(self.stop)
+        self._child = self._spawn(self.port)
+
+    def serves(self) -> bool:
+        """Whether it can be used; the answer of another server on its port does not count."""
+        child = self._child
+        return child is not None and self._recipe.answers(self.port) and owns_port(child.pid, self.port)
+
     def stop(self) -> None:
         """Stop politely, then by force; give the folder back (a temporary one is removed)."""
         atexit.unregister(self.stop)
@@ -129,16 +140,11 @@ class LocalServer:
 
     def _try(self, port: int) -> bool:
         """Start on `port`; False when another program was faster to take it."""
-        self.data.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)
         self.port = port
-        command = self._recipe.prepare(self.data, port)
-        self._child = child = spawn(command, log=self.log, keep=[self._lock] if self._lock else [])
-        wait_until(
-            lambda: child.poll() is not None or self._serves(child, port),
-            within_s=self._recipe.starts_within_s,
-        )
-        if child.poll() is None and self._serves(child, port):
+        self._child = child = self._spawn(port)
+        wait_until(lambda: child.poll() is not None or self.serves(), within_s=self._recipe.starts_within_s)
+        if child.poll() is None and self.serves():
             return True
         kill(child)
         self._child = None
@@ -146,9 +152,10 @@ class LocalServer:
             return False
         raise ServiceMissing(f"{self._recipe.name} did not start: {log_tail(self.log)} (log: {self.log})")
 
-    def _serves(self, child: Popen, port: int) -> bool:
-        """Whether the answer comes from our server and not from another one that was faster."""
-        return self._recipe.answers(port) and owns_port(child.pid, port)
+    def _spawn(self, port: int) -> Popen:
+        self.data.mkdir(parents=True, exist_ok=True)
+        command = self._recipe.prepare(self.data, port)
+        return spawn(command, log=self.log, keep=[self._lock] if self._lock else [])
 
     def _take_folder(self) -> None:
         """Lock the folder against a second server; the server holds the lock too, should we die first."""

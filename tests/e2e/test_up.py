@@ -119,7 +119,18 @@ def test_everything_stands_and_falls(up: Up) -> None:
     assert not up.status()
 
 
-def test_a_killed_worker_comes_back_and_data_survive(up: Up, tmp_path: Path) -> None:
+def assert_a_killed_server_comes_back(up: Up, name: str) -> None:
+    before = up.status()["servers"][name]
+    os.kill(before["pid"], signal.SIGKILL)
+    assert wait_until(lambda: not up.status()["ready"], within_s=10)
+    assert wait_until(lambda: up.status()["servers"][name]["restarts"] > before["restarts"], within_s=10)
+    after = up.await_ready()["servers"][name]
+    assert after["address"] == before["address"]
+    assert after["pid"] != before["pid"]
+    assert f"! {name} ended, again in " in up.said()
+
+
+def test_killed_ones_come_back_and_data_survive(up: Up, tmp_path: Path) -> None:
     first = up.await_ready()
     before = first["children"]["worker-1"]
     os.kill(before["pid"], signal.SIGKILL)
@@ -127,6 +138,8 @@ def test_a_killed_worker_comes_back_and_data_survive(up: Up, tmp_path: Path) -> 
         lambda: up.status()["children"]["worker-1"]["restarts"] > before["restarts"], within_s=20
     )
     assert up.await_ready()["children"]["worker-1"]["pid"] != before["pid"]
+    for name in ("redis", "kafka"):
+        assert_a_killed_server_comes_back(up, name)
     pids = up.pids()
     assert up.end(signal.SIGKILL) != 0
     assert wait_until(lambda: not alive(pids), within_s=10)

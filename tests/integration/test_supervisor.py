@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from streams.local.ports import wait_until
+from streams.local.processes import last_words
 from streams.supervisor import ChildStatus, Job, Supervisor
 
 READY = """
@@ -26,9 +27,11 @@ FAILING = "import sys; sys.exit('I cannot')"
 
 
 @contextmanager
-def supervised(tmp_path: Path, code: str, *, stop_within_s: float = 5) -> Iterator[Supervisor]:
+def supervised(
+    tmp_path: Path, code: str, *, stop_within_s: float = 5, notices: list[str] | None = None
+) -> Iterator[Supervisor]:
     job = Job(name="one", argv=[sys.executable, "-c", code], env={})
-    supervisor = Supervisor([job], tmp_path)
+    supervisor = Supervisor([job], tmp_path, notices.append if notices is not None else lambda _: None)
     try:
         yield supervisor
     finally:
@@ -64,13 +67,23 @@ def test_a_killed_child_comes_back(tmp_path: Path) -> None:
 
 
 def test_one_that_fails_at_once_is_tried_ever_more_slowly(tmp_path: Path) -> None:
-    with supervised(tmp_path, FAILING) as supervisor:
+    notices: list[str] = []
+    with supervised(tmp_path, FAILING, notices=notices) as supervisor:
         began = time.monotonic()
         assert wait_until(lambda: tended(supervisor).restarts == 3, within_s=20)
         assert time.monotonic() - began > 1.4  # 0.5 + 1.0 s of waiting between three tries
         status = tended(supervisor)
         assert not status.ready
-        assert "I cannot" in Path(status.log).read_text()
+        assert notices[0] == f"one ended with 1, again in 0.5 s (log: {status.log}): I cannot"
+        assert "again in 1.0 s" in notices[1]
+
+
+def test_last_words_of_a_json_log_are_for_people(tmp_path: Path) -> None:
+    log = tmp_path / "x.log"
+    log.write_text('{"level":"info","message":"x"}\n{"level":"error","message":"halted","why":"no Redis"}\n')
+    assert last_words(log) == "halted: no Redis"
+    log.write_text("[1]\n" + "y" * 999 + "\n")
+    assert last_words(log) == "y" * 300
 
 
 def test_one_that_ignores_term_is_killed(tmp_path: Path) -> None:
