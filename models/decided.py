@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from models.fills import Fill, Fills
 from models.phrases import PERSONAL_REASONS
-from models.rendering import NO_VERSION, body_json, decode_layout, head_json, slots_json
+from models.rendering import NO_VERSION, UNNAMED, body_json, decode_layout, head_json, slots_json
 from models.scenes import Ask, Scene
 from models.scoring import Scored, model_tag
 from models.shop import Shop
@@ -29,6 +29,8 @@ class Decided(Struct, frozen=True, eq=False, kw_only=True):
     scored: Scored
     assembled: Sequence[Fill]
     at: float
+    unnamed: bytes = b""
+    """The slots as JSON under the id UNNAMED, when the content is new."""
 
     def head(self) -> bytes:
         """The first part of the stored answer: version and as_of of this state."""
@@ -43,8 +45,14 @@ class Decided(Struct, frozen=True, eq=False, kw_only=True):
             self.ask.page,
             self.model,
             labels=(self.fills.stamp.mode, self.fills.stamp.reason),
-            slots=self.slots(self.fills.layout_id),
+            slots=self._named_slots(),
         )
+
+    def _named_slots(self) -> bytes:
+        layout_id = self.fills.layout_id
+        if self.unnamed:
+            return self.unnamed.replace(UNNAMED.encode(), layout_id.encode())
+        return self.slots(layout_id)
 
     def slots(self, layout_id: str) -> bytes:
         """The slots as JSON, under a layout id."""

@@ -19,7 +19,7 @@ from models.hydration import hydrate
 from models.layout import assemble
 from models.phrases import PERSONAL_REASONS
 from models.ranking import Ranked, rank
-from models.rendering import NO_VERSION, layout_id_of, slots_json
+from models.rendering import UNNAMED, layout_id_of, slots_json
 from models.scenes import Ask, Scene, scene_of, scenes_of
 from models.scoring import Scored, score_scenes
 from models.shelves import shelve
@@ -67,21 +67,20 @@ def _before(shop: Shop, scene: Scene) -> list[Fill]:
 
 def _compared(shop: Shop, scene: Scene, scored: Scored, assembled: Sequence[Fill], at: float) -> Decided:
     ask, stamp = scene.ask, scored.stamp
-    fills = pack_fills(assembled, _content_id(shop, ask, stamp), stamp, shop.window)
+    fills = pack_fills(assembled, "", stamp, shop.window)
     decided = Decided(
         ask=ask, fills=fills, changed=True, shop=shop, scene=scene, scored=scored, assembled=assembled, at=at
     )
-    if ask.previous is None or not _same(decided, ask.previous):
-        return decided
-    return replace(decided, fills=replace(fills, layout_id=ask.previous.layout_id), changed=False)
+    if ask.previous is not None and _same(decided, ask.previous):
+        return replace(decided, fills=replace(fills, layout_id=ask.previous.layout_id), changed=False)
+    unnamed = decided.slots(UNNAMED)
+    return replace(decided, fills=replace(fills, layout_id=_content_id(ask, stamp, unnamed)), unnamed=unnamed)
 
 
-def _content_id(shop: Shop, ask: Ask, stamp: Stamp) -> str:
-    version = ask.version.text() if ask.version else NO_VERSION
-    model = (stamp.model, stamp.model_version, stamp.role)
-    return layout_id_of(
-        ask.visitor, ask.page, version, shop.generation, *model, ask.item, ask.category, ask.q
-    )
+def _content_id(ask: Ask, stamp: Stamp, unnamed: bytes) -> str:
+    """Names what is shown to whom and how it was made; not the state and the signals that led to it."""
+    made = (stamp.mode, stamp.reason, stamp.model, stamp.model_version, stamp.role)
+    return layout_id_of(ask.visitor, ask.page, *made, ask.item, ask.category, ask.q, slots=unnamed)
 
 
 def _same(decided: Decided, previous: Fills) -> bool:

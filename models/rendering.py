@@ -22,13 +22,16 @@ from schemas.storefront import PageType
 NO_VERSION = "0.0.0"
 """Said of a visitor without a state: no token of ours is older."""
 
+UNNAMED = "\0"
+"""Stands for a layout id that is not known yet; a character that JSON holds nowhere."""
+
 _BODY_STARTS = b',"layout_id":'
 decode_layout = msgspec.json.Decoder(Layout).decode
 
 
-def layout_id_of(*parts: object) -> str:
-    """The id of a content: a hash of visitor, page, version, generation, model and request context."""
-    return blake2b("\0".join(map(str, parts)).encode(), digest_size=10).hexdigest()
+def layout_id_of(*parts: object, slots: bytes = b"") -> str:
+    """The id of a content: a hash of visitor, page, model, request context and slots."""
+    return blake2b("\0".join(map(str, parts)).encode() + slots, digest_size=10).hexdigest()
 
 
 def layout_bytes(layout: Layout) -> bytes:

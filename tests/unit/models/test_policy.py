@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from models.fold import fold
@@ -139,6 +140,31 @@ def test_one_failure_fails_no_stranger() -> None:
     assert [one.layout.reason for one in decided] == ["model_failed", "cold_start"]
 
 
+@pytest.mark.parametrize("page", ["home", "cart", "category"])
+def test_the_id_names_content_and_not_the_snapshot(page: PageType) -> None:
+    before = a_shop()
+    after_signals = with_items(before, with_signals(TABLE, {}, AT), generation=99, built_at=AT + 5)
+    first, second = (decide(shop, [ask(LOOKED, page=page)], AT + 60)[0] for shop in (before, after_signals))
+    assert second.model.generation == 99
+    assert first.slots("") == second.slots("")
+    assert first.layout.layout_id == second.layout.layout_id
+    other = decide(before, [ask(after(LOOKED, ("view_item", in_stock("mugs")[0])), page=page)], AT + 60)[0]
+    assert (other.slots("") == first.slots("")) == (other.layout.layout_id == first.layout.layout_id)
+
+
+def test_an_id_is_of_one_visitor_page_and_way_of_making() -> None:
+    asks = [ask(LOOKED), replace(ask(LOOKED), visitor=VisitorId("a:y")), replace(ask(LOOKED), page="cart")]
+    ids = [one.layout.layout_id for one in decide(a_shop(), asks, AT + 60)]
+    ids.append(decide(a_shop(None), asks[:1], AT + 60)[0].layout.layout_id)
+    assert len(set(ids)) == 4
+
+
+def test_every_decision_id_is_the_layouts_own() -> None:
+    layout = decide(a_shop(), [ask(LOOKED)], AT + 60)[0].layout
+    for slot in layout.slots:
+        assert slot.module.decision_id == f"{layout.layout_id}/{slot.slot}"
+
+
 def test_nothing_asked_nothing_decided() -> None:
     assert decide(a_shop(), [], AT) == []
 
@@ -167,17 +193,6 @@ def test_an_event_that_changes_nothing_keeps_the_content_and_moves_the_version()
     assert second.body() == first.body()
     assert (first.layout.version, second.layout.version) == ("7.0.1", "7.0.2")
     assert second.layout.layout_id == first.layout.layout_id
-
-
-def test_ids_name_visitor_version_and_generation() -> None:
-    shop = a_shop()
-    one = decide(shop, [ask(LOOKED)], AT)[0].layout
-    assert {slot.module.decision_id for slot in one.slots} == {
-        f"{one.layout_id}/{slot.slot}" for slot in one.slots
-    }
-    other = decide(msgspec.structs.replace(shop, generation=5), [ask(LOOKED)], AT)[0].layout
-    assert other.layout_id != one.layout_id
-    assert other.slots[0].module.items == one.slots[0].module.items
 
 
 def test_a_dismissed_module_stays_away() -> None:
