@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from yarl import URL
 
 from schemas.errors import ServiceMissing
 from schemas.topics import EVENTS
+from streams.metrics import Metrics
 from streams.settings import Settings
 from streams.transport.consumer import ChunkTransport
 
@@ -22,7 +24,7 @@ REVOKE_DRAIN_S = 3.0
 """How long a rebalance waits for chunks under way; what is not done by then is read again."""
 
 
-def build_app(settings: Settings, group: str = "personalize") -> faust.App:
+def build_app(settings: Settings, metrics: Metrics, group: str = "personalize") -> faust.App:
     """An app without tables, web server or side topics; `settings.kafka` must be given."""
     check_extensions()
     urls = [URL(f"kafka://{address}") for address in (settings.kafka or "").split(",")]
@@ -51,8 +53,13 @@ def build_app(settings: Settings, group: str = "personalize") -> faust.App:
         consumer_auto_offset_reset="earliest",
         producer_request_timeout=10.0,
     )
-    app.transport = ChunkTransport(urls, app, drain_s=min(REVOKE_DRAIN_S, settings.drain_s))
+    drain_s = min(REVOKE_DRAIN_S, settings.drain_s)
+    app.transport = ChunkTransport(urls, app, drain_s=drain_s, committed=partial(_count, metrics))
     return app
+
+
+def _count(metrics: Metrics, good: bool) -> None:
+    metrics.count("commits_total", outcome="done" if good else "failed")
 
 
 def events_topic(app: faust.App, settings: Settings) -> Any:

@@ -18,6 +18,7 @@ from models.visitor import EMPTY, EventRecord, VisitorState
 from schemas.dead_letters import DeadLetter
 from schemas.ids import Version, VisitorId
 from streams.clock import Clock
+from streams.counting import Counting
 from streams.dead_letters import DeadLetters
 from streams.deciding import Deciding, Verdict, Wanted
 from streams.lru import Remembered, VisitorCache
@@ -65,7 +66,10 @@ class Engine:
     def __init__(self, terms: Terms, means: Means) -> None:
         self._terms, self._means = terms, means
         self._metrics, self._clock = means.metrics, means.clock
+        self._counting = Counting(means.metrics, means.clock)
+        self._stage = self._counting.stage
         self.remembered = VisitorCache(terms.lru_visitors)
+        means.metrics.watch("lru_visitors", lambda: len(self.remembered))
 
     async def apply(self, holding: Holding, records: Sequence[Record], end: int) -> Awaitable[None] | None:
         """Apply records up to offset `end`; what is returned ends when all that was published is safe."""
@@ -79,8 +83,9 @@ class Engine:
         times = (_milliseconds(taken), _milliseconds(self._clock.now()))
         # Safe before `done` passes them: a record ends applied or buried, whatever happens next.
         await self._means.dead_letters.bury(sifted.letters, of=len(records))
-        self._counted(sifted, records)
-        return await self._written(holding, touched, end, times)
+        published = await self._written(holding, touched, end, times)
+        self._counting.chunk_settled(sifted, touched, len(records))
+        return published
 
     async def verify(self, holding: Holding) -> None:
         """Write nothing, expecting the store to stand where we left it; Fenced or Regressed as in `apply`."""
@@ -228,7 +233,7 @@ class Engine:
         now = self._stage("write", started)
         holding.done, holding.part, holding.proven = write.done, write.part, True
         self._remember(holding, part, verdicts, now)
-        self._observe_freshness(part, verdicts)
+        self._counting.slice_written(part, verdicts)
 
     def _visitor_write(self, holding: Holding, one: Touched, verdict: Verdict | None) -> VisitorWrite:
         state = one.state
@@ -252,30 +257,6 @@ class Engine:
             if crowd is not None:
                 for before, record in one.applied:
                     crowd(before, record)
-
-    # -- counting
-
-    def _stage(self, stage: str, started: float) -> float:
-        """Observe the time since `started`; the time now."""
-        now = self._clock.monotonic()
-        self._metrics.observe("stage_duration_seconds", now - started, stage=stage)
-        return now
-
-    def _observe_freshness(self, part: Sequence[Touched], verdicts: Sequence[Verdict | None]) -> None:
-        """Of each visitor with a layout; of a slice of old records once, by the oldest."""
-        wall, observe = self._clock.now(), self._metrics.observe
-        observe("slice_visitors", len(part))
-        folded = [one.arrivals[0] for one, verdict in zip(part, verdicts, strict=True) if verdict is None]
-        if folded:
-            observe("freshness_seconds", max(0.0, wall - min(folded)), origin="folded")
-        for one, verdict in zip(part, verdicts, strict=True):
-            if verdict is not None:
-                observe("freshness_seconds", max(0.0, wall - one.arrivals[-1]), origin="decided")
-
-    def _counted(self, sifted: Sifted, records: Sequence[Record]) -> None:
-        self._metrics.observe("chunk_records", len(records))
-        for name, count in sifted.names.items():
-            self._metrics.count("events_received_total", count, type=name)
 
 
 def _milliseconds(moment: float) -> float:

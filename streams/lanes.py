@@ -135,7 +135,7 @@ class Lanes:
         except (Fenced, Regressed) as exc:
             self._ownership.lost(holding, why_lost(exc))
             return self._forget(deliveries, why_lost(exc))
-        holding.next = last.end
+        holding.next, holding.arrived = last.end, last.records[-1].timestamp / 1000
         self._ack(deliveries, published)
 
     def _forget(self, deliveries: list[Delivery], outcome: str) -> None:

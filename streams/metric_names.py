@@ -58,7 +58,6 @@ GaugeName = Literal[
     "consumer_lag_seconds",
     "exposures_queued",
     "lru_visitors",
-    "model_generation",
     "progress_timestamp_seconds",
     "ready",
     "shop_built_timestamp_seconds",
@@ -83,7 +82,7 @@ COUNTERS: Mapping[CounterName, Metric] = {
     "dead_letters_total": Metric("Records buried, by reason.", ("reason",)),
     "deltas_total": Metric("Partial crowd counts sent or summed.", ("direction",)),
     "events_processed_total": Metric(
-        "Records settled: applied, already applied, repeated message ids, buried.", ("outcome",)
+        "Records settled: applied, known (applied before), buried.", ("outcome",)
     ),
     "events_received_total": Metric("Records read from events.v1, by event name (else `other`).", ("type",)),
     "exposures_dropped_total": Metric("Exposures not written because their queue was full."),
@@ -109,7 +108,7 @@ COUNTERS: Mapping[CounterName, Metric] = {
     "retries_total": Metric("Work tried again after a passing failure, by stage.", ("stage",)),
     "shop_swaps_total": Metric("New snapshots of the shop taken into use."),
     "signals_total": Metric("Crowd signals written or followed.", ("direction",)),
-    "store_errors_total": Metric("Redis calls that failed, by kind.", ("kind",)),
+    "store_errors_total": Metric("Redis calls that failed: timeout, unavailable.", ("kind",)),
 }
 
 GAUGES: Mapping[GaugeName, Metric] = {
@@ -120,8 +119,7 @@ GAUGES: Mapping[GaugeName, Metric] = {
     "consumer_lag_seconds": Metric("Age of the oldest record not yet settled, by partition.", ("partition",)),
     "exposures_queued": Metric("Exposures waiting for the producer."),
     "lru_visitors": Metric("Visitor states held in the worker's memory."),
-    "model_generation": Metric("Generation of the ranker in use."),
-    "progress_timestamp_seconds": Metric("When the last chunk was settled (epoch seconds)."),
+    "progress_timestamp_seconds": Metric("When work was last seen to go on (epoch seconds)."),
     "ready": Metric("1 while the process can do its work."),
     "shop_built_timestamp_seconds": Metric("When the shop snapshot in use was built (epoch seconds)."),
     "shop_items": Metric("Items in the shop snapshot in use."),

@@ -63,10 +63,11 @@ class Claims(Protocol):
 class Holding:
     """One taking of a partition: our epoch, the turn of the transport, and where we stand.
 
-    `proven` after the first write: fenced again after that is a new story.
+    `proven` after the first write: fenced again after that is a new story. `arrived` is when the last record
+    that was settled had arrived (epoch seconds).
     """
 
-    __slots__ = ("done", "epoch", "next", "part", "partition", "proven", "turn", "why")
+    __slots__ = ("arrived", "done", "epoch", "next", "part", "partition", "proven", "turn", "why")
 
     def __init__(self, partition: int, claim: Claim, *, turn: int, at: int, why: Why) -> None:
         self.partition = partition
@@ -75,6 +76,7 @@ class Holding:
         self.part = 0
         self.turn = turn
         self.next = at
+        self.arrived = float("-inf")
         self.why: Why = why
         self.proven = False
 

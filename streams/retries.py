@@ -16,6 +16,9 @@ T = TypeVar("T")
 PASSING = (StoreUnavailable, StreamUnavailable)
 """Our own words for what may pass by itself."""
 
+STORE_STAGES = frozenset({"load", "write", "verify"})
+"""Each try of these is one call of Redis."""
+
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.02, 1.0
 
 
@@ -38,7 +41,7 @@ class Retries:
     async def __call__(self, stage: str, call: Callable[[], Awaitable[T]]) -> T:
         """The answer of `call`; its last failure when patience ended. Other errors leave at once."""
         try:
-            return await self._once(call)
+            return await self._once(stage, call)
         except PASSING as exc:
             self.waiting += 1
             try:
@@ -54,14 +57,27 @@ class Retries:
             await asyncio.sleep(wait_s * random.uniform(0.5, 1.0))
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
             try:
-                return await self._once(call)
+                return await self._once(stage, call)
             except PASSING as exc:
                 failed = exc
         raise failed
 
-    async def _once(self, call: Callable[[], Awaitable[T]]) -> T:
+    async def _once(self, stage: str, call: Callable[[], Awaitable[T]]) -> T:
+        started = self._clock.monotonic()
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await call()
+                answer = await call()
         except TimeoutError as exc:
+            self._count(stage, "timeout")
             raise StoreUnavailable(f"no answer within {self._deadline_s:g} s") from exc
+        except StoreUnavailable:
+            self._count(stage, "unavailable")
+            raise
+        if stage in STORE_STAGES:
+            spent = self._clock.monotonic() - started
+            self._metrics.observe("store_duration_seconds", spent, operation=stage)
+        return answer
+
+    def _count(self, stage: str, kind: str) -> None:
+        if stage in STORE_STAGES:
+            self._metrics.count("store_errors_total", kind=kind)

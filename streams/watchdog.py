@@ -12,13 +12,14 @@ from typing import Protocol
 
 from schemas.errors import EtalageError, StreamUnavailable
 from streams.logs import logger
-from streams.ownership import NotAssigned, Ownership
+from streams.ownership import Holding, NotAssigned, Ownership
 from streams.vitals import Vitals
 
 log = logger("watchdog")
 
 LOOK_EVERY_S = 1.0
 ANSWER_WITHIN_S = 5.0
+NEVER = float("-inf")
 
 
 class Stalled(EtalageError):
@@ -27,8 +28,28 @@ class Stalled(EtalageError):
 
 class Ends(Protocol):
     async def ends(self) -> Mapping[int, int]:
-        """The next offset to be written of every assigned partition."""
+        """The offset behind the last record there is, of every assigned partition."""
         ...
+
+
+class _Seen:
+    """What was seen of one partition: where it stood, since when, and when there was last no lag.
+
+    `since` is of the monotonic clock; `first_at` and `level_at` are epoch seconds.
+    """
+
+    __slots__ = ("first_at", "level_at", "since", "stands")
+
+    def __init__(self, stands: int, since: float, first_at: float) -> None:
+        self.stands, self.since, self.first_at, self.level_at = stands, since, first_at, NEVER
+
+    def age(self, holding: Holding | None, at: float) -> float:
+        """Seconds that the oldest record not yet settled has been there, at most.
+
+        It came after the last one that was settled, and after the last look that found nothing to do.
+        """
+        after = max(holding.arrived if holding else NEVER, self.level_at)
+        return max(0.0, at - (self.first_at if after == NEVER else after))
 
 
 class Watchdog:
@@ -45,7 +66,7 @@ class Watchdog:
     ) -> None:
         self._ownership, self._ends, self._stall_s, self._excused = ownership, ends, stall_s, excused
         self._halt, self._metrics, self._clock = vitals.halt, vitals.metrics, vitals.clock
-        self._moved: dict[int, tuple[int, float]] = {}
+        self._seen: dict[int, _Seen] = {}
         self.lag: dict[int, int] = {}
 
     async def run(self) -> None:
@@ -63,24 +84,38 @@ class Watchdog:
 
     def look(self, ends: Mapping[int, int]) -> None:
         """Take the ends of the log in; Stalled when a partition with lag did not move for too long."""
-        now = self._clock.monotonic()
-        stands = {holding.partition: holding.next for holding in self._ownership.holdings()}
         assigned = self._ownership.assigned_partitions
-        for partition in set(self._moved) - assigned:
-            del self._moved[partition]
+        for partition in set(self._seen) - assigned:
+            del self._seen[partition]
             self.lag.pop(partition, None)
             self._metrics.forget("consumer_lag_records", partition=partition)
+            self._metrics.forget("consumer_lag_seconds", partition=partition)
         for partition in assigned:
-            self._look_at(partition, stands.get(partition, -1), ends.get(partition), now)
+            self._look_at(partition, ends.get(partition))
 
-    def _look_at(self, partition: int, stands: int, end: int | None, now: float) -> None:
-        before, since = self._moved.get(partition, (None, now))
+    def _look_at(self, partition: int, end: int | None) -> None:
+        holding = self._ownership.holding(partition)
+        stands = holding.next if holding else -1
         lag = 0 if end is None or stands < 0 else max(0, end - stands)
+        waits = lag > 0 or stands < 0  # a partition that was never taken stands still too
+        seen = self._noted(partition, stands, waits)
+        age = seen.age(holding, self._clock.now()) if waits else 0.0
         self.lag[partition] = lag
         self._metrics.set("consumer_lag_records", lag, partition=partition)
-        waits = lag > 0 or stands < 0  # a partition that was never taken stands still too
-        if stands != before or not waits or self._excused():
-            since = now
-        self._moved[partition] = (stands, since)
-        if now - since > self._stall_s:
-            raise Stalled(f"partition {partition} stood at {stands} for {now - since:.0f} s, lag {lag}")
+        self._metrics.set("consumer_lag_seconds", age, partition=partition)
+        still = self._clock.monotonic() - seen.since
+        if still > self._stall_s:
+            raise Stalled(f"partition {partition} stood at {stands} for {still:.0f} s, lag {lag}")
+
+    def _noted(self, partition: int, stands: int, waits: bool) -> _Seen:
+        """What is known of the partition, with this look taken in."""
+        now, wall = self._clock.monotonic(), self._clock.now()
+        seen = self._seen.setdefault(partition, _Seen(stands, now, wall))
+        if stands != seen.stands:
+            self._metrics.set("progress_timestamp_seconds", wall)
+        if stands != seen.stands or not waits or self._excused():
+            seen.since = now
+        if not waits:
+            seen.level_at = wall
+        seen.stands = stands
+        return seen

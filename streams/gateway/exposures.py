@@ -10,7 +10,7 @@ from schemas.ids import VisitorId, hash64
 from schemas.topics import DECISIONS, EXPOSURES
 from streams.clock import Clock
 from streams.gateway.event_log import Log
-from streams.gateway.labels import exposure_of
+from streams.gateway.labels import as_of_of, exposure_of
 from streams.gateway.outbox import Outbox
 from streams.metrics import Metrics
 
@@ -19,17 +19,22 @@ class Exposures:
     """Every layout delivered: what it was, when and how it went out."""
 
     def __init__(self, namespace: str, log: Log, clock: Clock, metrics: Metrics) -> None:
-        self._clock = clock
+        self._clock, self._metrics = clock, metrics
         self.outbox = Outbox(
             EXPOSURES.full_name(namespace),
             log,
             sent=lambda n: metrics.count("exposures_total", n),
             dropped=lambda: metrics.count("exposures_dropped_total"),
         )
+        metrics.watch("exposures_queued", lambda: len(self.outbox))
 
     def add(self, visitor: VisitorId, layout: bytes, via: str) -> None:
         """Note that a layout was delivered."""
-        at = datetime.fromtimestamp(self._clock.now(), UTC).isoformat()
+        now = self._clock.now()
+        as_of = as_of_of(layout)
+        if as_of is not None:
+            self._metrics.observe("layout_age_seconds", max(0.0, now - as_of))
+        at = datetime.fromtimestamp(now, UTC).isoformat()
         self.outbox.put(visitor.encode(), exposure_of(layout, at, via))
 
 

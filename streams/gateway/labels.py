@@ -5,6 +5,8 @@ Field order is that of schemas.layouts.Layout. No JSON string can hold `"mode":"
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import orjson
 
 from schemas.layouts import Mode, Reason
@@ -29,6 +31,12 @@ def body_of(layout: bytes) -> bytes:
 def layout_id_of(layout: bytes) -> str:
     """The content id, which is also the id of a push."""
     return field_of(layout, b"layout_id")
+
+
+def as_of_of(layout: bytes) -> float | None:
+    """Epoch seconds of the state behind it, None when there is none."""
+    said = field_of(layout, b"as_of")
+    return datetime.fromisoformat(said).timestamp() if said else None
 
 
 def labels_of(layout: bytes) -> tuple[str, str]:

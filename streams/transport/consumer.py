@@ -149,6 +149,11 @@ class ChunkConsumer(Consumer):
     def _new_offset(self, tp: TP) -> int | None:
         return self._prefixes[tp].take()
 
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        good = await super()._commit(offsets)
+        self._chunk_transport.committed(good)
+        return good
+
     def _should_commit(self, tp: TP, offset: int) -> bool:
         return bool(offset != self._committed_offset[tp])  # also backwards: the lag is real again
 
@@ -221,12 +226,15 @@ class ChunkConsumer(Consumer):
 
 
 class ChunkTransport(Transport):
-    """`owner` must be set before the app starts; `room` says within some seconds whether more is welcome."""
+    """`owner` must be set before the app starts; `room` says within some seconds whether more is welcome.
+
+    `committed` is told of each commit whether it went well.
+    """
 
     Consumer = ChunkConsumer
     owner: Owner
     room: Callable[[float], Awaitable[bool]]
 
-    def __init__(self, *args: Any, drain_s: float, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, drain_s: float, committed: Callable[[bool], None], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.drain_s = drain_s
+        self.drain_s, self.committed = drain_s, committed

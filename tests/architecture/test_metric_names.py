@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import ast
+from collections.abc import Iterator, Mapping
 from typing import get_args
 
 import pytest
@@ -18,6 +19,7 @@ from streams.metric_names import (
     Metric,
 )
 from streams.metrics import PREFIX, Metrics
+from tests.architecture.tree import ROOT
 
 PERSONAL = {"visitor", "visitor_id", "user", "user_id", "anonymous_id", "session", "item", "key", "ip"}
 LISTS = ((CounterName, COUNTERS), (GaugeName, GAUGES), (HistogramName, HISTOGRAMS))
@@ -42,3 +44,28 @@ def test_what_is_rendered_is_what_is_described() -> None:
     families = {f.name: f for f in text_string_to_metric_families(Metrics().render().decode())}
     for name, metric in ALL:
         assert families[PREFIX + name.removesuffix("_total")].documentation == metric.help
+
+
+def test_every_metric_is_fed_somewhere() -> None:
+    fed = {name for path in sorted((ROOT / "streams").rglob("*.py")) for name in fed_in(path.read_text())}
+    assert {name for name, _ in ALL} - fed == set()
+
+
+def test_a_name_that_is_only_mentioned_is_not_fed() -> None:
+    text = """
+"ready"
+metrics.forget("consumer_lag_records", partition=1)
+metrics.count("fenced_total")
+metrics.watch("lru_visitors", lambda: 1)
+other.append("regressed_total")
+"""
+    assert set(fed_in(text)) == {"fenced_total", "lru_visitors"}
+
+
+def fed_in(text: str) -> Iterator[str]:
+    """Names given as first argument to one of the methods of Metrics, whatever they were bound to."""
+    for call in ast.walk(ast.parse(text)):
+        if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
+            called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+            if called in {"count", "observe", "set", "watch"}:
+                yield str(call.args[0].value)

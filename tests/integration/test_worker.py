@@ -177,3 +177,23 @@ def test_a_stream_gone_bad_halts_instead_of_being_buried(make: Make) -> None:
     assert worker.popen.returncode == 70
     assert "DeadLetterLimit" in worker.log()
     assert sum(done_offsets(world.redis_url, world.namespace, PARTITIONS)) < 1500
+
+
+def test_a_worker_feeds_its_metrics(make: Make) -> None:
+    world = make()
+    worker = world.worker()
+    world.send(events(300))
+    world.wait_done()
+    fed = (
+        'events_processed_total{outcome="applied"}', "lru_visitors", "progress_timestamp_seconds",
+        'commits_total{outcome="done"}', 'store_duration_seconds_count{operation="write"}',
+        'store_duration_seconds_count{operation="load"}', 'layouts_written_total{part="whole"}',
+        "event_loop_lag_seconds_count",
+    )  # fmt: skip
+
+    def unfed() -> list[str]:
+        lines = dict(line.rsplit(" ", 1) for line in worker.metrics().splitlines() if line[0] != "#")
+        return [name for name in fed if not float(lines.get(f"etalage_{name}", 0)) > 0]
+
+    poll_until(lambda: not unfed(), within_s=10, what=f"values of {fed}")
+    assert 'etalage_consumer_lag_seconds{partition="0"} 0.0' in worker.metrics()

@@ -29,7 +29,11 @@ class Delivered:
 
     def __init__(self, start: int, end: int, *, turn: int = 1, partition: int = 0) -> None:
         self.chunk = Chunk(
-            partition, turn, start, end, [SimpleNamespace(offset=o) for o in range(start, end)]
+            partition,
+            turn,
+            start,
+            end,
+            [SimpleNamespace(offset=o, timestamp=1000 * o) for o in range(start, end)],
         )
         self.outcome = ""
 

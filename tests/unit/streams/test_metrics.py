@@ -51,3 +51,28 @@ def test_two_processes_in_one_do_not_meet(metrics: Metrics) -> None:
 
 def test_the_process_itself_is_measured(metrics: Metrics) -> None:
     assert b"process_resident_memory_bytes" in metrics.render()
+
+
+def test_an_observation_on_an_edge_belongs_below_it(metrics: Metrics) -> None:
+    for value in (0.003, 0.0031, 7.0):
+        metrics.observe("stage_duration_seconds", value, stage="score")
+    text = metrics.render().decode()
+    assert 'etalage_stage_duration_seconds_bucket{le="0.003",stage="score"} 1.0' in text
+    assert 'etalage_stage_duration_seconds_bucket{le="1.0",stage="score"} 2.0' in text
+    assert 'etalage_stage_duration_seconds_bucket{le="+Inf",stage="score"} 3.0' in text
+    assert 'etalage_stage_duration_seconds_count{stage="score"} 3.0' in text
+    assert 'etalage_stage_duration_seconds_sum{stage="score"} 7.0061' in text
+
+
+def test_labels_in_another_order_are_the_same_series(metrics: Metrics) -> None:
+    metrics.count("layouts_decided_total", mode="full", reason="ok")
+    metrics.count("layouts_decided_total", reason="ok", mode="full")
+    assert 'etalage_layouts_decided_total{mode="full",reason="ok"} 2.0' in metrics.render().decode()
+
+
+def test_what_is_watched_is_asked_when_somebody_looks(metrics: Metrics) -> None:
+    held: list[int] = []
+    metrics.watch("lru_visitors", lambda: len(held))
+    assert "etalage_lru_visitors 0.0" in metrics.render().decode()
+    held += [1, 2]
+    assert "etalage_lru_visitors 2.0" in metrics.render().decode()

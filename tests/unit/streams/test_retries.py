@@ -10,8 +10,10 @@ from streams.metrics import Metrics
 from streams.retries import Retries
 
 
-def retries(*, deadline_s: float = 1.0, patience_s: float = 5.0) -> Retries:
-    return Retries(deadline_s=deadline_s, patience_s=patience_s, clock=SystemClock(), metrics=Metrics())
+def retries(*, deadline_s: float = 1.0, patience_s: float = 5.0, metrics: Metrics | None = None) -> Retries:
+    return Retries(
+        deadline_s=deadline_s, patience_s=patience_s, clock=SystemClock(), metrics=metrics or Metrics()
+    )
 
 
 async def test_a_passing_failure_is_tried_again() -> None:
@@ -56,3 +58,25 @@ async def test_a_refusal_is_no_failure() -> None:
     with pytest.raises(Fenced):
         await retries()("write", call)
     assert tries == 1
+
+
+async def test_each_call_of_redis_is_timed_and_its_failures_counted() -> None:
+    metrics, fails = Metrics(), [StoreUnavailable("away")]
+
+    async def call() -> None:
+        if fails:
+            raise fails.pop()
+
+    async def silent() -> None:
+        await asyncio.Event().wait()
+
+    retry = retries(deadline_s=0.02, patience_s=0.05, metrics=metrics)
+    await retry("write", call)
+    await retry("publish", call)  # Kafka's
+    with pytest.raises(StoreUnavailable):
+        await retry("load", silent)
+    text = metrics.render().decode()
+    assert 'etalage_store_duration_seconds_count{operation="write"} 1.0' in text
+    assert 'operation="publish"' not in text
+    assert 'etalage_store_errors_total{kind="unavailable"} 1.0' in text
+    assert 'etalage_store_errors_total{kind="timeout"}' in text

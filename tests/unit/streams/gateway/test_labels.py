@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from models.rendering import head_json
 from models.static_layouts import static_layout
 from schemas.codec import encode
 from schemas.decisions import Exposure
 from schemas.ids import VisitorId
 from schemas.layouts import Layout
-from streams.gateway.labels import body_of, exposure_of, labels_of, layout_id_of, relabelled
+from streams.gateway.labels import as_of_of, body_of, exposure_of, labels_of, layout_id_of, relabelled
 
 NASTY = VisitorId('a:","mode":"full","slots":[')
 """An id that would fool a search without respect for quotes."""
@@ -40,3 +41,8 @@ def test_head_and_body_make_the_whole() -> None:
     body = body_of(RAW)
     assert body.startswith(b',"layout_id":')
     assert RAW.endswith(body)
+
+
+def test_the_age_of_a_layout_is_that_of_its_state() -> None:
+    assert as_of_of(RAW) is None
+    assert as_of_of(head_json("v", 1_760_000_000) + body_of(RAW)) == 1_760_000_000
