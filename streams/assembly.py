@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import aiokafka
@@ -17,6 +16,7 @@ from models.fold import fold
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
 from streams.agents.personalize import add_personalize
 from streams.app import build_app, events_topic
+from streams.background import in_background
 from streams.boot import checked_meta, keep_checking
 from streams.clock import Clock
 from streams.crowd import CrowdCounter
@@ -100,7 +100,7 @@ class Assembly:
         producer = await self._producing()
         means = await self._means(store, follower, producer)
         engine = self._parts.engine(self._terms(meta), means)
-        app = build_app(settings)
+        app = build_app(settings, self._metrics)
         events_log = EventsLog(app, EVENTS.full_name(settings.namespace))
         ownership = self._owning(store, events_log)
         transport: Any = app.transport
@@ -110,8 +110,8 @@ class Assembly:
         add_personalize(app, events_topic(app, settings), lanes, halt)
         app.finalize()
         self._watched(ownership, events_log)
-        self._in_background(lanes.keep_vigil(), "vigil")
-        self._in_background(keep_checking(meta, settings, halt), "meta")
+        in_background(self._stack, lanes.keep_vigil(), "vigil")
+        in_background(self._stack, keep_checking(meta, settings, halt), "meta")
         return Assembled(app, ownership, follower)
 
     async def _following(self) -> ShopFollower:
@@ -180,10 +180,7 @@ class Assembly:
             excused=lambda: self._storing.waiting + self._publishing.waiting > 0,
             vitals=self._vitals,
         )
-        self._in_background(watchdog.run(), "watchdog")
-
-    def _in_background(self, work: Coroutine[None, None, None], name: str) -> None:
-        self._stack.push_async_callback(_cancelled, asyncio.create_task(work, name=name))
+        in_background(self._stack, watchdog.run(), "watchdog")
 
     def _retries(self, deadline_s: float) -> Retries:
         return Retries(
@@ -192,9 +189,3 @@ class Assembly:
             clock=self._clock,
             metrics=self._metrics,
         )
-
-
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task

@@ -6,7 +6,6 @@ Statistics: a crash loses at most the running window, and so does Kafka when it 
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -18,6 +17,7 @@ from schemas.codec import encode
 from schemas.ids import ItemId
 from schemas.signals import Delta
 from schemas.topics import ITEM_DELTAS
+from streams.background import ended
 from streams.batches import send_all
 from streams.clock import Clock, SystemClock
 from streams.logs import logger
@@ -120,12 +120,8 @@ class CrowdCounter:
     async def stop(self) -> None:
         """Send what is left; call before the producer is stopped."""
         task, self._task = self._task, None
-        if task is None:
-            return
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await self.flush()
+        if await ended(task):
+            await self.flush()
 
     async def _flush_for_ever(self) -> None:
         while True:

@@ -15,6 +15,7 @@ from typing import Literal
 from models.rankers import Ranker
 from models.shop import Shop, empty_shop
 from schemas.errors import StreamUnavailable
+from streams.background import ended
 from streams.clock import Clock, SystemClock
 from streams.compacted import CompactedReader, RawRecord
 from streams.logs import logger
@@ -83,12 +84,8 @@ class ShopFollower:
     async def stop(self) -> None:
         """Stop following; the last snapshot stays usable."""
         task, self._task = self._task, None
-        if task is None:
-            return
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await self._save()
+        if await ended(task):
+            await self._save()
 
     async def _from_cache(self) -> None:
         path = self._settings.shop_cache

@@ -1,0 +1,24 @@
+"""Tasks that run beside others, and how they end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack, suppress
+
+Task = asyncio.Task[None]
+
+
+async def ended(task: Task | None) -> bool:
+    """Cancel a task and wait until it is over; whether there was one. What it failed with is raised."""
+    if task is None:
+        return False
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+    return True
+
+
+def in_background(stack: AsyncExitStack, work: Coroutine[None, None, None], name: str) -> None:
+    """Run until `stack` closes."""
+    stack.push_async_callback(ended, asyncio.create_task(work, name=name))
