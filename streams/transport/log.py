@@ -77,9 +77,9 @@ class EventsLog:
         return {tp.partition: (starts[tp], ends[tp]) for tp in assigned}
 
     async def ends(self) -> Mapping[int, int]:
-        """The next offset to be written of every assigned partition."""
+        """The offset behind the last record there is, of every assigned partition."""
         with _translated():
-            ends = await self._thread.highwaters(*self._consumer.assignment())
+            ends = await self._thread.ends(self._consumer.assignment())
         return {tp.partition: end for tp, end in ends.items()}
 
     async def member_since(self, moment: float) -> None:

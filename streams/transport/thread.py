@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import aiokafka
@@ -42,6 +42,7 @@ class ChunkThread(AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
         consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
+        consumer._isolation_level = "read_committed"  # what a producer took back never happened
         return consumer
 
     def _note_heartbeats(self, coordinator: Any) -> None:
@@ -93,6 +94,24 @@ class ChunkThread(AIOKafkaConsumerThread):
         self._expected[tp] = offset
         self._turns[tp] = self._turns.get(tp, 0) + 1
         return self._turns[tp]
+
+    async def ends(self, tps: Iterable[Any]) -> Mapping[Any, int]:
+        """The offset behind the last record that is there to be delivered, of each partition.
+
+        The log's own end lies further when it ends in transaction markers: the fetcher steps over them and
+        nobody ever gets to see it.
+        """
+        ends: Mapping[Any, int] = await self.call_thread(self._ends, tuple(tps))
+        return ends
+
+    async def _ends(self, tps: tuple[Any, ...]) -> Mapping[Any, int]:
+        consumer = self._ensure_consumer()
+        ends: dict[Any, int] = await consumer.end_offsets(tps)
+        for tp, end in ends.items():
+            # A sought partition knows its position, so this does not wait, and both are of one moment.
+            if tp in self._expected and await consumer.position(tp) >= end:
+                ends[tp] = self._expected[tp]
+        return ends
 
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         """Kafka's committed offset serves lag tools only, so a failed commit is no reason to stop."""
