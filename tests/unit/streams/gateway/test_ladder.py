@@ -16,13 +16,9 @@ from schemas.errors import StoreUnavailable
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Layout
 from streams.gateway import dressing
-from streams.gateway.circuit import FAILURES_TO_OPEN, TRIAL_EVERY_S
 from streams.gateway.query import PAGES
-from streams.gateway.reads import FAIR_WAIT_S
 from tests.unit.streams.gateway.house import ANN, META, House, looked_at, opened, without_items
 
-FAIR_MS = int(FAIR_WAIT_S * 5 * 1000)
-"""A deadline that gives Redis a fair chance, on a busy machine too."""
 SHOES = looked_at(["sneakers-0001", "sneakers-0002", "sneakers-0003"])
 
 
@@ -152,43 +148,6 @@ async def test_the_last_layout_shown_is_better_than_a_popular_one(
     layout = await layout_of(client)
     assert labels(layout) == ("stale", "redis_down")
     assert layout.layout_id == shown.layout_id
-
-
-async def test_an_open_circuit_does_not_wait(
-    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    break_store(house, monkeypatch, hangs=True)
-    for _ in range(FAILURES_TO_OPEN):
-        await layout_of(client, deadline_ms=FAIR_MS)
-    started = time.monotonic()
-    layout = await layout_of(client, deadline_ms=1000)
-    assert time.monotonic() - started < 0.15
-    assert labels(layout) == ("popular", "redis_down")
-    monkeypatch.undo()
-    await asyncio.sleep(TRIAL_EVERY_S)
-    assert labels(await layout_of(client)) == ("popular", "cold_start")
-    assert house.gateway.reads.circuit.state == "closed"
-
-
-async def test_callers_in_a_hurry_do_not_open_the_circuit(
-    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    version = await house.write(SHOES)
-    break_store(house, monkeypatch, hangs=True)
-    for _ in range(FAILURES_TO_OPEN + 1):
-        assert labels(await layout_of(client, deadline_ms=5)) == ("popular", "redis_timeout")
-    monkeypatch.undo()
-    assert house.gateway.reads.circuit.state == "closed"
-    assert (await layout_of(client, deadline_ms=1000)).version == version
-
-
-async def test_a_lost_connection_opens_the_circuit_however_short_the_wait(
-    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    break_store(house, monkeypatch, hangs=False)
-    for _ in range(FAILURES_TO_OPEN):
-        await layout_of(client, deadline_ms=5)
-    assert house.gateway.reads.circuit.state == "open"
 
 
 async def test_without_a_shop_the_packaged_page() -> None:
