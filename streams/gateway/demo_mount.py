@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 
-from streams.gateway.demo.routes import routes
+from streams.gateway.demo.routes import FindItem, routes
 from streams.gateway.problems import PROBLEM_TYPE, Problem
 
 
-def demo() -> Starlette:
+def demo(find_item: FindItem) -> Starlette:
     """What answers paths outside /v1 and the probes."""
     return Starlette(
-        routes=[Route("/", _to_demo), Route("/demo", _to_demo), Mount("/demo", routes=routes())],
+        routes=[Route("/", _to_demo), Route("/demo", _to_demo), Mount("/demo", routes=routes(find_item))],
         exception_handlers={HTTPException: _as_problem},
     )
 

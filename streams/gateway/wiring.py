@@ -123,7 +123,7 @@ class Gateway:
                 Branch("/v1/layouts/", "", "/v1/layouts/{page}", {"GET": layouts.get}),
                 Branch("/v1/visitors/", "", "/v1/visitors/{visitor}", {"GET": visitors.get}),
             ],
-            others=demo(),
+            others=demo(self.find_item),
             metrics=self.metrics,
         )
 

@@ -89,6 +89,82 @@ async def test_a_new_visitor_starts_from_nothing(shop: ShopPage) -> None:
     assert await shop.page.locator(".foot").text_content() != name
 
 
+async def test_being_somebody_else_starts_a_new_visitor(shop: ShopPage) -> None:
+    await look_at_sneakers(shop, 2)
+    await expect(shop.page.locator("#belief")).to_contain_text("Sneakers")
+    name = await shop.page.locator(".foot").text_content()
+    await shop.page.locator("#be").get_by_role("button", name="Lamps").click()
+    await shop.turned_to("lamps", 0.6)
+    await expect(shop.page.locator("#belief")).to_contain_text("Lamps")
+    await expect(shop.page.locator("#belief")).not_to_contain_text("Sneakers")
+    assert await shop.page.locator(".foot").text_content() != name
+
+
+async def test_a_stranger_is_told_kindly_what_is_known_and_shown(shop: ShopPage) -> None:
+    await expect(shop.page.locator(".window h2").first).to_have_text("Popular right now")
+    await expect(shop.page.locator("#belief")).to_contain_text("You are new here")
+    await look_at_sneakers(shop, 1)
+    await shop.to_window()
+    await expect(shop.page.locator(".window h2").first).to_have_text("Picked for you")
+    await expect(shop.page.locator("#belief")).not_to_contain_text("You are new here")
+
+
+async def test_the_panel_says_of_each_row_why_it_is_there(shop: ShopPage) -> None:
+    modules = shop.page.locator(".window .module")
+    lines = shop.page.locator("#why .why-line")
+    await expect(lines).to_have_count(await modules.count())
+    for number in range(await modules.count()):
+        title = await modules.nth(number).locator("h2").text_content()
+        reason = await modules.nth(number).locator(".why").text_content()
+        await expect(lines.nth(number)).to_have_text(f"{title}{reason}")
+
+
+async def test_products_in_several_colours_can_be_told_apart(shop: ShopPage) -> None:
+    await shop.open_category("lamps")
+    cards = shop.page.locator(".view .grid .card")
+    told = [await cards.nth(n).locator(".words").inner_text() for n in range(await cards.count())]
+    assert len(set(told)) == len(told)
+    assert await cards.locator(".colour").count() == len(told)
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("#/item/yachts-0001", "No such product"),
+        ("#/category/yachts", "No such category"),
+        ("#/search/xyzzy%20plugh", "Nothing found for “xyzzy plugh”"),
+        ("#/search/100%", "Nothing found for “100%”"),
+    ],
+)
+async def test_what_the_shop_does_not_have_is_said_so(shop: ShopPage, address: str, said: str) -> None:
+    page = shop.page
+    posted: list[str] = []
+    page.on("request", lambda request: posted.append(request.post_data or ""))
+    await page.evaluate("address => { location.hash = address }", address)
+    await expect(page.locator(".view h1")).to_have_text(said)
+    await expect(page.locator(".nothing")).to_contain_text("what others like")
+    await expect(page.locator(".view .row .card").first).to_be_visible()
+    await expect(page.get_by_role("button", name="Add to cart", exact=True)).to_have_count(0)
+    assert not [body for body in posted if "yachts-0001" in body]
+
+
+async def test_a_product_opened_by_its_address_has_its_name(shop: ShopPage) -> None:
+    known = await shop.shown()
+    item = next(name for n in range(40, 80) if (name := f"lamps-{n:04d}") not in known)
+    await shop.page.evaluate("address => { location.hash = address }", f"#/item/{item}")
+    await expect(shop.page.locator(".product h1")).to_contain_text("Lamp")
+    await expect(shop.page.get_by_role("button", name="Add to cart", exact=True)).to_be_visible()
+
+
+async def test_back_is_where_one_was(shop: ShopPage) -> None:
+    await shop.open_category("sneakers")
+    await shop.page.evaluate("scrollTo({ top: 900, behavior: 'instant' })")
+    await shop.look_at(14)
+    assert await shop.page.evaluate("scrollY") == 0
+    await shop.back()
+    assert await shop.page.evaluate("scrollY") == pytest.approx(900, abs=150)
+
+
 async def test_a_phone_shows_everything_without_sideways_scrolling(phone: ShopPage) -> None:
     page = phone.page
     assert await phone.width_overflow() == 0

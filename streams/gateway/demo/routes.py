@@ -1,7 +1,8 @@
-"""What the gateway mounts at /demo: the shop's page and its drawn pictures. No state, no services."""
+"""What the gateway mounts at /demo: the shop's page, its drawn pictures, the cards of single products."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.requests import Request
@@ -9,6 +10,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from models.hydration import card_of
+from schemas.catalog import Item
+from schemas.codec import encode
 from streams.gateway.demo.drawings.draw import draw
 from streams.shoppers.assortment import KINDS, Kind
 from streams.shoppers.catalogue import picture_url
@@ -17,12 +21,27 @@ STATIC = Path(__file__).with_name("static")
 PICTURE_AGE_S = 7 * 24 * 3600
 """A picture depends on its address alone, so a week is safe; a new drawing style shows after that."""
 
+CARDS_MAX = 48
+"""Cards in one answer; further ids are left out."""
+
 TRAITS = ("kind", "form", "colour", "brand")
 
+FindItem = Callable[[str], Item | None]
 
-def routes() -> list[BaseRoute]:
-    """Routes relative to /demo: `/`, `/items/{id}.svg?kind=&form=&colour=&brand=`, and static files."""
+
+def routes(find_item: FindItem) -> list[BaseRoute]:
+    """Relative to /demo: `/`, `/items/{id}.svg?kind=&form=&colour=&brand=`, `/cards.json?item=&item=`, and
+    static files."""
+
+    async def cards(request: Request) -> Response:
+        """The cards of products by id; one that the shop does not have is missing from them."""
+        wanted = request.query_params.getlist("item")[:CARDS_MAX]
+        found = {item_id: card_of(item) for item_id in wanted if (item := find_item(item_id)) is not None}
+        headers = {"cache-control": "no-store"}
+        return Response(encode({"cards": found}), media_type="application/json", headers=headers)
+
     return [
+        Route("/cards.json", cards),
         Route("/items/{item_id}.svg", picture),
         Route("/assortment.json", assortment),
         Mount("/", StaticFiles(directory=STATIC, html=True), name="demo"),

@@ -66,6 +66,10 @@ const PATIENCE_MS = 1000;
 export const layout = (page, parts = {}) =>
   getJson(`/v1/layouts/${page}?` + query({ deadline_ms: PATIENCE_MS, ...parts, hydrate: 1 }));
 
+/** Cards of products by id; one that the shop does not have is missing. */
+export const cards = async (...ids) =>
+  (await getJson("/demo/cards.json?" + new URLSearchParams(ids.map((id) => ["item", id])))).cards;
+
 /** What the gateway believes about this visitor. */
 export const beliefs = () => getJson("/v1/visitors/" + encodeURIComponent(key()));
 

@@ -1,16 +1,20 @@
 // The shop: the window follows the stream; other pages are asked for with the token of the act that led there.
 
 import { follow, layout as getLayout } from "./api.js";
-import { capital, dress, idsOf, imageOf, known, make } from "./cards.js";
+import { capital, dress, idsOf, imageOf, known, learn, make, nudges } from "./cards.js";
 import * as cart from "./cart.js";
-import { flip } from "./flip.js";
+import { calm, flip } from "./flip.js";
 import * as panel from "./panel.js";
-import { act, onAct, pageView, search, selectItem, viewItem, watch } from "./track.js";
-import { viewOf } from "./views.js";
+import { announce, toast } from "./toast.js";
+import { act, flush, onAct, pageView, search, selectItem, viewItem, watch } from "./track.js";
+import { cannotSay, isMissing, viewOf } from "./views.js";
+import { key, renew } from "./visitor.js";
 
 const SETTLE_MS = 350; // a returning visitor sees the old window first, then how it changes
 const PICTURES_MS = 160; // how long a change waits for its pictures
 const CARDS = ".card";
+const LOOKS = 5; // of somebody with a taste of their own, each seen before the next
+const LOOK_MS = 700;
 
 const main = document.getElementById("main");
 const windowRoot = make("div", { class: "window", "data-page": "home" });
@@ -29,18 +33,11 @@ let linked = false;
 const actions = {
   select(element) {
     viewed = { id: element.dataset.item, place: element.place };
-    panel.clicked(element.card?.title ?? element.dataset.item);
   },
   heart(element) {
-    const id = element.dataset.item;
-    panel.clicked(element.card?.title ?? id);
-    element.querySelector(".heart").setAttribute("aria-pressed", String(cart.toggleHeart(id, element.place)));
+    element.querySelector(".heart").setAttribute("aria-pressed", String(cart.toggleHeart(element.dataset.item, element.place)));
   },
-  cart(element) {
-    panel.clicked(element.card?.title ?? element.dataset.item);
-    cart.add(element.dataset.item, element.place);
-    toast(`${element.card?.title ?? "It"} is in your cart`);
-  },
+  cart(element) { cart.add(element.dataset.item, element.place); },
   why(section) { panel.explain(section.module, view, true); },
   look(section) { panel.explain(section.module, view, false); },
 };
@@ -53,6 +50,7 @@ function showWindow(layout) {
   flip(windowRoot, CARDS, () => dress(windowRoot, layout, actions)).forEach(watch);
   windowRoot.dataset.layoutId = layout.layout_id;
   windowRoot.setAttribute("aria-busy", "false");
+  panel.page(layout);
   const fresh = idsOf(layout).filter((id) => !before.has(id)).length;
   if (!first && fresh) announce(`The window changed: ${fresh} other ${fresh === 1 ? "product" : "products"}.`);
 }
@@ -81,17 +79,34 @@ async function openView(next, focus) {
   windowRoot.hidden = windowTitle.hidden = next !== null;
   viewRoot.hidden = next === null;
   document.body.dataset.view = next?.page ?? "home";
-  document.title = next ? `${next.title} · Étalage` : "Étalage";
+  document.getElementById("q").value = next?.parts.q ?? "";
   markRibbon(next?.parts.category);
   if (next === null) return returnToWindow(focus);
-  viewRoot.replaceChildren(next.stage(), make("div", { class: "rows" }));
-  if (focus) viewRoot.querySelector("h1")?.focus({ preventScroll: true });
+  viewRoot.replaceChildren(make("div", { class: "stage" }), make("div", { class: "rows" }));
+  if (next.page === "product" && !(await learned(next.parts.item))) Object.assign(next, cannotSay);
+  if (view !== next) return;
+  restage(focus);
   await arrive(next);
   await refresh(next);
 }
 
+/** Draw the stage of the view anew; focus stays in it. */
+function restage(focus = viewRoot.contains(document.activeElement)) {
+  viewRoot.querySelector(".stage").replaceWith(view.stage(view.missing));
+  document.title = `${view.title()} · Étalage`;
+  if (focus) viewRoot.querySelector("h1")?.focus({ preventScroll: true });
+}
+
+const AWAY = "The shop does not answer just now; it will be back.";
+
+/** Learn a product's card, or that there is none; whether that could be learned. */
+const learned = (id) => known.has(id) || learn(id).then(() => true, () => toast(AWAY));
+
 function returnToWindow(focus) {
+  document.title = "Étalage";
+  main.style.minHeight = "";
   if (focus) windowTitle.focus({ preventScroll: true });
+  if (shown) panel.page(shown);
   if (pending) setTimeout(() => { if (view === null && pending) dressSoon(pending); }, SETTLE_MS);
 }
 
@@ -99,6 +114,7 @@ function returnToWindow(focus) {
 async function arrive(next) {
   if (next.page === "product") {
     const id = next.parts.item;
+    if (!known.has(id)) return;
     const from = viewed?.id === id ? viewed.place : undefined;
     viewed = undefined;
     const events = [viewItem(id, known.get(id), from)];
@@ -113,14 +129,24 @@ async function refresh(next) {
   try {
     const layout = await getLayout(next.page, { ...next.parts, after: token });
     if (view !== next) return;
+    if (isMissing(next, layout) !== Boolean(next.missing)) {
+      next.missing = !next.missing;
+      restage();
+    }
     const rows = viewRoot.querySelector(".rows");
-    flip(rows, CARDS, () => dress(rows, layout, actions)).forEach(watch);
+    const below = belowStage(next, layout);
+    flip(rows, CARDS, () => dress(rows, below, actions)).forEach(watch);
     rows.dataset.layoutId = layout.layout_id;
-    panel.page(layout);
+    main.style.minHeight = "";
+    panel.page(below);
   } catch {
-    if (view === next) toast("The shop does not answer just now; it will be back.");
+    if (view === next) toast(AWAY);
   }
 }
+
+/** The cart's stage lists its lines itself. */
+const belowStage = (next, layout) => next.page !== "cart" ? layout
+  : { ...layout, slots: layout.slots.filter(({ module }) => module.type !== "from_cart") };
 
 onAct(async (posted) => {
   const answer = await posted;
@@ -130,7 +156,7 @@ onAct(async (posted) => {
 
 cart.onCart(() => {
   document.getElementById("cart-count").textContent = cart.count();
-  if (view?.page === "cart") viewRoot.querySelector(".stage").replaceWith(view.stage());
+  if (view?.page === "cart") restage();
 });
 
 function enter() {
@@ -143,23 +169,40 @@ function enter() {
 }
 
 panel.mount(document.getElementById("panel-body"), {
-  renew() {
-    enter();
-    location.hash = "#/";
-    toast("A new visitor walks past. The window knows nothing yet.");
-  },
+  stranger() { arriveAs("A new visitor walks past. The window knows nothing yet."); },
   pretend,
+  explain(module) {
+    const section = document.querySelector(`[data-decision-id="${CSS.escape(module.decision_id)}"]`);
+    section?.scrollIntoView({ block: "center", behavior: calm.matches ? "auto" : "smooth" });
+    panel.explain(module, view, true);
+  },
 });
 
-/** A few clicks in one category, as somebody with that taste would make them. */
+/** Somebody the shop has never seen stands before the window. */
+function arriveAs(words) {
+  flush();
+  renew();
+  panel.reset();
+  enter();
+  location.hash = "#/";
+  scrollTo({ top: 0, behavior: "instant" });
+  toast(words);
+}
+
+/** A few looks in one category, as a new visitor with that taste would have them. */
 async function pretend(category) {
-  const { slots } = await getLayout("category", { category });
-  const items = slots[0]?.module.items.slice(0, 5) ?? [];
-  for (const item of items) {
-    known.set(item.id, item.card);
-    panel.clicked(item.card.title);
-    await act(viewItem(item.id, item.card));
-    await new Promise((done) => setTimeout(done, 700));
+  arriveAs(`A new visitor walks past, looking for ${category}.`);
+  const who = key();
+  try {
+    const { slots } = await getLayout("category", { category });
+    for (const { id, card } of slots[0]?.module.items.slice(0, LOOKS) ?? []) {
+      if (key() !== who) return;
+      known.set(id, card);
+      await act(viewItem(id, card));
+      await new Promise((done) => setTimeout(done, LOOK_MS));
+    }
+  } catch {
+    toast(AWAY);
   }
 }
 
@@ -167,7 +210,9 @@ async function pretend(category) {
 
 async function fillRibbon() {
   const { categories } = await (await fetch("assortment.json")).json();
-  document.getElementById("ribbon").replaceChildren(...categories.map(({ category, picture }) =>
+  const ribbon = document.getElementById("ribbon");
+  ribbon.after(nudges(ribbon));
+  ribbon.replaceChildren(...categories.map(({ category, picture }) =>
     make("li", {}, make("a", { href: "#/category/" + category, "data-category": category },
       make("img", { src: picture, alt: "", width: 56, height: 56 }), make("span", {}, capital(category))))));
   markRibbon(view?.parts.category);
@@ -175,8 +220,10 @@ async function fillRibbon() {
 
 function markRibbon(category) {
   for (const link of document.querySelectorAll("[data-category]")) {
-    if (link.dataset.category === category) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.category === category) {
+      link.setAttribute("aria-current", "page");
+      link.scrollIntoView({ block: "nearest", inline: "nearest" });
+    } else link.removeAttribute("aria-current");
   }
 }
 
@@ -184,7 +231,6 @@ document.getElementById("search").addEventListener("submit", (submit) => {
   submit.preventDefault();
   const term = submit.target.q.value.trim();
   if (!term) return;
-  panel.clicked(`Search for “${term}”`);
   linked = true;
   location.hash = "#/search/" + encodeURIComponent(term);
 });
@@ -196,26 +242,17 @@ let here = location.hash;
 addEventListener("hashchange", () => {
   scrolls.set(here, scrollY);
   here = location.hash;
+  const top = linked ? 0 : scrolls.get(here) ?? 0;
+  main.style.minHeight = top ? `${top + innerHeight}px` : ""; // room to scroll back to, until the rows are there
   openView(viewOf(here), true);
-  scrollTo({ top: linked ? 0 : scrolls.get(here) ?? 0, behavior: "instant" });
+  scrollTo({ top, behavior: "instant" });
   linked = false;
 });
 
-let toastTimer = 0;
-function toast(text) {
-  const box = document.getElementById("toast");
-  box.textContent = text;
-  box.hidden = false;
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => { box.hidden = true; }, 3200);
-  announce(text);
-}
-
-function announce(text) { document.getElementById("announce").textContent = text; }
-
 function skeleton() {
-  const bone = () => make("li", { class: "card bone" }, make("span", { class: "pic" }));
-  windowRoot.append(make("section", { class: "module" }, make("ol", { class: "row" }, ...Array.from({ length: 6 }, bone))));
+  const bones = (list, count) => make("section", { class: "module" },
+    make("ol", { class: list }, ...Array.from({ length: count }, () => make("li", { class: "card bone" }, make("span", { class: "pic" })))));
+  windowRoot.append(bones("hero", 3), bones("row", 6));
 }
 
 history.scrollRestoration = "manual";

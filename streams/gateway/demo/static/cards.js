@@ -1,6 +1,8 @@
 // Layouts as HTML: modules in their slots, products as cards. Elements are kept by slot and by product, so
 // that a changed layout moves what is there already.
 
+import { cards as fetchCards } from "./api.js";
+import { calm } from "./flip.js";
 import { visitor } from "./visitor.js";
 
 const STORE = "etalage.cards";
@@ -8,6 +10,12 @@ const STORED_MAX = 300;
 
 /** Every card seen so far, by product id: a product page can then be drawn at once. */
 export const known = new Map(restore());
+
+/** Learn the card of a product unless it is known; whether the shop has it. */
+export async function learn(id) {
+  if (!known.has(id)) for (const [found, card] of Object.entries(await fetchCards(id))) known.set(found, card);
+  return known.has(id);
+}
 
 function restore() {
   try { return JSON.parse(sessionStorage.getItem(STORE)) ?? []; } catch { return []; }
@@ -41,6 +49,7 @@ export const ICONS = {
   plus: '<path d="M12 6v12M6 12h12"/>',
   left: '<path d="m14 6-6 6 6 6"/>',
   right: '<path d="m10 6 6 6-6 6"/>',
+  shop: '<path d="M5 10.5V20h14v-9.5M3 9l2-5h14l2 5"/><path d="M3 9a2.25 2.25 0 0 0 4.5 0 2.25 2.25 0 0 0 4.5 0 2.25 2.25 0 0 0 4.5 0 2.25 2.25 0 0 0 4.5 0Z"/>',
   info: '<circle cx="12" cy="12" r="8"/><path d="M12 11v5M12 8v.01"/>',
 };
 
@@ -71,6 +80,12 @@ export function priceOf(card) {
   return price;
 }
 
+/** Price and colour: of a product in several colours, they are all there is to tell it by. */
+function terms(card) {
+  const price = priceOf(card);
+  return card?.colour ? make("span", { class: "terms" }, price, " ", make("span", { class: "colour" }, card.colour)) : price;
+}
+
 /** A title whose hyphenated words stay whole. */
 const whole = (text) => text.split(/(\S+-\S+)/).map((part, n) => (n % 2 ? make("span", { class: "nb" }, part) : part));
 
@@ -89,23 +104,40 @@ function cardElement(id, card, actions) {
     make("span", { class: "words" },
       make("span", { class: "brand" }, card?.brand ?? ""),
       make("span", { class: "title" }, ...whole(name)),
-      priceOf(card)));
+      terms(card)));
   const element = make("li", { class: "card", "data-key": id, "data-item": id }, link, heart, quick);
   element.card = card;
   return element;
 }
 
 const SHAPES = { hero: "hero", category_grid: "grid", search_results: "grid" };
+const FEW = 2; // so few products of a row stand side by side with their words
+
+const shapeOf = (module) => SHAPES[module.type] ?? (module.items.length <= FEW ? "few" : "row");
+
+/** Two buttons that move a list sideways; each is away when there is nothing more on its side. */
+export function nudges(list) {
+  const button = (way, label, path) => make("button", {
+    type: "button", "aria-label": label,
+    onclick: () => list.scrollBy({ left: way * list.clientWidth * 0.8, behavior: calm.matches ? "auto" : "smooth" }),
+  }, icon(path));
+  const [back, on] = [button(-1, "Scroll back", ICONS.left), button(1, "Scroll on", ICONS.right)];
+  const judge = () => {
+    back.disabled = list.scrollLeft <= 1;
+    on.disabled = list.scrollLeft + list.clientWidth >= list.scrollWidth - 1;
+  };
+  list.addEventListener("scroll", judge, { passive: true });
+  new ResizeObserver(judge).observe(list);
+  new MutationObserver(judge).observe(list, { childList: true });
+  return make("div", { class: "nudges" }, back, on);
+}
 
 function sectionElement(slot, actions) {
   const list = make("ol", { class: "row" });
   const why = make("button", { class: "why", type: "button", onclick: () => actions.why(section) }, make("span"), icon(ICONS.info));
-  const nudge = (way) => () => list.scrollBy({ left: way * list.clientWidth * 0.8, behavior: "smooth" });
   const section = make("section", { class: "module", "data-slot": slot, "aria-labelledby": "h-" + slot },
     make("header", {}, make("div", {}, make("h2", { id: "h-" + slot }), why),
-      make("div", { class: "nudges" },
-        make("button", { type: "button", "aria-label": "Scroll back", onclick: nudge(-1) }, icon(ICONS.left)),
-        make("button", { type: "button", "aria-label": "Scroll on", onclick: nudge(1) }, icon(ICONS.right)))),
+      nudges(list)),
     list);
   section.addEventListener("pointerenter", () => actions.look(section));
   section.addEventListener("focusin", () => actions.look(section));
@@ -136,7 +168,7 @@ function fill(section, slot, module, cards, actions) {
   why.firstChild.textContent = module.reason;
   why.setAttribute("aria-label", `Why: ${module.reason}`);
   why.hidden = !module.reason;
-  list.className = SHAPES[module.type] ?? "row";
+  list.className = shapeOf(module);
   section.classList.toggle("wide", list.className !== "row");
   list.replaceChildren(...module.items.map((item) => {
     if (item.card) known.set(item.id, item.card);

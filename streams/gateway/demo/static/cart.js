@@ -1,6 +1,7 @@
 // The cart and the saved products of this visitor: kept in the browser, told to the shop as events.
 
 import { known } from "./cards.js";
+import { toast } from "./toast.js";
 import { act, addToCart, purchase, removeFromCart, wish } from "./track.js";
 import { save, visitor } from "./visitor.js";
 
@@ -21,6 +22,7 @@ export function add(id, place) {
   if (line) line.quantity += 1;
   else visitor.cart.push({ id, card, quantity: 1 });
   changed();
+  toast(`${card?.title ?? "It"} is in your cart`);
   return act(addToCart(id, card, place));
 }
 
@@ -34,6 +36,7 @@ export function buy() {
   const bought = visitor.cart.filter((line) => line.card);
   visitor.cart = [];
   changed();
+  toast("Thank you! Nothing is really on its way; the window has learned, though.");
   return bought.length ? act(purchase(bought)) : Promise.resolve(null);
 }
 

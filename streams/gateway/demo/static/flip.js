@@ -4,7 +4,8 @@ const GLIDE = { duration: 620, easing: "cubic-bezier(.22,.8,.24,1)" };
 const APPEAR = { duration: 380, easing: "ease-out", fill: "backwards" };
 const LEAVE = { duration: 280, easing: "ease-in", fill: "forwards" };
 
-const calm = matchMedia("(prefers-reduced-motion: reduce)");
+/** Whether the visitor asked for little motion. */
+export const calm = matchMedia("(prefers-reduced-motion: reduce)");
 
 const near = (rect) => rect.bottom > -200 && rect.top < innerHeight + 200 && rect.width > 0;
 

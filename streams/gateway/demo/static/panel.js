@@ -1,11 +1,12 @@
-// Behind the window: the journey of the last click, the window at a glance, what is believed, and why.
+// Behind the window: the journey of the last click, what is believed, why each module is there.
 
 import { beliefs, layout as getLayout } from "./api.js";
 import { capital, imageOf, known, linkOf, make, money } from "./cards.js";
 import { flip } from "./flip.js";
 import { legsOf, milliseconds } from "./journey.js";
 import { onAct } from "./track.js";
-import { key, renew, visitor } from "./visitor.js";
+import { key, visitor } from "./visitor.js";
+import { beliefWords, deedWords, howWords, NEW_HERE } from "./words.js";
 
 const TASTES = [["sneakers", "Sneakers"], ["lamps", "Lamps"], ["tents", "Tents"], ["dresses", "Dresses"]];
 const ROW_THUMBS = 9;
@@ -14,63 +15,71 @@ const BELIEFS_EVERY_MS = 250;
 const parts = {};
 const recent = []; // journeys that may belong to an act whose answer is still on its way
 let last = null; // { label, sent, answered, token, done }
-let label = "";
-let live = "waiting";
+let open = () => {}; // asks why a module of the list is there
 
 const box = (id, title, ...children) => make("section", { class: "box", id, "aria-labelledby": id + "-title" },
   make("h2", { id: id + "-title" }, title), ...children);
 
-export function mount(root, { renew: onRenew, pretend }) {
-  parts.total = make("p", { class: "total" }, make("b", { class: "idle" }, "–"), make("span", {}, "Click a product and follow it."));
+/** `stranger`, `pretend(category)` and `explain(module)` are what the panel's buttons ask for. */
+export function mount(root, { stranger, pretend, explain: onExplain }) {
+  open = onExplain;
+  parts.total = make("p", { class: "total" });
   parts.bar = make("div", { class: "bar", "aria-hidden": "true" });
   parts.legs = make("ol", { class: "legs" });
   parts.map = make("div", { class: "map", role: "img", "aria-label": "Your window at a glance" });
-  parts.beliefs = make("div", { class: "beliefs" }, make("p", { class: "quiet" }, "Nothing yet. A new visitor sees what the crowd likes."));
-  parts.why = make("div", { class: "whybox" }, make("p", { class: "quiet" }, "Point at a module of the window."));
+  parts.beliefs = make("div", { class: "beliefs" });
+  parts.why = make("ol", { class: "whys" });
   parts.foot = make("p", { class: "foot" });
   const chips = TASTES.map(([category, name]) => make("button", { class: "chip", type: "button", onclick: () => pretend(category) }, name));
-  const leave = make("button", { class: "button small", type: "button", onclick: () => { renew(); reset(); onRenew(); } }, "New visitor");
   root.append(
     make("div", { class: "panel-head" }, make("p", { class: "panel-title" }, "Behind the window"), parts.live = make("span", { class: "live" })),
     box("journey", "Your last click", parts.total, parts.bar, parts.legs),
+    box("belief", "What the shop believes about you", parts.beliefs),
     box("glance", "Your window now", parts.map),
-    box("why", "Why it is there", parts.why),
-    box("belief", "What it believes about you", parts.beliefs),
-    box("be", "Be somebody else", make("div", { class: "chips" }, ...chips), make("p", { class: "quiet" }, "Five quick looks as somebody who loves these."), leave),
+    box("why", "Why each row is there", parts.why),
+    box("be", "Be somebody else",
+      make("p", { class: "quiet" }, "A new visitor who looks at five of these:"), make("div", { class: "chips" }, ...chips),
+      make("p", { class: "quiet" }, "Or one of whom nothing is known:"), make("button", { class: "button small", type: "button", onclick: stranger }, "New visitor")),
     parts.foot);
   const handle = document.getElementById("handle");
-  handle.addEventListener("click", () => handle.setAttribute("aria-expanded", String(document.getElementById("panel").classList.toggle("open"))));
+  handle.addEventListener("click", () => unfold(handle.getAttribute("aria-expanded") === "false"));
+  document.addEventListener("keydown", ({ key }) => { if (key === "Escape") unfold(false); });
   state("waiting");
-  foot();
+  reset();
 }
 
-function reset() {
-  [last, label] = [null, ""];
+/** The sheet of small screens, up or down. */
+function unfold(up) {
+  document.getElementById("panel").classList.toggle("open", up);
+  document.getElementById("handle").setAttribute("aria-expanded", String(up));
+}
+
+/** Forget the visitor who was here. */
+export function reset() {
+  last = null;
   recent.length = 0;
-  parts.total.replaceChildren(make("b", { class: "idle" }, "–"), make("span", {}, "Click a product and follow it."));
+  idle("Click a product and follow it.");
   parts.bar.replaceChildren();
   parts.legs.replaceChildren();
+  parts.beliefs.replaceChildren(make("p", { class: "quiet" }, NEW_HERE));
   document.getElementById("handle-ms").textContent = "";
   foot();
 }
 
-export function state(now) {
-  live = now;
-  parts.live.textContent = live === "live" ? "live" : "connecting";
-  parts.live.dataset.state = live;
-}
+function idle(words) { parts.total.replaceChildren(make("b", { class: "idle" }, "–", make("small", {}, " ms")), make("span", {}, words)); }
 
-/** What the next act is about, in the shopper's words. */
-export function clicked(what) { label = what; }
+export function state(now) {
+  parts.live.textContent = now === "live" ? "live" : "connecting";
+  parts.live.dataset.state = now;
+}
 
 onAct(async (posted, events) => {
   if (events.every((event) => event.event === "page_view")) return;
-  const mine = { label: label || capital(events.at(-1).event.replaceAll("_", " ")), done: false };
-  label = "";
+  const mine = { label: deedWords(events.at(-1)), done: false };
   last = mine;
   parts.total.replaceChildren(make("b", {}, "…"), make("span", {}, mine.label));
   const answer = await posted;
-  if (!answer) return void (last === mine && parts.total.replaceChildren(make("b", { class: "idle" }, "–"), make("span", {}, "Not accepted: Kafka does not answer. The window stays.")));
+  if (!answer) return void (last === mine && idle("Not accepted: Kafka does not answer. The window stays."));
   Object.assign(mine, answer);
   recent.forEach(({ journey, at }) => match(journey, at));
 });
@@ -105,15 +114,18 @@ export function showHome(layout) {
   flip(parts.map, "img", () => parts.map.replaceChildren(...layout.slots.map(({ slot, module }) =>
     make("div", { class: "map-row", "data-slot": slot, title: module.title }, ...module.items.slice(0, ROW_THUMBS).map((item) =>
       make("img", { "data-key": item.id, src: imageOf(item.id, item.card ?? known.get(item.id)), alt: "", width: 28, height: 28 }))))));
+}
+
+/** The layout of the page that is open: why each of its modules is there. */
+export function page(layout) {
+  parts.why.replaceChildren(...layout.slots.filter(({ module }) => module.items.length).map(({ module }) =>
+    make("li", { "data-module": module.id },
+      make("button", { class: "why-line", type: "button", onclick: () => open(module) }, make("b", {}, capital(module.title)), make("span", {}, module.reason)))));
   foot(layout);
 }
 
-/** Another page's layout came. */
-export function page(layout) { foot(layout); }
-
 function foot(layout) {
-  const model = layout ? `${layout.model.name} ${layout.model.version} · ${layout.mode}, ${layout.reason.replaceAll("_", " ")}` : "";
-  parts.foot.replaceChildren(`You are ${visitor.id}`, make("br"), model);
+  parts.foot.replaceChildren(`You are ${visitor.id}, a name made up in this browser.`, make("br"), layout ? howWords(layout) : "");
 }
 
 let asked = 0;
@@ -129,21 +141,20 @@ function askBeliefs() {
   }, BELIEFS_EVERY_MS);
 }
 
-const GROUPS = [["Right now", "now_categories"], ["Over time", "categories"], ["Brands", "brands"], ["Colours", "colours"]];
-
-/** Tastes as shares of all tastes of their kind. */
+/** Tastes as shares of all tastes of their kind; those over time only where they differ from this visit's. */
 function showBeliefs(found) {
-  const groups = GROUPS.filter(([, kind]) => found[kind]?.length).map(([title, kind]) => bars(title, found[kind]));
-  const facts = [
-    `${found.events} ${found.events === 1 ? "event" : "events"}`,
-    found.orders ? `${found.orders} ${found.orders === 1 ? "order" : "orders"} for ${money(Math.round(found.spent))}` : null,
-    found.usual_price ? `usually looks at about ${money(Math.round(found.usual_price))}` : null,
-  ];
-  const recent = (found.recent ?? []).filter((item) => item.id).slice(0, 8).map((item) =>
+  const now = found.now_categories ?? [];
+  const ever = found.categories ?? [];
+  const alike = now.map(({ name }) => name).join() === ever.map(({ name }) => name).join();
+  const groups = [["Right now", now], ["Over time", alike ? [] : ever]].filter(([, likings]) => likings.length);
+  const tags = [["Brands", found.brands], ["Colours", found.colours]].filter(([, likings]) => likings?.length);
+  const seen = (found.recent ?? []).filter((item) => item.id).slice(0, 8).map((item) =>
     make("a", { href: linkOf(item.id) }, make("img", { src: imageOf(item.id, known.get(item.id)), alt: item.title, title: item.title, width: 34, height: 34 })));
-  parts.beliefs.replaceChildren(...groups,
-    ...(recent.length ? [make("div", {}, make("p", { class: "bars-title" }, "Remembers"), make("div", { class: "recent" }, ...recent))] : []),
-    make("p", { class: "quiet" }, capital(facts.filter(Boolean).join(" · "))));
+  parts.beliefs.replaceChildren(
+    ...groups.map(([title, likings]) => bars(title, likings)),
+    ...tags.map(([title, likings]) => make("p", {}, make("b", {}, title + " "), likings.slice(0, 3).map(({ name }) => name).join(", "))),
+    ...(seen.length ? [make("div", {}, make("p", { class: "bars-title" }, "Remembers"), make("div", { class: "recent" }, ...seen))] : []),
+    make("p", { class: "quiet" }, groups.length || seen.length ? beliefWords(found, money) : NEW_HERE));
 }
 
 function bars(title, likings) {
@@ -151,19 +162,18 @@ function bars(title, likings) {
     make("dd", {}, make("span", {}, capital(name)), make("i", { style: `--share:${weight}` }), make("b", {}, `${Math.round(weight * 100)}%`))));
 }
 
-/** Tell why a module is there; with `deep`, also what spoke for its products. */
+/** Point out why a module is there; with `deep`, also what spoke for its products. */
 export async function explain(module, view, deep) {
   if (!module) return;
-  if (!deep && parts.why.dataset.module === module.decision_id) return;
-  parts.why.dataset.module = module.decision_id;
-  parts.why.replaceChildren(make("p", {}, make("b", {}, capital(module.title)), make("span", {}, module.reason)));
+  for (const one of parts.why.children) one.classList.toggle("on", one.dataset.module === module.id);
   if (!deep) return;
-  if (innerWidth < 1080) document.getElementById("handle").getAttribute("aria-expanded") === "false" && document.getElementById("handle").click();
+  if (innerWidth < 1080) unfold(true);
   const layout = view ? await getLayout(view.page, { ...view.parts, explain: 1 }) : await getLayout("home", { explain: 1 });
   const found = layout.slots.map((slot) => slot.module).find((one) => one.id === module.id);
-  const reasons = (found?.items ?? []).filter((item) => item.why).slice(0, 3).map(whyItem);
-  if (parts.why.dataset.module === module.decision_id) parts.why.append(...reasons);
-  parts.why.scrollIntoView({ block: "nearest" });
+  const line = [...parts.why.children].find((one) => one.dataset.module === module.id);
+  parts.why.querySelectorAll(".why-item").forEach((item) => item.remove());
+  line?.append(...(found?.items ?? []).filter((item) => item.why).slice(0, 3).map(whyItem));
+  line?.scrollIntoView({ block: "nearest" });
 }
 
 function whyItem(item) {

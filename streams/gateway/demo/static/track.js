@@ -33,7 +33,8 @@ function later(one) {
   timer = setTimeout(flush, GATHER_MS);
 }
 
-function flush() {
+/** Post the impressions gathered so far. */
+export function flush() {
   while (waiting.length) post(drain(AT_ONCE));
 }
 

@@ -4,40 +4,74 @@ import { altOf, capital, icon, ICONS, imageOf, known, linkOf, make, money, price
 import * as cart from "./cart.js";
 import { visitor } from "./visitor.js";
 
-/** { page, parts, title, stage } of a route, or null for the window itself. */
+/**
+ * { page, parts, title(), stage(missing), lists } of a route, or null for the window itself. `lists` is the type of the
+ * module without which the shop has nothing of what was asked for.
+ */
 export function viewOf(hash) {
   const [, name = "", ...rest] = hash.replace(/^#/, "").split("/");
-  const text = decodeURIComponent(rest.join("/"));
+  const text = decoded(rest.join("/"));
   switch (name) {
-    case "item": return { page: "product", parts: { item: text }, title: known.get(text)?.title ?? text, stage: () => product(text) };
-    case "category": return { page: "category", parts: { category: text }, title: capital(text), stage: () => heading(capital(text)) };
-    case "search": return { page: "search", parts: { q: text }, title: `“${text}”`, stage: () => heading(`“${text}”`) };
-    case "cart": return { page: "cart", parts: {}, title: "Your cart", stage: cartStage };
+    case "item": return {
+      page: "product", parts: { item: text }, title: () => known.get(text)?.title ?? "No such product", stage: () => product(text),
+    };
+    case "category": return {
+      page: "category", parts: { category: text }, lists: "category_grid", title: () => capital(text),
+      stage: (missing) => missing ? nothing("No such category", `Nothing here goes by the name of “${text}”.`) : heading(capital(text)),
+    };
+    case "search": return {
+      page: "search", parts: { q: text }, lists: "search_results", title: () => `“${text}”`,
+      stage: (missing) => missing ? nothing(`Nothing found for “${text}”`, "Another word may do better.") : heading(`“${text}”`),
+    };
+    case "cart": return { page: "cart", parts: {}, title: () => "Your cart", stage: cartStage };
     default: return null;
   }
 }
+
+/** An address may have been typed by hand. */
+function decoded(text) {
+  try { return decodeURIComponent(text); } catch { return text; }
+}
+
+/** What a product's page is while nobody can say whether there is such a product. */
+export const cannotSay = { title: () => "One moment", stage: () => heading("This cannot be shown just now") };
+
+const HEALTHY = new Set(["ok", "cold_start", "consent"]);
+
+/** Whether a layout says that the shop has nothing of what the view asks for; a fallback does not know. */
+export const isMissing = (view, layout) =>
+  Boolean(view.lists) && HEALTHY.has(layout.reason) && !layout.slots.some(({ module }) => module.type === view.lists && module.items.length);
 
 function heading(title) {
   return make("div", { class: "stage bare" }, make("h1", { tabindex: "-1" }, title));
 }
 
+function nothing(title, words) {
+  return make("div", { class: "stage nothing" }, icon(ICONS.shop),
+    make("div", {}, make("h1", { tabindex: "-1" }, title),
+      make("p", { class: "sub" }, `${words} Here is what others like, and what you might.`),
+      make("p", { class: "crumbs" }, make("a", { href: "#/" }, "Back to the window"))));
+}
+
 function product(id) {
   const card = known.get(id);
+  if (!card) return nothing("No such product", "It may have left the shop, or there is a slip in its address.");
   const saved = visitor.hearts.includes(id);
   const heart = make("button", {
     class: "button quiet", type: "button", "aria-pressed": String(saved),
     onclick: () => heart.setAttribute("aria-pressed", String(cart.toggleHeart(id))),
   }, icon(ICONS.heart), "Save");
   const buy = make("button", { class: "button", type: "button", onclick: () => cart.add(id) }, "Add to cart");
-  const kind = card?.categories?.at(-1);
+  const kind = card.categories?.at(-1);
   return make("div", { class: "stage product" },
     make("div", { class: "portrait" }, make("img", { src: imageOf(id, card), alt: altOf(id, card), width: 600, height: 600 })),
     make("div", { class: "facts" },
-      kind ? make("p", { class: "crumbs" }, make("a", { href: "#/category/" + encodeURIComponent(kind) }, capital(kind))) : null,
-      make("p", { class: "brand" }, card?.brand ?? ""),
-      make("h1", { tabindex: "-1" }, card?.title ?? id),
+      make("p", { class: "origin" },
+        kind ? make("span", { class: "crumbs" }, make("a", { href: "#/category/" + encodeURIComponent(kind) }, capital(kind))) : null,
+        make("span", { class: "brand" }, card.brand ?? "")),
+      make("h1", { tabindex: "-1" }, card.title),
       priceOf(card),
-      card?.colour ? make("p", { class: "sub" }, `In ${card.colour}. Free returns within thirty days.`) : null,
+      card.colour ? make("p", { class: "sub" }, `In ${card.colour}. Free returns within thirty days.`) : null,
       make("div", { class: "buttons" }, buy, heart)));
 }
 
