@@ -30,6 +30,8 @@ def decode_event(raw: bytes | None) -> Event:
     """The event that `raw` holds; InvalidEvent names the field that is wrong."""
     if raw is None:
         raise InvalidEvent("a record without a value (tombstone)", reason="tombstone")
+    if not raw:
+        raise InvalidEvent("the record is empty")
     if len(raw) > EVENT_BYTES_MAX:
         raise InvalidEvent(f"{len(raw)} bytes, the limit is {EVENT_BYTES_MAX}", reason="too_large")
     try:

@@ -37,6 +37,14 @@ def read_file(path: Path) -> bytes:
         raise InvalidDocument(f"{path}: {exc.strerror or exc}") from exc
 
 
+def write_file(path: Path, content: bytes) -> None:
+    """Write it whole; InvalidDocument when that cannot be done."""
+    try:
+        path.write_bytes(content)
+    except OSError as exc:
+        raise InvalidDocument(f"{path}: {exc.strerror or exc}") from exc
+
+
 def items_in(raw: bytes, name: str) -> list[Item]:
     """Items of a JSON list, or of lines with one JSON object each; `name` is what errors call the file."""
     items: dict[str, tuple[int, Item]] = {}
@@ -58,6 +66,8 @@ def items_in(raw: bytes, name: str) -> list[Item]:
 
 def storefront_in(raw: bytes, name: str) -> Storefront:
     """A storefront document that the index accepts."""
+    if not raw.strip():
+        raise InvalidDocument(f"{name} is empty")
     try:
         storefront = _decode_storefront(raw)
     except DECODE_ERRORS as exc:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.error
-import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
@@ -19,11 +17,13 @@ from schemas.topics import EVENTS
 from streams.batches import send_all
 from streams.documents import EventLine
 from streams.gateway.intake import VISITOR_EVENTS_MAX, FindItem, completed_bytes
+from streams.gateway_client import ask
 from streams.pushing import Progress
 
 POST_EVENTS_MAX = 500
 POST_BYTES_MAX = 400 * 1024
 """Below the gateway's limits of one request: 2,500 events, 500 KiB."""
+POST_S = 30.0
 TRIES = 6
 TICK_S = 0.02
 
@@ -93,7 +93,7 @@ class GatewaySink:
     """`POST {url}/v1/events`; what is answered `retry` is sent again, its message_id makes that safe."""
 
     def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/") + "/v1/events"
+        self._url = url.rstrip("/")
 
     async def send(self, lines: Sequence[EventLine]) -> list[Refused]:
         refused = []
@@ -117,16 +117,11 @@ class GatewaySink:
         return refused + [Refused(line.line, "the gateway could not write it to Kafka") for line in left]
 
     def _post(self, body: bytes) -> list[_Answer]:
-        request = urllib.request.Request(self._url, body, {"content-type": "application/json"})
+        raw = ask(self._url, "/v1/events", body, within_s=POST_S)
         try:
-            with urllib.request.urlopen(request, timeout=30) as response:
-                return msgspec.json.decode(response.read(), type=_Answers).results
-        except urllib.error.HTTPError as exc:
-            raise StreamUnavailable(
-                f"{self._url}: {exc.code} {exc.read(300).decode(errors='replace')}"
-            ) from exc
-        except (OSError, *DECODE_ERRORS) as exc:
-            raise StreamUnavailable(f"{self._url}: {exc}") from exc
+            return msgspec.json.decode(raw, type=_Answers).results
+        except DECODE_ERRORS as exc:
+            raise StreamUnavailable(f"{self._url} answered something that is no gateway's: {exc}") from exc
 
 
 async def send_events(

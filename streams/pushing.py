@@ -34,8 +34,8 @@ class SectionChanges(Struct, frozen=True):
 
 
 @asynccontextmanager
-async def producer_for(kafka: str) -> AsyncIterator[Any]:
-    """An idempotent producer of raw bytes; StreamUnavailable when Kafka does not answer."""
+async def producer_for(kafka: str, needs: str | None = None) -> AsyncIterator[Any]:
+    """An idempotent producer of raw bytes; StreamUnavailable when Kafka or the topic it needs is missing."""
     producer = AIOKafkaProducer(
         bootstrap_servers=kafka,
         client_id="etalage-push",
@@ -49,6 +49,9 @@ async def producer_for(kafka: str) -> AsyncIterator[Any]:
         await producer.stop()
         raise StreamUnavailable(f"Kafka at {kafka} does not answer: {exc}") from exc
     try:
+        # Asked here: a send to a topic that is not there only fails when its time is over.
+        if needs is not None and needs not in (await producer.client.fetch_all_metadata()).topics():
+            raise StreamUnavailable(f"there is no topic {needs}: run `etalage topics create`")
         yield producer
     finally:
         await producer.stop()

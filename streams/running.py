@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -84,13 +85,20 @@ def located(data: Path | None = None) -> Located:
 def gateway_url(url: str | None, data: Path | None = None) -> str:
     """The gateway that `url`, ETALAGE_PORT or a running `up` names, without a slash at its end."""
     if url is not None:
-        return url.rstrip("/")
+        return http_address(url)
     here = located(data)
     if here.up is not None and here.up.url and not (_given("port") or _given("host")):
         return here.up.url.rstrip("/")
     if here.settings.port == 0:
         raise InvalidSetting("which gateway? give --url, or its ETALAGE_PORT")
     return f"http://{here.settings.host}:{here.settings.port}"
+
+
+def http_address(url: str) -> str:
+    """The address without a slash at its end; InvalidSetting when it is none."""
+    if not re.fullmatch(r"https?://[^/?#\s]+[^?#\s]*", url):
+        raise InvalidSetting(f"--url: http://host:port, not {url!r}")
+    return url.rstrip("/")
 
 
 def _running_here(settings: Settings) -> UpStatus | None:

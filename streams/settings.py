@@ -8,15 +8,17 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Literal, get_type_hints
+from urllib.parse import urlsplit
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, inspect
 
 from schemas.errors import InvalidSetting
 
 PREFIX = "ETALAGE_"
+REDIS_SCHEMES = ("redis", "rediss", "unix")
 
 NO_KAFKA = "no Kafka is known: `etalage up` starts one, or set ETALAGE_KAFKA=host:port"
 NO_REDIS = "no Redis is known: `etalage up` starts one, or set ETALAGE_REDIS=host:port"
@@ -25,6 +27,7 @@ INJECTED = re.compile(r"(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*|PORT
 """Names that Kubernetes adds to every pod for each service it knows; never ours, but for PORT itself."""
 
 Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,20}$")]
+NAMESPACE_TOLD = "1 to 20 of a-z, 0-9 and -"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
@@ -84,7 +87,7 @@ def settings_from(env: Mapping[str, str], prefix: str = PREFIX) -> Settings:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {prefix}{near[0].upper()}?" if near else "the README lists them all"
         raise InvalidSetting(f"{prefix}{name.upper()} is not a setting; {hint}")
-    return _convert(given, prefix)
+    return checked(given, lambda name: prefix + name.upper())
 
 
 def read_settings() -> Settings:
@@ -102,8 +105,30 @@ def as_environment(settings: Settings, prefix: str = PREFIX) -> dict[str, str]:
 
 
 def redis_url_of(address: str) -> str:
-    """A URL for redis clients from `host:port` or from a URL."""
-    return address if "://" in address else f"redis://{address}/0"
+    """A URL for redis clients from `host:port` or from a URL; InvalidSetting when it is neither."""
+    url = address if "://" in address else f"redis://{address}/0"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in REDIS_SCHEMES and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidSetting(f"Redis: host:port or redis://…, not {address!r}")
+    return url
+
+
+def number_told(kind: type, least: float | None, most: float | None) -> str:
+    """What number is wanted, for a person: `a whole number from 0 to 65535`."""
+    what = "a whole number" if kind is int else "a number"
+    match least, most:
+        case None, None:
+            return what
+        case None, _:
+            return f"{what} of at most {most}"
+        case _, None:
+            return f"{what} of at least {least}"
+        case _:
+            return f"{what} from {least} to {most}"
 
 
 def _injected(name: str, value: str) -> bool:
@@ -112,9 +137,25 @@ def _injected(name: str, value: str) -> bool:
     return bool(INJECTED.search(name)) and name != "PROBE_PORT"
 
 
-def _convert(given: Mapping[str, str], prefix: str) -> Settings:
+def checked(given: Mapping[str, object], named: Callable[[str], str]) -> Settings:
+    """The settings of these values; InvalidSetting says what was wanted, under the name that was typed."""
     try:
         return msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as exc:
-        what, _, where = str(exc).partition(" - at `$.")
-        raise InvalidSetting(f"{prefix}{where.rstrip('`').upper()}: {what}") from exc
+        name = str(exc).partition(" - at `$.")[2].rstrip("`")
+        raise InvalidSetting(f"{named(name)}: {_wanted(name)}, not {str(given[name])!r}") from exc
+
+
+def _wanted(name: str) -> str:
+    field = inspect.type_info(get_type_hints(Settings, include_extras=True)[name])
+    match field:
+        case inspect.IntType(ge=least, le=most):
+            return number_told(int, least, most)
+        case inspect.FloatType(ge=least, le=most) if least is not None or most is not None:
+            return number_told(float, least, most)
+        case inspect.FloatType():
+            return "a number above 0"
+        case inspect.LiteralType(values=values):
+            return f"one of {', '.join(map(str, values))}"
+        case _:
+            return NAMESPACE_TOLD

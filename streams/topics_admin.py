@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -16,13 +15,12 @@ from msgspec import Struct
 
 from schemas.errors import EtalageError, ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
-from streams.local.ports import wait_until
+from streams.local.ports import answers, wait_until
 from streams.settings import NO_KAFKA, NO_REDIS, Settings, redis_url_of
 from streams.stores.keys import FORMAT, Keys
 from streams.stores.meta import Meta
 from streams.stores.redis_client import translated
 
-CONNECT_S = 3.0
 REDIS_S = 5.0
 BOOTSTRAP_MS = 10_000
 READY_MS = 30_000
@@ -126,16 +124,6 @@ def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
             yield client
     except KafkaError as exc:
         raise ServiceMissing(f"Kafka at {settings.kafka}: {exc or type(exc).__name__}") from exc
-
-
-def answers(address: str) -> bool:
-    """Whether somebody accepts connections at `host:port`."""
-    host, _, port = address.rpartition(":")
-    try:
-        with socket.create_connection((host.strip("[]"), int(port)), timeout=CONNECT_S):
-            return True
-    except (OSError, ValueError):
-        return False
 
 
 def _partitions(topic: Topic, settings: Settings) -> int:

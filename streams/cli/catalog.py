@@ -13,13 +13,17 @@ from rich.table import Table
 
 from schemas.catalog import Item
 from schemas.codec import encode
+from schemas.errors import EtalageError
+from schemas.topics import CATALOG
 from streams.cli.options import AsJson, Data, kafka_settings
-from streams.cli.showing import bar, counted
+from streams.cli.showing import bar, counted, whole
 from streams.documents import items_in, read_file
 from streams.pushing import producer_for, push_items, remove_items
 from streams.shop_now import items_now
 
 app = typer.Typer(help="The catalogue: what the shop sells.", no_args_is_help=True)
+
+UNKNOWN_SHOWN = 10
 
 
 @app.command()
@@ -46,10 +50,12 @@ def remove(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Take products out of the catalogue."""
+    """Take products out of the catalogue; ids that are not in it are named, and the exit code is then 2."""
     settings, kafka = kafka_settings(data)
-    asyncio.run(_remove(kafka, settings.namespace, ids))
-    typer.echo(encode({"removed": len(ids)}) if as_json else f"{len(ids)} products removed")
+    known, unknown = asyncio.run(_remove(kafka, settings.namespace, ids))
+    typer.echo(encode({"removed": len(known), "unknown": unknown}) if as_json else _removed(known))
+    if unknown:
+        raise EtalageError(f"not in the catalogue: {', '.join(map(repr, unknown[:UNKNOWN_SHOWN]))}")
 
 
 @app.command("list")
@@ -72,20 +78,28 @@ def list_items(
 async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:
     named = {item.item_id for item in items}
     gone = [key for key in await items_now(kafka, namespace) if key not in named] if replace else []
-    async with producer_for(kafka) as producer:
+    async with producer_for(kafka, CATALOG.full_name(namespace)) as producer:
         with bar("products", len(items), hidden=quiet) as progress:
             await push_items(producer, namespace, items, progress=progress)
         await remove_items(producer, namespace, gone)
     return len(gone)
 
 
-async def _remove(kafka: str, namespace: str, ids: Sequence[str]) -> None:
+async def _remove(kafka: str, namespace: str, ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The ids that were in the catalogue, and those that were not."""
+    items = await items_now(kafka, namespace)
+    known = [key for key in dict.fromkeys(ids) if key in items]
     async with producer_for(kafka) as producer:
-        await remove_items(producer, namespace, ids)
+        await remove_items(producer, namespace, known)
+    return known, [key for key in dict.fromkeys(ids) if key not in items]
+
+
+def _removed(ids: Sequence[str]) -> str:
+    return f"{counted(len(ids), 'product')} removed"
 
 
 def _table(items: Sequence[Item]) -> Table:
-    table = Table("id", "title", "category", "brand", "price", "stock")
+    table = Table(whole("id"), "title", "category", "brand", "price", "stock")
     for item in items:
         category = " / ".join(item.categories)
         table.add_row(

@@ -13,10 +13,11 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.codec import encode
-from schemas.dead_letters import DeadLetter
+from schemas.dead_letters import DeadLetter, DeadLetterReason
 from schemas.errors import EtalageError
 from schemas.topics import DEAD_LETTERS
 from streams.cli.options import AsJson, Data, kafka_settings
+from streams.cli.showing import counted, whole
 from streams.compacted import read_to_end
 
 app = typer.Typer(help="Records that could not be applied, kept whole.", no_args_is_help=True)
@@ -26,7 +27,9 @@ _decode = msgspec.json.Decoder(DeadLetter).decode
 
 @app.command("list")
 def list_letters(
-    reason: Annotated[str | None, typer.Option(help="Only this reason, as `misplaced`.")] = None,
+    reason: Annotated[
+        DeadLetterReason | None, typer.Option(help="Only this reason.", show_choices=True)
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="How many of the newest to show.")] = 50,
     data: Data = None,
     as_json: AsJson = False,
@@ -37,11 +40,13 @@ def list_letters(
     if as_json:
         typer.echo(encode(shown))
         return
-    table = Table("record", "arrived", "reason", "detail")
+    table = Table(whole("record"), "arrived", "reason", "detail")
     for letter in shown:
         table.add_row(letter.record_id, _moment(letter), letter.reason, letter.detail[:80])
-    Console().print(table)
-    typer.echo(f"{len(letters)} dead letters; `etalage dead-letters show RECORD` prints one whole")
+    if letters:
+        Console().print(table)
+    hint = "; `etalage dead-letters show RECORD` prints one whole" if letters else ""
+    typer.echo(f"{counted(len(letters), 'dead letter')}{hint}")
 
 
 @app.command()

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from schemas.codec import encode
+from streams.cli.showing import counted
+from streams.documents import write_file
 from streams.shoppers.catalogue import demo_items
 
 app = typer.Typer(help="Files for the demo shop.", no_args_is_help=True)
@@ -31,5 +33,5 @@ def catalogue(
     """Write the made-up catalogue, ready for `etalage catalog push`."""
     opened = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
     items = demo_items(count, seed, opened)
-    out.write_bytes(b"".join(encode(item) + b"\n" for item in items))
-    typer.echo(f"{len(items)} products written to {out}")
+    write_file(out, b"".join(encode(item) + b"\n" for item in items))
+    typer.echo(f"{counted(len(items), 'product')} written to {out}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import difflib
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,8 +13,9 @@ from msgspec import Struct
 from schemas.codec import encode
 from schemas.errors import InvalidDocument, StreamUnavailable
 from schemas.events import EVENT_NAMES
+from schemas.topics import EVENTS
 from streams.cli.options import AsJson, Data, kafka_settings
-from streams.cli.showing import bar, counted
+from streams.cli.showing import bar, counted, tell
 from streams.documents import EventLine, events_in, read_file
 from streams.event_sending import (
     GatewaySink,
@@ -27,12 +27,12 @@ from streams.event_sending import (
     unknown_names,
 )
 from streams.pushing import producer_for
+from streams.running import http_address
 from streams.settings import Settings
 from streams.shop_now import items_now
 
 app = typer.Typer(help="Events: what shoppers did.", no_args_is_help=True)
 
-SHOWN_MAX = 10
 NOT_ALL_KNOWN = 1
 """Exit code when everything was sent, and some of it means nothing to us."""
 
@@ -78,7 +78,7 @@ def send(
         _report(file.name, outcome)
     if outcome.refused:
         raise InvalidDocument(
-            f"{len(outcome.refused)} of {counted(len(lines), 'line')} of {file.name} not accepted"
+            f"{len(outcome.refused):,} of {counted(len(lines), 'line')} of {file.name} not accepted"
         )
     if outcome.unknown:
         raise typer.Exit(NOT_ALL_KNOWN)
@@ -86,7 +86,7 @@ def send(
 
 def _where(url: str | None, data: Path | None) -> str | tuple[Settings, str]:
     """The gateway that is given, else Kafka."""
-    return url or kafka_settings(data)
+    return http_address(url) if url else kafka_settings(data)
 
 
 async def _send(
@@ -98,7 +98,7 @@ async def _send(
             sent, refused = await send_events(GatewaySink(where), lines, rate=rate, progress=progress)
         else:
             settings, kafka = where
-            async with producer_for(kafka) as producer:
+            async with producer_for(kafka, EVENTS.full_name(settings.namespace)) as producer:
                 lines, note = await _completed(kafka, settings.namespace, lines)
                 sink = KafkaSink(producer, settings.namespace)
                 sent, refused = await send_events(sink, lines, rate=rate, progress=progress)
@@ -117,19 +117,11 @@ async def _completed(kafka: str, namespace: str, lines: list[EventLine]) -> tupl
 
 
 def _report(name: str, outcome: Outcome) -> None:
-    said = [f"{name} line {one.line}: {one.why}" for one in outcome.refused]
-    _tell(said)
-    _tell([f"{name} line {one.line}: {_unknown(one)}" for one in outcome.unknown])
+    tell([f"{name} line {one.line}: {one.why}" for one in outcome.refused])
+    tell([f"{name} line {one.line}: {_unknown(one)}" for one in outcome.unknown])
     if outcome.note:
         typer.echo(f"note: {outcome.note}", err=True)
     typer.echo(f"{counted(outcome.sent, 'event')} sent")
-
-
-def _tell(lines: Sequence[str]) -> None:
-    for line in lines[:SHOWN_MAX]:
-        typer.echo(line, err=True)
-    if len(lines) > SHOWN_MAX:
-        typer.echo(f"… and {len(lines) - SHOWN_MAX} more", err=True)
 
 
 def _unknown(one: Unknown) -> str:

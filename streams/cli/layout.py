@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Annotated
 from urllib.parse import quote, urlencode
 
-import msgspec
 import typer
-from msgspec import Struct
 
 from models.rendering import decode_layout
 from schemas.codec import DECODE_ERRORS
-from schemas.errors import EtalageError, ServiceMissing
+from schemas.errors import EtalageError
 from schemas.layouts import Layout, LayoutItem
 from streams.cli.options import AsJson, Data
+from streams.gateway_client import ask
 from streams.running import gateway_url
 
-ANSWER_S = 10.0
 ABOUT = {"product": "item", "category": "category", "search": "q"}
 """The parameter that says what a page is about."""
-
-
-class _Problem(Struct):
-    title: str = ""
-    detail: str = ""
 
 
 def run(
@@ -49,7 +40,7 @@ def run(
     if about:
         query[ABOUT.get(name, "item")] = " ".join(about)
     gateway = gateway_url(url, data)
-    raw = fetch(f"{gateway}/v1/layouts/{quote(name, safe='')}?{urlencode(query)}")
+    raw = ask(gateway, f"/v1/layouts/{quote(name, safe='')}?{urlencode(query)}")
     if as_json:
         typer.echo(raw.decode())
         return
@@ -59,20 +50,6 @@ def run(
         raise EtalageError(f"{gateway} answered something that is no layout: {exc}") from exc
     for line in described(layout):
         typer.echo(line)
-
-
-def fetch(address: str) -> bytes:
-    """The body of a good answer; an error says what the gateway said."""
-    try:
-        with urllib.request.urlopen(address, timeout=ANSWER_S) as answer:
-            body: bytes = answer.read()
-            return body
-    except urllib.error.HTTPError as exc:
-        raise EtalageError(f"the gateway refused: {_detail(exc)}") from exc
-    except (OSError, ValueError) as exc:
-        gateway, reason = address.partition("/v1/")[0], getattr(exc, "reason", exc)
-        why = getattr(reason, "strerror", None) or reason
-        raise ServiceMissing(f"no gateway at {gateway} ({why}); `etalage up` starts one") from exc
 
 
 def described(layout: Layout) -> Iterator[str]:
@@ -98,11 +75,3 @@ def _item(item: LayoutItem) -> Iterator[str]:
         sources = "+".join(item.why.sources) or "no source"
         features = " ".join(f"{name}={value:g}" for name, value in telling if value)
         yield f"      {pinned}score {item.why.score:+.3f} from {sources}: {features}"
-
-
-def _detail(exc: urllib.error.HTTPError) -> str:
-    try:
-        problem = msgspec.json.decode(exc.read(), type=_Problem)
-    except DECODE_ERRORS:
-        return f"{exc.code} {exc.reason}"
-    return problem.detail or problem.title or f"{exc.code} {exc.reason}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.errors import EtalageError
+from streams.cli.usage import UsageError, usage_told
 
 REFUSED = 2
 OUR_FAULT = 70
@@ -83,11 +85,14 @@ def available() -> list[str]:
 
 
 def _run(name: str, rest: Sequence[str]) -> int:
+    logging.getLogger().addHandler(logging.NullHandler())  # what libraries say is not for a person
     try:
-        load(name)(args=list(rest), prog_name=f"etalage {name}")
-    except SystemExit as exc:
-        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
-    return 0
+        code = load(name)(args=list(rest), prog_name=f"etalage {name}", standalone_mode=False)
+    except UsageError as exc:
+        if not exc.format_message():  # a group's name alone: typer has printed what there is
+            return REFUSED
+        raise EtalageError(usage_told(exc)) from exc
+    return code if isinstance(code, int) else 0
 
 
 def load(name: str) -> typer.Typer:

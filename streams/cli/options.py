@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from schemas.errors import ServiceMissing
+from streams.local.ports import answers
 from streams.running import located
 from streams.settings import NO_KAFKA, Settings
 
@@ -28,4 +29,6 @@ def kafka_settings(data: Path | None) -> tuple[Settings, str]:
     settings = found_settings(data)
     if not settings.kafka:
         raise ServiceMissing(NO_KAFKA)
+    if not any(answers(address) for address in settings.kafka.split(",")):
+        raise ServiceMissing(f"Kafka does not answer at {settings.kafka}")
     return settings, settings.kafka

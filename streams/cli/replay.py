@@ -19,6 +19,7 @@ from schemas.errors import InvalidDocument
 from schemas.events import Event
 from streams.cli.options import AsJson
 from streams.cli.replay_text import told
+from streams.cli.showing import counted, tell
 from streams.documents import EventLine, events_in, items_in, read_file
 from streams.event_sending import completed
 from streams.shoppers.catalogue import demo_items
@@ -38,18 +39,23 @@ def run(
     top: Annotated[int, typer.Option(min=0, max=50, help="Candidates shown for each event.")] = 3,
     as_json: AsJson = False,
 ) -> None:
-    """Print event, state, best candidates with their features, and layout for each record of FILE."""
+    """Print event, state, best candidates with their features, and layout for each record of FILE.
+
+    Lines that are no events are named and left out, and the exit code is then 2.
+    """
     lines = list(events_in(read_file(file)))
-    if not any(line.event for line in lines):
-        raise InvalidDocument(f"{file.name}: no event in it that could be applied")
+    bad = [line for line in lines if line.event is None]
+    if len(bad) == len(lines):
+        why = f" (line {bad[0].line}: {bad[0].why})" if bad else ""
+        raise InvalidDocument(f"{file.name}: no event in it that could be applied{why}")
     items = items_in(read_file(catalog), catalog.name) if catalog else demo_items()
-    for line in lines:
-        if line.event is None:
-            typer.echo(f"line {line.line} would be a dead letter: {line.why}", err=True)
+    tell([f"{file.name} line {line.line} would be a dead letter: {line.why}" for line in bad])
     events = completed_events(lines, items)
     shop = build_shop(build_items(items, {}, events[0].timestamp.timestamp()), ranker=_ranker(ranker))
     for step in replay(shop, recorded(events), top=top):
         typer.echo(encode(document(step)).decode() if as_json else told(step))
+    if bad:
+        raise InvalidDocument(f"{len(bad):,} of {counted(len(lines), 'line')} of {file.name} are no events")
 
 
 def completed_events(lines: Sequence[EventLine], items: Sequence[Item]) -> list[Event]:

@@ -12,6 +12,7 @@ from models.window import Window
 from schemas.events import Event, OtherEvent
 from schemas.ids import ItemId
 from schemas.layouts import Layout, Why
+from streams.cli.showing import counted
 
 FEATURES = 6
 """Features shown for a candidate: those furthest from nothing."""
@@ -59,7 +60,7 @@ def event_told(event: Event) -> str:
 
 def state_told(state: VisitorState, window: Window, row_by_key: Mapping[int, int]) -> str:
     """What is known of the visitor, the strongest first."""
-    parts = [f"{state.events} events", f"session {state.sessions}"]
+    parts = [counted(state.events, "event"), f"session {state.sessions}"]
     for name, tastes, names in (
         ("now", state.now_categories, window.category_names),
         ("likes", {**state.categories, **state.brands}, {**window.category_names, **window.brand_names}),

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from schemas.codec import encode
 from streams.cli.options import AsJson, Data, found_settings
+from streams.cli.showing import whole
 from streams.topics_admin import TopicState, create_topics, list_topics, plan
 
 app = typer.Typer(help="The Kafka topics of this namespace.", no_args_is_help=True)
@@ -56,7 +57,7 @@ def list_command(data: Data = None, as_json: AsJson = False) -> None:
 
 
 def _print(states: list[TopicState]) -> None:
-    table = Table("topic", "partitions", "id", "made now")
+    table = Table(whole("topic"), "partitions", "id", "made now")
     for state in sorted(states, key=lambda state: state.name):
         table.add_row(state.name, str(state.partitions), state.topic_id, "yes" if state.created else "")
     Console().print(table)

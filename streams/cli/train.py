@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from schemas.errors import ServiceMissing
+from schemas.errors import InvalidDocument, ServiceMissing
 from streams.cli.options import AsJson
 
 Report = Callable[[str, float], None]
@@ -35,6 +35,10 @@ def run(
     """Train a ranker from simulated shoppers and the real sessions of eshop-2008."""
     with extra_for_training():
         from models.training.train import train
+    try:  # now, not after minutes of training
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise InvalidDocument(f"{out}: {exc.strerror or exc}") from exc
     with stages("training", hidden=as_json) as report:
         manifest = train(out, kind=kind.value, seed=seed, report=report)
     if as_json:

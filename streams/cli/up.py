@@ -12,10 +12,9 @@ from typing import Annotated
 import msgspec
 import typer
 
-from schemas.errors import InvalidSetting
 from streams import logs
 from streams.running import data_folder
-from streams.settings import Settings, read_settings
+from streams.settings import Settings, checked, read_settings
 from streams.standing import Standing
 
 Data = Annotated[
@@ -69,7 +68,4 @@ def _settings(*, port: int | None, namespace: str | None, data: Path | None) -> 
     """Options win over the environment; both are checked alike."""
     given = {"port": port, "namespace": namespace, "data": None if data is None else str(data)}
     merged = msgspec.structs.asdict(read_settings()) | {k: v for k, v in given.items() if v is not None}
-    try:
-        return msgspec.convert(merged, Settings)
-    except msgspec.ValidationError as exc:
-        raise InvalidSetting(str(exc)) from exc
+    return checked(merged, lambda name: f"--{name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from schemas.errors import EtalageError, ServiceMissing
 from schemas.ids import VisitorId
 from streams.cli.options import AsJson, Data, found_settings
 from streams.followers import ShopFollower
+from streams.gateway.query import VISITOR_PATTERN
 from streams.gateway.visitors import Belief, KnownItem, Liking, believed
 from streams.logs import configure
 from streams.metrics import Metrics
@@ -46,6 +48,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print a visitor's state, with the catalogue's names in it."""
+    if not re.fullmatch(VISITOR_PATTERN, visitor):
+        raise EtalageError(f"a visitor is `u:` or `a:` and 1-126 printable ASCII characters, not {visitor!r}")
     configure(level="error")  # how the names were had is of no interest here
     belief = asyncio.run(_belief(found_settings(data), VisitorId(visitor)))
     if as_json:
@@ -67,7 +71,7 @@ async def _belief(settings: Settings, visitor: VisitorId) -> Belief:
     finally:
         await client.aclose()
     if packed is None:
-        raise EtalageError("nothing is known of this visitor (ids begin with `u:` or `a:`)")
+        raise EtalageError(f"nothing is known of {visitor}")
     return believed(visitor, partition, unpack(packed), await _shop(settings))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import psutil
 
 HOST = "127.0.0.1"
+CONNECT_S = 3.0
 
 
 def free_port(host: str = HOST) -> int:
@@ -24,6 +25,15 @@ def listens(port: int, host: str = HOST, *, within_s: float = 0.5) -> bool:
         with socket.create_connection((host, port), timeout=within_s):
             return True
     except OSError:
+        return False
+
+
+def answers(address: str, *, within_s: float = CONNECT_S) -> bool:
+    """Whether somebody accepts connections at `host:port`."""
+    host, _, port = address.rpartition(":")
+    try:
+        return listens(int(port), host.strip("[]"), within_s=within_s)
+    except (ValueError, OverflowError):
         return False
 
 

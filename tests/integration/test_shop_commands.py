@@ -65,7 +65,8 @@ def test_a_catalogue_goes_in_and_out(stack: Stack) -> None:
     assert json.loads(stack.run("catalog", "push", str(file), "--json")) == {"pushed": 30, "removed": 0}
     fewer = catalogue(stack.folder / "some.ndjson", 20)
     assert "10 removed" in stack.run("catalog", "push", str(fewer), "--replace")
-    stack.run("catalog", "remove", "i3", "i4")
+    said = refused(stack, "catalog", "remove", "i3", "nope", "i4", "nope")
+    assert said == "etalage: not in the catalogue: 'nope'\n"
     listed = json.loads(stack.run("catalog", "list", "--json"))
     assert [item["item_id"] for item in listed] == sorted(f"i{n}" for n in range(20) if n not in (3, 4))
     assert "18 products, the first 2 shown" in stack.run("catalog", "list", "--limit", "2")
@@ -162,10 +163,28 @@ def test_names_that_we_do_not_know_are_told_and_are_code_one(stack: Stack) -> No
     )
 
 
+def test_a_namespace_without_topics_is_said_at_once(stack: Stack) -> None:
+    file = catalogue(stack.folder / "all.ndjson", 1)
+    events = stack.folder / "events.ndjson"
+    events.write_bytes(event(1, "v"))
+    stack.namespace += "-no"
+    for words, topic in (
+        (("catalog", "push", str(file)), "catalog"),
+        (("events", "send", str(events)), "events"),
+    ):
+        name = f"{stack.namespace}.{topic}.v1"
+        assert refused(stack, *words) == f"etalage: there is no topic {name}: run `etalage topics create`\n"
+
+
+def test_a_visitor_of_whom_nothing_is_known_is_one_line(stack: Stack) -> None:
+    assert refused(stack, "visitor", "show", "a:nobody") == "etalage: nothing is known of a:nobody\n"
+
+
 def test_without_kafka_one_line_says_what_to_set(stack: Stack, free_port: int) -> None:
     file = catalogue(stack.folder / "all.ndjson", 1)
     stack.kafka = f"127.0.0.1:{free_port}"
-    assert "does not answer" in refused(stack, "catalog", "push", str(file))
+    said = refused(stack, "catalog", "push", str(file))
+    assert said == f"etalage: Kafka does not answer at {stack.kafka}\n"
     stack.kafka = ""
     assert "set ETALAGE_KAFKA=host:port" in refused(stack, "catalog", "push", str(file))
 

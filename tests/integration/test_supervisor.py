@@ -12,7 +12,7 @@ from pathlib import Path
 
 from streams.local.ports import wait_until
 from streams.local.processes import last_words
-from streams.supervisor import ChildStatus, Job, Supervisor
+from streams.supervisor import ChildStatus, Job, Notice, Supervisor
 
 READY = """
 import json, os, sys, time
@@ -28,10 +28,10 @@ FAILING = "import sys; sys.exit('I cannot')"
 
 @contextmanager
 def supervised(
-    tmp_path: Path, code: str, *, stop_within_s: float = 5, notices: list[str] | None = None
+    tmp_path: Path, code: str, *, stop_within_s: float = 5, notice: Notice = lambda _: None
 ) -> Iterator[Supervisor]:
     job = Job(name="one", argv=[sys.executable, "-c", code], env={})
-    supervisor = Supervisor([job], tmp_path, notices.append if notices is not None else lambda _: None)
+    supervisor = Supervisor([job], tmp_path, notice)
     try:
         yield supervisor
     finally:
@@ -68,7 +68,7 @@ def test_a_killed_child_comes_back(tmp_path: Path) -> None:
 
 def test_one_that_fails_at_once_is_tried_ever_more_slowly(tmp_path: Path) -> None:
     notices: list[str] = []
-    with supervised(tmp_path, FAILING, notices=notices) as supervisor:
+    with supervised(tmp_path, FAILING, notice=notices.append) as supervisor:
         began = time.monotonic()
         assert wait_until(lambda: tended(supervisor).restarts == 3, within_s=20)
         assert time.monotonic() - began > 1.4  # 0.5 + 1.0 s of waiting between three tries

@@ -64,8 +64,41 @@ def test_our_own_fault_is_one_line_and_another_code(
     assert said.count("\n") == 1
 
 
-def test_a_wrong_option_is_code_two() -> None:
-    assert leave("topics", "list", "--nonsense") == cli.REFUSED
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("topics list --nonsense", "no such option: --nonsense; `etalage topics list --help` says more"),
+        ("topics lists", "no such command 'lists'"),
+        ("up --port abc", "--port: a whole number from 0 to 65535, not 'abc'"),
+        ("up --port 70000", "--port: a whole number from 0 to 65535, not '70000'"),
+        ("up --namespace A", "--namespace: 1 to 20 of a-z, 0-9 and -, not 'A'"),
+        ("up x", "got unexpected extra argument(s) (x); `etalage up --help` says more"),
+        ("catalog list --limit 0", "--limit: a whole number of at least 1, not '0'"),
+        ("events send x --rate fast", "--rate: a number of at least 0.1, not 'fast'"),
+        ("events send", "FILE is missing; `etalage events send --help` says more"),
+        ("events send /nope", "/nope: No such file or directory"),
+        ("layout home", "--visitor is missing; `etalage layout --help` says more"),
+        ("layout home --visitor a:x --url x", "--url: http://host:port, not 'x'"),
+        ("dead-letters list --reason x", "--reason: one of invalid, tombstone, too_large, "),
+        ("demo catalogue /nope/x", "/nope/x: No such file or directory"),
+        ("demo catalogue x --at noon", "--at: a date or time as 2026-11-24 or 2026-11-24T15:00, not 'noon'"),
+        ("storefront push /dev/null", "null is empty"),
+        ("train --out /dev/null", "/dev/null: File exists"),
+        ("visitor show x", "a visitor is `u:` or `a:` and 1-126 printable ASCII characters, not 'x'"),
+    ],
+)
+def test_words_that_are_wrong_are_one_line(words: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave(*words.split()) == cli.REFUSED
+    said = capsys.readouterr()
+    assert said.err.startswith(f"etalage: {told}")
+    assert (said.err.count("\n"), said.out) == (1, "")
+
+
+def test_the_name_of_a_group_lists_what_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert leave("catalog") == cli.REFUSED
+    said = capsys.readouterr()
+    assert "remove" in said.out + said.err
+    assert "etalage:" not in said.err
 
 
 def test_a_command_may_choose_its_code(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,8 +51,12 @@ def test_for_machines_each_line_is_a_step(capsys: pytest.CaptureFixture[str]) ->
 def test_a_line_that_is_no_event_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     session = tmp_path / "session.jsonl"
     session.write_bytes((GOLDEN / "cart.jsonl").read_bytes() + b'{"event":"view_item"}\n')
-    assert run("replay", str(session), "--catalog", CATALOGUE, "--ranker", "none") == 0
-    assert "line 8 would be a dead letter: " in capsys.readouterr().err
+    assert run("replay", str(session), "--catalog", CATALOGUE, "--ranker", "none") == cli.REFUSED
+    said = capsys.readouterr()
+    assert "a:carla  add_to_cart" in said.out
+    first, last = said.err.splitlines()
+    assert first.startswith("session.jsonl line 8 would be a dead letter: ")
+    assert last == "etalage: 1 of 8 lines of session.jsonl are no events"
 
 
 @pytest.mark.parametrize("content", ["", "not json\n"])
@@ -62,7 +66,9 @@ def test_a_file_without_events_is_refused(
     session = tmp_path / "session.jsonl"
     session.write_text(content)
     assert run("replay", str(session)) == cli.REFUSED
-    assert "no event in it" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "no event in it" in said
+    assert ("(line 1: " in said) is bool(content)
 
 
 class Gateway(BaseHTTPRequestHandler):
