@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from models.calm import SLOT_MARGIN, settle, slot_margin, still_about
 from models.fills import NO_SUBJECT, Fill
 from models.items import ItemTable
-from models.modules import Offer, offers_of
+from models.modules import LISTINGS, Offer, offers_of
 from models.rules import Pin
 from models.scenes import Scene
 from models.shelves import Shelves
@@ -29,8 +29,6 @@ CATEGORY_SHARE = 0.6
 LOOK_PLACES = 4
 """...among so many times as many items as the row holds: variety is not worth a much worse item."""
 VARIED: frozenset[Kind] = frozenset({"all", "trending", "new", "popular", "reduced", "other"})
-LISTINGS: frozenset[tuple[str, Kind]] = frozenset({("category", "category"), ("search", "results")})
-"""What a page is for lists everything, also what was looked at before."""
 CLOSE: frozenset[Kind] = frozenset({"near", "finer", "cheaper", "category"})
 """Kinds that stay with one item or category..."""
 CROWDED = 0.7

@@ -17,6 +17,10 @@ from models.shelves import Shelves
 from models.storefront_index import LISTS, Kind, ModulePlan
 from models.tastes import label_key
 
+LISTINGS: frozenset[tuple[str, Kind]] = frozenset({("category", "category"), ("search", "results")})
+"""What a page is for: it lists everything, also what was looked at before..."""
+LISTING_WISH = 100.0
+"""...and takes its slot whatever else is wanted: nobody opens a category to see the bestsellers."""
 HALF_ITEMS_WEIGHT = 0.15
 BEST = 4
 """The first item and the one at this place speak for a module."""
@@ -60,6 +64,8 @@ def offers_of(scene: Scene, shelves: Shelves, at: float) -> list[Offer]:
         wish = module.head_start + evidence.get(kind, 0.0)
         if kind not in LISTS:
             wish += HALF_ITEMS_WEIGHT * (value[rows[0]] + value[rows[:BEST][-1]])
+        if (scene.plan.page, kind) in LISTINGS:
+            wish += LISTING_WISH
         if promotions:
             wish += _affinity(module, promotions)
         offers.append((-wish, module.code, Offer(module, subject, rows, wish)))

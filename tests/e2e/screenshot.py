@@ -16,7 +16,7 @@ LOOKS = 4
 
 
 async def take(url: str, out: Path) -> None:
-    """Look at some sneakers, return to the window, ask why its first row is there, and take the picture."""
+    """Look at some sneakers, return to the window, point at a reason, and take the picture."""
     found = next(path for name in BROWSERS if (path := shutil.which(name)))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=found, args=list(FLAGS))
@@ -28,8 +28,8 @@ async def take(url: str, out: Path) -> None:
                 await shop.back()
             await shop.to_window()
             await shop.turned_to("sneakers", 0.8)
-            await shop.page.locator(".window .why:visible").nth(1).click()
-            await expect(shop.page.locator("#why .why-item").first).to_be_visible()
+            await shop.page.locator(".window .why:visible").nth(1).hover()
+            await expect(shop.page.locator("#why .on")).to_be_visible()
             await shop.until("() => document.getAnimations().every((one) => one.playState === 'finished')")
             await shop.page.screenshot(path=out)
         await browser.close()

@@ -61,7 +61,8 @@ async def test_a_module_tells_why_it_is_there(shop: ShopPage) -> None:
     reason = await why.text_content()
     await why.click()
     await expect(shop.page.locator("#why")).to_contain_text(str(reason))
-    await expect(shop.page.locator("#why .why-item").first).to_be_visible()
+    await expect(shop.page.locator("#why .why-item").first).to_be_in_viewport()
+    assert await shop.page.evaluate("scrollY") == 0  # what is clicked stays where it is
 
 
 async def test_search_cart_and_purchase(shop: ShopPage) -> None:
@@ -163,6 +164,33 @@ async def test_back_is_where_one_was(shop: ShopPage) -> None:
     assert await shop.page.evaluate("scrollY") == 0
     await shop.back()
     assert await shop.page.evaluate("scrollY") == pytest.approx(900, abs=150)
+
+
+CUT = """[...document.querySelectorAll('.hero .title, .top a, .panel h2, .module h2')]
+  .filter((e) => e.offsetParent && e.clientWidth && e.scrollWidth > e.clientWidth + 1)
+  .map((e) => e.textContent)"""
+
+
+async def test_no_title_is_cut_at_any_width(shop: ShopPage) -> None:
+    for width in (320, 390, 720, 820, 1079, 1100, 1280, 1440, 1920):
+        await shop.page.set_viewport_size({"width": width, "height": 800})
+        assert await shop.page.evaluate(CUT) == [], width
+        assert await shop.width_overflow() == 0, width
+
+
+SHIFTS = """window.shifted = 0;
+new PerformanceObserver((list) => list.getEntries().forEach((one) => { window.shifted += one.value; }))
+  .observe({ type: 'layout-shift', buffered: true });"""
+
+
+async def test_a_page_does_not_jump_while_it_loads(shop: ShopPage) -> None:
+    await shop.page.add_init_script(SHIFTS)
+    await shop.page.goto(shop.page.url.partition("#")[0] + "#/category/lamps")
+    await shop.page.reload()
+    await expect(shop.page.locator(".view .grid .card").first).to_be_visible()
+    await expect(shop.page.locator(".ribbon a").first).to_be_visible()
+    await expect(shop.page.locator("#why .why-line").first).to_be_visible()
+    assert await shop.page.evaluate("window.shifted") < 0.1  # what is called good
 
 
 async def test_a_phone_shows_everything_without_sideways_scrolling(phone: ShopPage) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime
 
+import pytest
 from msgspec.structs import replace
 
 from models.calm import SLOT_MARGIN
@@ -13,11 +14,11 @@ from models.layout import BRAND_SHARE, CATEGORY_SHARE
 from models.policy import Ask, Decided, decide
 from models.rankers import PopularityRanker
 from models.shop import Shop, build_shop
-from models.visitor import CartLine, RecentItem, VisitorState
+from models.visitor import EMPTY, CartLine, RecentItem, VisitorState
 from schemas.catalog import Item
 from schemas.ids import ItemId, VisitorId, hash32, hash48
 from schemas.signals import Signal
-from schemas.storefront import Match, ModuleDef, PageDef, RuleDef, SlotDef, Storefront
+from schemas.storefront import Match, ModuleDef, PageDef, PageType, RuleDef, SlotDef, Storefront
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
 
@@ -184,3 +185,17 @@ def test_the_home_page_does_not_only_speak_of_one_thing() -> None:
     ]
     assert close[0] == "because-you-viewed"
     assert len(close) <= 2
+
+
+@pytest.mark.parametrize(("kind", "q"), [("kind5", None), (None, "kind5")])
+def test_a_listing_stands_on_its_own_page_however_popular_something_else_is(
+    kind: str | None, q: str | None
+) -> None:
+    famous = ItemId("k0-000")
+    signals = {famous: Signal(item_id=famous, at=AT, delta_offset=1, popularity=1e6, trend=1e6)}
+    shop = build_shop(build_items(table().items, signals, AT), ranker=PopularityRanker())
+    where: PageType = "category" if kind else "search"
+    ask = Ask(visitor=VisitorId("a:v"), state=EMPTY, version=None, page=where, category=kind, q=q)
+    first = decide(shop, [ask], AT)[0].layout.slots[0].module
+    assert first.type == ("category_grid" if kind else "search_results")
+    assert {item.id[:2] for item in first.items} == {"k5"}

@@ -11,6 +11,7 @@ import { beliefWords, deedWords, howWords, NEW_HERE } from "./words.js";
 const TASTES = [["sneakers", "Sneakers"], ["lamps", "Lamps"], ["tents", "Tents"], ["dresses", "Dresses"]];
 const ROW_THUMBS = 9;
 const BELIEFS_EVERY_MS = 250;
+const EDGE_PX = 14;
 
 const parts = {};
 const recent = []; // journeys that may belong to an act whose answer is still on its way
@@ -66,7 +67,7 @@ export function reset() {
   foot();
 }
 
-function idle(words) { parts.total.replaceChildren(make("b", { class: "idle" }, "–", make("small", {}, " ms")), make("span", {}, words)); }
+function idle(words) { parts.total.replaceChildren(make("span", { class: "idle" }, words)); }
 
 export function state(now) {
   parts.live.textContent = now === "live" ? "live" : "connecting";
@@ -173,7 +174,16 @@ export async function explain(module, view, deep) {
   const line = [...parts.why.children].find((one) => one.dataset.module === module.id);
   parts.why.querySelectorAll(".why-item").forEach((item) => item.remove());
   line?.append(...(found?.items ?? []).filter((item) => item.why).slice(0, 3).map(whyItem));
-  line?.scrollIntoView({ block: "nearest" });
+  if (line) bringUp(line);
+}
+
+/** Scroll the panel, and not the page, until a line is seen whole. */
+function bringUp(line) {
+  const body = document.getElementById("panel-body");
+  const { top, bottom } = line.getBoundingClientRect();
+  const below = bottom + EDGE_PX - innerHeight;
+  const above = top - EDGE_PX - Math.max(0, body.getBoundingClientRect().top);
+  body.scrollBy({ top: above < 0 ? above : Math.max(0, Math.min(below, above)) });
 }
 
 function whyItem(item) {
