@@ -50,7 +50,7 @@ class Assembly(Struct, eq=False):
     scene: Scene
     window: Window
     table: ItemTable
-    value: dict[int, float]
+    shelves: Shelves
     offers: list[Offer]
     """The greatest wish first."""
     placed: set[int]
@@ -73,7 +73,7 @@ def assemble(
         scene=scene,
         window=window,
         table=table,
-        value=shelves.value,
+        shelves=shelves,
         offers=offers_of(scene, shelves, at),
         placed=set(reserved),
         known={*reserved, *scene.recent, *scene.cart, *scene.owned},
@@ -129,31 +129,32 @@ def _choose(page: Assembly, offer: Offer, pins: int) -> list[int] | None:
     Pins do not count as the module's own: so what has too little for one slot has it for all below.
     """
     module = offer.module
+    rows = page.shelves.of(module.kind)
     own = module.kind in LISTS or (page.scene.plan.page, module.kind) in LISTINGS
     taken = page.placed if own else page.known
-    if pins and len(_first(offer.rows, taken, module.items_min)) < module.items_min:
+    if pins and len(_first(rows, taken, module.items_min)) < module.items_min:
         return None
     size = module.items_max - pins
     if size <= 0:
         return []
-    rows = _first(offer.rows, taken, size) if module.kind in LISTS else _calm(page, offer, taken, size)
-    return rows if pins or len(rows) >= module.items_min else None
+    chosen = _first(rows, taken, size) if module.kind in LISTS else _calm(page, offer, taken, size)
+    return chosen if pins or len(chosen) >= module.items_min else None
 
 
 def _calm(page: Assembly, offer: Offer, taken: set[int], size: int) -> list[int]:
     """The rows chosen anew, settled with those that the module showed last."""
     kind = offer.module.kind
-    fresh = (
-        _varied(page.window, offer.rows, taken, size) if kind in VARIED else _first(offer.rows, taken, size)
-    )
+    rows = page.shelves.of(kind)
+    fresh = _varied(page.window, rows, taken, size) if kind in VARIED else _first(rows, taken, size)
     previous = page.before.get(offer.module.code)
     if previous is None or previous.rows == fresh or not still_about(previous, offer.subject):
         return fresh
     if kind == "results":  # in the order of the words, not of the scores
         return fresh
-    offered = page.value if kind == "all" else set(offer.rows)
+    value = page.shelves.value
+    offered = value if kind == "all" else set(rows)
     shown = [row for row in previous.rows if row in offered and row not in taken]
-    return settle(fresh, shown, page.value, size)
+    return settle(fresh, shown, value, size)
 
 
 def _first(rows: Sequence[int], taken: set[int], size: int) -> list[int]:

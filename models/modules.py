@@ -22,8 +22,6 @@ LISTINGS: frozenset[tuple[str, Kind]] = frozenset({("category", "category"), ("s
 LISTING_WISH = 100.0
 """...and takes its slot whatever else is wanted: nobody opens a category to see the bestsellers."""
 HALF_ITEMS_WEIGHT = 0.15
-BEST = 4
-"""The first item and the one at this place speak for a module."""
 JUST_LOOKED = 1.2
 """For what answers the click just made; gone after some minutes."""
 JUST_LOOKED_S = 600.0
@@ -38,23 +36,22 @@ PRIOR_TIMES = 10.0
 
 
 class Offer(Struct, frozen=True, eq=False):
-    """A module that can be offered: what it speaks of, the rows it may show (best first), what it wants."""
+    """A module that can be offered: what it speaks of and how much it wants a slot."""
 
     module: ModulePlan
     subject: int
-    rows: list[int]
     wish: float
 
 
 def offers_of(scene: Scene, shelves: Shelves, at: float) -> list[Offer]:
     """The modules that have something to say and enough to show, the greatest wish first."""
     subjects, evidence = _subjects(scene), _evidence(scene, at)
-    promotions, dismissed, value = scene.state.promotions, scene.state.dismissed, shelves.value
+    promotions, dismissed = scene.state.promotions, scene.state.dismissed
+    counts, leads = shelves.counts, shelves.leads
     offers = []
     for module in scene.plan.modules:
         kind = module.kind
-        rows = shelves.rows.get(kind)
-        if rows is None or len(rows) < module.items_min:
+        if counts.get(kind, 0) < max(1, module.items_min):
             continue
         subject = subjects.get(kind, NO_SUBJECT)
         if subject == NO_SUBJECT and module.about:
@@ -63,12 +60,12 @@ def offers_of(scene: Scene, shelves: Shelves, at: float) -> list[Offer]:
             continue
         wish = module.head_start + evidence.get(kind, 0.0)
         if kind not in LISTS:
-            wish += HALF_ITEMS_WEIGHT * (value[rows[0]] + value[rows[:BEST][-1]])
+            wish += HALF_ITEMS_WEIGHT * leads[kind]
         if (scene.plan.page, kind) in LISTINGS:
             wish += LISTING_WISH
         if promotions:
             wish += _affinity(module, promotions)
-        offers.append((-wish, module.code, Offer(module, subject, rows, wish)))
+        offers.append((-wish, module.code, Offer(module, subject, wish)))
     offers.sort()
     return [offer for _, _, offer in offers]
 

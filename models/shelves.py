@@ -22,6 +22,8 @@ from models.scenes import Scene
 from models.storefront_index import Kind
 
 Floats = NDArray[np.float32]
+BEST = 4
+"""The first item and the one at this place speak for a module."""
 PLACES_A_SCORE = 8.0
 """How many places of a search result one standard deviation of score is worth."""
 REDUCED = 0.92
@@ -60,10 +62,46 @@ _FLAGS_OF_SOURCES = _flags_of_sources()
 
 
 class Shelves(Struct, frozen=True, eq=False):
-    """One scene's candidates: rows of each kind, best first, and the standardised score of every row."""
+    """One scene's candidates in order. Its lists are made when asked for: most are not."""
 
-    rows: dict[Kind, list[int]]
     value: dict[int, float]
+    """The standardised score of every row."""
+    counts: dict[Kind, int]
+    """Rows on each shelf."""
+    leads: dict[Kind, float]
+    """Of each shelf with candidates, the scores of the first and of the BEST-th (or last) row, added."""
+    made: dict[Kind, list[int]]
+    number: int
+    column: _Column
+
+    def of(self, kind: Kind) -> list[int]:
+        """The rows of a kind, best first; the visitor's own lists in their own order."""
+        rows = self.made.get(kind)
+        if rows is None:
+            rows = self.made[kind] = self.column.cut(kind, self.number)
+        return rows
+
+    def put(self, kind: Kind, rows: list[int]) -> None:
+        """Another order than that of the scores."""
+        self.made[kind], self.counts[kind] = rows, len(rows)
+        if rows:
+            self.leads[kind] = self.value[rows[0]] + self.value[rows[:BEST][-1]]
+
+
+class _Column(Struct, frozen=True, eq=False):
+    """The rows of all kinds of all scenes: kind by kind, scene by scene, best first; _BESIDE comes last."""
+
+    kinds: list[Kind]
+    rows: NDArray[np.int32]
+    bounds: NDArray[np.intp]
+    """intp[kinds, scenes + 1]: where each shelf begins and ends."""
+
+    def cut(self, kind: Kind, number: int) -> list[int]:
+        return self.cut_line(self.kinds.index(kind), number) if kind in self.kinds else []
+
+    def cut_line(self, line: int, number: int) -> list[int]:
+        rows: list[int] = self.rows[self.bounds[line, number] : self.bounds[line, number + 1]].tolist()
+        return rows
 
 
 class _Pool(Struct, eq=False):
@@ -85,19 +123,24 @@ def shelve(table: ItemTable, scenes: Sequence[Scene], scores: Sequence[Floats]) 
     _flag(table, scenes, pool)
     _put_in_order(pool)
     starts = pool.owner.searchsorted(np.arange(len(scenes) + 1))
-    kinds = [(kind, *_flagged(pool, _FLAG[kind], starts)) for kind in _wanted(scenes)]
-    beside, besides = _flagged(pool, _BESIDE, starts)
-    for number, (scene, (start, end)) in enumerate(zip(scenes, pairwise(starts.tolist()), strict=True)):
-        rows = pool.rows[start:end].tolist()
+    column, leads = _column(pool, _wanted(scenes), starts)
+    counts, ends = np.diff(column.bounds).T.tolist(), starts.tolist()
+    for number, scene in enumerate(scenes):
+        part = slice(ends[number], ends[number + 1])
+        rows = pool.rows[part].tolist()
         shelves = Shelves(
-            {"all": rows, **_own_lists(scene)},
-            dict(zip(rows, pool.scores[start:end].tolist(), strict=True)),
+            dict(zip(rows, pool.scores[part].tolist(), strict=True)),
+            dict(zip(column.kinds, counts[number], strict=False)),
+            dict(zip(column.kinds, leads[number], strict=False)),
+            {},
+            number,
+            column,
         )
-        for kind, column, bounds in kinds:
-            shelves.rows[kind] = column[bounds[number] : bounds[number + 1]].tolist()
-        if "near" in shelves.rows:
-            shelves.rows["near"] += beside[besides[number] : besides[number + 1]].tolist()
-        if scene.query and "results" in shelves.rows:
+        shelves.put("all", rows)
+        if counts[number][-1]:
+            shelves.put("near", shelves.of("near") + column.cut_line(-1, number))
+        _put_own(shelves, scene)
+        if scene.query and shelves.counts.get("results"):
             _by_words(table, shelves, scene)
         yield shelves
 
@@ -105,20 +148,30 @@ def shelve(table: ItemTable, scenes: Sequence[Scene], scores: Sequence[Floats]) 
 def _wanted(scenes: Sequence[Scene]) -> list[Kind]:
     """The kinds that the scenes' modules show, in the order of KINDS."""
     plans = {id(scene.plan): scene.plan for scene in scenes}.values()
-    kinds = {module.kind for plan in plans for module in plan.modules}
+    kinds = frozenset[Kind]().union(*[plan.kinds for plan in plans])
     return [kind for kind in KINDS if kind in kinds]
 
 
-def _flagged(pool: _Pool, flag: np.uint16, starts: NDArray[np.intp]) -> tuple[NDArray[np.int32], list[int]]:
-    """The rows with a flag, best first within each scene, and where each scene's begin."""
-    which = (pool.flags & flag).nonzero()[0]
-    return pool.rows.take(which), which.searchsorted(starts).tolist()
+def _column(pool: _Pool, kinds: list[Kind], starts: NDArray[np.intp]) -> tuple[_Column, list[list[float]]]:
+    """The rows of each kind, and of each scene the leads of its shelves."""
+    size = len(pool.rows)
+    flags = np.array([*(_FLAG[kind] for kind in kinds), _BESIDE if "near" in kinds else 0], np.uint16)
+    where = (flags[:, None] & pool.flags).ravel().nonzero()[0]
+    bounds = where.searchsorted((np.arange(len(flags)) * size)[:, None] + starts)
+    if not len(where):
+        return _Column(kinds, _NO_ROWS, bounds), [[0.0] * len(kinds)] * (len(starts) - 1)
+    scores = pool.scores.take(where, mode="wrap").astype(np.float64)
+    first, last = bounds[:, :-1], bounds[:, 1:] - 1
+    leads = scores.take(first, mode="clip") + scores.take(np.minimum(first + (BEST - 1), last), mode="clip")
+    return _Column(kinds, pool.rows.take(where, mode="wrap"), bounds), leads.T.tolist()
 
 
-def _own_lists(scene: Scene) -> dict[Kind, list[int]]:
+def _put_own(shelves: Shelves, scene: Scene) -> None:
     """What the visitor knows already, in its own order."""
-    cart, recent = scene.cart, scene.recent
-    return {"cart": cart, "recent": [row for row in recent if row not in cart] if cart else recent}
+    cart = scene.cart
+    own: dict[Kind, list[int]] = {"cart": cart, "recent": [row for row in scene.recent if row not in cart]}
+    for kind, rows in own.items():
+        shelves.made[kind], shelves.counts[kind] = rows, len(rows)
 
 
 def _by_words(table: ItemTable, shelves: Shelves, scene: Scene) -> None:
@@ -132,7 +185,7 @@ def _by_words(table: ItemTable, shelves: Shelves, scene: Scene) -> None:
     def order(row: int) -> tuple[float, float, int]:
         return -carried[row], place[row] / PLACES_A_SCORE - shelves.value[row], row
 
-    shelves.rows["results"].sort(key=order)
+    shelves.put("results", sorted(shelves.of("results"), key=order))
 
 
 def _pooled(scenes: Sequence[Scene], scores: Sequence[Floats]) -> _Pool:

@@ -78,6 +78,8 @@ class PagePlan(Struct, frozen=True, eq=False):
     slots: tuple[SlotPlan, ...]
     modules: tuple[ModulePlan, ...]
     """Every module that some slot of the page admits."""
+    kinds: frozenset[Kind]
+    """What these show."""
 
 
 class StorefrontIndex(Struct, frozen=True, eq=False):
@@ -149,7 +151,10 @@ def _page(page: PageDef, n: int, codes: Mapping[str, int], modules: Sequence[Mod
     _check_unique([slot.id for slot in page.slots], field.removeprefix("$."), "id")
     slots = tuple(_slot(slot, code, f"{field}[{code}]", codes) for code, slot in enumerate(page.slots))
     used = sorted({code for slot in slots for code in (*slot.admits, slot.default)})
-    return PagePlan(page=page.page, slots=slots, modules=tuple(modules[code] for code in used))
+    plans = tuple(modules[code] for code in used)
+    return PagePlan(
+        page=page.page, slots=slots, modules=plans, kinds=frozenset(module.kind for module in plans)
+    )
 
 
 def _slot(slot: SlotDef, code: int, field: str, codes: Mapping[str, int]) -> SlotPlan:

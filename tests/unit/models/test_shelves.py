@@ -10,7 +10,7 @@ import pytest
 from models.items import ItemTable
 from models.scenes import Ask, Scene, scene_of
 from models.scoring import score_scenes
-from models.shelves import Shelves, shelve
+from models.shelves import BEST, Shelves, shelve
 from models.shop import Shop, build_shop
 from schemas.ids import VisitorId
 from schemas.storefront import Match, PageType, RuleDef, Storefront
@@ -34,7 +34,9 @@ def shelved(shop: Shop, *scenes: Scene) -> list[Shelves]:
 @pytest.mark.parametrize("seed", range(6))
 def test_every_shelf_holds_what_it_says(seed: int) -> None:
     one = scene(SHOP, seed)
-    rows = shelved(SHOP, one)[0].rows
+    shelves = shelved(SHOP, one)[0]
+    rows = {kind: shelves.of(kind) for kind in shelves.counts}
+    assert {kind: len(found) for kind, found in rows.items()} == shelves.counts
     kinds = [item.category for item in TABLE.items]
     focus = TABLE.category_name(one.focus)
     assert {kinds[row] for row in rows["category"]} <= {focus}
@@ -53,10 +55,12 @@ def test_every_shelf_holds_what_it_says(seed: int) -> None:
 def test_best_first_and_equal_ones_by_id() -> None:
     one = scene(SHOP, 3)
     mine = next(shelve(TABLE, [one], [np.zeros(len(one.candidates.rows), np.float32)]))
-    assert mine.rows["all"] == sorted(mine.rows["all"])
+    assert mine.of("all") == sorted(mine.of("all"))
     mine = shelved(SHOP, one)[0]
-    for name, rows in mine.rows.items():
+    for name in mine.counts:
+        rows = mine.of(name)
         if name not in ("recent", "cart"):
+            assert not rows or mine.leads[name] == mine.value[rows[0]] + mine.value[rows[:BEST][-1]]
             own = TABLE.category[one.anchor]
             keys = [(name == "near" and TABLE.category[row] != own, -mine.value[row], row) for row in rows]
             assert keys == sorted(keys), name
@@ -68,7 +72,7 @@ def test_what_was_looked_at_with_it_comes_after_what_is_of_its_kind() -> None:
         one = scene(SHOP, seed)
         if one.anchor >= 0:
             own = TABLE.category[one.anchor]
-            others = [bool(TABLE.category[row] != own) for row in shelved(SHOP, one)[0].rows["near"]]
+            others = [bool(TABLE.category[row] != own) for row in shelved(SHOP, one)[0].of("near")]
             assert others == sorted(others)
             mixed += any(others) and not all(others)
     assert mixed
@@ -85,7 +89,7 @@ def test_scenes_do_not_mix() -> None:
     for one, together in zip(scenes, shelved(SHOP, *scenes), strict=True):
         alone = shelved(SHOP, one)[0]
         for module in one.plan.modules:
-            assert together.rows[module.kind] == alone.rows[module.kind], (one.plan.page, module.id)
+            assert together.of(module.kind) == alone.of(module.kind), (one.plan.page, module.id)
 
 
 def test_a_boost_counts_from_the_lowest_score() -> None:
@@ -93,7 +97,7 @@ def test_a_boost_counts_from_the_lowest_score() -> None:
     item = next(row for row in range(50) if table.stock[row] > 0)
     rule = RuleDef(id="b", action="boost", match=Match(items=[table.ids[item]]), factor=0.0)
     shop = build_shop(table, Storefront(rules=[rule]), OddRanker())
-    rows = shelved(shop, scene(shop, 1))[0].rows["all"]
+    rows = shelved(shop, scene(shop, 1))[0].of("all")
     values = shelved(shop, scene(shop, 1))[0].value
     assert item in rows
     assert values[item] == min(values.values())
