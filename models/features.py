@@ -22,7 +22,7 @@ from models.items import ItemTable
 from models.taste_features import TASTE_FEATURES, taste_columns
 from models.tie_features import TIE_FEATURES, add_ties
 from models.visitor import VisitorState
-from models.visitor_features import VISITOR_FEATURES, Visitors, visitor_block, visitors
+from models.visitor_features import VISITOR_FEATURES, moments, visitor_block
 
 Rows = NDArray[np.int32]
 Matrix = NDArray[np.float32]
@@ -115,35 +115,37 @@ def vectorize(batch: Batch, out: Matrix) -> None:
     """Fills `out`, float32[rows, len(SPEC)]; numpy calls do not grow with the number of visitors."""
     if not len(out):
         return
-    table = batch.table
-    at = np.broadcast_to(np.asarray(batch.at, np.float64), len(batch.states))
+    table, states, counts = batch.table, batch.states, batch.counts
+    at: list[float] = np.broadcast_to(batch.at, len(states)).tolist()
     rows = np.concatenate([one.rows for one in batch.candidates])
-    visitor = np.arange(len(batch.states), dtype=np.int32).repeat(batch.counts)
-    who = visitors(batch.states, batch.pages, at)
+    visitor = np.arange(len(states), dtype=np.int32).repeat(counts)
+    many = moments(states, batch.pages, at)
     item_end, visitor_end, taste_end, tie_end = _ENDS
     out[:, :item_end] = table.block.take(rows, axis=0)
-    out[:, item_end:visitor_end] = visitor_block(who).take(visitor, axis=0)
-    out[:, visitor_end:taste_end] = taste_columns(table.vocabulary, batch.states, who.since, rows, visitor)
+    out[:, item_end:visitor_end] = visitor_block(many).take(visitor, axis=0)
+    since = np.array([moment.since for moment in many])
+    out[:, visitor_end:taste_end] = taste_columns(table.vocabulary, states, since, rows, visitor)
     ties = np.zeros((len(rows), len(TIE_FEATURES)), np.float32)
-    add_ties(table, batch.states, batch.candidates, at, visitor.astype(np.int64) * table.n + rows, ties)
+    add_ties(table, states, batch.candidates, at, visitor.astype(np.int64) * table.n + rows, ties)
     out[:, taste_end:tie_end] = ties
-    gaps = _gaps(table, who, np.array([one.anchor for one in batch.candidates], np.int32), rows, visitor)
+    gaps = _gaps(table, states, np.array([one.anchor for one in batch.candidates], np.int32), rows, visitor)
     for column, feature in enumerate(GAP_FEATURES, start=tie_end):
         out[:, column] = feature.of(gaps)
 
 
-def _gaps(table: ItemTable, who: Visitors, anchors: Rows, rows: Rows, visitor: Rows) -> Gaps:
-    usual = who.price.astype(np.float32)
-    trust = (who.price_weight / (who.price_weight + 1.0)).astype(np.float32)
+def _gaps(table: ItemTable, states: Sequence[VisitorState], anchors: Rows, rows: Rows, visitor: Rows) -> Gaps:
+    numbers = [(s.price, s.price_weight / (s.price_weight + 1.0), s.bought_price) for s in states]
+    usual, trust, bought = np.array(numbers, np.float32).take(visitor, axis=0).T
     anchor = anchors.take(visitor)
-    brand = table.brands.column
+    has_anchor = anchor >= 0  # of -1 some item's values, hidden by this
+    brand, log_price = table.brands.column.take(rows), table.log_price
     return Gaps(
-        log_price=table.log_price.take(rows),
-        usual=usual.take(visitor),
-        trust=trust.take(visitor),
-        bought=who.bought_price.astype(np.float32).take(visitor),
-        anchor_log_price=table.log_price.take(anchor),  # of -1 some price, hidden by has_anchor
-        same_category=(table.category.take(rows) == table.category.take(anchor)) & (anchor >= 0),
-        same_brand=(brand.take(rows) == brand.take(anchor)) & (anchor >= 0) & (brand.take(rows) > 0),
-        has_anchor=anchor >= 0,
+        log_price=log_price.take(rows),
+        usual=usual,
+        trust=trust,
+        bought=bought,
+        anchor_log_price=log_price.take(anchor),
+        same_category=(table.category.take(rows) == table.category.take(anchor)) & has_anchor,
+        same_brand=(brand == table.brands.column.take(anchor)) & has_anchor & (brand > 0),
+        has_anchor=has_anchor,
     )

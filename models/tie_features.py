@@ -59,19 +59,21 @@ def add_ties(
     table: ItemTable,
     states: Sequence[VisitorState],
     candidates: Sequence[Candidates],
-    at: NDArray[np.float64],
+    at: Sequence[float],
     keys: NDArray[np.int64],
     out: Floats,
 ) -> None:
     """Adds the values of all ties into `out`, float32[len(keys), len(TIE_FEATURES)] of zeros.
 
-    `keys` are visitor index · n + row of each row of the batch, ascending.
+    `keys` are visitor index · n + row of each row of the batch, ascending; `at` the time of each visitor.
     """
     ties = _Ties()
     _seen(ties, states, candidates, at)
     _held(ties, table, states)
     _neighbours(ties, table, candidates)
     _bought_with(ties, table, states)
+    if not ties.rows:
+        return
     rows = np.concatenate(ties.rows)
     wanted = np.concatenate(ties.visitors) * table.n + rows
     wanted[rows < 0] = -1
@@ -95,18 +97,24 @@ def find_places(keys: NDArray[np.int64], wanted: NDArray[np.int64], span: int) -
 
 
 def _seen(
-    ties: _Ties, states: Sequence[VisitorState], candidates: Sequence[Candidates], at: NDArray[np.float64]
+    ties: _Ties, states: Sequence[VisitorState], candidates: Sequence[Candidates], at: Sequence[float]
 ) -> None:
-    count = [len(one.recent) for one in candidates]
-    visitors = np.arange(len(states)).repeat(count)
-    rows = np.fromiter(chain.from_iterable([one.recent for one in candidates]), np.int32, sum(count))
-    items = list(chain.from_iterable([state.recent for state in states]))
-    when = np.array([item.at for item in items], np.float64)
-    views = np.array([item.views for item in items], np.float32)
-    dwell = np.array([item.dwell for item in items], np.float32)
-    age = np.maximum(at.take(visitors) - when, 0.0)
+    counts = [len(one.recent) for one in candidates]
+    size = sum(counts)
+    if not size:
+        return
+    visitors = np.arange(len(states)).repeat(counts)
+    rows = np.fromiter(chain.from_iterable([one.recent for one in candidates]), np.int32, size)
+    numbers = [
+        (now - item.at, item.views, item.dwell)
+        for s, now in zip(states, at, strict=True)
+        for item in s.recent
+    ]
+    age, views, dwell = np.array(numbers, np.float32).T
     ties.add("viewed", visitors, rows, np.log1p(views))
-    ties.add("view_recency", visitors, rows, np.exp2(age * (-1 / RECENCY_HALF_LIFE_S)).astype(np.float32))
+    ties.add(
+        "view_recency", visitors, rows, np.exp2(np.maximum(age, 0) * np.float32(-1 / RECENCY_HALF_LIFE_S))
+    )
     ties.add("view_dwell", visitors, rows, dwell / np.float32(60.0))
 
 
@@ -116,8 +124,9 @@ def _held(ties: _Ties, table: ItemTable, states: Sequence[VisitorState]) -> None
     wished = [(v, find(key, -1)) for v, state in enumerate(states) for key in state.wishlist]
     bought = [(v, find(one.key, -1)) for v, state in enumerate(states) for one in state.bought]
     for name, pairs in (("in_cart", cart), ("wishlisted", wished), ("bought", bought)):
-        visitors, rows = np.array(pairs, np.int64).reshape(-1, 2).T
-        ties.add(name, visitors, rows.astype(np.int32), np.ones(len(pairs), np.float32))
+        if pairs:
+            visitors, rows = np.array(pairs, np.int64).T
+            ties.add(name, visitors, rows.astype(np.int32), np.ones(len(pairs), np.float32))
 
 
 def _neighbours(ties: _Ties, table: ItemTable, candidates: Sequence[Candidates]) -> None:
@@ -132,6 +141,8 @@ def _neighbours(ties: _Ties, table: ItemTable, candidates: Sequence[Candidates])
 def _bought_with(ties: _Ties, table: ItemTable, states: Sequence[VisitorState]) -> None:
     find = table.row_by_key.get
     keys = [[line.key for line in s.cart[:4]] or [one.key for one in s.bought[:1]] for s in states]
+    if not any(keys):
+        return
     seeds = np.array([([find(key, -1) for key in some] + _PAD)[:4] for some in keys], np.int32)
     _strengths(ties, "co_buy", (table.co_bought, table.co_bought_weight), seeds, BUY_TIES)
 
@@ -139,6 +150,8 @@ def _bought_with(ties: _Ties, table: ItemTable, states: Sequence[VisitorState]) 
 def _strengths(ties: _Ties, name: str, near: tuple[Rows, Floats], seeds: Rows, width: int) -> None:
     """Ties to the neighbours of `seeds`, int32[V, up to 4]; earlier seeds weigh more."""
     visitors, order = (seeds >= 0).nonzero()
+    if not len(visitors):
+        return
     rows = seeds[visitors, order]
     weights = np.sqrt(near[1].take(rows, axis=0)[:, :width]) * SEED_WEIGHTS.take(order)[:, None]
     ties.add(name, visitors.repeat(width), near[0].take(rows, axis=0)[:, :width].ravel(), weights.ravel())
