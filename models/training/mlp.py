@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 Array = NDArray[np.float32]
-HIDDEN = (64, 32)
+HIDDEN = (32, 16)
 EPOCHS = 10
 GROUPS_A_STEP = 128
 RATE, DECAY = 1e-3, 1e-3
