@@ -67,7 +67,7 @@ def manifest(model: bytes, **other: object) -> Manifest:
 def test_the_network_learns_and_says_so(network: Network) -> None:
     features, looked_at = examples()
     first = network.score(features.reshape(-1, WIDTH)).reshape(GROUPS, 20).argmax(axis=1)
-    assert (first == looked_at).mean() > 0.2  # chance is 0.05
+    assert (first == looked_at).mean() > 0.15  # chance is 0.05
 
 
 def test_one_seed_makes_one_network(model: bytes) -> None:
