@@ -110,8 +110,9 @@ class Watchdog:
     def _noted(self, partition: int, stands: int, waits: bool) -> _Seen:
         """What is known of the partition, with this look taken in."""
         now, wall = self._clock.monotonic(), self._clock.now()
+        new = partition not in self._seen
         seen = self._seen.setdefault(partition, _Seen(stands, now, wall))
-        if stands != seen.stands:
+        if stands != seen.stands or (new and stands > 0):
             self._metrics.set("progress_timestamp_seconds", wall)
         if stands != seen.stands or not waits or self._excused():
             seen.since = now
