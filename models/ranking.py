@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import repeat
+from typing import cast
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from models.candidates import given
 from models.explain import Evidence
@@ -25,16 +28,23 @@ DIGITS = 6
 
 
 class Ranked(Struct, frozen=True, kw_only=True):
-    """`items` are (id, score, why) with the best first; `why` is None unless asked for.
+    """`ids` with the best first, and the score of each; `whys` is empty unless asked for.
 
-    `unknown` are those of them that the shop does not know, in the order given.
+    `unknown` are the last of `ids`, those that the shop does not know, in the order given.
     """
 
-    items: list[tuple[ItemId, float, Why | None]]
+    ids: list[ItemId]
+    scores: list[float]
+    whys: list[Why | None]
     unknown: list[ItemId]
     mode: Mode
     reason: Reason
     model: ModelTag
+
+    @property
+    def items(self) -> list[tuple[ItemId, float, Why | None]]:
+        """(id, score, why) of each."""
+        return list(zip(self.ids, self.scores, self.whys or [None] * len(self.ids), strict=True))
 
 
 def rank(
@@ -46,22 +56,30 @@ def rank(
     """
     table = shop.items
     state, why = usable(state)
-    find = table.row_by_id.get
-    rows = [find(item, -1) for item in items]
-    known = [number for number, row in enumerate(rows) if row >= 0]
-    candidates = given(table, state, [rows[number] for number in known])
+    rows = np.fromiter(map(table.row_by_id.get, items, repeat(-1)), np.int32, len(items))
+    known = (rows >= 0).nonzero()[0]
+    candidates = given(table, state, rows)
     features = matrix(Batch(table, [state], [candidates], ["category"], at))
     scores, failed = scores_of(shop.ranker, features, np.full(len(features), why == "ok"))
+    mine = scores.take(candidates.rows.searchsorted(rows.take(known)))
+    order = np.argsort(-mine, kind="stable")
+    best = known.take(order)
+    values = mine.take(order).astype(np.float64).round(DIGITS).tolist()
+    lowest = round((values[-1] if values else 0.0) - UNKNOWN_GAP, DIGITS)
+    unknown = _picked(items, (rows < 0).nonzero()[0]) if len(known) < len(items) else []
     evidence = Evidence(candidates, scores, features)
-    mine = scores[candidates.rows.searchsorted([rows[number] for number in known])].astype(np.float64)
-    values = mine.round(DIGITS).tolist()
-    ranked: list[tuple[ItemId, float, Why | None]] = [
-        (ItemId(items[known[n]]), values[n], evidence.why(rows[known[n]]) if explain else None)
-        for n in np.argsort(-mine, kind="stable").tolist()
-    ]
-    lowest = round(min(values, default=0.0) - UNKNOWN_GAP, DIGITS)
-    unknown = [ItemId(items[n]) for n, row in enumerate(rows) if row < 0]
-    ranked += [(item, lowest, None) for item in unknown]
+    whys = [evidence.why(row) for row in rows.take(best).tolist()] if explain else []
     stamp = stamp_of(shop.ranker, why, failed)
-    model = model_tag(stamp, shop.generation)
-    return Ranked(items=ranked, unknown=unknown, mode=stamp.mode, reason=stamp.reason, model=model)
+    return Ranked(
+        ids=_picked(items, best) + unknown,
+        scores=values + [lowest] * len(unknown),
+        whys=[*whys, *[None] * len(unknown)] if explain else [],
+        unknown=unknown,
+        mode=stamp.mode,
+        reason=stamp.reason,
+        model=model_tag(stamp, shop.generation),
+    )
+
+
+def _picked(items: Sequence[str], numbers: NDArray[np.intp]) -> list[ItemId]:
+    return cast("list[ItemId]", [items[number] for number in numbers.tolist()])

@@ -29,7 +29,6 @@ from streams.gateway.query import (
     DEADLINE_MS_MIN,
     VISITOR_PATTERN,
     refuse_parameters,
-    visitor_text,
 )
 from streams.gateway.reads import Reads, Unread
 
@@ -49,7 +48,7 @@ class RankRequest(Struct, frozen=True, forbid_unknown_fields=True):
     deadline_ms: Annotated[float, Meta(ge=DEADLINE_MS_MIN, le=DEADLINE_MS_MAX)] = DEADLINE_MS
 
 
-class RankedItem(Struct, frozen=True, omit_defaults=True):
+class RankedItem(Struct, frozen=True, omit_defaults=True, gc=False):
     """Ids this shop does not know come last, with the lowest score, in the order given."""
 
     id: str
@@ -85,7 +84,7 @@ class Rank:
         started = asyncio.get_running_loop().time()
         refuse_parameters(scope["query_string"])
         request = _request(await read_body(scope, receive, BYTES_MAX))
-        visitor = visitor_text("visitor", request.visitor)
+        visitor = VisitorId(request.visitor)
         authorise(scope, visitor)
         state, version, reason = await self._state(visitor, started + request.deadline_ms / 1000)
         await send_bytes(send, msgspec.json.encode(self._ranked(request, state, version, reason)))
@@ -113,7 +112,7 @@ class Rank:
             mode="popular" if reason else ranked.mode,
             reason=reason or ranked.reason,
             model=ranked.model,
-            items=[RankedItem(*line) for line in ranked.items],
+            items=list(map(RankedItem, ranked.ids, ranked.scores, *([ranked.whys] if ranked.whys else []))),
             unknown=ranked.unknown,
         )
 
