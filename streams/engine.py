@@ -232,7 +232,7 @@ class Engine:
         await self._means.retries("write", lambda: self._means.store.write(write))
         now = self._stage("write", started)
         holding.done, holding.part, holding.proven = write.done, write.part, True
-        self._remember(holding, part, verdicts, now)
+        self._remember(holding, zip(part, write.visitors, verdicts, strict=True), now)
         self._counting.slice_written(part, verdicts)
 
     def _visitor_write(self, holding: Holding, one: Touched, verdict: Verdict | None) -> VisitorWrite:
@@ -247,13 +247,14 @@ class Engine:
         )
 
     def _remember(
-        self, holding: Holding, part: Sequence[Touched], verdicts: Sequence[Verdict | None], now: float
+        self, holding: Holding, slice_: Iterable[tuple[Touched, VisitorWrite, Verdict | None]], now: float
     ) -> None:
         """Only what is surely written is remembered and told to the crowd."""
         crowd = self._means.crowd
-        for one, verdict in zip(part, verdicts, strict=True):
+        for one, written, verdict in slice_:
             fills, shown_at = (verdict.fills, now) if verdict else (None, float("-inf"))
-            self.remembered.put(one.visitor, Remembered(holding, one.state, fills, shown_at))
+            entry = Remembered(holding, one.state, fills, shown_at, packed=written.state)
+            self.remembered.put(one.visitor, entry)
             if crowd is not None:
                 for before, record in one.applied:
                     crowd(before, record)
