@@ -6,7 +6,7 @@ import fcntl
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import psutil
 from msgspec import Struct
 
 from schemas.errors import EtalageError, InvalidSetting, ServiceMissing
-from streams.settings import PREFIX, Settings, read_settings, redis_url_of
+from streams.settings import Settings, is_given, read_settings, redis_url_of
 from streams.supervisor import UpStatus
 
 STATUS_FILE = "status.json"
@@ -78,7 +78,7 @@ def located(data: Path | None = None) -> Located:
     if up is None or not _agrees(settings, up):
         return Located(settings, None)
     told = {"kafka": up.kafka, "redis": up.redis, "namespace": up.namespace, "partitions": up.partitions}
-    open_ones = {name: value for name, value in told.items() if not _given(name)}
+    open_ones = {name: value for name, value in told.items() if not is_given(name)}
     return Located(msgspec.structs.replace(settings, **open_ones), up)
 
 
@@ -87,7 +87,7 @@ def gateway_url(url: str | None, data: Path | None = None) -> str:
     if url is not None:
         return http_address(url)
     here = located(data)
-    if here.up is not None and here.up.url and not (_given("port") or _given("host")):
+    if here.up is not None and here.up.url and not (is_given("port") or is_given("host")):
         return here.up.url.rstrip("/")
     if here.settings.port == 0:
         raise InvalidSetting("which gateway? give --url, or its ETALAGE_PORT")
@@ -134,7 +134,3 @@ def _running_in(folder: Path) -> UpStatus | None:
 def _agrees(settings: Settings, up: UpStatus) -> bool:
     kafka = settings.kafka in (None, up.kafka)
     return kafka and (settings.redis is None or redis_url_of(settings.redis) == redis_url_of(up.redis))
-
-
-def _given(name: str, env: Mapping[str, str] = os.environ) -> bool:
-    return bool(env.get(PREFIX + name.upper()))

@@ -47,7 +47,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     probe_port: Port = 0  # port of /livez, /readyz and /metrics of worker and items; 0 takes a free one
     status: str | None = None  # file in which the process tells its pid, addresses and readiness
     data: str | None = None  # folder of our own Kafka's and Redis' data; none: a temporary one
-    partitions: Count = 16  # of each visitor-keyed topic, chosen once by `etalage topics create`
+    partitions: Count = 64  # of each visitor-keyed topic, chosen once by `topics create`; `up` makes 16
     events_days: Count = 7  # how long events stay in Kafka; states can be rebuilt that far back
     worker_id: str | None = None  # name of this worker in fences and logs; none: its kind and pid
     state_ttl_days: Count = 120  # how long a visitor who stays away is remembered
@@ -93,6 +93,11 @@ def settings_from(env: Mapping[str, str], prefix: str = PREFIX) -> Settings:
 def read_settings() -> Settings:
     """The settings of this process, from its environment."""
     return settings_from(os.environ)
+
+
+def is_given(name: str, env: Mapping[str, str] = os.environ) -> bool:
+    """Whether the environment has a word of its own for this field."""
+    return bool(env.get(PREFIX + name.upper()))
 
 
 def as_environment(settings: Settings, prefix: str = PREFIX) -> dict[str, str]:

@@ -14,8 +14,11 @@ import typer
 
 from streams import logs
 from streams.running import data_folder
-from streams.settings import Settings, checked, read_settings
+from streams.settings import Settings, checked, is_given, read_settings
 from streams.standing import Standing
+
+LOCAL_PARTITIONS = 16
+"""Enough for what runs on one machine; each costs Kafka files and every worker a claim."""
 
 Data = Annotated[
     Path | None,
@@ -66,6 +69,9 @@ def _stop(standing: Standing, stopped: threading.Event) -> None:
 
 def _settings(*, port: int | None, namespace: str | None, data: Path | None) -> Settings:
     """Options win over the environment; both are checked alike."""
-    given = {"port": port, "namespace": namespace, "data": None if data is None else str(data)}
-    merged = msgspec.structs.asdict(read_settings()) | {k: v for k, v in given.items() if v is not None}
+    ours = read_settings()
+    given: dict[str, object] = {"port": port, "namespace": namespace, "data": data and str(data)}
+    if not is_given("partitions"):
+        given["partitions"] = LOCAL_PARTITIONS
+    merged = msgspec.structs.asdict(ours) | {k: v for k, v in given.items() if v is not None}
     return checked(merged, lambda name: f"--{name}")

@@ -157,10 +157,8 @@ def test_names_that_we_do_not_know_are_told_and_are_code_one(stack: Stack) -> No
     done = stack.done("events", "send", str(file))
     assert done.returncode == 1
     assert done.stdout == "3 events sent\n"
-    assert (
-        "events.ndjson line 2: no event is called 'view_itm', did you mean view_item? (2 events bear it"
-        in (done.stderr)
-    )
+    told = "events.ndjson line 2: no event is called 'view_itm', did you mean view_item? (2 events bear it"
+    assert told in done.stderr
 
 
 def test_a_namespace_without_topics_is_said_at_once(stack: Stack) -> None:
@@ -168,12 +166,10 @@ def test_a_namespace_without_topics_is_said_at_once(stack: Stack) -> None:
     events = stack.folder / "events.ndjson"
     events.write_bytes(event(1, "v"))
     stack.namespace += "-no"
-    for words, topic in (
-        (("catalog", "push", str(file)), "catalog"),
-        (("events", "send", str(events)), "events"),
-    ):
-        name = f"{stack.namespace}.{topic}.v1"
-        assert refused(stack, *words) == f"etalage: there is no topic {name}: run `etalage topics create`\n"
+    for group, verb, given in (("catalog", "push", file), ("events", "send", events)):
+        said = refused(stack, group, verb, str(given))
+        name = f"{stack.namespace}.{group}.v1"
+        assert said == f"etalage: there is no topic {name}: run `etalage topics create`\n"
 
 
 def test_a_visitor_of_whom_nothing_is_known_is_one_line(stack: Stack) -> None:

@@ -49,7 +49,20 @@ def test_an_unknown_name_is_refused(name: str, hint: str) -> None:
 def test_an_unusable_value_is_refused_with_its_name(name: str, value: str) -> None:
     with pytest.raises(InvalidSetting, match=f"^{name}: ") as caught:
         settings_from({name: value})
+    assert str(caught.value).endswith(f", not {value!r}")
     assert "\n" not in str(caught.value)
+    assert "Expected" not in str(caught.value)  # the decoder's words are not a person's
+
+
+@pytest.mark.parametrize("address", ["http://x:1", "x:y", "redis://x:99999", "x:0"])
+def test_what_is_no_address_of_a_redis_is_refused(address: str) -> None:
+    with pytest.raises(InvalidSetting, match=f"not '{address}'"):
+        redis_url_of(address)
+
+
+@pytest.mark.parametrize("address", ["x", "x:1", "[::1]:1", "rediss://u:p@x:1/2", "unix:///tmp/redis.sock"])
+def test_addresses_of_a_redis(address: str) -> None:
+    assert redis_url_of(address) in (address, f"redis://{address}/0")
 
 
 def test_names_that_kubernetes_adds_are_passed_over() -> None:
