@@ -26,6 +26,10 @@ def _translated() -> Iterator[None]:
         raise NotAssigned(str(exc)) from exc
     except (KafkaError, OSError) as exc:
         raise StreamUnavailable(f"Kafka: {exc or type(exc).__name__}") from exc
+    except RuntimeError as exc:  # the thread ends before those who still ask it
+        if str(exc) != "Event loop is closed":
+            raise
+        raise StreamUnavailable("the consumer has ended") from exc
 
 
 class EventsLog:

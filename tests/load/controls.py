@@ -30,10 +30,11 @@ async def consume(kafka: str, topic: str, *, until: int, out: str, from_start: b
         for tp in partitions:
             await consumer.position(tp)
         print("ready", flush=True)  # noqa: T201 - the parent waits for this line
+        begun = time.monotonic()
         seen = await _read(consumer, until, idle_s)
     finally:
         await consumer.stop()
-    np.savez(out, partition=seen[0], offset=seen[1], at=seen[2])
+    np.savez(out, partition=seen[0], offset=seen[1], at=seen[2], begun=begun)
 
 
 async def _find(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
