@@ -12,3 +12,21 @@ def test_the_readme_quotes_the_last_benchmark() -> None:
     report = msgspec.json.decode(LATEST.read_bytes(), type=Report)
     text = README.read_text()
     assert with_table(text, report) == text, "run `python -m tests.load.readme`"
+
+
+ASKED = {
+    "stream": ("events_per_second", "events_per_second_lightgbm", "control_ratio", "cpu_us_per_event"),
+    "freshness": ("p50_ms", "p99_ms", "floor_p50_ms", "floor_p99_ms"),
+    "push": ("p50_ms", "p99_ms"),
+    "rank": ("floor_p50_ms", *(f"{n}.{p}_ms" for n in (25, 100, 200, 300) for p in ("p50", "p99"))),
+    "layout_get": ("requests_per_second", "p99_ms", "ceiling_ratio"),
+    "memory": ("bytes_per_visitor", "worker_rss_mb"),
+    "rebuild": ("events_per_second",),
+}
+
+
+def test_every_figure_was_measured_three_times() -> None:
+    report = msgspec.json.decode(LATEST.read_bytes(), type=Report)
+    runs = {key: len(figure.runs) for key, figure in report.figures.items()}
+    asked = [f"{part}.{name}" for part, names in ASKED.items() for name in names]
+    assert {key: runs.get(key, 0) for key in asked if runs.get(key, 0) < 3} == {}
