@@ -61,7 +61,7 @@ class Metrics:
     def __init__(self) -> None:
         self._series: dict[str, dict[tuple[str, ...], Series]] = {}  # by label values in declared order
         self._found: dict[tuple[object, ...], Series] = {}  # the same, by what callers say
-        self._watched: dict[str, Callable[[], float]] = {}
+        self._watched: dict[GaugeName, Callable[[], float]] = {}
         for name, metric in _all():
             self._series[name] = {} if metric.labels else {(): Series(metric.buckets)}
         self.registry = CollectorRegistry(auto_describe=False)
@@ -95,9 +95,9 @@ class Metrics:
 
     def collect(self) -> Iterator[Family]:
         """What the registry asks for."""
+        for watched, read in self._watched.items():
+            self.set(watched, read())
         for name, metric in _all():
-            if name in self._watched:
-                self.set(name, self._watched[name]())  # type: ignore[arg-type]  # only gauges are watched
             yield _family(name, metric, self._series[name].items())
 
     def _new(self, name: str, labels: Labels) -> Series:
