@@ -123,16 +123,19 @@ def _settle_garbage() -> None:
 
 
 async def _tell(live: LiveGateway, settings: Settings, sock: socket.socket) -> None:
-    """Keep the status file true."""
+    """Keep the status file true; how late the loop comes back each time says how busy it is."""
     host, port = sock.getsockname()[:2]
     told: Status | None = None
-    while settings.status:
+    clock = asyncio.get_running_loop().time
+    while True:
         readiness = live.gateway.admin.readiness()
         status = Status(
             kind="gateway", pid=os.getpid(), ready=readiness.ready, probe=f"{host}:{port}",
             address=f"{host}:{port}", reason=readiness.reason or None,
         )  # fmt: skip
-        if status != told:
+        if settings.status and status != told:
             await asyncio.to_thread(write_status, settings.status, status)
             told = status
+        due = clock() + STATUS_EVERY_S
         await asyncio.sleep(STATUS_EVERY_S)
+        live.gateway.metrics.observe("event_loop_lag_seconds", clock() - due)

@@ -53,6 +53,9 @@ async def test_ten_thousand_clicks_are_seen_by_those_who_made_them(stack: Stack)
         await asyncio.gather(*(_talk(n, gateways, tally) for n in range(TALKERS)))
     assert tally.trials >= TRIALS
     assert tally.fresh >= 0.95 * tally.trials, f"{tally}: the deadline of a second was hardly ever enough"
+    for gateway in gateways:
+        looks = gateway.metrics().split("etalage_event_loop_lag_seconds_count ")[1]
+        assert float(looks.split()[0]) > 1, "a gateway told nothing of how busy its loop was"
 
 
 async def _talk(number: int, gateways: list[Running], tally: Tally) -> None:
