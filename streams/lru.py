@@ -14,7 +14,7 @@ from models.visitor import VisitorState
 from schemas.ids import VisitorId
 from streams.ownership import Holding
 
-UNPACKED = 2_000
+UNPACKED = 8_000
 """Visitors whose state is kept ready: those with several events in the same seconds."""
 
 
