@@ -1,8 +1,9 @@
 """One lane a partition: chunks in order within it, all lanes side by side.
 
 While a chunk waits for Redis, others are folded, and what arrives meanwhile is settled as one: the worse the
-lag, the larger the chunks. Nothing is ever raised out of here: a chunk ends settled and acknowledged,
-forgotten (its partition is read again), or the process halts.
+lag, the larger the chunks. Lanes go in step: more is fetched once all are done, so whom a round touched is
+decided in one run of the policy, and no lane waits for the runs of others. Nothing is ever raised out of
+here: a chunk ends settled and acknowledged, forgotten (its partition is read again), or the process halts.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ IN_FLIGHT = 64
 """Chunks taken in and not yet settled; above it the agent waits."""
 WELCOME = 32
 """In flight below which more is fetched: what waits in the fetcher comes later, but as larger chunks."""
+IN_STEP_S = 0.05
+"""How long lanes that are done wait for one that is held up, before more is fetched all the same."""
 VIGIL_S = 2.0
 """How often the store is asked about a partition without traffic."""
 
@@ -66,16 +69,16 @@ class Lanes:
         self._flying = 0
         self._welcome = asyncio.Event()
         self._welcome.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._queues: dict[int, deque[Delivery]] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self._settling: set[asyncio.Future[None]] = set()
 
     async def room(self, within_s: float) -> bool:
-        """Whether there is room for more chunks, or comes to be within some seconds."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(within_s):
-                await self._welcome.wait()
-        return self._welcome.is_set()
+        """Whether more chunks are welcome, or come to be within some seconds."""
+        await _set_within(self._idle, IN_STEP_S)
+        return await _set_within(self._welcome, within_s)
 
     async def put(self, delivery: Delivery) -> None:
         await self._room.acquire()
@@ -99,6 +102,7 @@ class Lanes:
     def _start(self, partition: int, verify: Holding | None = None) -> None:
         task = asyncio.create_task(self._run(partition, verify), name=f"lane-{partition}")
         self._running[partition] = task
+        self._idle.clear()
 
     async def _run(self, partition: int, verify: Holding | None) -> None:
         queue = self._queues.setdefault(partition, deque())
@@ -111,6 +115,8 @@ class Lanes:
             self._halt(exc)
         finally:
             del self._running[partition]
+            if not self._running:
+                self._idle.set()
 
     async def _verify(self, holding: Holding) -> None:
         try:
@@ -175,6 +181,15 @@ class Lanes:
             self._welcome.set()
         else:
             self._welcome.clear()
+
+
+async def _set_within(event: asyncio.Event, within_s: float) -> bool:
+    """Whether it is set, now or within some seconds."""
+    if not event.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await event.wait()
+    return event.is_set()
 
 
 def _joined(queue: deque[Delivery]) -> list[Delivery]:

@@ -11,7 +11,7 @@ import pytest
 
 from schemas.errors import Fenced, Regressed
 from streams.clock import SystemClock
-from streams.lanes import Lanes
+from streams.lanes import WELCOME, Lanes
 from streams.metrics import Metrics
 from streams.ownership import Holding, Why
 from streams.stores.protocols import Claim
@@ -131,6 +131,36 @@ async def test_a_slow_partition_does_not_hold_up_another(bed: Bed) -> None:
     assert len(bed.lanes._running) == 2
     bed.engine.open.set()
     await bed.done()
+
+
+async def test_more_is_welcome_once_all_lanes_are_done(bed: Bed) -> None:
+    assert await bed.lanes.room(0)
+    bed.engine.open.clear()
+    await bed.lanes.put(Delivered(0, 5))
+    asking = asyncio.create_task(bed.lanes.room(5))
+    await asyncio.sleep(0)
+    assert not asking.done()
+    bed.engine.open.set()
+    assert await asking
+    assert bed.engine.applied
+
+
+async def test_a_lane_held_up_does_not_keep_the_others_from_more(bed: Bed) -> None:
+    bed.engine.open.clear()
+    await bed.lanes.put(Delivered(0, 5))
+    async with asyncio.timeout(5):
+        assert await bed.lanes.room(60)
+    assert not bed.engine.applied
+
+
+async def test_nothing_is_welcome_while_much_is_not_acknowledged(bed: Bed) -> None:
+    bed.engine.publishing = asyncio.get_running_loop().create_future()
+    for number in range(WELCOME):
+        await bed.lanes.put(Delivered(number, number + 1))
+    await eventually(lambda: len(bed.engine.applied) > 0)
+    assert not await bed.lanes.room(0.01)
+    bed.engine.publishing.set_result(None)
+    assert await bed.lanes.room(5)
 
 
 async def test_a_chunk_of_an_earlier_turn_is_forgotten(bed: Bed) -> None:
