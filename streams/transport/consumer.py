@@ -23,10 +23,6 @@ NOTHING_TO_FETCH_S = 0.02
 """Pause while no partition may be read: a claim takes a few milliseconds."""
 
 
-ROUND_S = 0.003
-"""Between two rounds: each costs a millisecond of CPU however little it holds. A first record never waits."""
-
-
 class Owner(Protocol):
     """Who decides where reading begins."""
 
@@ -65,7 +61,6 @@ class ChunkConsumer(Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._read_offset = NoReadOffsets()
-        self._round_at = float("-inf")
         self._turns: dict[TP, int] = {}
         self._prefixes: defaultdict[Any, Acknowledged] = defaultdict(Acknowledged)
 
@@ -98,11 +93,7 @@ class ChunkConsumer(Consumer):
         if not active:
             await self.sleep(NOTHING_TO_FETCH_S)
             return {}, active
-        wait = self._round_at + ROUND_S - self.loop.time()
-        if wait > 0:
-            await asyncio.sleep(wait)
         fetched: Any = await self._getmany(active_partitions=active, timeout=timeout)
-        self._round_at = self.loop.time()
         return fetched, active
 
     def _message_of(self, chunks: dict[TP, Chunk], generation: int) -> ConsumerMessage:

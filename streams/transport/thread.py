@@ -14,9 +14,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from streams.transport.chunks import Fetched
-
-FETCH_MAX_WAIT_MS = 500
-"""Faust's fixed 1500 does no harm with a broker that wakes a waiting fetch; not all stand-ins do."""
+from streams.transport.pacing import Pacing
 
 
 class OffsetsWentBack(Exception):
@@ -37,11 +35,12 @@ class ChunkThread(AIOKafkaConsumerThread):
 
     async def on_start(self) -> None:
         await super().on_start()
-        self._note_heartbeats(self._ensure_consumer()._coordinator)
+        consumer = self._ensure_consumer()
+        self._note_heartbeats(consumer._coordinator)
+        self._pacing = Pacing(consumer._fetcher)
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._fetch_max_wait_ms = FETCH_MAX_WAIT_MS
         consumer._isolation_level = "read_committed"  # what a producer took back never happened
         return consumer
 
@@ -71,6 +70,8 @@ class ChunkThread(AIOKafkaConsumerThread):
         active = set(active_partitions)
         records = await super()._fetch_records(consumer, active, timeout, max_records)
         # No await from here on: the records belong to the turn that holds now.
+        if records:
+            self._pacing.fed()
         return {tp: self._tagged(tp, part) for tp, part in records.items() if tp in self._expected}
 
     def _tagged(self, tp: Any, records: list[Any]) -> Fetched:
