@@ -75,6 +75,8 @@ class Assembled(Struct, frozen=True):
     app: faust.App
     ownership: Ownership
     follower: ShopFollower
+    troubles: Callable[[], tuple[str, ...]]
+    """What work waits for now, each in one line or empty."""
 
 
 class Assembly:
@@ -86,8 +88,8 @@ class Assembly:
         self._settings, self._parts = settings, parts
         self._metrics, self._clock, self._stack = metrics, clock, stack
         self._vitals = Vitals(clock=clock, metrics=metrics, halt=halt)
-        self._storing = self._retries(settings.redis_deadline_s)
-        self._publishing = self._retries(PUBLISH_WITHIN_S)
+        self._storing = self._retries("Redis", settings.redis_deadline_s)
+        self._publishing = self._retries("Kafka", PUBLISH_WITHIN_S)
 
     async def assembled(self) -> Assembled:
         """Everything connected and nothing started: `app.start()` begins the work."""
@@ -109,10 +111,13 @@ class Assembly:
         transport.room = lanes.room
         add_personalize(app, events_topic(app, settings), lanes, halt)
         app.finalize()
-        self._watched(ownership, events_log)
+        watchdog = self._watching(ownership, events_log)
         in_background(self._stack, lanes.keep_vigil(), "vigil")
         in_background(self._stack, keep_checking(meta, settings, halt), "meta")
-        return Assembled(app, ownership, follower)
+        storing, publishing = self._storing, self._publishing
+        return Assembled(
+            app, ownership, follower, lambda: (storing.trouble, publishing.trouble, watchdog.trouble)
+        )
 
     async def _following(self) -> ShopFollower:
         follower = ShopFollower(self._settings, self._metrics, self._clock)
@@ -172,7 +177,7 @@ class Assembly:
             vitals=self._vitals,
         )
 
-    def _watched(self, ownership: Ownership, events_log: EventsLog) -> None:
+    def _watching(self, ownership: Ownership, events_log: EventsLog) -> Watchdog:
         watchdog = Watchdog(
             ownership,
             events_log,
@@ -181,9 +186,11 @@ class Assembly:
             vitals=self._vitals,
         )
         in_background(self._stack, watchdog.run(), "watchdog")
+        return watchdog
 
-    def _retries(self, deadline_s: float) -> Retries:
+    def _retries(self, service: str, deadline_s: float) -> Retries:
         return Retries(
+            service,
             deadline_s=deadline_s,
             patience_s=self._settings.patience_s,
             clock=self._clock,

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 import redis.asyncio
 
-from schemas.errors import ServiceMissing, StoreUnavailable
+from schemas.errors import EtalageError, ServiceMissing, StoreUnavailable
 from schemas.topics import EVENTS
 from streams.logs import logger
 from streams.settings import Settings
@@ -18,19 +18,22 @@ from streams.stores.redis_client import refuse_cluster, refuse_eviction
 from streams.topics_admin import list_topics
 
 T = TypeVar("T")
+log = logger("boot")
 
 WITHIN_S = 30.0
 """How long Redis and Kafka may take to be there."""
+ANSWER_WITHIN_S = 5.0
+"""One try: who hangs is as bad as who is not there."""
 AGAIN_S = 0.25
 CHECK_EVERY_S = 60.0
 
 
 async def checked_meta(client: redis.asyncio.Redis, keys: Keys, settings: Settings) -> Meta:
     """The meta that Kafka and Redis agree on; ServiceMissing says in one line what to do."""
-    await _soon(lambda: refuse_cluster(client), StoreUnavailable)
-    await _soon(lambda: refuse_eviction(client), StoreUnavailable)
-    in_kafka = await _soon(lambda: asyncio.to_thread(_meta_in_kafka, settings), ServiceMissing)
-    return await _soon(lambda: agree(client, keys, in_kafka), StoreUnavailable)
+    await _soon("Redis", lambda: refuse_cluster(client), StoreUnavailable)
+    await _soon("Redis", lambda: refuse_eviction(client), StoreUnavailable)
+    in_kafka = await _soon("Kafka", lambda: asyncio.to_thread(_meta_in_kafka, settings), ServiceMissing)
+    return await _soon("Redis", lambda: agree(client, keys, in_kafka), StoreUnavailable)
 
 
 async def keep_checking(meta: Meta, settings: Settings, halt: Callable[[BaseException], NoReturn]) -> None:
@@ -42,7 +45,7 @@ async def keep_checking(meta: Meta, settings: Settings, halt: Callable[[BaseExce
         except ServiceMissing:
             continue  # not to be had now; what that means others notice
         except Exception as exc:
-            logger("boot").warning("the events topic could not be looked at", why=repr(exc))
+            log.warning("the events topic could not be looked at", why=repr(exc))
             continue
         if now != meta:
             halt(ServiceMissing(f"the events topic changed under us: {meta} is now {now}"))
@@ -56,14 +59,23 @@ def _meta_in_kafka(settings: Settings) -> Meta:
     raise ServiceMissing(f"there is no topic {name}: run `etalage topics create`")
 
 
-async def _soon(call: Callable[[], Awaitable[T]], passing: type[Exception]) -> T:
+async def _soon(service: str, call: Callable[[], Awaitable[T]], passing: type[EtalageError]) -> T:
     """The answer of `call`, tried again while services start; its last failure when they do not."""
     loop = asyncio.get_running_loop()
     until = loop.time() + WITHIN_S
+    told = False
     while True:
+        failed: EtalageError
         try:
-            return await call()
-        except passing:
-            if loop.time() > until:
-                raise
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await call()
+        except TimeoutError:
+            failed = passing(f"{service}: no answer within {ANSWER_WITHIN_S:g} s")
+        except passing as exc:
+            failed = exc
+        if loop.time() > until:
+            raise failed
+        if not told:
+            told = True
+            log.warning("waiting to begin", why=str(failed), within_s=WITHIN_S)
         await asyncio.sleep(AGAIN_S)

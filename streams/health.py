@@ -25,6 +25,11 @@ class Readiness(Struct, frozen=True):
     reason: str = ""
 
 
+def untroubled(*troubles: str) -> Readiness:
+    """Ready, unless one of them is not empty; the first such is the reason."""
+    return next((Readiness(False, trouble) for trouble in troubles if trouble), Readiness(True))
+
+
 class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a process tells its supervisor in its status file; addresses are `host:port`."""
 

@@ -15,6 +15,7 @@ from streams.app import build_app
 from streams.background import in_background
 from streams.clock import SystemClock
 from streams.halting import halt
+from streams.health import untroubled
 from streams.lanes import Lanes
 from streams.life import Life, Work
 from streams.metrics import Metrics
@@ -58,6 +59,7 @@ class ItemsProcess:
         self._clock, self._metrics = SystemClock(), Metrics()
         self._vitals = Vitals(clock=self._clock, metrics=self._metrics, halt=halt)
         self._retries = Retries(
+            "Kafka",
             deadline_s=CLAIM_WITHIN_S,
             patience_s=settings.patience_s,
             clock=self._clock,
@@ -85,9 +87,15 @@ class ItemsProcess:
         transport.room = lanes.room
         add_items(app, topic, lanes, halt)
         app.finalize()
-        in_background(stack, self._watchdog(ownership, deltas).run(), "watchdog")
+        watchdog = self._watchdog(ownership, deltas)
+        in_background(stack, watchdog.run(), "watchdog")
         in_background(stack, _flushing(summing), "flush")
-        return Work(app=app, ownership=ownership, finish=lambda: self._finish(summing))
+        return Work(
+            app=app,
+            ownership=ownership,
+            ready=lambda: untroubled(self._retries.trouble, watchdog.trouble),
+            finish=lambda: self._finish(summing),
+        )
 
     async def _check_topics(self) -> None:
         """StreamUnavailable unless deltas and signals stand there with equal partition counts."""

@@ -73,13 +73,16 @@ class Life:
         if self._ending.is_set():
             return Readiness(False, "ending")
         if self._work is None:
-            return Readiness(False, "not yet connected to what it needs")
+            return Readiness(False, "not yet connected; the log says what is waited for")
+        rest = self._work.ready()
+        if not rest.ready:
+            return rest
         ownership = self._work.ownership
         if ownership.generation < 0:
             return Readiness(False, "not yet a member of the group")
         if not ownership.taken:
             return Readiness(False, "partitions are being taken")
-        return self._work.ready()
+        return rest
 
     def _end(self, beginning: asyncio.Task[Work]) -> None:
         if not self._ending.is_set():

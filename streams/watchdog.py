@@ -19,6 +19,8 @@ log = logger("watchdog")
 
 LOOK_EVERY_S = 1.0
 ANSWER_WITHIN_S = 5.0
+SILENT_S = 10.0
+"""How long Kafka may keep the log's ends to itself before that is trouble: lag is not known meanwhile."""
 NEVER = float("-inf")
 
 
@@ -68,6 +70,13 @@ class Watchdog:
         self._halt, self._metrics, self._clock = vitals.halt, vitals.metrics, vitals.clock
         self._seen: dict[int, _Seen] = {}
         self.lag: dict[int, int] = {}
+        self._looked_at = self._clock.monotonic()
+
+    @property
+    def trouble(self) -> str:
+        """That lag is not known, in one line; empty when it is."""
+        silent = self._clock.monotonic() - self._looked_at
+        return f"Kafka has not told the log's ends for {silent:.0f} s" if silent > SILENT_S else ""
 
     async def run(self) -> None:
         """Look every second, for ever; halts the process when it stalled."""
@@ -84,6 +93,7 @@ class Watchdog:
 
     def look(self, ends: Mapping[int, int]) -> None:
         """Take the ends of the log in; Stalled when a partition with lag did not move for too long."""
+        self._looked_at = self._clock.monotonic()
         assigned = self._ownership.assigned_partitions
         for partition in set(self._seen) - assigned:
             del self._seen[partition]

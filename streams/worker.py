@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from schemas.errors import ServiceMissing
 from streams.assembly import Assembly, Parts
 from streams.clock import SystemClock
-from streams.health import Readiness
+from streams.health import untroubled
 from streams.life import Life, Work
 from streams.metrics import Metrics
 from streams.settings import Settings
@@ -33,5 +33,5 @@ class Worker:
         return Work(
             app=made.app,
             ownership=made.ownership,
-            ready=lambda: Readiness(shop.ready, "" if shop.ready else shop.reason),
+            ready=lambda: untroubled(*made.troubles(), "" if shop.ready else shop.reason),
         )

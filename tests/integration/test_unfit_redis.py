@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
-from schemas.errors import ServiceMissing
+from schemas.errors import ServiceMissing, StoreUnavailable
+from streams import boot
 from streams.boot import checked_meta
 from streams.gateway.serve import serve
 from streams.local.ports import free_port
@@ -50,3 +53,19 @@ async def test_a_redis_alone_is_welcome(redis_url: str) -> None:
     client = connect(redis_url)
     await refuse_cluster(client)
     await client.aclose()
+
+
+async def test_a_redis_that_hangs_is_named_and_not_waited_for_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(boot, "WITHIN_S", 0.3)
+    monkeypatch.setattr(boot, "ANSWER_WITHIN_S", 0.1)
+    settings = Settings()
+    with socket.create_server(("127.0.0.1", 0)) as mute, structlog.testing.capture_logs() as said:
+        client = connect(f"redis://127.0.0.1:{mute.getsockname()[1]}")
+        with pytest.raises(StoreUnavailable, match=r"Redis: no answer within 0\.1 s"):
+            await checked_meta(client, Keys(settings.namespace), settings)
+        await client.aclose()
+    assert [(line["event"], line["why"]) for line in said] == [
+        ("waiting to begin", "Redis: no answer within 0.1 s")
+    ]

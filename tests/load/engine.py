@@ -71,7 +71,7 @@ def an_engine(shop: Shop, store: RedisVisitors, *, deciding: bool) -> Engine:
     page = LivePage(SimpleNamespace(shop=shop), page="home", sample=0.0, metrics=metrics)
     means = Means(
         store=store,
-        retries=Retries(deadline_s=2.0, patience_s=10.0, clock=clock, metrics=metrics),
+        retries=Retries("Redis", deadline_s=2.0, patience_s=10.0, clock=clock, metrics=metrics),
         dead_letters=DeadLetters(publisher, "bench.dead", Limit(share=0.5, last=200), metrics),
         publisher=publisher,
         clock=clock,

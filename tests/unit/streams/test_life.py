@@ -78,15 +78,17 @@ async def test_it_says_what_it_waits_for_and_ends_in_order(
         return Work(app=cast(Any, app), ownership=cast(Any, ownership), ready=lambda: shop[0], finish=finish)
 
     living = asyncio.create_task(Life("worker", settings, metrics).lead(begin))
-    await eventually(lambda: said() == (False, "not yet connected to what it needs"))
+    await eventually(lambda: said() == (False, "not yet connected; the log says what is waited for"))
     begin_now.set()
+    await eventually(lambda: said() == (False, "no shop"))
+    shop[0] = Readiness(True)
     await eventually(lambda: said() == (False, "not yet a member of the group"))
     ownership.generation = 1
     await eventually(lambda: said() == (False, "partitions are being taken"))
     ownership.taken = True
-    await eventually(lambda: said() == (False, "no shop"))
-    shop[0] = Readiness(True)
     await eventually(lambda: said() == (True, None))
+    shop[0] = Readiness(False, "Redis: away")
+    await eventually(lambda: said() == (False, "Redis: away"))
     os.kill(os.getpid(), signal.SIGTERM)
     await living
     assert said() == (False, "ending")
@@ -105,7 +107,7 @@ async def test_told_to_end_before_it_had_begun(settings: Settings, said: Said, b
         raise AssertionError
 
     living = asyncio.create_task(Life("items", settings, Metrics()).lead(begin))
-    await eventually(lambda: said() == (False, "not yet connected to what it needs"))
+    await eventually(lambda: said() == (False, "not yet connected; the log says what is waited for"))
     os.kill(os.getpid(), signal.SIGINT)
     await living
     assert said() == (False, "ending")

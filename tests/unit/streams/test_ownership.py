@@ -69,7 +69,7 @@ class Bed:
             self.store,
             self.log,
             owner="me",
-            retries=Retries(deadline_s=1, patience_s=1, clock=clock, metrics=metrics),
+            retries=Retries("Redis", deadline_s=1, patience_s=1, clock=clock, metrics=metrics),
             vitals=Vitals(clock=clock, metrics=metrics, halt=self.halt),
         )
 

@@ -3,16 +3,22 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+import structlog
 
 from schemas.errors import Fenced, StoreUnavailable
 from streams.clock import SystemClock
 from streams.metrics import Metrics
 from streams.retries import Retries
+from tests.unit.streams.eventually import eventually
 
 
 def retries(*, deadline_s: float = 1.0, patience_s: float = 5.0, metrics: Metrics | None = None) -> Retries:
     return Retries(
-        deadline_s=deadline_s, patience_s=patience_s, clock=SystemClock(), metrics=metrics or Metrics()
+        "Redis",
+        deadline_s=deadline_s,
+        patience_s=patience_s,
+        clock=SystemClock(),
+        metrics=metrics or Metrics(),
     )
 
 
@@ -43,7 +49,7 @@ async def test_silence_is_a_failure_too() -> None:
     async def call() -> None:
         await asyncio.Event().wait()
 
-    with pytest.raises(StoreUnavailable, match="no answer"):
+    with pytest.raises(StoreUnavailable, match="Redis: no answer"):
         await retries(deadline_s=0.02, patience_s=0.1)("load", call)
 
 
@@ -80,3 +86,26 @@ async def test_each_call_of_redis_is_timed_and_its_failures_counted() -> None:
     assert 'operation="publish"' not in text
     assert 'etalage_store_errors_total{kind="unavailable"} 1.0' in text
     assert 'etalage_store_errors_total{kind="timeout"}' in text
+
+
+async def test_what_work_waits_for_can_be_told() -> None:
+    back = asyncio.Event()
+
+    async def call() -> str:
+        if not back.is_set():
+            raise StoreUnavailable("Redis: away")
+        return "back"
+
+    retry = retries()
+    assert retry.trouble == ""
+    calls = [asyncio.create_task(retry("write", call)) for _ in range(3)]
+    with structlog.testing.capture_logs() as said:
+        await eventually(lambda: bool(said))
+        assert retry.trouble == "Redis: away"
+        back.set()
+        assert await asyncio.gather(*calls) == ["back"] * 3
+        await eventually(lambda: len(said) == 2)
+    assert retry.trouble == ""
+    assert [(line["event"], line.get("why")) for line in said] == [
+        ("work waits", "Redis: away"), ("work waits no longer", None),
+    ]  # fmt: skip

@@ -116,3 +116,13 @@ def test_a_partition_that_left_is_told_of_no_more(bed: Bed) -> None:
 def test_a_look_reads_only_what_is_assigned(bed: Bed) -> None:
     bed.dog.look({P: 1, 99: 5})
     assert bed.dog.lag == {P: 1}
+
+
+def test_a_log_whose_ends_are_not_told_is_trouble(bed: Bed) -> None:
+    bed.look(0, at=5_000)
+    bed.clock.at = 5_009
+    assert bed.dog.trouble == ""
+    bed.clock.at = 5_030
+    assert bed.dog.trouble == "Kafka has not told the log's ends for 30 s"
+    bed.look(0, at=5_031)
+    assert bed.dog.trouble == ""
