@@ -23,7 +23,7 @@ def halt(exc: BaseException) -> NoReturn:
     if isinstance(exc, EtalageError):
         log.error("halted", why=str(exc), kind=type(exc).__name__)
     else:
-        log.error("halted by a defect", why=repr(exc), exc_info=exc)
+        log.error("halted by a defect", why=f"{type(exc).__name__}: {exc}", exc_info=exc)
     leave(EXIT_CODE)
 
 
