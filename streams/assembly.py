@@ -113,7 +113,7 @@ class Assembly:
         app.finalize()
         watchdog = self._watching(ownership, events_log)
         in_background(self._stack, lanes.keep_vigil(), "vigil")
-        in_background(self._stack, keep_checking(meta, settings, halt), "meta")
+        in_background(self._stack, keep_checking(meta, client, keys, settings, halt), "meta")
         storing, publishing = self._storing, self._publishing
         return Assembled(
             app, ownership, follower, lambda: (storing.trouble, publishing.trouble, watchdog.trouble)

@@ -28,6 +28,10 @@ AGAIN_S = 0.25
 CHECK_EVERY_S = 60.0
 
 
+class Changed(EtalageError):
+    """What was true at boot no longer is."""
+
+
 async def checked_meta(client: redis.asyncio.Redis, keys: Keys, settings: Settings) -> Meta:
     """The meta that Kafka and Redis agree on; ServiceMissing says in one line what to do."""
     await _soon("Redis", lambda: refuse_cluster(client), StoreUnavailable)
@@ -36,19 +40,35 @@ async def checked_meta(client: redis.asyncio.Redis, keys: Keys, settings: Settin
     return await _soon("Redis", lambda: agree(client, keys, in_kafka), StoreUnavailable)
 
 
-async def keep_checking(meta: Meta, settings: Settings, halt: Callable[[BaseException], NoReturn]) -> None:
-    """For ever: halts when the topic was made anew or got more partitions while we read it."""
+async def keep_checking(
+    meta: Meta,
+    client: redis.asyncio.Redis,
+    keys: Keys,
+    settings: Settings,
+    halt: Callable[[BaseException], NoReturn],
+) -> None:
+    """For ever: halts when what was true at boot no longer is; a Redis that was flushed is told the meta."""
     while True:
         await asyncio.sleep(CHECK_EVERY_S)
         try:
-            now = await asyncio.to_thread(_meta_in_kafka, settings)
-        except ServiceMissing:
-            continue  # not to be had now; what that means others notice
+            await _check_again(meta, client, keys, settings)
+        except Changed as exc:
+            halt(exc)
         except Exception as exc:
-            log.warning("the events topic could not be looked at", why=repr(exc))
-            continue
-        if now != meta:
-            halt(ServiceMissing(f"the events topic changed under us: {meta} is now {now}"))
+            log.warning("what must be true could not be looked at", why=f"{type(exc).__name__}: {exc}")
+
+
+async def _check_again(meta: Meta, client: redis.asyncio.Redis, keys: Keys, settings: Settings) -> None:
+    """Changed when the topic was made anew or got more partitions, or when Redis may forget visitors now."""
+    now = await asyncio.to_thread(_meta_in_kafka, settings)
+    if now != meta:
+        raise Changed(f"the events topic changed under us: {meta} is now {now}")
+    async with asyncio.timeout(ANSWER_WITHIN_S):
+        try:
+            await refuse_eviction(client)
+            await agree(client, keys, meta)
+        except ServiceMissing as exc:
+            raise Changed(str(exc)) from exc
 
 
 def _meta_in_kafka(settings: Settings) -> Meta:

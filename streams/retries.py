@@ -18,7 +18,7 @@ log = logger("retries")
 PASSING = (StoreUnavailable, StreamUnavailable)
 """Our own words for what may pass by itself."""
 
-STORE_STAGES = frozenset({"load", "write", "verify"})
+STORE_STAGES = frozenset({"load", "write", "verify", "claim"})
 """Each try of these is one call of Redis."""
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 0.02, 1.0

@@ -37,13 +37,15 @@ class Ends(Protocol):
 class _Seen:
     """What was seen of one partition: where it stood, since when, and when there was last no lag.
 
-    `since` is of the monotonic clock; `first_at` and `level_at` are epoch seconds.
+    `known` is where it stood when last held (-1: never); `since` is of the monotonic clock; `first_at` and
+    `level_at` are epoch seconds.
     """
 
-    __slots__ = ("first_at", "level_at", "since", "stands")
+    __slots__ = ("first_at", "known", "level_at", "since", "stands")
 
     def __init__(self, stands: int, since: float, first_at: float) -> None:
-        self.stands, self.since, self.first_at, self.level_at = stands, since, first_at, NEVER
+        self.stands, self.known, self.since = stands, stands, since
+        self.first_at, self.level_at = first_at, NEVER
 
     def age(self, holding: Holding | None, at: float) -> float:
         """Seconds that the oldest record not yet settled has been there, at most.
@@ -106,7 +108,9 @@ class Watchdog:
     def _look_at(self, partition: int, end: int | None) -> None:
         holding = self._ownership.holding(partition)
         stands = holding.next if holding else -1
-        lag = 0 if end is None or stands < 0 else max(0, end - stands)
+        before = self._seen.get(partition)
+        known = before.known if before and stands < 0 else stands
+        lag = 0 if end is None or known < 0 else max(0, end - known)
         waits = lag > 0 or stands < 0  # a partition that was never taken stands still too
         seen = self._noted(partition, stands, waits)
         age = seen.age(holding, self._clock.now()) if waits else 0.0
@@ -129,4 +133,6 @@ class Watchdog:
         if not waits:
             seen.level_at = wall
         seen.stands = stands
+        if stands >= 0:
+            seen.known = stands
         return seen

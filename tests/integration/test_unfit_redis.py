@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import structlog
@@ -18,6 +19,7 @@ from streams.local.redis import RedisRecipe
 from streams.local.server import LocalServer
 from streams.settings import Settings
 from streams.stores.keys import Keys
+from streams.stores.meta import Meta, read_meta
 from streams.stores.redis_client import connect, refuse_cluster
 
 WHY = "cluster mode.*set ETALAGE_REDIS"
@@ -69,3 +71,36 @@ async def test_a_redis_that_hangs_is_named_and_not_waited_for_for_ever(
     assert [(line["event"], line["why"]) for line in said] == [
         ("waiting to begin", "Redis: no answer within 0.1 s")
     ]
+
+
+@pytest.fixture
+def worker_of(
+    kafka: str, redis_url: str, namespace: str, create_topics: Callable[[str, int], Meta]
+) -> tuple[Meta, Settings]:
+    return create_topics(namespace, 2), Settings(kafka=kafka, redis=redis_url, namespace=namespace)
+
+
+async def test_a_flushed_redis_is_told_the_meta_again(worker_of: tuple[Meta, Settings]) -> None:
+    meta, settings = worker_of
+    client, keys = connect(settings.redis or ""), Keys(settings.namespace)
+    await client.delete(keys.meta)
+    await boot._check_again(meta, client, keys, settings)
+    assert await read_meta(client, keys) == meta
+    await client.aclose()
+
+
+async def test_a_redis_that_may_forget_from_now_on_ends_a_worker(
+    worker_of: tuple[Meta, Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    meta, settings = worker_of
+    monkeypatch.setattr(boot, "CHECK_EVERY_S", 0)
+    with LocalServer(RedisRecipe(), tmp_path / "redis") as server:
+        client, keys = connect(server.address), Keys(settings.namespace)
+        await client.config_set("maxmemory-policy", "allkeys-lru")
+        with pytest.raises(boot.Changed, match="set it with `CONFIG SET maxmemory-policy noeviction`"):
+            await boot.keep_checking(meta, client, keys, settings, _raised)
+        await client.aclose()
+
+
+def _raised(exc: BaseException) -> NoReturn:
+    raise exc

@@ -126,3 +126,10 @@ def test_a_log_whose_ends_are_not_told_is_trouble(bed: Bed) -> None:
     assert bed.dog.trouble == "Kafka has not told the log's ends for 30 s"
     bed.look(0, at=5_031)
     assert bed.dog.trouble == ""
+
+
+def test_a_partition_being_taken_again_keeps_its_lag(bed: Bed) -> None:
+    bed.look(12, at=5_000, next_=10)
+    bed.held = None
+    bed.look(16, at=5_001)
+    assert bed.dog.lag == {P: 6}
