@@ -33,10 +33,7 @@ class Limit:
             self._seen -= gone[0]
             self._bad -= gone[1]
         if self._seen >= self._last and self._bad > self._share * self._seen:
-            raise DeadLetterLimit(
-                f"{self._bad} of the last {self._seen} records cannot be applied; see "
-                "`etalage dead-letters list`, mend the producer, then start again"
-            )
+            raise DeadLetterLimit(f"{self._bad} of the last {self._seen} records cannot be applied")
 
 
 class DeadLetters:
@@ -47,7 +44,10 @@ class DeadLetters:
 
     async def bury(self, letters: Sequence[DeadLetter], *, of: int) -> None:
         """Bury the bad ones `of` so many records; DeadLetterLimit before anything is written."""
-        self._limit.see(of, len(letters))
+        try:
+            self._limit.see(of, len(letters))
+        except DeadLetterLimit as exc:
+            raise _with_way_out(exc, letters) from None
         if not letters:
             return
         for letter in letters:
@@ -56,3 +56,12 @@ class DeadLetters:
         await self._publisher.publish(
             self._topic, [(letter.record_id.encode(), encode(letter)) for letter in letters]
         )
+
+
+def _with_way_out(exc: DeadLetterLimit, letters: Sequence[DeadLetter]) -> DeadLetterLimit:
+    """The same with the first bad record, which stands on no topic yet, and what to do."""
+    example = f", as {letters[0].record_id} ({letters[0].reason})" if letters else ""
+    return DeadLetterLimit(
+        f"{exc}{example}; nothing more was buried. Stop what produces them, then let a worker with "
+        "ETALAGE_DEAD_LETTER_SHARE=1 bury those that are there (`etalage dead-letters list` shows them)"
+    )

@@ -55,7 +55,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     decide_within_s: Seconds = 30.0  # older records are folded, but no layout is decided for them
     live_page: str = "home"  # the page kept decided for each active visitor
     lru_visitors: Count = 20_000  # visitor states a worker keeps in memory
-    dead_letter_share: Share = 0.5  # halt when more than this share of the last records is bad
+    dead_letter_share: Share = 0.5  # halt when more than this share of the last records is bad; 1: never
     dead_letter_min: Count = 200  # how many last records that share is taken of
     session_timeout_s: Count = 12  # Kafka group session: a silent worker loses its partitions after it
     heartbeat_s: Seconds = 1.0  # between heartbeats to the group

@@ -176,7 +176,17 @@ def test_a_stream_gone_bad_halts_instead_of_being_buried(make: Make) -> None:
     poll_until(lambda: not worker.alive, within_s=40, what=f"the worker halts: {worker.log()}")
     assert worker.popen.returncode == 70
     assert "DeadLetterLimit" in worker.log()
+    assert "ETALAGE_DEAD_LETTER_SHARE=1" in worker.log()
+    assert "(invalid)" in worker.log()
     assert sum(done_offsets(world.redis_url, world.namespace, PARTITIONS)) < 1500
+
+
+def test_the_way_out_of_a_stream_gone_bad_buries_it(make: Make) -> None:
+    world = make()
+    world.send(Sent(f"u:v{n}", b"{") for n in range(500))
+    world.send(events(20))
+    world.worker(dead_letter_share="1")
+    world.wait_done()
 
 
 def test_a_worker_feeds_its_metrics(make: Make) -> None:
