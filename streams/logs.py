@@ -22,6 +22,8 @@ PERSONAL = frozenset(
 """Field names whose values could tell who somebody is."""
 
 Fields = MutableMapping[str, Any]
+REPEAT_S = 5.0
+REPEATS_MAX = 1000
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
@@ -44,10 +46,30 @@ def configure(
         cache_logger_on_first_use=False,
     )
     handler = logging.StreamHandler(out)
+    handler.addFilter(OnceInAWhile())
     handler.setFormatter(_formatter(before, pretty=pretty))
     logging.basicConfig(handlers=[handler], level=LEVELS[level], force=True)
     for chatty in ("aiokafka", "faust", "mode", "kafka", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+
+
+class OnceInAWhile(logging.Filter):
+    """Of what a library warns of again and again, one line in REPEAT_S seconds; ours are never dropped."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.WARNING or not isinstance(record.msg, str):
+            return True
+        of = (record.name, record.msg)
+        if record.created - self._said.get(of, float("-inf")) < REPEAT_S:
+            return False
+        if len(self._said) >= REPEATS_MAX:
+            self._said.clear()
+        self._said[of] = record.created
+        return True
 
 
 def logger(name: str) -> structlog.typing.FilteringBoundLogger:

@@ -161,7 +161,7 @@ class EventLog:
                     if len(sent) % AT_ONCE == 0:
                         await asyncio.sleep(0)
                 await asyncio.wait(sent)
-        except _FAILURES as exc:
+        except (*_FAILURES, AssertionError) as exc:  # aiokafka asserts that the partition is there (still)
             logger("gateway").warning("Kafka did not take events", error=repr(exc)[:200])
         offsets = [_offset(future) for future in sent] + [None] * (len(messages) - len(sent))
         if None in offsets:

@@ -13,8 +13,11 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from streams.logs import logger
 from streams.transport.chunks import Fetched
 from streams.transport.pacing import Pacing
+
+log = logger("transport")
 
 
 class OffsetsWentBack(Exception):
@@ -78,8 +81,16 @@ class ChunkThread(AIOKafkaConsumerThread):
         start = self._expected[tp]
         if records[0].offset < start:
             raise OffsetsWentBack(f"partition {tp.partition}: offset {records[0].offset} after {start}")
+        if records[0].offset > start:
+            self.add_future(self._look_into_gap(tp, start, records[0].offset))
         self._expected[tp] = records[-1].offset + 1
         return Fetched(self._turns[tp], start, records)
+
+    async def _look_into_gap(self, tp: Any, start: int, went_on_at: int) -> None:
+        """Markers of transactions leave gaps too; where the log begins tells whether records are gone."""
+        begins = await self._ensure_consumer().beginning_offsets([tp])
+        if begins[tp] > start:
+            log.error("records are gone unapplied", partition=tp.partition, first=start, next=went_on_at)
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         self._expected.clear()

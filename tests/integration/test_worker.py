@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 from kafka.admin import KafkaAdminClient
 
 from streams.partitioner import partition_of
@@ -207,3 +209,28 @@ def test_a_worker_feeds_its_metrics(make: Make) -> None:
 
     poll_until(lambda: not unfed(), within_s=10, what=f"values of {fed}")
     assert 'etalage_consumer_lag_seconds{partition="0"} 0.0' in worker.metrics()
+
+
+def test_records_that_the_log_lost_before_they_were_applied_are_told(make: Make) -> None:
+    world = make()
+    worker = world.worker()
+
+    def await_done(offset: int) -> None:
+        def reached() -> bool:
+            return done_offsets(world.redis_url, world.namespace, PARTITIONS)[0] == offset
+
+        poll_until(reached, within_s=30, what=f"{offset} is done: {worker.log()}")
+
+    world.send(Sent(record.key, record.value, 0) for record in events(5))
+    await_done(5)
+    worker.send(signal.SIGSTOP)
+    world.send(Sent(record.key, record.value, 0) for record in events(1))  # answers the fetch that waits
+    world.send(Sent(record.key, record.value, 0) for record in events(19))
+    place = TopicPartition(world.topic, 0, 20)
+    admin = AdminClient({"bootstrap.servers": world.kafka})
+    admin.delete_records([place])[place].result(20)
+    worker.send(signal.SIGCONT)
+    await_done(25)
+    poll_until(
+        lambda: "records are gone unapplied" in worker.log(), within_s=20, what=f"told: {worker.log()}"
+    )

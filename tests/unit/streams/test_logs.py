@@ -65,3 +65,12 @@ def test_libraries_speak_the_same_way_and_only_when_it_matters(lines: io.StringI
 def test_below_the_level_nothing_is_said(lines: io.StringIO) -> None:
     logs.logger("worker").debug("each event")
     assert lines.getvalue() == ""
+
+
+def test_a_library_that_warns_again_and_again_is_heard_once(lines: io.StringIO) -> None:
+    for number in range(1000):
+        logging.getLogger("aiokafka.cluster").warning("Topic %s not found", number)
+        logs.logger("gateway").warning("ours", number=number)
+    said = read(lines)
+    assert [line["message"] for line in said if line["logger"] == "aiokafka.cluster"] == ["Topic 0 not found"]
+    assert len([line for line in said if line["logger"] == "gateway"]) == 1000
