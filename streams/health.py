@@ -13,6 +13,10 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from streams.logs import logger
+
+log = logger("status")
+
 READ_WITHIN_S = 5.0
 HEAD_BYTES_MAX = 8192
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -108,6 +112,30 @@ def write_status(path: str | Path, status: Status) -> None:
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     draft.write_bytes(msgspec.json.encode(status))
     draft.replace(target)
+
+
+class StatusFile:
+    """What a process tells its supervisor, written when it changed; None: there is nobody to tell.
+
+    A disk that is full is no reason to stop: it is warned of once, and what is to be told is told later.
+    """
+
+    def __init__(self, path: str | None) -> None:
+        self._path = path
+        self._told: Status | None = None
+        self._hindered = False
+
+    def tell(self, status: Status) -> None:
+        if self._path is None or status == self._told:
+            return
+        try:
+            write_status(self._path, status)
+        except OSError as exc:
+            if not self._hindered:
+                log.warning("the status file cannot be written", path=self._path, why=exc.strerror)
+            self._hindered = True
+        else:
+            self._told, self._hindered = status, False
 
 
 def read_status(path: str | Path) -> Status | None:

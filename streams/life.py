@@ -13,7 +13,7 @@ import faust
 from msgspec import Struct
 
 from streams.halting import halt, leave_after
-from streams.health import ProbeServer, Readiness, Status, write_status
+from streams.health import ProbeServer, Readiness, Status, StatusFile
 from streams.metrics import Metrics
 from streams.ownership import Ownership
 from streams.settings import Settings
@@ -50,7 +50,7 @@ class Life:
         self._ending = asyncio.Event()
         self._work: Work | None = None
         self._address = ""
-        self._said: Status | None = None
+        self._status = StatusFile(settings.status)
 
     async def lead(self, begin: Begin) -> None:
         """Answer probes, do the work that `begin` puts together (its stack closes at the end), and end."""
@@ -117,9 +117,12 @@ class Life:
         """Write the status file when something changed."""
         now = self.readiness()
         self._metrics.set("ready", now.ready)
-        status = Status(
-            kind=self._kind, pid=os.getpid(), ready=now.ready, probe=self._address, reason=now.reason or None
+        self._status.tell(
+            Status(
+                kind=self._kind,
+                pid=os.getpid(),
+                ready=now.ready,
+                probe=self._address,
+                reason=now.reason or None,
+            )
         )
-        if self._settings.status and status != self._said:
-            write_status(self._settings.status, status)
-        self._said = status

@@ -41,6 +41,7 @@ class Standing:
         self._servers: dict[str, KeptServer] = {}
         self._supervisor: Supervisor | None = None
         self._told: UpStatus | None = None
+        self._hindered = False
         self._console = Console(stderr=True)
         self.stands = False
 
@@ -135,16 +136,27 @@ class Standing:
             raise EtalageError(_not_ready(self._status()))
 
     def _tend(self) -> UpStatus:
+        """Start what is due and keep the status file true. A full disk is told of once, and tried again."""
+        try:
+            self._start_what_is_due()
+            status = self._status()
+            if status != self._told:
+                write_up_status(self._folder / STATUS_FILE, status)
+                self._told = status
+        except OSError as exc:
+            if not self._hindered:
+                self._notice(f"{self._folder} cannot be written ({exc.strerror}): trying again until it can")
+            self._hindered = True
+            return self._status()
+        self._hindered = False
+        return status
+
+    def _start_what_is_due(self) -> None:
         now = time.monotonic()
         for server in self._servers.values():
             server.tend(now)
         if self._supervisor is not None:
             self._supervisor.tend()
-        status = self._status()
-        if status != self._told:
-            write_up_status(self._folder / STATUS_FILE, status)
-            self._told = status
-        return status
 
     def _status(self) -> UpStatus:
         children = self._supervisor.statuses() if self._supervisor else {}

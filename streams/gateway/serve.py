@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from schemas.errors import ServiceMissing, StoreUnavailable
 from streams.gateway.wiring import LiveGateway
-from streams.health import Status, write_status
+from streams.health import Status, StatusFile
 from streams.logs import logger
 from streams.settings import Settings
 from streams.stores.redis_client import connect, refuse_cluster
@@ -125,7 +125,7 @@ def _settle_garbage() -> None:
 async def _tell(live: LiveGateway, settings: Settings, sock: socket.socket) -> None:
     """Keep the status file true; how late the loop comes back each time says how busy it is."""
     host, port = sock.getsockname()[:2]
-    told: Status | None = None
+    file = StatusFile(settings.status)
     clock = asyncio.get_running_loop().time
     while True:
         readiness = live.gateway.admin.readiness()
@@ -133,9 +133,7 @@ async def _tell(live: LiveGateway, settings: Settings, sock: socket.socket) -> N
             kind="gateway", pid=os.getpid(), ready=readiness.ready, probe=f"{host}:{port}",
             address=f"{host}:{port}", reason=readiness.reason or None,
         )  # fmt: skip
-        if settings.status and status != told:
-            await asyncio.to_thread(write_status, settings.status, status)
-            told = status
+        await asyncio.to_thread(file.tell, status)
         due = clock() + STATUS_EVERY_S
         await asyncio.sleep(STATUS_EVERY_S)
         live.gateway.metrics.observe("event_loop_lag_seconds", clock() - due)

@@ -7,10 +7,12 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from streams.health import ProbeServer, Readiness, Status, read_status, write_status
+from streams import health
+from streams.health import ProbeServer, Readiness, Status, StatusFile, read_status, write_status
 
 
 @asynccontextmanager
@@ -82,3 +84,21 @@ def test_a_status_file_is_read_back(tmp_path: Path) -> None:
     write_status(path, Status(kind="worker", pid=7, ready=True))
     assert read_status(path) == Status(kind="worker", pid=7, ready=True)
     assert [entry.name for entry in path.parent.iterdir()] == ["worker.json"]
+
+
+def test_a_status_that_cannot_be_written_is_warned_of_once_and_told_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(health, "log", SimpleNamespace(warning=lambda event, **_: warned.append(event)))
+    folder = tmp_path / "run"
+    folder.write_text("a file where the folder should be")
+    file = StatusFile(str(folder / "worker.json"))
+    status = Status(kind="worker", pid=7, ready=True)
+    file.tell(status)
+    file.tell(status)
+    assert warned == ["the status file cannot be written"]
+    folder.unlink()
+    file.tell(status)
+    assert read_status(folder / "worker.json") == status
+    assert len(warned) == 1
