@@ -53,6 +53,10 @@ class StoreUnavailable(EtalageError):
     """Redis did not answer in time, or answered that it cannot serve now."""
 
 
+class KeyUnreadable(StoreUnavailable):
+    """The store serves, but a key of this visitor holds something else than what we write."""
+
+
 class StreamUnavailable(EtalageError):
     """Kafka did not answer in time, or a topic that we need does not exist."""
 

@@ -16,6 +16,7 @@ from models.fold import fold
 from models.packing import pack, unpack
 from models.visitor import EMPTY, EventRecord, VisitorState
 from schemas.dead_letters import DeadLetter
+from schemas.errors import UnknownVersion
 from schemas.ids import Version, VisitorId
 from streams.clock import Clock
 from streams.counting import Counting
@@ -113,7 +114,7 @@ class Engine:
         if missing:
             self._metrics.count("lru_misses_total", len(missing))
             for visitor, loaded in zip(missing, await self._load(holding, missing), strict=True):
-                state = EMPTY if loaded.state is None else unpack(loaded.state)
+                state = EMPTY if loaded.state is None else _unpacked(holding.partition, loaded.state)
                 known[visitor] = Remembered(holding, state, None, float("-inf")), loaded.body
         return known
 
@@ -258,6 +259,14 @@ class Engine:
             if crowd is not None:
                 for before, record in one.applied:
                     crowd(before, record)
+
+
+def _unpacked(partition: int, packed: bytes) -> VisitorState:
+    """The state; UnknownVersion says where it stands, for it is not to be overwritten."""
+    try:
+        return unpack(packed)
+    except UnknownVersion as exc:
+        raise UnknownVersion(f"partition {partition} holds {exc}") from exc
 
 
 def _milliseconds(moment: float) -> float:

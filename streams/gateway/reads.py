@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Literal, TypeVar
 
-from schemas.errors import StoreUnavailable
+from schemas.errors import KeyUnreadable, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.gateway.circuit import Circuit
 from streams.gateway.patience import Patience
@@ -68,9 +68,10 @@ class Reads:
             if until - now >= FAIR_WAIT_S:
                 self.circuit.failed(now)
             raise Unread("redis_timeout") from None
-        except StoreUnavailable:
+        except StoreUnavailable as exc:
             self._metrics.count("store_errors_total", kind="unavailable")
-            self.circuit.failed(now)
+            if not isinstance(exc, KeyUnreadable):  # one visitor's key says nothing of the others'
+                self.circuit.failed(now)
             raise Unread("redis_down") from None
         self.circuit.succeeded()
         return value

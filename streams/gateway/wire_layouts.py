@@ -9,7 +9,7 @@ from typing import Any
 import hiredis
 import orjson
 
-from schemas.errors import StoreUnavailable
+from schemas.errors import KeyUnreadable, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.gateway.wire import Redialler, Wire
 from streams.stores.keys import Keys
@@ -133,5 +133,5 @@ def _values(reply: Any) -> Sequence[bytes | None]:
 def _checked(reply: Any) -> Any:
     """A reply that is an error means that the store cannot serve now (loading, out of memory, moved)."""
     if isinstance(reply, hiredis.ReplyError):
-        raise StoreUnavailable(f"Redis: {reply}")
+        raise (KeyUnreadable if str(reply).startswith("WRONGTYPE") else StoreUnavailable)(f"Redis: {reply}")
     return reply

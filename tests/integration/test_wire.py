@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import StoreUnavailable
+from schemas.errors import KeyUnreadable, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.gateway.wire import STUCK_S
 from streams.gateway.wire_layouts import WireLayouts
@@ -93,6 +93,6 @@ async def test_notices_go_on_after_a_crash(layouts: WireLayouts, server: LocalRe
 
 async def test_what_redis_refuses_is_unavailable(layouts: WireLayouts) -> None:
     await layouts._redis.ask("HSET", KEYS.state(1, ANN), "a", "hash")
-    with pytest.raises(StoreUnavailable, match="WRONGTYPE"):
+    with pytest.raises(KeyUnreadable, match="WRONGTYPE"):
         await layouts.state(1, ANN)
     assert await layouts.state_layout_done(2, ANN) == Stored()

@@ -8,6 +8,7 @@ import time
 import httpx
 import pytest
 
+from schemas.errors import KeyUnreadable
 from streams.gateway.circuit import FAILURES_TO_OPEN, TRIAL_EVERY_S
 from streams.gateway.reads import FAIR_WAIT_S
 from tests.unit.streams.gateway.house import House
@@ -52,3 +53,16 @@ async def test_a_lost_connection_opens_the_circuit_however_short_the_wait(
     for _ in range(FAILURES_TO_OPEN):
         await layout_of(client, deadline_ms=5)
     assert house.gateway.reads.circuit.state == "open"
+
+
+async def test_a_key_of_one_visitor_says_nothing_of_the_others(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable(*_: object) -> None:
+        raise KeyUnreadable("Redis: WRONGTYPE")
+
+    for name in ("layout", "state", "state_layout_done"):
+        monkeypatch.setattr(house.store, name, unreadable)
+    for _ in range(FAILURES_TO_OPEN + 1):
+        assert labels(await layout_of(client, deadline_ms=FAIR_MS)) == ("popular", "redis_down")
+    assert house.gateway.reads.circuit.state == "closed"
