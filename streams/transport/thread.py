@@ -88,7 +88,11 @@ class ChunkThread(AIOKafkaConsumerThread):
 
     async def _look_into_gap(self, tp: Any, start: int, went_on_at: int) -> None:
         """Markers of transactions leave gaps too; where the log begins tells whether records are gone."""
-        begins = await self._ensure_consumer().beginning_offsets([tp])
+        try:
+            begins = await self._ensure_consumer().beginning_offsets([tp])
+        except KafkaError as exc:  # an escaping error would end the thread, and this is only for the log
+            log.warning("a gap in the log could not be looked into", partition=tp.partition, why=repr(exc))
+            return
         if begins[tp] > start:
             log.error("records are gone unapplied", partition=tp.partition, first=start, next=went_on_at)
 
