@@ -53,6 +53,14 @@ async def test_the_panel_tells_the_journey_and_what_is_believed(shop: ShopPage) 
     await expect(shop.page.locator("#glance img").first).to_be_attached()
 
 
+async def test_a_page_opened_anew_says_what_is_believed_before_the_next_click(shop: ShopPage) -> None:
+    await look_at_sneakers(shop, 2)
+    await shop.page.goto(shop.page.url.partition("#")[0])
+    await shop.page.reload()
+    await shop.dressed()
+    await expect(shop.page.locator("#belief")).to_contain_text("Sneakers")
+
+
 async def test_a_module_tells_why_it_is_there(shop: ShopPage) -> None:
     await look_at_sneakers(shop, 2)
     await shop.to_window()

@@ -123,6 +123,7 @@ export function page(layout) {
     make("li", { "data-module": module.id },
       make("button", { class: "why-line", type: "button", onclick: () => open(module) }, make("b", {}, capital(module.title)), make("span", {}, module.reason)))));
   foot(layout);
+  if (layout.mode === "full") askBeliefs(); // a page opened anew: no notice comes before the next click
 }
 
 function foot(layout) {
