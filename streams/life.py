@@ -58,10 +58,12 @@ class Life:
             probe = ProbeServer(readiness=self.readiness, metrics=self._metrics.render)
             self._address = await probe.start(self._settings.host, self._settings.probe_port)
             stack.push_async_callback(probe.stop)
-            self._say()
             beginning = asyncio.create_task(begin(stack), name="beginning")
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._end, beginning)
+            while not beginning.done():
+                self._say()
+                await asyncio.wait({beginning}, timeout=LOOK_EVERY_S)
             with suppress(asyncio.CancelledError):  # told to end before it had begun
                 self._work = await beginning
             if self._work is not None:

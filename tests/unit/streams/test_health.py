@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -101,4 +102,19 @@ def test_a_status_that_cannot_be_written_is_warned_of_once_and_told_later(
     folder.unlink()
     file.tell(status)
     assert read_status(folder / "worker.json") == status
-    assert len(warned) == 1
+    assert warned == ["the status file cannot be written", "the status file can be written again"]
+
+
+def test_a_status_that_stays_as_it_is_gives_a_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "SIGN_EVERY_S", 0.0)
+    path = tmp_path / "worker.json"
+    file, status = StatusFile(str(path)), Status(kind="worker", pid=7, ready=True)
+    file.tell(status)
+    os.utime(path, (1, 1))
+    file.tell(status)
+    assert path.stat().st_mtime > 1
+    path.unlink()
+    file.tell(status)
+    assert read_status(path) == status
