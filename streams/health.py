@@ -9,11 +9,13 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from errno import EDQUOT, EISDIR, ENOSPC
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from schemas.errors import InvalidSetting
 from streams.logs import logger
 from streams.told import Once
 
@@ -116,6 +118,24 @@ def write_status(path: str | Path, status: Status) -> None:
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     draft.write_bytes(msgspec.json.encode(status))
     draft.replace(target)
+
+
+def refuse_unwritable(path: str | None) -> None:
+    """InvalidSetting when no status file can be written there; a full disk may be less full later."""
+    if path is None:
+        return
+    draft = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+    try:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.touch()
+        draft.unlink()
+        if Path(path).is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+    except OSError as exc:
+        if exc.errno not in (ENOSPC, EDQUOT):
+            raise InvalidSetting(
+                f"ETALAGE_STATUS: {path} cannot be written ({exc.strerror}); name a file that can be"
+            ) from exc
 
 
 class StatusFile:

@@ -7,6 +7,7 @@ import os
 
 import uvloop
 
+from streams.health import refuse_unwritable
 from streams.items_process import ItemsProcess
 from streams.logs import configure
 from streams.settings import read_settings
@@ -15,6 +16,7 @@ from streams.settings import read_settings
 def run() -> None:
     """Run one items process; all it needs to know stands in ETALAGE_ variables."""
     settings = read_settings()
+    refuse_unwritable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
 
     async def main() -> None:

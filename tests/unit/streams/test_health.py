@@ -7,13 +7,23 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from schemas.errors import InvalidSetting
 from streams import health
-from streams.health import ProbeServer, Readiness, Status, StatusFile, read_status, write_status
+from streams.health import (
+    ProbeServer,
+    Readiness,
+    Status,
+    StatusFile,
+    read_status,
+    refuse_unwritable,
+    write_status,
+)
 
 
 @asynccontextmanager
@@ -118,3 +128,25 @@ def test_a_status_that_stays_as_it_is_gives_a_sign_of_life(
     path.unlink()
     file.tell(status)
     assert read_status(path) == status
+
+
+@pytest.mark.parametrize("name", ["file/worker.json", "folder"])
+def test_a_place_where_no_status_can_be_written_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InvalidSetting, match=f"^ETALAGE_STATUS: {tmp_path / name} cannot be written"):
+        refuse_unwritable(str(tmp_path / name))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_place_where_one_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    refuse_unwritable(None)
+    refuse_unwritable(str(tmp_path / "new" / "worker.json"))
+    assert not list((tmp_path / "new").iterdir())
+
+
+@pytest.mark.parametrize("kind", ["worker", "items", "gateway"])
+def test_every_process_refuses_it(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETALAGE_STATUS", str(tmp_path))
+    with pytest.raises(InvalidSetting, match=r"^ETALAGE_STATUS: "):
+        import_module(f"streams.cli.{kind}").run()
