@@ -58,6 +58,7 @@ GaugeName = Literal[
     "consumer_lag_records",
     "consumer_lag_seconds",
     "exposures_queued",
+    "group_lag_records",
     "lru_visitors",
     "progress_timestamp_seconds",
     "ready",
@@ -120,6 +121,9 @@ GAUGES: Mapping[GaugeName, Metric] = {
     "consumer_lag_records": Metric("Records not yet settled, by partition.", ("partition",)),
     "consumer_lag_seconds": Metric("Age of the oldest record not yet settled, by partition.", ("partition",)),
     "exposures_queued": Metric("Exposures waiting for the producer."),
+    "group_lag_records": Metric(
+        "Records not committed by a group, alive or not (told by items).", ("group",)
+    ),
     "lru_visitors": Metric("Visitor states held in the worker's memory."),
     "progress_timestamp_seconds": Metric("When work was last seen to go on (epoch seconds)."),
     "ready": Metric("1 while the process can do its work."),
