@@ -125,7 +125,7 @@ class Standing:
         kind = name.partition("-")[0]
         mine = {"ETALAGE_WORKER_ID": name, "ETALAGE_SHOP_CACHE": str(self._folder / "run" / f"{name}.shop")}
         argv = [sys.executable, "-m", "streams.cli.main", kind]
-        return Job(name=name, argv=argv, env=self._environment() | mine, reports=kind != "shoppers")
+        return Job(name=name, argv=argv, env=self._environment() | mine)
 
     def _environment(self) -> dict[str, str]:
         """Ours without settings that were meant for us alone, then what we found out."""

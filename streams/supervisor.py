@@ -62,12 +62,11 @@ class Turns:
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """One process to keep running; `reports` says whether it writes a status file."""
+    """One process to keep running; it writes a status file, and touches it while it lives."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
-    reports: bool = True
 
 
 class ChildStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -133,11 +132,11 @@ class Child:
         self._listen(now)
 
     def status(self) -> ChildStatus:
-        """As it is now; one that writes no status file counts as ready while it runs."""
+        """As it is now."""
         said = self._said()
         running = self._process is not None and self._process.poll() is None
         hangs = running and self._silence.seconds > SILENT_S
-        ready = running and not hangs and (said.ready if said else not self.job.reports)
+        ready = running and not hangs and said is not None and said.ready
         return ChildStatus(
             pid=self._process.pid if self._process and running else None,
             log=str(self.log),

@@ -7,7 +7,6 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +14,7 @@ import pytest
 
 from schemas.errors import InvalidSetting
 from streams import health
+from streams.cli import main as cli
 from streams.health import (
     ProbeServer,
     Readiness,
@@ -145,8 +145,8 @@ def test_a_place_where_one_can_be_written_is_left_as_it_is(tmp_path: Path) -> No
     assert not list((tmp_path / "new").iterdir())
 
 
-@pytest.mark.parametrize("kind", ["worker", "items", "gateway"])
+@pytest.mark.parametrize("kind", ["worker", "items", "gateway", "shoppers"])
 def test_every_process_refuses_it(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ETALAGE_STATUS", str(tmp_path))
     with pytest.raises(InvalidSetting, match=r"^ETALAGE_STATUS: "):
-        import_module(f"streams.cli.{kind}").run()
+        cli.load(kind)(args=[], standalone_mode=False)
