@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 import uvloop
 
+from streams.halting import leave
 from streams.health import refuse_unwritable
 from streams.items_process import ItemsProcess
 from streams.logs import configure
@@ -21,7 +21,7 @@ def run() -> None:
 
     async def main() -> None:
         await ItemsProcess(settings).run()
+        leave(0)  # at once: threads of libraries, and of our own that ask Kafka, must not hold it up
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
-    os._exit(0)  # threads of libraries must not hold it up
