@@ -54,12 +54,18 @@ def build_app(settings: Settings, metrics: Metrics, group: str = "personalize") 
         producer_request_timeout=10.0,
     )
     drain_s = min(REVOKE_DRAIN_S, settings.drain_s)
-    app.transport = ChunkTransport(urls, app, drain_s=drain_s, committed=partial(_count, metrics))
+    app.transport = ChunkTransport(
+        urls, app, drain_s=drain_s, committed=partial(_count, metrics), lost=partial(_count_lost, metrics)
+    )
     return app
 
 
 def _count(metrics: Metrics, good: bool) -> None:
     metrics.count("commits_total", outcome="done" if good else "failed")
+
+
+def _count_lost(metrics: Metrics, offsets: int) -> None:
+    metrics.count("records_lost_total", offsets)
 
 
 def events_topic(app: faust.App, settings: Settings) -> Any:

@@ -13,7 +13,7 @@ from schemas.topics import EVENTS
 from streams.logs import logger
 from streams.settings import Settings
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta, agree
+from streams.stores.meta import Meta, agree, difference
 from streams.stores.redis_client import refuse_cluster, refuse_eviction
 from streams.topics_admin import list_topics
 
@@ -61,8 +61,8 @@ async def keep_checking(
 async def _check_again(meta: Meta, client: redis.asyncio.Redis, keys: Keys, settings: Settings) -> None:
     """Changed when the topic was made anew or got more partitions, or when Redis may forget visitors now."""
     now = await asyncio.to_thread(_meta_in_kafka, settings)
-    if now != meta:
-        raise Changed(f"the events topic changed under us: {meta} is now {now}")
+    if why := difference(meta, now):
+        raise Changed(f"the events topic changed under us: {why}")
     async with asyncio.timeout(ANSWER_WITHIN_S):
         try:
             await refuse_eviction(client)

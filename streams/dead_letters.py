@@ -32,7 +32,8 @@ class Limit:
             gone = self._window.popleft()
             self._seen -= gone[0]
             self._bad -= gone[1]
-        if self._seen >= self._last and self._bad > self._share * self._seen:
+        # So many bad ones are too many whatever fills the window up: it need not be full to halt.
+        if self._bad > self._share * max(self._seen, self._last):
             raise DeadLetterLimit(f"{self._bad} of the last {self._seen} records cannot be applied")
 
 

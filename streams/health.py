@@ -7,17 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
+from errno import EDQUOT, EISDIR, ENOSPC
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
 
+from schemas.errors import InvalidSetting
 from streams.logs import logger
+from streams.told import Once
 
 log = logger("status")
 
 READ_WITHIN_S = 5.0
+SIGN_EVERY_S = 1.0
+"""A status file is touched so often: who does not is taken for one that hangs."""
 HEAD_BYTES_MAX = 8192
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -114,28 +120,63 @@ def write_status(path: str | Path, status: Status) -> None:
     draft.replace(target)
 
 
+def refuse_unwritable(path: str | None) -> None:
+    """InvalidSetting when no status file can be written there; a full disk may be less full later."""
+    if path is None:
+        return
+    draft = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+    try:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        draft.touch()
+        draft.unlink()
+        if Path(path).is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+    except OSError as exc:
+        if exc.errno not in (ENOSPC, EDQUOT):
+            raise InvalidSetting(
+                f"ETALAGE_STATUS: {path} cannot be written ({exc.strerror}); name a file that can be"
+            ) from exc
+
+
 class StatusFile:
     """What a process tells its supervisor, written when it changed; None: there is nobody to tell.
 
-    A disk that is full is no reason to stop: it is warned of once, and what is to be told is told later.
+    In between the file's time is the sign of life. A disk that is full is no reason to stop: it is warned of
+    once, and what is to be told is told later.
     """
 
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._told: Status | None = None
-        self._hindered = False
+        self._signed_at = float("-inf")
+        self._hindered = Once()
 
     def tell(self, status: Status) -> None:
-        if self._path is None or status == self._told:
+        """To be called again and again, from where it shows that work goes on."""
+        if self._path is None:
+            return
+        self._sign(self._path)
+        if status == self._told:
             return
         try:
             write_status(self._path, status)
         except OSError as exc:
-            if not self._hindered:
+            if self._hindered.begins():
                 log.warning("the status file cannot be written", path=self._path, why=exc.strerror)
-            self._hindered = True
         else:
-            self._told, self._hindered = status, False
+            self._told = status
+            if self._hindered.ends():
+                log.warning("the status file can be written again", path=self._path)
+
+    def _sign(self, path: str) -> None:
+        now = time.monotonic()
+        if now - self._signed_at < SIGN_EVERY_S:
+            return
+        self._signed_at = now
+        try:
+            os.utime(path)
+        except OSError:  # not there yet, or no more
+            self._told = None
 
 
 def read_status(path: str | Path) -> Status | None:

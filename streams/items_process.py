@@ -14,6 +14,7 @@ from streams.agents.items import add_items
 from streams.app import build_app
 from streams.background import in_background
 from streams.clock import SystemClock
+from streams.group_lag import keep_telling
 from streams.halting import halt
 from streams.health import untroubled
 from streams.lanes import Lanes
@@ -90,6 +91,7 @@ class ItemsProcess:
         watchdog = self._watchdog(ownership, deltas)
         in_background(stack, watchdog.run(), "watchdog")
         in_background(stack, _flushing(summing), "flush")
+        in_background(stack, keep_telling(self._settings, self._metrics), "group-lag")
         return Work(
             app=app,
             ownership=ownership,

@@ -12,8 +12,9 @@ from typing import Any
 import faust
 from msgspec import Struct
 
+from streams.background import in_background
 from streams.halting import halt, leave_after
-from streams.health import ProbeServer, Readiness, Status, StatusFile
+from streams.health import SIGN_EVERY_S, ProbeServer, Readiness, Status, StatusFile
 from streams.metrics import Metrics
 from streams.ownership import Ownership
 from streams.settings import Settings
@@ -58,7 +59,7 @@ class Life:
             probe = ProbeServer(readiness=self.readiness, metrics=self._metrics.render)
             self._address = await probe.start(self._settings.host, self._settings.probe_port)
             stack.push_async_callback(probe.stop)
-            self._say()
+            in_background(stack, self._give_signs(), "signs")
             beginning = asyncio.create_task(begin(stack), name="beginning")
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._end, beginning)
@@ -112,6 +113,12 @@ class Life:
                 await self._ending.wait()
                 return
         self._metrics.observe("event_loop_lag_seconds", clock() - due)
+
+    async def _give_signs(self) -> None:
+        """Also while the app begins or ends, which may wait for Kafka: who waits does not hang."""
+        while True:
+            self._say()
+            await asyncio.sleep(SIGN_EVERY_S)
 
     def _say(self) -> None:
         """Write the status file when something changed."""

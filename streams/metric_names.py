@@ -42,6 +42,7 @@ CounterName = Literal[
     "pushes_total",
     "ranker_failures_total",
     "rebalances_total",
+    "records_lost_total",
     "records_skipped_total",
     "regressed_total",
     "retries_total",
@@ -57,6 +58,7 @@ GaugeName = Literal[
     "consumer_lag_records",
     "consumer_lag_seconds",
     "exposures_queued",
+    "group_lag_records",
     "lru_visitors",
     "progress_timestamp_seconds",
     "ready",
@@ -103,6 +105,7 @@ COUNTERS: Mapping[CounterName, Metric] = {
     "pushes_total": Metric("Layouts pushed to open pages.", ("page",)),
     "ranker_failures_total": Metric("Scorings that the understudy had to do, by reason.", ("reason",)),
     "rebalances_total": Metric("Assignments of partitions to this process."),
+    "records_lost_total": Metric("Offsets that the log lost before what stood there was applied."),
     "records_skipped_total": Metric("Records of followed topics that could not be decoded.", ("topic",)),
     "regressed_total": Metric("Partitions sought back because Redis had forgotten its last writes."),
     "retries_total": Metric("Work tried again after a passing failure, by stage.", ("stage",)),
@@ -118,6 +121,9 @@ GAUGES: Mapping[GaugeName, Metric] = {
     "consumer_lag_records": Metric("Records not yet settled, by partition.", ("partition",)),
     "consumer_lag_seconds": Metric("Age of the oldest record not yet settled, by partition.", ("partition",)),
     "exposures_queued": Metric("Exposures waiting for the producer."),
+    "group_lag_records": Metric(
+        "Records not committed by a group, alive or not (told by items).", ("group",)
+    ),
     "lru_visitors": Metric("Visitor states held in the worker's memory."),
     "progress_timestamp_seconds": Metric("When work was last seen to go on (epoch seconds)."),
     "ready": Metric("1 while the process can do its work."),

@@ -63,7 +63,9 @@ class Metrics:
         self._found: dict[tuple[object, ...], Series] = {}  # the same, by what callers say
         self._watched: dict[GaugeName, Callable[[], float]] = {}
         for name, metric in _all():
-            self._series[name] = {} if metric.labels else {(): Series(metric.buckets)}
+            # A gauge that nobody put anywhere is no 0: a process tells only of what it knows.
+            told = not metric.labels and name not in GAUGES
+            self._series[name] = {(): Series(metric.buckets)} if told else {}
         self.registry = CollectorRegistry(auto_describe=False)
         ProcessCollector(registry=self.registry)
         self.registry.register(self)

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from schemas.errors import EtalageError, Fenced, Regressed
 from streams.logs import logger
 from streams.retries import Retry
+from streams.stores.meta import MADE_ANEW
 from streams.stores.protocols import Claim, fresh_nonce
 from streams.vitals import Vitals
 
@@ -197,12 +198,13 @@ class Ownership:
                 return start
             if claim.done < start:
                 log.error("records are gone unapplied", partition=partition, first=claim.done, next=start)
+                self._metrics.count("records_lost_total", start - claim.done)
             if claim.done <= end:
                 return max(claim.done, start)
             if self._clock.monotonic() > until:
                 raise LogTruncated(
-                    f"partition {partition} ends at {end}, but {claim.done} was applied: records are gone, "
-                    "or the topic was made anew (then run `etalage topics create --adopt`)"
+                    f"partition {partition} ends at {end}, but {claim.done} was applied: "
+                    f"records are gone, or {MADE_ANEW}"
                 )
             await asyncio.sleep(1.0)
 

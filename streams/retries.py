@@ -11,6 +11,7 @@ from schemas.errors import StoreUnavailable, StreamUnavailable
 from streams.clock import Clock
 from streams.logs import logger
 from streams.metrics import Metrics
+from streams.told import Once
 
 T = TypeVar("T")
 log = logger("retries")
@@ -43,7 +44,7 @@ class Retries:
         self._metrics = metrics
         self.waiting = 0  # calls that failed at least once and have not succeeded yet
         self._why = ""
-        self._told = False
+        self._told = Once()
 
     @property
     def trouble(self) -> str:
@@ -79,13 +80,11 @@ class Retries:
 
     def _tell(self, stage: str, failed: Exception) -> None:
         """Say once, whatever the number of calls, that work waits; one failure alone is not worth a line."""
-        if not self._told:
-            self._told = True
+        if self._told.begins():
             log.warning("work waits", stage=stage, why=str(failed), patience_s=self._patience_s)
 
     def _tell_end(self) -> None:
-        if self._told and not self.waiting:
-            self._told = False
+        if not self.waiting and self._told.ends():
             log.warning("work waits no longer", waited_for=self._service)
 
     async def _once(self, stage: str, call: Callable[[], Awaitable[T]]) -> T:

@@ -145,10 +145,16 @@ def _injected(name: str, value: str) -> bool:
 def checked(given: Mapping[str, object], named: Callable[[str], str]) -> Settings:
     """The settings of these values; InvalidSetting says what was wanted, under the name that was typed."""
     try:
-        return msgspec.convert(given, Settings, strict=False)
+        settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as exc:
         name = str(exc).partition(" - at `$.")[2].rstrip("`")
         raise InvalidSetting(f"{named(name)}: {_wanted(name)}, not {str(given[name])!r}") from exc
+    if settings.heartbeat_s >= settings.session_timeout_s:
+        raise InvalidSetting(
+            f"{named('heartbeat_s')}: below {named('session_timeout_s')}={settings.session_timeout_s} "
+            f"(a third of it is usual), not {settings.heartbeat_s:g}: each session would end between two"
+        )
+    return settings
 
 
 def _wanted(name: str) -> str:

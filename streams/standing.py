@@ -26,6 +26,7 @@ from streams.running import STATUS_FILE
 from streams.settings import Settings, as_environment
 from streams.stocking import stock
 from streams.supervisor import ChildStatus, Job, ServerStatus, Supervisor, UpStatus, write_up_status
+from streams.told import Once
 from streams.topics_admin import create_topics
 
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
@@ -41,7 +42,7 @@ class Standing:
         self._servers: dict[str, KeptServer] = {}
         self._supervisor: Supervisor | None = None
         self._told: UpStatus | None = None
-        self._hindered = False
+        self._hindered = Once()
         self._console = Console(stderr=True)
         self.stands = False
 
@@ -124,7 +125,7 @@ class Standing:
         kind = name.partition("-")[0]
         mine = {"ETALAGE_WORKER_ID": name, "ETALAGE_SHOP_CACHE": str(self._folder / "run" / f"{name}.shop")}
         argv = [sys.executable, "-m", "streams.cli.main", kind]
-        return Job(name=name, argv=argv, env=self._environment() | mine, reports=kind != "shoppers")
+        return Job(name=name, argv=argv, env=self._environment() | mine)
 
     def _environment(self) -> dict[str, str]:
         """Ours without settings that were meant for us alone, then what we found out."""
@@ -144,11 +145,11 @@ class Standing:
                 write_up_status(self._folder / STATUS_FILE, status)
                 self._told = status
         except OSError as exc:
-            if not self._hindered:
+            if self._hindered.begins():
                 self._notice(f"{self._folder} cannot be written ({exc.strerror}): trying again until it can")
-            self._hindered = True
             return self._status()
-        self._hindered = False
+        if self._hindered.ends():
+            self._notice(f"{self._folder} can be written again")
         return status
 
     def _start_what_is_due(self) -> None:
@@ -178,7 +179,7 @@ class Standing:
         )
 
     def _notice(self, text: str) -> None:
-        """Something ended: a line for a person, unless logs are asked for as JSON."""
+        """Something ended or hangs: a line for a person, unless logs are asked for as JSON."""
         if self._settings.log_format == "json":
             logger("supervisor").warning(text)
         else:

@@ -18,15 +18,24 @@ from msgspec import Struct
 from streams.health import Status, read_status
 from streams.local.processes import Popen, kill, last_words, signal_session, spawn
 from streams.local.processes import stop as stop_child
+from streams.told import Once, Silence
 
 STOP_WITHIN_S = 20.0
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 30.0
 STEADY_S = 60.0
 """A child that lived so long has earned the first, short wait again."""
+SETTLED_S = 5.0
+"""One that was asked to end has earned it sooner; one that ends at once, however politely, has not."""
+ASKED = (0, -signal.SIGTERM, -signal.SIGINT)
+SILENT_S = 10.0
+"""Without a sign of life for so long it counts as hanging: a loop may be busy for seconds."""
+HANGS = f"no sign of life for {SILENT_S:.0f} s"
+HUNG_S = 30.0
+"""One that hangs so long is killed, and started again."""
 
 Notice = Callable[[str], None]
-"""Is told in one line what ended."""
+"""Is told in one line what ended, hangs, or hangs no longer."""
 
 
 class Turns:
@@ -43,21 +52,21 @@ class Turns:
     def started(self, now: float) -> None:
         self._started_at = now
 
-    def ended(self, now: float) -> float:
-        """How long to wait now."""
-        wait_s = FIRST_WAIT_S if now - self._started_at > STEADY_S else self._wait_s
+    def ended(self, now: float, *, asked: bool = False) -> float:
+        """How long to wait now; `asked` when somebody wanted it to end."""
+        enough_s = SETTLED_S if asked else STEADY_S
+        wait_s = FIRST_WAIT_S if now - self._started_at > enough_s else self._wait_s
         self._due_at, self._wait_s = now + wait_s, min(wait_s * 2, LONGEST_WAIT_S)
         self.restarts += 1
         return wait_s
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """One process to keep running; `reports` says whether it writes a status file."""
+    """One process to keep running; it writes a status file, and touches it while it lives."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
-    reports: bool = True
 
 
 class ChildStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,12 +76,13 @@ class ChildStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     log: str
     restarts: int
     ready: bool
+    reason: str | None = None
     status: str | None = None
     address: str | None = None
     probe: str | None = None
 
 
-class ServerStatus(Struct, frozen=True, kw_only=True):
+class ServerStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One server as told in status.json."""
 
     pid: int | None
@@ -80,6 +90,7 @@ class ServerStatus(Struct, frozen=True, kw_only=True):
     log: str
     restarts: int
     ready: bool
+    reason: str | None = None
 
 
 class UpStatus(Struct, frozen=True, kw_only=True):
@@ -106,9 +117,10 @@ class Child:
         self.status_path = folder / f"{job.name}.json"
         self._turns = Turns()
         self._process: Popen | None = None
+        self._silence, self._sign, self._told = Silence(), 0, Once()
 
     def tend(self, now: float) -> None:
-        """Start it when it is due; notice that it ended, and say so in one line."""
+        """Start it when it is due; notice that it ended or hangs, and say so in one line."""
         if self._process is not None and self._process.poll() is not None:
             self._lost(self._process.returncode, now)
         if self._process is None and self._turns.due(now):
@@ -116,16 +128,21 @@ class Child:
             env = {**self.job.env, "ETALAGE_STATUS": str(self.status_path)}
             self._process = spawn(self.job.argv, log=self.log, env=env)
             self._turns.started(now)
+            self._silence, self._told = Silence(), Once()
+        self._listen(now)
 
     def status(self) -> ChildStatus:
-        """As it is now; one that writes no status file counts as ready while it runs."""
+        """As it is now."""
         said = self._said()
         running = self._process is not None and self._process.poll() is None
+        hangs = running and self._silence.seconds > SILENT_S
+        ready = running and not hangs and said is not None and said.ready
         return ChildStatus(
             pid=self._process.pid if self._process and running else None,
             log=str(self.log),
             restarts=self._turns.restarts,
-            ready=running and (said.ready if said else not self.job.reports),
+            ready=ready,
+            reason=HANGS if hangs else said.reason if said and running else None,
             status=str(self.status_path),
             address=said.address if said else None,
             probe=said.probe if said else None,
@@ -143,6 +160,26 @@ class Child:
             kill(self._process)  # whatever it left in its session
             self._process = None
 
+    def _listen(self, now: float) -> None:
+        """Its status file is touched while it lives; one that never wrote it cannot fall silent."""
+        try:
+            sign = self.status_path.stat().st_mtime_ns
+        except OSError:
+            sign = 0
+        silent_s = self._silence.look(now, sign=not sign or sign != self._sign)
+        self._sign = sign
+        if self._process is None:
+            return
+        if silent_s > SILENT_S and self._told.begins():
+            self._notice(
+                f"{self.job.name} gives no sign of life for {SILENT_S:.0f} s; "
+                f"after {HUNG_S:.0f} s it is killed and started again"
+            )
+        elif silent_s == 0 and self._told.ends():
+            self._notice(f"{self.job.name} gives signs of life again")
+        if silent_s > HUNG_S:
+            signal_session(self._process, signal.SIGKILL)
+
     def _said(self) -> Status | None:
         try:
             return read_status(self.status_path)
@@ -150,7 +187,7 @@ class Child:
             return None
 
     def _lost(self, code: int, now: float) -> None:
-        self._process, wait_s = None, self._turns.ended(now)
+        self._process, wait_s = None, self._turns.ended(now, asked=code in ASKED)
         said = last_words(self.log)
         self._notice(f"{self.job.name} ended with {code}, again in {wait_s:.1f} s (log: {self.log}): {said}")
 

@@ -17,8 +17,8 @@ from schemas.errors import EtalageError, ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
 from streams.local.ports import answers, wait_until
 from streams.settings import NO_KAFKA, NO_REDIS, Settings, redis_url_of
-from streams.stores.keys import FORMAT, Keys
-from streams.stores.meta import Meta
+from streams.stores.keys import Keys
+from streams.stores.meta import Meta, difference, readable
 from streams.stores.redis_client import translated
 
 REDIS_S = 5.0
@@ -102,11 +102,12 @@ def delete_topics(settings: Settings) -> None:
 
 def read_meta_sync(redis_address: str, namespace: str) -> Meta:
     """The namespace's meta, for what has no event loop; ServiceMissing when there is none yet."""
+    key = Keys(namespace).meta
     with translated(), redis.Redis.from_url(redis_url_of(redis_address), socket_timeout=REDIS_S) as client:
-        raw = client.get(Keys(namespace).meta)
-    if raw is None:
+        stands = _meta_at(client, key)
+    if stands is None:
         raise ServiceMissing(f"namespace {namespace} is not set up: run `etalage topics create`")
-    return msgspec.json.decode(raw, type=Meta)
+    return stands
 
 
 @contextmanager
@@ -206,24 +207,21 @@ def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta
     meta = Meta(topic_id=events.topic_id, partitions=events.partitions)
     key = Keys(settings.namespace).meta
     with translated(), redis.Redis.from_url(redis_url_of(settings.redis), socket_timeout=REDIS_S) as client:
-        raw = client.get(key)
-        if raw is not None:
-            _refuse_meta(msgspec.json.decode(raw, type=Meta), meta, adopt=adopt)
+        stands = _meta_at(client, key)
+        if stands is not None:
+            _refuse_meta(stands, meta, adopt=adopt)
         client.set(key, msgspec.json.encode(meta))
     return meta
 
 
+def _meta_at(client: redis.Redis, key: str) -> Meta | None:
+    with readable(key):
+        raw: Any = client.get(key)
+        return None if raw is None else msgspec.json.decode(raw, type=Meta)
+
+
 def _refuse_meta(stands: Meta, meta: Meta, *, adopt: bool) -> None:
     """TopicsRefused when the states in Redis were made for something else."""
-    if stands.key_format != FORMAT:
-        raise TopicsRefused(f"Redis holds key format {stands.key_format}, this code knows {FORMAT}")
-    if stands.partitions != meta.partitions:
-        raise TopicsRefused(
-            f"events.v1 has {meta.partitions} partitions, the states in Redis were made for "
-            f"{stands.partitions}; take another namespace"
-        )
-    if stands.topic_id != meta.topic_id and not adopt:
-        raise TopicsRefused(
-            f"events.v1 was made anew (id {meta.topic_id}, the states in Redis are of {stands.topic_id}); "
-            "`etalage topics create --adopt` goes on with the new topic"
-        )
+    known = msgspec.structs.replace(stands, topic_id=meta.topic_id) if adopt else stands
+    if why := difference(known, meta):
+        raise TopicsRefused(why)

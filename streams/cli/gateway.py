@@ -5,6 +5,7 @@ from __future__ import annotations
 import uvloop
 
 from streams.gateway.serve import serve
+from streams.health import refuse_unwritable
 from streams.logs import configure
 from streams.settings import read_settings
 
@@ -12,5 +13,6 @@ from streams.settings import read_settings
 def run() -> None:
     """Answer HTTP: events in, layouts out, pushes to open pages. Settings come from ETALAGE_ variables."""
     settings = read_settings()
+    refuse_unwritable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
     uvloop.run(serve(settings))

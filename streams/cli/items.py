@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 
 import uvloop
 
+from streams.halting import leave
+from streams.health import refuse_unwritable
 from streams.items_process import ItemsProcess
 from streams.logs import configure
 from streams.settings import read_settings
@@ -15,11 +16,12 @@ from streams.settings import read_settings
 def run() -> None:
     """Run one items process; all it needs to know stands in ETALAGE_ variables."""
     settings = read_settings()
+    refuse_unwritable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
 
     async def main() -> None:
         await ItemsProcess(settings).run()
+        leave(0)  # at once: threads of libraries, and of our own that ask Kafka, must not hold it up
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())
-    os._exit(0)  # threads of libraries must not hold it up

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from typing import Annotated
 
 import typer
 
 from streams.cli.options import Data
+from streams.health import SIGN_EVERY_S, Status, StatusFile, refuse_unwritable
 from streams.logs import configure, logger
 from streams.running import gateway_url
 from streams.settings import read_settings
@@ -29,14 +31,15 @@ def run(
 ) -> None:
     """Let simulated shoppers browse through the public HTTP API, until Ctrl-C."""
     settings = read_settings()
+    refuse_unwritable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
     plan = CrowdPlan(url=gateway_url(url, data), shoppers=shoppers, rate=rate, seed=seed)
     tally = Tally()
-    asyncio.run(_browse(plan, tally, seconds))
+    asyncio.run(_browse(plan, tally, seconds, StatusFile(settings.status)))
     logger("shoppers").info("left", visits=tally.visits, events=tally.events, orders=tally.orders)
 
 
-async def _browse(plan: CrowdPlan, tally: Tally, seconds: float | None) -> None:
+async def _browse(plan: CrowdPlan, tally: Tally, seconds: float | None, file: StatusFile) -> None:
     """Until a signal comes or the time is over."""
     leaving = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -45,14 +48,16 @@ async def _browse(plan: CrowdPlan, tally: Tally, seconds: float | None) -> None:
     crowd = asyncio.create_task(browse(plan, tally))
     crowd.add_done_callback(lambda _: leaving.set())
     report = asyncio.create_task(_report(tally))
+    telling = asyncio.create_task(_tell(file))
     try:
         async with asyncio.timeout(seconds):
             await leaving.wait()
     except TimeoutError:
         pass
-    report.cancel()
-    crowd.cancel()
-    for ended in await asyncio.gather(crowd, report, return_exceptions=True):
+    tasks = crowd, report, telling
+    for task in tasks:
+        task.cancel()
+    for ended in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(ended, Exception):
             raise ended
 
@@ -62,3 +67,10 @@ async def _report(tally: Tally) -> None:
     while True:
         await asyncio.sleep(REPORT_EVERY_S)
         logger("shoppers").info("browsing", visits=tally.visits, events=tally.events, orders=tally.orders)
+
+
+async def _tell(file: StatusFile) -> None:
+    """That we live, as long as we do."""
+    while True:
+        file.tell(Status(kind="shoppers", pid=os.getpid(), ready=True))
+        await asyncio.sleep(SIGN_EVERY_S)

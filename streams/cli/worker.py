@@ -10,6 +10,7 @@ import uvloop
 
 from streams.assembly import Parts
 from streams.halting import leave
+from streams.health import refuse_unwritable
 from streams.logs import configure
 from streams.settings import Settings, read_settings
 from streams.worker import Worker
@@ -24,6 +25,7 @@ def run() -> None:
 
 def run_with(settings: Settings, parts: Parts | None = None) -> None:
     """Run one worker until it is told to end, then leave at once: library threads must not hold it up."""
+    refuse_unwritable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
     logging.getLogger("streams.transport").setLevel(
         logging.WARNING

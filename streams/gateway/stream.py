@@ -61,6 +61,7 @@ class Streams:
     def __init__(self, parts: PushParts) -> None:
         self._parts = parts
         self._open = 0
+        self._count(0)
 
     async def __call__(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
         query = parse_layout_query(page, scope["query_string"], streaming=True)

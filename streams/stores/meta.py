@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import msgspec
 import redis.asyncio
 from msgspec import Struct
+from redis.exceptions import ResponseError
 
 from schemas.errors import ServiceMissing
 from schemas.ids import hash64
 from streams.stores.keys import FORMAT, Keys
 from streams.stores.redis_client import command, translated
+
+ADOPT = "stop the workers, run `etalage topics create --adopt`, and start them again"
+MADE_ANEW = f"the topic was made anew: if so, {ADOPT}"
 
 
 class Meta(Struct, frozen=True):
@@ -25,11 +32,42 @@ class Meta(Struct, frozen=True):
         return hash64(self.topic_id) & 0xFFFF
 
 
+def difference(stands: Meta, now: Meta) -> str:
+    """Why states made for `stands` do not fit the topic as it is `now`, with the way out; empty: they fit."""
+    if stands.key_format != now.key_format:
+        return f"Redis holds key format {stands.key_format}, this code knows {now.key_format}"
+    if stands.partitions != now.partitions:
+        return (
+            f"events.v1 has {now.partitions} partitions, the states in Redis were made for "
+            f"{stands.partitions}; take another namespace"
+        )
+    if stands.topic_id != now.topic_id:
+        return (
+            f"events.v1 was made anew (id {now.topic_id}, the states in Redis are of {stands.topic_id}); "
+            f"to go on with the new topic, {ADOPT}"
+        )
+    return ""
+
+
+@contextmanager
+def readable(key: str) -> Iterator[None]:
+    """ServiceMissing names the key and what to do when something else than a meta stands there."""
+    try:
+        yield
+    except (ResponseError, msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        if isinstance(exc, ResponseError) and not str(exc).startswith("WRONGTYPE"):
+            raise
+        raise ServiceMissing(
+            f"Redis key {key} does not hold what Etalage keeps there ({exc}): when no other program needs "
+            f"it, `redis-cli DEL {key}` and `etalage topics create`; else take another ETALAGE_NAMESPACE"
+        ) from exc
+
+
 async def read_meta(client: redis.asyncio.Redis, keys: Keys) -> Meta | None:
     """What stands in Redis; None when nothing does (new, or flushed)."""
-    with translated():
+    with readable(keys.meta), translated():
         raw = await command(client, "GET", keys.meta)
-    return None if raw is None else msgspec.json.decode(raw, type=Meta)
+        return None if raw is None else msgspec.json.decode(raw, type=Meta)
 
 
 async def write_meta(client: redis.asyncio.Redis, keys: Keys, meta: Meta) -> None:
@@ -46,9 +84,6 @@ async def agree(client: redis.asyncio.Redis, keys: Keys, in_kafka: Meta) -> Meta
     with translated():
         await command(client, "SET", keys.meta, msgspec.json.encode(in_kafka), "NX")
     in_redis = await read_meta(client, keys)
-    if in_redis != in_kafka:
-        raise ServiceMissing(
-            f"Redis and Kafka disagree on the events topic (Redis {in_redis}, Kafka {in_kafka}): "
-            "was it created anew? Run `etalage topics create`"
-        )
+    if in_redis is not None and (why := difference(in_redis, in_kafka)):
+        raise ServiceMissing(why)
     return in_kafka

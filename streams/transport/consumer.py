@@ -219,13 +219,20 @@ class ChunkConsumer(Consumer):
 class ChunkTransport(Transport):
     """`owner` must be set before the app starts; `room` says within some seconds whether more is welcome.
 
-    `committed` is told of each commit whether it went well.
+    `committed` is told of each commit whether it went well, `lost` how many offsets are gone unapplied.
     """
 
     Consumer = ChunkConsumer
     owner: Owner
     room: Callable[[float], Awaitable[bool]]
 
-    def __init__(self, *args: Any, drain_s: float, committed: Callable[[bool], None], **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        drain_s: float,
+        committed: Callable[[bool], None],
+        lost: Callable[[int], None],
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
-        self.drain_s, self.committed = drain_s, committed
+        self.drain_s, self.committed, self.lost = drain_s, committed, lost

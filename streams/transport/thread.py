@@ -13,14 +13,16 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from schemas.errors import EtalageError
 from streams.logs import logger
+from streams.stores.meta import MADE_ANEW
 from streams.transport.chunks import Fetched
 from streams.transport.pacing import Pacing
 
 log = logger("transport")
 
 
-class OffsetsWentBack(Exception):
+class OffsetsWentBack(EtalageError):
     """The log gave offsets it gave before: it was truncated or created anew."""
 
 
@@ -80,7 +82,10 @@ class ChunkThread(AIOKafkaConsumerThread):
     def _tagged(self, tp: Any, records: list[Any]) -> Fetched:
         start = self._expected[tp]
         if records[0].offset < start:
-            raise OffsetsWentBack(f"partition {tp.partition}: offset {records[0].offset} after {start}")
+            raise OffsetsWentBack(
+                f"partition {tp.partition}: offset {records[0].offset} after {start}: the log was truncated, "
+                f"or {MADE_ANEW}"
+            )
         if records[0].offset > start:
             self.add_future(self._look_into_gap(tp, start, records[0].offset))
         self._expected[tp] = records[-1].offset + 1
@@ -95,6 +100,9 @@ class ChunkThread(AIOKafkaConsumerThread):
             return
         if begins[tp] > start:
             log.error("records are gone unapplied", partition=tp.partition, first=start, next=went_on_at)
+            transport: Any = self.transport
+            # To where metrics live: they are of one thread.
+            self.consumer.loop.call_soon_threadsafe(transport.lost, min(begins[tp], went_on_at) - start)
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         self._expected.clear()

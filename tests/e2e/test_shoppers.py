@@ -6,8 +6,11 @@ import json
 import subprocess
 import sys
 import urllib.request
+from pathlib import Path
 
 import pytest
+
+from streams.health import read_status
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -37,7 +40,13 @@ def test_every_event_of_theirs_is_accepted(shop_url: str) -> None:
         assert json.load(answer)["events"] > 0
 
 
-def test_a_shop_that_is_away_is_tried_again_and_mentioned_once(free_port: int) -> None:
+def test_a_shop_that_is_away_is_tried_again_and_mentioned_once(
+    free_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ETALAGE_STATUS", str(tmp_path / "shoppers.json"))
     done = browse("--url", f"http://127.0.0.1:{free_port}", "--shoppers", "5", "--for", "3")
     assert said(done, "left")["events"] == 0
     assert (done.stdout + done.stderr).count("the shop is away") == 1
+    status = read_status(tmp_path / "shoppers.json")
+    assert status is not None
+    assert (status.kind, status.ready) == ("shoppers", True)

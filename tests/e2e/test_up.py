@@ -130,6 +130,30 @@ def assert_a_killed_server_comes_back(up: Up, name: str) -> None:
     assert f"! {name} ended, again in " in up.said()
 
 
+def assert_what_hangs_is_told(up: Up) -> None:
+    """Server and process alike; woken, they go on as they were."""
+    status = up.status()
+    hanging = {"redis": status["servers"]["redis"], "items": status["children"]["items"]}
+
+    def told() -> bool:
+        now = up.status()
+        items = now["children"]["items"]
+        return "reason" in now["servers"]["redis"] and "sign of life" in items.get("reason", "")
+
+    for one in hanging.values():
+        os.killpg(one["pid"], signal.SIGSTOP)
+    try:
+        assert wait_until(told, within_s=30), up.status()
+        assert not up.status()["ready"]
+    finally:
+        for one in hanging.values():
+            os.killpg(one["pid"], signal.SIGCONT)
+    after = up.await_ready()
+    assert after["servers"]["redis"]["pid"] == hanging["redis"]["pid"]
+    assert "! redis answers again" in up.said()
+    assert "! items gives signs of life again" in up.said()
+
+
 def test_killed_ones_come_back_and_data_survive(up: Up, tmp_path: Path) -> None:
     first = up.await_ready()
     before = first["children"]["worker-1"]
@@ -140,6 +164,7 @@ def test_killed_ones_come_back_and_data_survive(up: Up, tmp_path: Path) -> None:
     assert up.await_ready()["children"]["worker-1"]["pid"] != before["pid"]
     for name in ("redis", "kafka"):
         assert_a_killed_server_comes_back(up, name)
+    assert_what_hangs_is_told(up)
     pids = up.pids()
     assert up.end(signal.SIGKILL) != 0
     assert wait_until(lambda: not alive(pids), within_s=10)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import random
 import signal
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from schemas.signals import Delta, Signal
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
 from streams.batches import send_all
 from streams.compacted import read_to_end
+from streams.local.ports import wait_until
 from streams.pushing import producer_for
 from streams.stores.meta import Meta
 from tests.stack import Running, Stack
@@ -110,6 +112,9 @@ async def test_deltas_become_signals_and_a_stop_leaves_nothing_unwritten(stack: 
         await settle(stack, await expected(stack))
         await produce(producer, stack, some_deltas(random.Random(2), 100))
     assert 'etalage_signals_total{direction="written"}' in process.metrics()
+    lags = [f'etalage_group_lag_records{{group="{group}"}} 0.0' for group in ("items", "personalize")]
+    told = functools.partial(wait_until, lambda: all(lag in process.metrics() for lag in lags), within_s=40)
+    assert await asyncio.to_thread(told)
     assert await asyncio.to_thread(process.terminate) == 0
     again = await ready(stack.start("items"))
     await settle(stack, await expected(stack))

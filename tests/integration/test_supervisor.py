@@ -12,7 +12,7 @@ from pathlib import Path
 
 from streams.local.ports import wait_until
 from streams.local.processes import last_words
-from streams.supervisor import ChildStatus, Job, Notice, Supervisor
+from streams.supervisor import FIRST_WAIT_S, HANGS, Child, ChildStatus, Job, Notice, Supervisor, Turns
 
 READY = """
 import json, os, sys, time
@@ -36,6 +36,24 @@ def supervised(
         yield supervisor
     finally:
         supervisor.stop(stop_within_s)
+
+
+@contextmanager
+def child(tmp_path: Path, notices: list[str]) -> Iterator[Child]:
+    """One that is ready, to be tended at moments of the test's own."""
+    one = Child(Job(name="one", argv=[sys.executable, "-c", READY], env={}), tmp_path, notices.append)
+    try:
+        one.tend(0)
+        assert wait_until(lambda: one.status().ready, within_s=15)
+        yield one
+    finally:
+        one.stop(5)
+
+
+def tend_seconds(one: Child, first: int, last: int) -> None:
+    """Once a second, as seen by the child's supervisor; none of it is waited for."""
+    for second in range(first, last + 1):
+        one.tend(second)
 
 
 def tended(supervisor: Supervisor) -> ChildStatus:
@@ -103,3 +121,71 @@ def test_one_that_stands_still_is_stopped_too(tmp_path: Path) -> None:
         supervisor.stop(within_s=10)
         assert time.monotonic() - began < 5
         assert not Path(f"/proc/{pid}").exists()
+
+
+def test_one_that_falls_silent_is_told_of_once_and_heard_again(tmp_path: Path) -> None:
+    notices: list[str] = []
+    with child(tmp_path, notices) as one:
+        tend_seconds(one, 1, 9)
+        assert one.status().ready
+        tend_seconds(one, 10, 20)
+        assert (one.status().ready, one.status().reason) == (False, HANGS)
+        os.utime(one.status_path)
+        tend_seconds(one, 21, 22)
+        assert (one.status().ready, one.status().reason) == (True, None)
+        assert [notice.split(";")[0] for notice in notices] == [
+            "one gives no sign of life for 10 s",
+            "one gives signs of life again",
+        ]
+
+
+def test_one_that_stays_silent_is_killed_and_comes_back(tmp_path: Path) -> None:
+    notices: list[str] = []
+    with child(tmp_path, notices) as one:
+        first = one.status().pid
+        assert first is not None
+        os.kill(first, signal.SIGSTOP)
+        tend_seconds(one, 1, 30)
+        assert one.status().pid == first
+        tend_seconds(one, 31, 32)
+        assert wait_until(lambda: one.status().pid is None, within_s=10)
+        one.tend(40)
+        one.tend(41)
+        assert wait_until(lambda: one.status().ready, within_s=15)
+        assert one.status().pid != first
+        assert len(notices) == 2
+        assert notices[1].startswith("one ended with -9, again in 0.5 s")
+
+
+def test_a_supervisor_that_slept_blames_nobody(tmp_path: Path) -> None:
+    with child(tmp_path, []) as one:
+        one.tend(1)
+        one.tend(3600)
+        assert one.status().ready
+
+
+def ended(turns: Turns, *, lived_s: float, asked: bool) -> float:
+    turns.started(1000)
+    return turns.ended(1000 + lived_s, asked=asked)
+
+
+def test_one_that_was_asked_to_end_starts_again_soon(tmp_path: Path) -> None:
+    turns = Turns()
+    waits = [ended(turns, lived_s=20, asked=asked) for asked in (True, True, False, False, True, False)]
+    assert waits == [FIRST_WAIT_S, FIRST_WAIT_S, 2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S, FIRST_WAIT_S, 1.0]
+    assert ended(turns, lived_s=0.1, asked=True) == 4 * FIRST_WAIT_S  # politely, but it does nothing else
+
+
+def test_a_child_that_is_told_to_end_waits_no_longer_each_time(tmp_path: Path) -> None:
+    notices: list[str] = []
+    with child(tmp_path, notices) as one:
+        for now in (100, 200):
+            pid = one.status().pid
+            assert pid is not None
+            os.kill(pid, signal.SIGTERM)
+            assert wait_until(lambda: one.status().pid is None, within_s=10)
+            one.tend(now)
+            one.tend(now + 50)
+        assert [" ".join(notice.split()[:7]) for notice in notices] == [
+            "one ended with -15, again in 0.5"
+        ] * 2

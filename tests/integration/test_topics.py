@@ -13,7 +13,8 @@ from schemas.errors import ServiceMissing
 from schemas.topics import TOPICS
 from streams.settings import Settings
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta, read_meta
+from streams.stores.meta import Meta, agree, read_meta
+from streams.stores.redis_client import connect
 from streams.topics_admin import (
     TopicsRefused,
     admin,
@@ -21,7 +22,10 @@ from streams.topics_admin import (
     delete_topics,
     list_topics,
     plan,
+    read_meta_sync,
 )
+
+WAY_OUT = "made anew.*stop the workers, run `etalage topics create --adopt`, and start them again"
 
 
 @pytest.fixture
@@ -75,7 +79,7 @@ def test_another_partition_count_is_refused(settings: Settings) -> None:
 def test_a_topic_made_anew_is_refused_until_adopted(settings: Settings) -> None:
     before = create_topics(settings)[1]
     delete_topics(settings)
-    with pytest.raises(TopicsRefused, match="--adopt"):
+    with pytest.raises(TopicsRefused, match=WAY_OUT):
         create_topics(settings)
     after = create_topics(settings, adopt=True)[1]
     assert after.topic_id != before.topic_id
@@ -87,3 +91,36 @@ def test_no_broker_is_one_clear_line(free_port: int, redis_url: str) -> None:
     with pytest.raises(ServiceMissing, match=str(free_port)) as caught:
         list_topics(lost)
     assert "\n" not in str(caught.value)
+
+
+async def test_a_meta_that_does_not_fit_names_the_way_out(settings: Settings) -> None:
+    keys, client = Keys(settings.namespace), connect(settings.redis or "")
+    stands = await read_meta(client, keys)
+    assert stands is not None
+    with pytest.raises(ServiceMissing, match=WAY_OUT):
+        await agree(client, keys, msgspec.structs.replace(stands, topic_id="another"))
+    with pytest.raises(ServiceMissing, match="take another namespace"):
+        await agree(client, keys, msgspec.structs.replace(stands, partitions=4))
+    await client.aclose()
+
+
+@pytest.mark.parametrize(
+    "content", [b"garbage", b'"text"', b"\xff", None], ids=["no JSON", "text", "bytes", "a list"]
+)
+async def test_a_key_that_holds_something_else_is_named(settings: Settings, content: bytes | None) -> None:
+    keys, client = Keys(settings.namespace), connect(settings.redis or "")
+    await client.delete(keys.meta)
+    await (client.lpush(keys.meta, "x") if content is None else client.set(keys.meta, content))
+    told = f"^Redis key {keys.meta} does not hold what Etalage keeps there .*DEL {keys.meta}"
+    meta = Meta(topic_id="x", partitions=3)
+    with pytest.raises(ServiceMissing, match=told):
+        await agree(client, keys, meta)
+    for refused in (
+        lambda: create_topics(settings),
+        lambda: read_meta_sync(settings.redis or "", keys.namespace),
+    ):
+        with pytest.raises(ServiceMissing, match=told):
+            refused()
+    await client.delete(keys.meta)
+    assert await agree(client, keys, meta) == meta
+    await client.aclose()

@@ -105,3 +105,15 @@ async def test_a_redis_that_may_forget_from_now_on_ends_a_worker(
 
 def _raised(exc: BaseException) -> NoReturn:
     raise exc
+
+
+async def test_a_topic_made_anew_under_a_worker_ends_it_with_the_whole_way_out(
+    worker_of: tuple[Meta, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meta, settings = worker_of
+    monkeypatch.setattr(boot, "CHECK_EVERY_S", 0)
+    client, keys = connect(settings.redis or ""), Keys(settings.namespace)
+    before = Meta(topic_id="of before", partitions=meta.partitions)
+    with pytest.raises(boot.Changed, match=r"made anew.*`etalage topics create --adopt`"):
+        await boot.keep_checking(before, client, keys, settings, _raised)
+    await client.aclose()

@@ -234,3 +234,5 @@ def test_records_that_the_log_lost_before_they_were_applied_are_told(make: Make)
     poll_until(
         lambda: "records are gone unapplied" in worker.log(), within_s=20, what=f"told: {worker.log()}"
     )
+    lost = "etalage_records_lost_total 14.0"
+    poll_until(lambda: lost in worker.metrics(), within_s=20, what="the lost ones are counted")

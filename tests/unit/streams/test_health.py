@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +12,18 @@ from types import SimpleNamespace
 
 import pytest
 
+from schemas.errors import InvalidSetting
 from streams import health
-from streams.health import ProbeServer, Readiness, Status, StatusFile, read_status, write_status
+from streams.cli import main as cli
+from streams.health import (
+    ProbeServer,
+    Readiness,
+    Status,
+    StatusFile,
+    read_status,
+    refuse_unwritable,
+    write_status,
+)
 
 
 @asynccontextmanager
@@ -101,4 +112,41 @@ def test_a_status_that_cannot_be_written_is_warned_of_once_and_told_later(
     folder.unlink()
     file.tell(status)
     assert read_status(folder / "worker.json") == status
-    assert len(warned) == 1
+    assert warned == ["the status file cannot be written", "the status file can be written again"]
+
+
+def test_a_status_that_stays_as_it_is_gives_a_sign_of_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "SIGN_EVERY_S", 0.0)
+    path = tmp_path / "worker.json"
+    file, status = StatusFile(str(path)), Status(kind="worker", pid=7, ready=True)
+    file.tell(status)
+    os.utime(path, (1, 1))
+    file.tell(status)
+    assert path.stat().st_mtime > 1
+    path.unlink()
+    file.tell(status)
+    assert read_status(path) == status
+
+
+@pytest.mark.parametrize("name", ["file/worker.json", "folder"])
+def test_a_place_where_no_status_can_be_written_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(InvalidSetting, match=f"^ETALAGE_STATUS: {tmp_path / name} cannot be written"):
+        refuse_unwritable(str(tmp_path / name))
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "folder"]
+
+
+def test_a_place_where_one_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
+    refuse_unwritable(None)
+    refuse_unwritable(str(tmp_path / "new" / "worker.json"))
+    assert not list((tmp_path / "new").iterdir())
+
+
+@pytest.mark.parametrize("kind", ["worker", "items", "gateway", "shoppers"])
+def test_every_process_refuses_it(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ETALAGE_STATUS", str(tmp_path))
+    with pytest.raises(InvalidSetting, match=r"^ETALAGE_STATUS: "):
+        cli.load(kind)(args=[], standalone_mode=False)

@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from streams import life
+from streams import health, life
 from streams.health import Readiness, read_status
 from streams.life import Life, Work
 from streams.metrics import Metrics
@@ -113,6 +113,31 @@ async def test_told_to_end_before_it_had_begun(settings: Settings, said: Said, b
     assert said() == (False, "ending")
     assert closed.is_set()
     assert len(bounds) == 1
+
+
+async def test_one_whose_app_takes_long_to_start_lives(
+    settings: Settings, bounds: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, ownership = App(), SimpleNamespace(generation=-1, taken=False)
+    for module in (life, health):
+        monkeypatch.setattr(module, "SIGN_EVERY_S", 0.0)
+    starting, started = asyncio.Event(), asyncio.Event()
+
+    async def start() -> None:
+        starting.set()
+        await started.wait()
+
+    async def begin(stack: AsyncExitStack) -> Work:
+        return Work(app=cast(Any, app), ownership=cast(Any, ownership))
+
+    monkeypatch.setattr(app, "start", start)
+    living = asyncio.create_task(Life("worker", settings, Metrics()).lead(begin))
+    await starting.wait()
+    os.utime(settings.status or "", (1, 1))
+    await eventually(lambda: Path(settings.status or "").stat().st_mtime > 1)
+    started.set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    await living
 
 
 async def test_what_keeps_it_from_beginning_is_told(settings: Settings, bounds: list[float]) -> None:

@@ -76,3 +76,9 @@ def test_what_is_watched_is_asked_when_somebody_looks(metrics: Metrics) -> None:
     assert "etalage_lru_visitors 0.0" in metrics.render().decode()
     held += [1, 2]
     assert "etalage_lru_visitors 2.0" in metrics.render().decode()
+
+
+def test_a_gauge_that_nobody_set_is_not_told(metrics: Metrics) -> None:
+    assert not [line for line in metrics.render().decode().splitlines() if line.startswith("etalage_ready")]
+    metrics.set("ready", 0)
+    assert "\netalage_ready 0.0\n" in metrics.render().decode()

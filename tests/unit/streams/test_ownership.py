@@ -33,7 +33,7 @@ class FakeLog:
         self.said: list[str] = []
         self.turns = 0
         self.gone = False
-        self.end = 100
+        self.start, self.end = 5, 100
         self.member = asyncio.Event()
         self.member.set()
 
@@ -51,7 +51,7 @@ class FakeLog:
         self.said.append("resume")
 
     async def bounds(self, partition: int) -> tuple[int, int]:
-        return 5, self.end
+        return self.start, self.end
 
     async def member_since(self, moment: float) -> None:
         self.said.append("member?")
@@ -64,13 +64,13 @@ class Bed:
     def __init__(self) -> None:
         self.store, self.log = MemoryStore(incarnation=1), FakeLog()
         self.halted: list[BaseException] = []
-        clock, metrics = SystemClock(), Metrics()
+        clock, self.metrics = SystemClock(), Metrics()
         self.ownership = Ownership(
             self.store,
             self.log,
             owner="me",
-            retries=Retries("Redis", deadline_s=1, patience_s=1, clock=clock, metrics=metrics),
-            vitals=Vitals(clock=clock, metrics=metrics, halt=self.halt),
+            retries=Retries("Redis", deadline_s=1, patience_s=1, clock=clock, metrics=self.metrics),
+            vitals=Vitals(clock=clock, metrics=self.metrics, halt=self.halt),
         )
 
     def halt(self, exc: BaseException) -> NoReturn:
@@ -200,6 +200,15 @@ async def test_a_partition_that_went_meanwhile_is_left_alone(bed: Bed) -> None:
     assert bed.ownership.holding(P) is None
 
 
+async def test_what_the_log_lost_unapplied_is_counted(bed: Bed) -> None:
+    bed.ownership.assigned([P], 1)
+    await bed.write(await bed.held(), 60)
+    bed.log.start = 75
+    bed.ownership.assigned([P], 2)
+    assert (await bed.held()).next == 75
+    assert b"etalage_records_lost_total 15.0" in bed.metrics.render()
+
+
 async def test_a_log_that_ends_before_what_was_applied_halts(
     bed: Bed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,6 +221,7 @@ async def test_a_log_that_ends_before_what_was_applied_halts(
     with pytest.raises(Halted):
         await bed.ownership._takes[P]
     assert isinstance(bed.halted[0], LogTruncated)
+    assert "etalage topics create --adopt" in str(bed.halted[0])
 
 
 async def test_only_the_current_holding_can_be_lost(bed: Bed) -> None:

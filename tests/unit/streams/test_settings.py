@@ -105,3 +105,11 @@ def test_production_has_64_partitions_and_up_16(monkeypatch: pytest.MonkeyPatch)
     assert up._settings(port=None, namespace=None, data=None).partitions == 16
     monkeypatch.setenv("ETALAGE_PARTITIONS", "5")
     assert up._settings(port=None, namespace=None, data=None).partitions == 5
+
+
+@pytest.mark.parametrize("heartbeat", ["4", "12.5"])
+def test_a_heartbeat_longer_than_the_session_is_refused(heartbeat: str) -> None:
+    given = {"ETALAGE_HEARTBEAT_S": heartbeat, "ETALAGE_SESSION_TIMEOUT_S": "4"}
+    with pytest.raises(InvalidSetting, match=r"^ETALAGE_HEARTBEAT_S: below ETALAGE_SESSION_TIMEOUT_S=4 "):
+        settings_from(given)
+    assert settings_from(given | {"ETALAGE_HEARTBEAT_S": "3.9"}).heartbeat_s == 3.9

@@ -1,0 +1,49 @@
+"""How far groups are behind is told while nobody of them lives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from kafka import TopicPartition
+from kafka.structs import OffsetAndMetadata
+
+from schemas.errors import ServiceMissing
+from schemas.topics import EVENTS
+from streams.batches import send_all
+from streams.group_lag import lag_of_groups
+from streams.local.ports import wait_until
+from streams.pushing import producer_for
+from streams.settings import Settings
+from streams.stores.meta import Meta
+from streams.topics_admin import admin
+
+
+@pytest.fixture
+def settings(
+    kafka: str, redis_url: str, namespace: str, create_topics: Callable[[str, int], Meta]
+) -> Settings:
+    create_topics(namespace, 3)
+    return Settings(kafka=kafka, redis=redis_url, namespace=namespace, partitions=3)
+
+
+def known(settings: Settings) -> bool:
+    """A fresh broker has no coordinator of groups for a moment."""
+    try:
+        return bool(lag_of_groups(settings))
+    except ServiceMissing:
+        return False
+
+
+async def test_what_a_dead_group_left_is_its_lag(settings: Settings) -> None:
+    assert wait_until(lambda: known(settings), within_s=30)
+    assert lag_of_groups(settings) == {"personalize": 0, "items": 0}
+    topic = EVENTS.full_name(settings.namespace)
+    async with producer_for(settings.kafka or "") as producer:
+        await send_all(producer, topic, [(f"a:{n}".encode(), b"{}") for n in range(20)])
+    assert lag_of_groups(settings) == {"personalize": 20, "items": 0}
+    with admin(settings) as client:
+        place = TopicPartition(topic, 0)
+        at = OffsetAndMetadata(1, "", -1)
+        client.alter_group_offsets(f"{settings.namespace}.personalize", {place: at})
+    assert lag_of_groups(settings) == {"personalize": 19, "items": 0}
