@@ -125,8 +125,12 @@ class StatusFile:
         self._told: Status | None = None
         self._hindered = False
 
+    def owes(self, status: Status) -> bool:
+        """Whether `tell` would write."""
+        return self._path is not None and status != self._told
+
     def tell(self, status: Status) -> None:
-        if self._path is None or status == self._told:
+        if self._path is None or not self.owes(status):
             return
         try:
             write_status(self._path, status)
