@@ -31,7 +31,7 @@ from streams.gateway.rank import Rank
 from streams.gateway.reads import Reads
 from streams.gateway.router import Branch, Router
 from streams.gateway.shop_routes import ShopRoutes
-from streams.gateway.stream import PushParts, Streams
+from streams.gateway.stream import READ_AT_ONCE, PushParts, Streams
 from streams.gateway.visitors import Visitors
 from streams.gateway.wire_layouts import WireLayouts
 from streams.metrics import Metrics
@@ -142,7 +142,8 @@ class Gateway:
         return Streams(
             PushParts(
                 self.ladder, self.hub, self.places, self.exposures, self.journeys,
-                self.clock, self.metrics, self.settings.live_page,
+                self.clock, self.metrics, self.settings.live_page, self.settings.streams_max,
+                asyncio.Semaphore(READ_AT_ONCE),
             )
         )  # fmt: skip
 
