@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from schemas.errors import ServiceMissing
 from streams.cli.options import Data
 from streams.logs import configure, logger
 from streams.running import gateway_url
@@ -33,6 +34,8 @@ def run(
     plan = CrowdPlan(url=gateway_url(url, data), shoppers=shoppers, rate=rate, seed=seed)
     tally = Tally()
     asyncio.run(_browse(plan, tally, seconds))
+    if seconds is not None and tally.away and not tally.events:
+        raise ServiceMissing(f"{plan.url} did not answer: is `etalage up` or a gateway running there?")
     logger("shoppers").info("left", visits=tally.visits, events=tally.events, orders=tally.orders)
 
 
