@@ -14,9 +14,9 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from schemas.storefront import Section
 from streams.gateway.openapi import document
 from streams.logs import configure
+from streams.pushing import Standing
 from tests.unit.streams.gateway.house import looked_at, opened
 
 STREAM = "/v1/layouts/{page}/stream"
@@ -54,7 +54,7 @@ class Served:
     async def _serve(self) -> None:
         async with opened() as (house, _):
             await house.write(looked_at(["sneakers-0001"]))
-            house.gateway.shop_routes._sections = _no_sections
+            house.gateway.shop_routes._read = _no_sections
             config = uvicorn.Config(
                 house.gateway.app,
                 http="httptools",
@@ -68,8 +68,8 @@ class Served:
             await self._server.serve(sockets=[self.socket])
 
 
-async def _no_sections() -> dict[str, Section]:
-    return {}
+async def _no_sections() -> Standing:
+    return Standing({}, 0)
 
 
 @pytest.fixture(scope="module")

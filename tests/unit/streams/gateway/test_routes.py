@@ -16,6 +16,7 @@ from streams.gateway.intake import REQUEST_BYTES_MAX
 from streams.gateway.problems import PROBLEM_TYPE
 from streams.gateway.rank import RankAnswer
 from streams.gateway.visitors import Belief
+from streams.pushing import Standing
 from tests.unit.streams.gateway.house import ANN, META, House, event, looked_at, small_shop
 
 
@@ -111,10 +112,10 @@ def sections(house: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, Section
     """What stands in the storefront topic."""
     standing: dict[str, Section] = {}
 
-    async def read() -> dict[str, Section]:
-        return standing
+    async def read() -> Standing:
+        return Standing(standing, len(house.log.written.get("unit.storefront.v1", ())))
 
-    monkeypatch.setattr(house.gateway.shop_routes, "_sections", read)
+    monkeypatch.setattr(house.gateway.shop_routes, "_read", read)
     return standing
 
 
@@ -224,6 +225,10 @@ async def test_probes_and_metrics(house: House, client: httpx.AsyncClient) -> No
     answer = await client.get("/readyz")
     assert (answer.status_code, answer.json()) == (503, {"ready": False, "reason": "reading"})
     assert (await client.get("/livez")).status_code == 200
-    assert "etalage_circuit_open 0.0" in (await client.get("/metrics")).text
+    metrics = (await client.get("/metrics")).text
+    assert "etalage_circuit_open 0.0" in metrics
+    assert "etalage_kafka_connected 1.0" in metrics
+    house.log.down = True
+    assert "etalage_kafka_connected 0.0" in (await client.get("/metrics")).text
     report = (await client.get("/v1/admin/shop")).json()
     assert (report["items"], report["ready"], report["generation"]) == (200, False, 1)
