@@ -1,8 +1,8 @@
 """Assembly: slots are filled from the top, each given what is above it (stage-wise greedy).
 
-A slot is filled once, no item comes twice on a page, pins stand, and a slot that nothing better fills gets its
-default. No module comes twice either, unless a pin has no other to stand in. A slot that nothing at all can fill
-(a shop of three items) is left out.
+A slot is filled once, no item comes twice on a page, pins stand, and a slot that nothing better fills gets
+its default. No module comes twice either, unless a pin has no other to stand in. A slot that nothing at all
+can fill (a shop of three items) is left out.
 """
 
 from __future__ import annotations
