@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -117,6 +118,45 @@ def sections(house: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, Section
 
     monkeypatch.setattr(house.gateway.shop_routes, "_read", read)
     return standing
+
+
+async def test_a_storefront_push_that_is_always_overtaken_is_to_be_sent_again(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def behind() -> Standing:
+        return Standing({}, -1)
+
+    monkeypatch.setattr(house.gateway.shop_routes, "_read", behind)
+    wanted = Storefront(modules=[ModuleDef(id="mine", type="trending", title="Mine")])
+    answer = await client.put("/v1/storefront", content=encode(wanted))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_two_storefronts_put_at_once_are_written_one_after_the_other(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = "unit.storefront.v1"
+
+    async def read() -> Standing:
+        records = list(house.log.written.get(topic, ()))
+        await asyncio.sleep(0)
+        standing = {
+            key.decode(): msgspec.json.decode(value, type=Section)
+            for key, value in dict(records).items()
+            if value is not None
+        }
+        return Standing(standing, len(records))
+
+    monkeypatch.setattr(house.gateway.shop_routes, "_read", read)
+    documents = [
+        Storefront(modules=[ModuleDef(id=name, type="trending", title="Mine")]) for name in ("one", "two")
+    ]
+    answers = await asyncio.gather(
+        *(client.put("/v1/storefront", content=encode(document)) for document in documents)
+    )
+    assert [answer.json()["removed"] for answer in answers] == [[], ["module:one"]]
+    standing = dict(house.log.written[topic])
+    assert [key for key, value in standing.items() if value is not None] == [b"module:two"]
 
 
 @pytest.mark.usefixtures("sections")
