@@ -19,6 +19,26 @@ WORDS_MAX = 12
 _WORD = re.compile(r"[^\W_]+")
 
 
+_SHADES = {
+    "blue": "navy cobalt sky azure indigo denim teal turquoise",
+    "brown": "walnut oak rust terracotta tan chestnut chocolate",
+    "red": "coral berry crimson scarlet burgundy maroon",
+    "green": "olive sage forest teal mint emerald",
+    "grey": "charcoal steel stone slate gray",
+    "pink": "blush rose coral",
+    "purple": "plum lilac violet lavender",
+    "yellow": "mustard lemon gold",
+    "white": "cream ivory",
+    "beige": "sand cream camel",
+    "black": "ink charcoal jet",
+}
+_PLAIN: defaultdict[str, list[str]] = defaultdict(list)
+"""Shade -> the plain colours that people search it by: nobody types cobalt."""
+for _plain, _shades in _SHADES.items():
+    for _shade in _shades.split():
+        _PLAIN[_shade].append(_plain)
+
+
 def words(text: str) -> list[str]:
     """Lower case, accents off, a plural's last s off; in order, repeats kept."""
     if not text.isascii():
@@ -33,7 +53,8 @@ def build_index(items: Sequence[Item]) -> Mapping[str, Rows]:
     found: defaultdict[str, list[int]] = defaultdict(list)
     for row, item in enumerate(items):
         text = [item.title, item.brand or "", item.colour or "", *item.categories, *item.tags]
-        for word in set(words(" ".join(text))):
+        shades = [plain for shade in words(item.colour or "") for plain in _PLAIN.get(shade, ())]
+        for word in set(words(" ".join(text)) + shades):
             found[word].append(row)
     return {word: np.array(rows, np.int32) for word, rows in found.items()}
 

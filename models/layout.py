@@ -1,7 +1,8 @@
 """Assembly: slots are filled from the top, each given what is above it (stage-wise greedy).
 
-A slot is filled once, no module and no item comes twice on a page, pins stand, and a slot that nothing better
-fills gets its default. A slot that nothing at all can fill (a shop of three items) is left out.
+A slot is filled once, no item comes twice on a page, pins stand, and a slot that nothing better fills gets
+its default. No module comes twice either, unless a pin has no other to stand in. A slot that nothing at all
+can fill (a shop of three items) is left out.
 """
 
 from __future__ import annotations
@@ -206,7 +207,10 @@ def _spare(page: Assembly, slot: SlotPlan, pins: Sequence[Pin]) -> Fill | None:
         rows = _left(page, getattr(page.table, order), max(0, module.items_max - len(pins)))
         if rows or pins:
             return Fill(slot.code, code, NO_SUBJECT, _with_pins(rows, pins))
-    return Fill(slot.code, unused[0], NO_SUBJECT, _with_pins([], pins)) if pins and unused else None
+    if not pins:
+        return None
+    code = next(iter(unused), slot.default)  # all may stand above: a pin is worth a module that comes twice
+    return Fill(slot.code, code, NO_SUBJECT, _with_pins([], pins))
 
 
 def _left(page: Assembly, order: NDArray[np.int32], size: int) -> list[int]:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.visitor import VisitorState
 
-LISTINGS = ("category", "search")
+LISTING_PAGES = ("category", "search")
 SESSION_MAX_S = 86_400.0
 
 
@@ -44,7 +44,7 @@ VISITOR_FEATURES: tuple[VisitorFeature, ...] = (
     VisitorFeature("session_log_views", 1, lambda m: log1p(min(m.state.session_views, 100)) / 3),
     VisitorFeature("session_log_age", 1, lambda m: log1p(m.session_age / 60.0) / 4),
     VisitorFeature("page_product", 1, lambda m: m.page == "product"),
-    VisitorFeature("page_listing", 1, lambda m: m.page in LISTINGS),
+    VisitorFeature("page_listing", 1, lambda m: m.page in LISTING_PAGES),
     VisitorFeature("page_cart", 1, lambda m: m.page == "cart"),
 )
 _FUNCTIONS = tuple(feature.of for feature in VISITOR_FEATURES)

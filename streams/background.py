@@ -5,8 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
 Task = asyncio.Task[None]
+
+
+def heard(future: asyncio.Future[Any]) -> None:
+    """Take the exception of a future that nobody waits for any more, so that the loop does not complain."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def ended(task: Task | None) -> bool:

@@ -10,10 +10,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka.errors import KafkaError
+from aiokafka.producer import message_accumulator
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
 from schemas.errors import StreamUnavailable
+from streams.background import heard
 from streams.partitioner import partition_of
 
 SEND_WITHIN_S = 10.0
@@ -44,10 +46,13 @@ async def send_all(
 
 async def send_together(
     producer: Any, topic: str, pairs: Sequence[Pair], *, within_s: float = SEND_WITHIN_S
-) -> None:
-    """As `send_all`, into the only partition of `topic` as one batch: readers see all of it or nothing."""
+) -> int | None:
+    """As `send_all`, into the only partition of `topic` as one batch: readers see all of it or nothing.
+
+    The offset of the first record, None when there is none.
+    """
     if not pairs:
-        return
+        return None
     large = sum(len(key) + len(value or b"") for key, value in pairs) > PLAIN_MAX
     codec = DefaultRecordBatch.CODEC_GZIP if large else DefaultRecordBatch.CODEC_NONE
     batch = BatchBuilder(TOGETHER_MAX, codec)
@@ -56,9 +61,10 @@ async def send_together(
             raise StreamUnavailable(f"{topic}: more than {TOGETHER_MAX} bytes cannot be written together")
     try:
         async with asyncio.timeout(within_s):
-            await (await producer.send_batch(batch, topic, partition=0))
+            offset: int = (await (await producer.send_batch(batch, topic, partition=0))).offset
     except (KafkaError, OSError, TimeoutError) as exc:
         raise StreamUnavailable(f"{topic}: {exc or type(exc).__name__}") from exc
+    return offset
 
 
 async def _by_partition(pairs: Iterable[Pair], partitions: int) -> Mapping[int, list[Pair]]:
@@ -76,12 +82,29 @@ async def _send_part(producer: Any, topic: str, partition: int, pairs: list[Pair
     batch = producer.create_batch()
     for count, (key, value) in enumerate(pairs, start=1):
         if batch.append(key=key, value=value, timestamp=None) is None:
-            pending.append(await producer.send_batch(batch, topic, partition=partition))
+            pending.append(await _handed_over(producer, batch, topic, partition))
             batch = producer.create_batch()
             if batch.append(key=key, value=value, timestamp=None) is None:
                 raise StreamUnavailable(f"{topic}: a record of {len(value or b'')} bytes is too large")
         if count % AT_ONCE == 0:
             await asyncio.sleep(0)
-    pending.append(await producer.send_batch(batch, topic, partition=partition))
+    pending.append(await _handed_over(producer, batch, topic, partition))
     await asyncio.sleep(0)
     return pending
+
+
+async def _handed_over(producer: Any, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:
+    future: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+    future.add_done_callback(heard)
+    return future
+
+
+class _HeardBatch(message_accumulator.MessageBatch):  # type: ignore[misc]  # untyped
+    """aiokafka fails two futures of a batch that it gives up, and nobody may be waiting for the second."""
+
+    def failure(self, exception: Exception) -> None:
+        super().failure(exception)
+        heard(self._drain_waiter)
+
+
+message_accumulator.MessageBatch = _HeardBatch

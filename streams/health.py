@@ -151,11 +151,16 @@ class StatusFile:
         self._signed_at = float("-inf")
         self._hindered = Once()
 
+    def owes(self, status: Status) -> bool:
+        """Whether `tell` has something to do."""
+        return self._path is not None and (status != self._told or self._sign_is_due())
+
     def tell(self, status: Status) -> None:
         """To be called again and again, from where it shows that work goes on."""
         if self._path is None:
             return
-        self._sign(self._path)
+        if self._sign_is_due():
+            self._sign(self._path)
         if status == self._told:
             return
         try:
@@ -168,11 +173,11 @@ class StatusFile:
             if self._hindered.ends():
                 log.warning("the status file can be written again", path=self._path)
 
+    def _sign_is_due(self) -> bool:
+        return time.monotonic() - self._signed_at >= SIGN_EVERY_S
+
     def _sign(self, path: str) -> None:
-        now = time.monotonic()
-        if now - self._signed_at < SIGN_EVERY_S:
-            return
-        self._signed_at = now
+        self._signed_at = time.monotonic()
         try:
             os.utime(path)
         except OSError:  # not there yet, or no more

@@ -59,6 +59,7 @@ GaugeName = Literal[
     "consumer_lag_seconds",
     "exposures_queued",
     "group_lag_records",
+    "kafka_connected",
     "lru_visitors",
     "progress_timestamp_seconds",
     "ready",
@@ -124,6 +125,7 @@ GAUGES: Mapping[GaugeName, Metric] = {
     "group_lag_records": Metric(
         "Records not committed by a group, alive or not (told by items).", ("group",)
     ),
+    "kafka_connected": Metric("1 while the gateway's last write to Kafka, or its connecting, succeeded."),
     "lru_visitors": Metric("Visitor states held in the worker's memory."),
     "progress_timestamp_seconds": Metric("When work was last seen to go on (epoch seconds)."),
     "ready": Metric("1 while the process can do its work."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from typing import Any
@@ -31,6 +31,21 @@ class SectionChanges(Struct, frozen=True):
     written: list[str]
     removed: list[str]
     unchanged: int
+
+
+class Standing(Struct, frozen=True):
+    """The sections in the storefront topic, and the offset that the next record will have."""
+
+    sections: Mapping[str, Section]
+    end: int
+
+
+Read = Callable[[], Awaitable[Standing]]
+Write = Callable[[Sequence[Pair]], Awaitable[int | None]]
+"""Writes all at once; the offset of the first, None when there was nothing to write."""
+
+OVERTAKEN_MAX = 5
+"""How often in a row others may write between our reading and our writing."""
 
 
 @asynccontextmanager
@@ -79,16 +94,26 @@ def section_changes(now: Mapping[str, Section], wanted: Storefront) -> SectionCh
     return SectionChanges(written, removed, len(sections) - len(written))
 
 
-async def push_storefront(
-    producer: Any, namespace: str, now: Mapping[str, Section], wanted: Storefront
-) -> SectionChanges:
-    """Write the sections that differ from those of `now` (see `sections_now`), remove the others.
+async def push_storefront(producer: Any, namespace: str, read: Read, wanted: Storefront) -> SectionChanges:
+    """Write the sections that differ from what `read` finds (see `storefront_now`), remove the others."""
+    topic = STOREFRONT.full_name(namespace)
+    return await replace_storefront(read, lambda pairs: send_together(producer, topic, pairs), wanted)
 
-    All at once: no process decides from half of a push.
+
+async def replace_storefront(read: Read, write: Write, wanted: Storefront) -> SectionChanges:
+    """Make the topic hold `wanted` and nothing else, each write all at once; what had to change at first.
+
+    Who finds that others wrote between its reading and its writing does both again: so the last of several
+    pushes at the same time takes away what theirs and its own left mixed.
     """
-    changes = section_changes(now, wanted)
-    await send_together(producer, STOREFRONT.full_name(namespace), section_pairs(changes, wanted))
-    return changes
+    first = None
+    for _ in range(OVERTAKEN_MAX):
+        now = await read()
+        changes = section_changes(now.sections, wanted)
+        first = first or changes
+        if await write(section_pairs(changes, wanted)) in (None, now.end):
+            return first
+    raise StreamUnavailable("others write the storefront all the time: try again")
 
 
 def section_pairs(changes: SectionChanges, wanted: Storefront) -> list[Pair]:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from schemas.catalog import Item
 from schemas.storefront import Section
-from schemas.topics import CATALOG, STOREFRONT, Topic
+from schemas.topics import CATALOG, STOREFRONT
 from streams.compacted import read_to_end
+from streams.pushing import Standing
 from streams.shop_inputs import ShopInputs
 
 
 async def items_now(kafka: str, namespace: str) -> dict[str, Item]:
     """The catalogue by id, in order; StreamUnavailable when it cannot be read."""
-    items = (await _inputs(kafka, CATALOG, namespace)).items
+    inputs = ShopInputs()
+    inputs.apply(await read_to_end(kafka, CATALOG, namespace), namespace)
+    items = inputs.items
     return {key: items[key] for key in sorted(items)}
+
+
+async def storefront_now(kafka: str, namespace: str) -> Standing:
+    """The storefront's sections and where their topic ends; StreamUnavailable when they cannot be read."""
+    records = await read_to_end(kafka, STOREFRONT, namespace)
+    inputs = ShopInputs()
+    inputs.apply(records, namespace)
+    return Standing(inputs.sections, 1 + max((record.offset for record in records), default=-1))
 
 
 async def sections_now(kafka: str, namespace: str) -> dict[str, Section]:
     """The storefront's sections by key; StreamUnavailable when they cannot be read."""
-    return (await _inputs(kafka, STOREFRONT, namespace)).sections
-
-
-async def _inputs(kafka: str, topic: Topic, namespace: str) -> ShopInputs:
-    inputs = ShopInputs()
-    inputs.apply(await read_to_end(kafka, topic, namespace), namespace)
-    return inputs
+    return dict((await storefront_now(kafka, namespace)).sections)

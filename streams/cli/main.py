@@ -56,7 +56,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         code = _refuse(exc)
     except KeyboardInterrupt:
         code = INTERRUPTED
-    except BrokenPipeError:  # `etalage … | head`: nobody reads on
+    except (BrokenPipeError, SystemExit) as exc:
+        if not _unread(exc):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as exc:
@@ -124,6 +126,11 @@ def _print_commands() -> None:
     console = Console()
     console.print("Usage: etalage COMMAND [ARGS]…   (`etalage COMMAND --help` says more)\n", markup=False)
     console.print(table)
+
+
+def _unread(exc: BaseException) -> bool:
+    """Whether nobody reads on, as in `etalage … | head`; rich and typer make a SystemExit of it."""
+    return isinstance(exc, BrokenPipeError) or isinstance(exc.__context__, BrokenPipeError)
 
 
 def _one_line(text: object) -> str:

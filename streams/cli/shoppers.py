@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from schemas.errors import ServiceMissing
 from streams.cli.options import Data
 from streams.health import SIGN_EVERY_S, Status, StatusFile, refuse_unwritable
 from streams.logs import configure, logger
@@ -36,6 +37,8 @@ def run(
     plan = CrowdPlan(url=gateway_url(url, data), shoppers=shoppers, rate=rate, seed=seed)
     tally = Tally()
     asyncio.run(_browse(plan, tally, seconds, StatusFile(settings.status)))
+    if seconds is not None and tally.away and not tally.events:
+        raise ServiceMissing(f"{plan.url} did not answer: is `etalage up` or a gateway running there?")
     logger("shoppers").info("left", visits=tally.visits, events=tally.events, orders=tally.orders)
 
 

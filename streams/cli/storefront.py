@@ -15,7 +15,7 @@ from schemas.storefront import Storefront, storefront_of
 from streams.cli.options import AsJson, Data, kafka_settings
 from streams.documents import read_file, storefront_in
 from streams.pushing import SectionChanges, producer_for, push_storefront
-from streams.shop_now import sections_now
+from streams.shop_now import sections_now, storefront_now
 
 app = typer.Typer(help="The storefront: pages, slots, modules and rules.", no_args_is_help=True)
 
@@ -56,9 +56,8 @@ def default() -> None:
 
 
 async def _push(kafka: str, namespace: str, wanted: Storefront) -> SectionChanges:
-    now = await sections_now(kafka, namespace)
     async with producer_for(kafka) as producer:
-        return await push_storefront(producer, namespace, now, wanted)
+        return await push_storefront(producer, namespace, lambda: storefront_now(kafka, namespace), wanted)
 
 
 def _pretty(storefront: Storefront) -> str:

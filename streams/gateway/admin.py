@@ -82,6 +82,7 @@ class Admin:
 
     async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics.set("circuit_open", float(self._reads.circuit.state != "closed"))
+        self._metrics.set("kafka_connected", float(self._log.connected))
         self._metrics.set("ready", float(self.readiness().ready))
         await send_bytes(send, self._metrics.render(), kind=CONTENT_TYPE.encode())
 

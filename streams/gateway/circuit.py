@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from streams.logs import logger
+
 CircuitState = Literal["closed", "open", "half_open"]
 CIRCUIT_STATES: tuple[CircuitState, ...] = ("closed", "half_open", "open")
 
@@ -16,7 +18,10 @@ TRIAL_EVERY_S = 0.25
 class Circuit:
     """Time is handed in (seconds, monotonic), so that tests need not wait."""
 
-    def __init__(self, failures: int = FAILURES_TO_OPEN, trial_every_s: float = TRIAL_EVERY_S) -> None:
+    def __init__(
+        self, failures: int = FAILURES_TO_OPEN, trial_every_s: float = TRIAL_EVERY_S, before: str = "Redis"
+    ) -> None:
+        self._before = before
         self._limit = failures
         self._trial_every_s = trial_every_s
         self._failures = 0
@@ -35,10 +40,14 @@ class Circuit:
 
     def succeeded(self) -> None:
         self._failures = 0
-        self.state = "closed"
+        if self.state != "closed":
+            self.state = "closed"
+            logger("gateway").info("circuit closed", before=self._before)
 
     def failed(self, at: float) -> None:
         self._failures += 1
         if self.state == "half_open" or self._failures >= self._limit:
+            if self.state == "closed":
+                logger("gateway").warning("circuit opened", before=self._before, failures=self._failures)
             self.state = "open"
             self._next_trial = at + self._trial_every_s

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from schemas.errors import StreamUnavailable
+from streams.background import heard
 from streams.batches import Pair, send_all, send_together
 from streams.gateway.circuit import Circuit
 from streams.logs import logger
@@ -54,8 +55,11 @@ class Log(Protocol):
         """Write many records of one topic, by key; StreamUnavailable when that is not sure."""
         ...
 
-    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
-        """As `write_all`, to a topic of one partition, and so that nobody reads some without the others."""
+    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> int | None:
+        """As `write_all`, to a topic of one partition, and so that nobody reads some without the others.
+
+        The offset of the first record, None when there is none.
+        """
         ...
 
 
@@ -87,8 +91,10 @@ class MemoryLog:
             raise StreamUnavailable(f"{topic}: down")
         self.written.setdefault(topic, []).extend(pairs)
 
-    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
+    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> int | None:
+        offset = len(self.written.get(topic, ()))
         await self.write_all(topic, pairs, within_s=within_s)
+        return offset if pairs else None
 
 
 class EventLog:
@@ -98,7 +104,7 @@ class EventLog:
         self._kafka, self._client_id = kafka, client_id
         self._producer: Any = None
         self._task: asyncio.Task[None] | None = None
-        self._circuit = Circuit(failures=1, trial_every_s=RESTART_S)
+        self._circuit = Circuit(failures=1, trial_every_s=RESTART_S, before="Kafka")
 
     @property
     def connected(self) -> bool:
@@ -114,8 +120,8 @@ class EventLog:
     async def write_all(self, topic: str, pairs: Iterable[Pair], *, within_s: float) -> None:
         await send_all(self.producer, topic, pairs, within_s=within_s)
 
-    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> None:
-        await send_together(self.producer, topic, pairs, within_s=within_s)
+    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> int | None:
+        return await send_together(self.producer, topic, pairs, within_s=within_s)
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._connect(), name="event-log")
@@ -174,14 +180,8 @@ class EventLog:
         future: asyncio.Future[Any] = await self._producer.send(
             message.topic, value=message.value, key=message.key, partition=message.partition
         )
-        future.add_done_callback(_heard)
+        future.add_done_callback(heard)
         return future
-
-
-def _heard(future: asyncio.Future[Any]) -> None:
-    """Take the exception of a batch nobody waits for any more, so that the loop does not complain."""
-    if not future.cancelled():
-        future.exception()
 
 
 def _offset(future: asyncio.Future[Any]) -> int | None:

@@ -179,7 +179,7 @@ def _stream() -> Json:
     return {
         "summary": "Layouts as they change (server-sent events)",
         "parameters": parameters,
-        "responses": {"200": stream, **_problems((400, 403, 404))},
+        "responses": {"200": stream, **_problems((400, 403, 404, 503))},
     }
 
 

@@ -13,6 +13,7 @@ import uvicorn
 from redis.exceptions import RedisError
 
 from schemas.errors import ServiceMissing, StoreUnavailable
+from streams.gateway.heads import BoundedHeads
 from streams.gateway.wiring import LiveGateway
 from streams.health import Status, StatusFile
 from streams.logs import logger
@@ -71,7 +72,7 @@ def _server(live: LiveGateway, settings: Settings) -> uvicorn.Server:
     config = uvicorn.Config(
         live.gateway.app,
         loop="none",
-        http="httptools",
+        http=BoundedHeads,
         ws="none",
         lifespan="off",
         access_log=False,  # query strings carry visitors
@@ -133,7 +134,8 @@ async def _tell(live: LiveGateway, settings: Settings, sock: socket.socket) -> N
             kind="gateway", pid=os.getpid(), ready=readiness.ready, probe=f"{host}:{port}",
             address=f"{host}:{port}", reason=readiness.reason or None,
         )  # fmt: skip
-        await asyncio.to_thread(file.tell, status)
+        if file.owes(status):
+            await asyncio.to_thread(file.tell, status)
         due = clock() + STATUS_EVERY_S
         await asyncio.sleep(STATUS_EVERY_S)
         live.gateway.metrics.observe("event_loop_lag_seconds", clock() - due)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import msgspec
@@ -12,7 +12,7 @@ from msgspec import Raw, Struct
 from schemas.catalog import Item
 from schemas.codec import DECODE_ERRORS, encode
 from schemas.errors import InvalidDocument, StreamUnavailable
-from schemas.storefront import Section, Storefront
+from schemas.storefront import Storefront
 from schemas.topics import CATALOG, STOREFRONT
 from streams.batches import Pair
 from streams.documents import storefront_in
@@ -22,12 +22,10 @@ from streams.gateway.event_log import Log
 from streams.gateway.intake import field_named
 from streams.gateway.problems import Problem
 from streams.gateway.query import refuse_parameters
-from streams.pushing import SectionChanges, section_changes, section_pairs
+from streams.pushing import Read, SectionChanges, replace_storefront
 
 CATALOG_ROUTE, STOREFRONT_ROUTE = "/v1/catalog/items", "/v1/storefront"
 CATALOG_BYTES_MAX, STOREFRONT_BYTES_MAX = 32 << 20, 2 << 20
-
-Sections = Callable[[], Awaitable[Mapping[str, Section]]]
 
 WRITTEN_WITHIN_S = 5.0
 READ_WITHIN_S = 10.0
@@ -53,10 +51,11 @@ _Judged = tuple[list[ItemAnswer], list[Pair]]
 
 
 class ShopRoutes:
-    """Both write whole values: the last one of a key counts. `sections` reads what stands in the topic."""
+    """Both write whole values: the last one of a key counts. `read` finds the storefront that stands."""
 
-    def __init__(self, namespace: str, log: Log, sections: Sections) -> None:
-        self._log, self._sections = log, sections
+    def __init__(self, namespace: str, log: Log, read: Read) -> None:
+        self._log, self._read = log, read
+        self._replacing = asyncio.Lock()
         self._catalog = CATALOG.full_name(namespace)
         self._storefront = STOREFRONT.full_name(namespace)
 
@@ -86,11 +85,13 @@ class ShopRoutes:
         await send_bytes(send, encode(changes))
 
     async def _replace(self, wanted: Storefront) -> SectionChanges:
-        """Write the sections that differ and remove those that are no longer wanted, all at once."""
-        changes = section_changes(await self._sections(), wanted)
-        pairs = section_pairs(changes, wanted)
-        await self._log.write_together(self._storefront, pairs, within_s=WRITTEN_WITHIN_S)
-        return changes
+        """One after another here, so that nobody sees two of them mixed even for a moment."""
+
+        async def write(pairs: Sequence[Pair]) -> int | None:
+            return await self._log.write_together(self._storefront, pairs, within_s=WRITTEN_WITHIN_S)
+
+        async with self._replacing:
+            return await replace_storefront(self._read, write, wanted)
 
     async def _write(self, pairs: Iterable[Pair]) -> bool:
         """Whether all are surely written."""

@@ -20,6 +20,7 @@ from streams.gateway.journeys import Journeys
 from streams.gateway.labels import layout_id_of
 from streams.gateway.ladder import Ladder
 from streams.gateway.places import Places
+from streams.gateway.problems import Problem
 from streams.gateway.push import Hub, Mailbox
 from streams.gateway.query import LayoutQuery, parse_layout_query
 from streams.gateway.reads import Unread
@@ -28,6 +29,10 @@ from streams.stores.protocols import Notice
 
 ROUTE = "/v1/layouts/{page}/stream"
 READ_WITHIN_S = 0.25
+READ_AT_ONCE = 64
+"""Streams that read at the same moment: a storm of them leaves the loop turns for who asks for a page."""
+
+RETRY_AFTER_S = 5
 REDECIDE_EVERY_S = 0.5
 """A page that is not kept live is decided again at most so often for each connection."""
 
@@ -53,6 +58,8 @@ class PushParts(Struct, frozen=True):
     clock: Clock
     metrics: Metrics
     live_page: str
+    streams_max: int
+    reading: asyncio.Semaphore
 
 
 class Streams:
@@ -71,6 +78,9 @@ class Streams:
             await send({"type": "http.response.body"})
             return
         parts = self._parts
+        if self._open >= parts.streams_max:
+            why = f"{self._open} streams are open here, as many as ETALAGE_STREAMS_MAX allows"
+            raise Problem(503, why, headers={"retry-after": str(RETRY_AFTER_S)})
         partition = parts.places.partition(query.visitor)
         last = header(scope, b"last-event-id").decode("latin-1")
         self._count(+1)
@@ -126,9 +136,8 @@ class _Connection:
     async def _push(self, *, first: bool = False) -> None:
         """Send the current layout unless the client has it."""
         started = perf_counter()
-        until = asyncio.get_running_loop().time() + READ_WITHIN_S
         try:
-            layout = await self._parts.ladder.current(self._query, self._partition, until, self._shown)
+            layout = await self._current()
         except Unread as exc:
             if not first or self._last:
                 return  # better the window that is there than a poorer one; Following will say when to look
@@ -141,6 +150,11 @@ class _Connection:
             self._parts.exposures.add(self._query.visitor, layout, "push")
             self._parts.metrics.count("pushes_total", page=self._query.page)
             self._parts.metrics.observe("push_delay_seconds", perf_counter() - started)
+
+    async def _current(self) -> bytes:
+        async with self._parts.reading:
+            until = asyncio.get_running_loop().time() + READ_WITHIN_S
+            return await self._parts.ladder.current(self._query, self._partition, until, self._shown)
 
     async def _tell(self, notice: Notice, heard: float) -> None:
         """The journey of the click behind a notice (see streams.gateway.push)."""

@@ -14,7 +14,8 @@ from typing import Any, cast
 import hiredis
 from redis.asyncio.connection import parse_url
 
-from schemas.errors import StoreUnavailable
+from schemas.errors import KeyUnreadable, StoreUnavailable
+from streams.background import heard
 from streams.logs import logger
 from streams.settings import redis_url_of
 
@@ -185,30 +186,25 @@ class Redialler:
         address = self._address
         if address.get("password"):
             names = (address["username"],) if address.get("username") else ()
-            _checked(await wire.ask("AUTH", *names, address["password"]))
+            checked(await wire.ask("AUTH", *names, address["password"]))
         if address.get("db"):
-            _checked(await wire.ask("SELECT", address["db"]))
-        _checked(await wire.ask("PING"))
+            checked(await wire.ask("SELECT", address["db"]))
+        checked(await wire.ask("PING"))
 
 
 async def _watch(wire: Wire) -> None:
     """Until the connection is lost or stuck; asked now and then, so that silence means something."""
     while not wire.closed.done():
         if not wire.stuck_for:
-            wire.ask("PING").add_done_callback(_heard)
+            wire.ask("PING").add_done_callback(heard)
         await asyncio.wait([wire.closed], timeout=STUCK_S / 3)
         if wire.stuck_for > STUCK_S:
             wire.close()
             return
 
 
-def _heard(future: asyncio.Future[Reply]) -> None:
-    """Take the error of an answer that nobody waits for."""
-    if not future.cancelled():
-        future.exception()
-
-
-def _checked(reply: Reply) -> Reply:
+def checked(reply: Reply) -> Reply:
+    """A reply that is an error means that the store cannot serve now (loading, out of memory, moved)."""
     if isinstance(reply, hiredis.ReplyError):
-        raise StoreUnavailable(f"Redis: {reply}")
+        raise (KeyUnreadable if str(reply).startswith("WRONGTYPE") else StoreUnavailable)(f"Redis: {reply}")
     return reply

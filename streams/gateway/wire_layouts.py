@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-import hiredis
 import orjson
 
-from schemas.errors import KeyUnreadable, StoreUnavailable
+from schemas.errors import StoreUnavailable
 from schemas.ids import VisitorId
-from streams.gateway.wire import Redialler, Wire
+from streams.gateway.wire import Redialler, Wire, checked
 from streams.stores.keys import Keys
 from streams.stores.protocols import Following, Notice, Stored
 
@@ -39,7 +38,7 @@ class WireLayouts:
         return None if head is None or body is None else (head, body)
 
     async def state(self, partition: int, visitor: VisitorId) -> bytes | None:
-        state: bytes | None = _checked(await self._redis.ask("GET", self._keys.state(partition, visitor)))
+        state: bytes | None = checked(await self._redis.ask("GET", self._keys.state(partition, visitor)))
         return state
 
     async def state_layout_done(self, partition: int, visitor: VisitorId) -> Stored:
@@ -52,12 +51,12 @@ class WireLayouts:
         own, state, layout = await asyncio.gather(*asked)
         (done, incarnation), (head, body) = _values(own), _values(layout)
         return Stored(
-            state=_checked(state), head=head, body=body, done=_number(done), incarnation=_number(incarnation)
+            state=checked(state), head=head, body=body, done=_number(done), incarnation=_number(incarnation)
         )
 
     async def meta(self) -> bytes | None:
         """The JSON in `<ns>:meta`, None before the topics were created."""
-        meta: bytes | None = _checked(await self._redis.ask("GET", self._keys.meta))
+        meta: bytes | None = checked(await self._redis.ask("GET", self._keys.meta))
         return meta
 
     def notices(self) -> WireNotices:
@@ -109,7 +108,7 @@ class WireNotices:
     async def _told(self, wire: Wire, command: str, partition: int) -> bool:
         """Whether Redis did it; a connection that broke meanwhile subscribes again when it is back."""
         try:
-            _checked(await wire.ask(command, self._keys.channel(partition)))
+            checked(await wire.ask(command, self._keys.channel(partition)))
         except StoreUnavailable:
             wire.close()
             return False
@@ -126,12 +125,5 @@ def _number(text: bytes | None) -> int | None:
 
 
 def _values(reply: Any) -> Sequence[bytes | None]:
-    values: Sequence[bytes | None] = _checked(reply)
+    values: Sequence[bytes | None] = checked(reply)
     return values
-
-
-def _checked(reply: Any) -> Any:
-    """A reply that is an error means that the store cannot serve now (loading, out of memory, moved)."""
-    if isinstance(reply, hiredis.ReplyError):
-        raise (KeyUnreadable if str(reply).startswith("WRONGTYPE") else StoreUnavailable)(f"Redis: {reply}")
-    return reply

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from contextlib import suppress
 
 from models.shop import Shop
 from schemas.catalog import Item
 from schemas.errors import EtalageError
-from schemas.storefront import Section
 from schemas.topics import EVENTS
 from streams.clock import Clock, SystemClock
 from streams.followers import ShopFollower
@@ -31,12 +29,13 @@ from streams.gateway.rank import Rank
 from streams.gateway.reads import Reads
 from streams.gateway.router import Branch, Router
 from streams.gateway.shop_routes import ShopRoutes
-from streams.gateway.stream import PushParts, Streams
+from streams.gateway.stream import READ_AT_ONCE, PushParts, Streams
 from streams.gateway.visitors import Visitors
 from streams.gateway.wire_layouts import WireLayouts
 from streams.metrics import Metrics
+from streams.pushing import Standing
 from streams.settings import Settings
-from streams.shop_now import sections_now
+from streams.shop_now import storefront_now
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import LayoutReader
@@ -67,7 +66,7 @@ class Gateway:
         self.admin = Admin(follower, self.places, log, self.reads, metrics)
         dressing = Dressing(self.shop, clock, metrics, self.decisions.add)
         self.ladder = Ladder(self.reads, dressing, self.places, self.hub, settings.live_page)
-        self.shop_routes = ShopRoutes(settings.namespace, log, self._sections)
+        self.shop_routes = ShopRoutes(settings.namespace, log, self._storefront)
         self.app = open_to(self._router(), settings.origins)
 
     def shop(self) -> Shop:
@@ -79,9 +78,9 @@ class Gateway:
         row = table.row_of(item_id)
         return table.items[row] if row >= 0 else None
 
-    async def _sections(self) -> Mapping[str, Section]:
-        """The storefront sections that stand in Kafka now."""
-        return await sections_now(self.settings.kafka or "", self.settings.namespace)
+    async def _storefront(self) -> Standing:
+        """What stands in Kafka now."""
+        return await storefront_now(self.settings.kafka or "", self.settings.namespace)
 
     def start(self) -> None:
         """Begin the background work; needs a running loop."""
@@ -142,7 +141,8 @@ class Gateway:
         return Streams(
             PushParts(
                 self.ladder, self.hub, self.places, self.exposures, self.journeys,
-                self.clock, self.metrics, self.settings.live_page,
+                self.clock, self.metrics, self.settings.live_page, self.settings.streams_max,
+                asyncio.Semaphore(READ_AT_ONCE),
             )
         )  # fmt: skip
 

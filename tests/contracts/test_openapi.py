@@ -6,6 +6,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,9 +15,10 @@ import uvicorn
 from hypothesis import HealthCheck, settings
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from schemas.storefront import Section
+from streams.gateway.event_log import MemoryLog
 from streams.gateway.openapi import document
 from streams.logs import configure
+from streams.pushing import Standing
 from tests.unit.streams.gateway.house import looked_at, opened
 
 STREAM = "/v1/layouts/{page}/stream"
@@ -54,7 +56,7 @@ class Served:
     async def _serve(self) -> None:
         async with opened() as (house, _):
             await house.write(looked_at(["sneakers-0001"]))
-            house.gateway.shop_routes._sections = _no_sections
+            house.gateway.shop_routes._read = partial(_no_sections, house.log)
             config = uvicorn.Config(
                 house.gateway.app,
                 http="httptools",
@@ -68,8 +70,8 @@ class Served:
             await self._server.serve(sockets=[self.socket])
 
 
-async def _no_sections() -> dict[str, Section]:
-    return {}
+async def _no_sections(log: MemoryLog) -> Standing:
+    return Standing({}, len(log.written.get("unit.storefront.v1", ())))
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,9 @@ from schemas.topics import CATALOG, ITEM_DELTAS, ITEM_SIGNALS
 from streams.batches import send_all
 from streams.compacted import CompactedReader, RawRecord, read_to_end
 from streams.partitioner import partition_of
-from streams.pushing import producer_for, push_items, push_storefront, remove_items
+from streams.pushing import Standing, producer_for, push_items, push_storefront, remove_items
 from streams.settings import Settings
-from streams.shop_now import items_now, sections_now
+from streams.shop_now import items_now, sections_now, storefront_now
 from streams.stores.meta import Meta
 
 
@@ -70,11 +70,15 @@ async def test_a_storefront_push_writes_differences_and_removes_the_rest(
     extra = ModuleDef(id="extra", type="trending", title="Extra")
     first = Storefront(pages=DEFAULT_STOREFRONT.pages[:1], modules=[extra])
     second = Storefront(pages=DEFAULT_STOREFRONT.pages[:2])
-    changes = []
+
+    async def read() -> Standing:
+        return await storefront_now(address, settings.namespace)
+
     async with producer_for(address) as producer:
-        for wanted in (first, second, second):
-            now = await sections_now(address, settings.namespace)
-            changes.append(await push_storefront(producer, settings.namespace, now, wanted))
+        changes = [
+            await push_storefront(producer, settings.namespace, read, wanted)
+            for wanted in (first, second, second)
+        ]
     assert changes[0].written == ["module:extra", "page:home"]
     assert (len(changes[1].written), changes[1].removed, changes[1].unchanged) == (1, ["module:extra"], 1)
     assert (changes[2].written, changes[2].removed, changes[2].unchanged) == ([], [], 2)

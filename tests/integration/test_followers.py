@@ -25,7 +25,7 @@ from streams.batches import send_all
 from streams.followers import ShopFollower
 from streams.local.kafka import LocalKafka
 from streams.metrics import Metrics
-from streams.pushing import producer_for, push_items, push_storefront, remove_items
+from streams.pushing import Standing, producer_for, push_items, push_storefront, remove_items
 from streams.settings import Settings
 from streams.shop_build import renew
 from streams.stores.meta import Meta
@@ -113,12 +113,18 @@ async def test_signals_alone_keep_the_catalogues_arrays(settings: Settings) -> N
             await until(lambda: follower.shop.items.co_viewed[row][0] == -1, "the signal is gone")
 
 
+async def nothing_stands() -> Standing:
+    return Standing({}, 0)
+
+
 async def test_a_storefront_is_swapped_and_one_that_does_not_fit_is_not(settings: Settings) -> None:
     module = ModuleDef(id="mine", type="trending", title="Mine")
     page = PageDef(page="home", slots=[SlotDef(id="home.only", admits=["mine"], default="mine")])
     async with producer_for(settings.kafka or "") as producer, following(settings) as follower:
         assert await follower.wait_ready(WITHIN_S)
-        await push_storefront(producer, settings.namespace, {}, Storefront(pages=[page], modules=[module]))
+        await push_storefront(
+            producer, settings.namespace, nothing_stands, Storefront(pages=[page], modules=[module])
+        )
         await until(lambda: len(follower.shop.storefront.pages["home"].slots) == 1, "one slot")
         mine = follower.shop.storefront
         await send(producer, settings, STOREFRONT, ("module:mine", None))  # the page still names it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,9 +16,9 @@ from schemas.topics import STOREFRONT
 from streams.batches import PLAIN_MAX
 from streams.gateway.event_log import EventLog
 from streams.gateway.shop_routes import ShopRoutes
-from streams.pushing import producer_for, push_storefront
+from streams.pushing import Standing, producer_for, push_storefront
 from streams.settings import Settings
-from streams.shop_now import sections_now
+from streams.shop_now import sections_now, storefront_now
 from streams.stores.meta import Meta
 from tests.unit.streams.eventually import eventually
 
@@ -68,7 +69,7 @@ async def put(settings: Settings, wanted: Storefront) -> None:
     log.start()
     try:
         await eventually(lambda: log.connected)
-        routes = ShopRoutes(settings.namespace, log, lambda: sections_now(kafka, settings.namespace))
+        routes = ShopRoutes(settings.namespace, log, lambda: storefront_now(kafka, settings.namespace))
         sent: list[Any] = []
 
         async def receive() -> dict[str, Any]:
@@ -86,9 +87,11 @@ async def put(settings: Settings, wanted: Storefront) -> None:
 async def push(settings: Settings, wanted: Storefront) -> None:
     """`etalage storefront push`."""
     assert settings.kafka
-    now = await sections_now(settings.kafka, settings.namespace)
-    async with producer_for(settings.kafka) as producer:
-        await push_storefront(producer, settings.namespace, now, wanted)
+    kafka = settings.kafka
+    async with producer_for(kafka) as producer:
+        await push_storefront(
+            producer, settings.namespace, lambda: storefront_now(kafka, settings.namespace), wanted
+        )
 
 
 @pytest.mark.parametrize("swap", [put, push])
@@ -103,3 +106,27 @@ async def test_a_swap_is_seen_whole(settings: Settings, swap: Any, rules: int) -
         await swap(settings, new)
         assert await keys_of_next_batch(consumer) == set(sections_of(old)) | set(sections_of(new))
     assert await sections_now(settings.kafka, settings.namespace) == sections_of(new)
+
+
+async def test_two_pushes_at_once_do_not_mix(settings: Settings) -> None:
+    assert settings.kafka
+    kafka, both_have_read = settings.kafka, asyncio.Barrier(2)
+    await push(settings, storefront("old", 3))
+
+    async def pushed(wanted: Storefront) -> None:
+        reads = 0
+
+        async def read() -> Standing:
+            nonlocal reads
+            reads += 1
+            now = await storefront_now(kafka, settings.namespace)
+            if reads == 1:
+                await both_have_read.wait()
+            return now
+
+        async with producer_for(kafka) as producer:
+            await push_storefront(producer, settings.namespace, read, wanted)
+
+    one, other = storefront("one", 3), storefront("other", 5)
+    await asyncio.gather(pushed(one), pushed(other))
+    assert await sections_now(kafka, settings.namespace) in (sections_of(one), sections_of(other))

@@ -120,6 +120,15 @@ def test_search_finds_words_in_any_form(table: ItemTable) -> None:
     assert ids(table, table.search("%%% \ud800")) == ""
 
 
+def test_a_plain_colour_finds_its_shades_first() -> None:
+    lamps = [item("w", 1, "lamps", colour="white"), item("n", 2, "lamps", colour="Navy")]
+    bags = [item("s", 3, "bags", colour="sky")]
+    table = build_items([*lamps, *bags], {ItemId("w"): signal("w", popularity=9.0)}, AT)
+    assert ids(table, table.search("blue lamp"))[0] == "n"
+    assert set(ids(table, table.search("blue"))) == {"n", "s"}
+    assert ids(table, table.search("navy")) == "n"
+
+
 def test_an_empty_catalogue_is_a_table() -> None:
     table = build_items([], {}, AT)
     assert (table.n, len(table.by_popularity), table.block.shape[0]) == (0, 0, 0)

@@ -154,6 +154,49 @@ def test_more_pins_than_room_make_the_row_longer() -> None:
     assert row(page(one_row(few, rules=(pin,))), "home.a") == wanted
 
 
+CART = ModuleDef(id="cart", type="from_cart", title="In your cart", items_min=3, prior=1.0)
+
+
+@pytest.mark.parametrize("index", [0, 3, 50])
+def test_pins_stand_where_nothing_else_does(index: int) -> None:
+    pins = (
+        RuleDef(id="a", action="pin", match=Match(items=["k5-039"]), slot="home.a", index=index),
+        RuleDef(id="b", action="pin", match=Match(items=["k5-038"]), slot="home.a", index=60),
+    )
+    module = page(one_row(CART, rules=pins)).layout.slots[0].module
+    assert [item.id for item in module.items] == ["k5-039", "k5-038"]
+    assert (module.id, module.title) == ("cart", "In your cart")
+
+
+def test_an_index_past_the_row_is_its_end() -> None:
+    pin = RuleDef(id="a", action="pin", match=Match(items=["k5-039"]), slot="home.a", index=50)
+    shown = row(page(one_row(PLAIN, rules=(pin,))), "home.a")
+    assert (len(shown), shown[-1]) == (10, "k5-039")
+
+
+def test_a_pin_that_is_excluded_or_out_of_stock_opens_no_slot() -> None:
+    pin = RuleDef(id="a", action="pin", match=Match(items=["k5-039"]), slot="home.a")
+    out = RuleDef(id="b", action="exclude", match=Match(items=["k5-039"]))
+    assert page(one_row(CART, rules=(pin, out))).layout.slots == []
+    shop = one_row(CART, rules=(pin,))
+    items = [replace(item, stock=item.item_id != "k5-039") for item in shop.items.items]
+    slot = SlotDef(id="home.a", admits=["cart"], default="cart")
+    document = Storefront(pages=[PageDef(page="home", slots=[slot])], modules=[CART], rules=[pin])
+    sold_out = build_shop(build_items(items, {}, AT), document, PopularityRanker())
+    assert page(sold_out).layout.slots == []
+
+
+def test_a_pin_stands_even_where_the_only_module_was_taken_by_a_slot_above() -> None:
+    slots = [SlotDef(id=f"home.{name}", admits=["plain"], default="plain") for name in "ab"]
+    pin = RuleDef(id="a", action="pin", match=Match(items=["k5-039"]), slot="home.b", index=2)
+    document = Storefront(pages=[PageDef(page="home", slots=slots)], modules=[PLAIN], rules=[pin])
+    shown = page(build_shop(table(), document, PopularityRanker()))
+    assert len(row(shown, "home.a")) == 10
+    assert row(shown, "home.b") == ["k5-039"]
+    bare = Storefront(pages=[PageDef(page="home", slots=slots)], modules=[PLAIN])
+    assert len(page(build_shop(table(), bare, PopularityRanker())).layout.slots) == 1
+
+
 def test_a_slot_takes_the_better_module_and_falls_back_to_its_default() -> None:
     weak = ModuleDef(id="weak", type="popular", title="Bestsellers", prior=0.0)
     strong = ModuleDef(id="strong", type="trending", title="Trending", prior=1.0)

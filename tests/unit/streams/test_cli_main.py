@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,3 +130,23 @@ def test_errors_of_many_lines_become_one(
     monkeypatch.setattr(cli, "dispatch", refuse)
     assert leave("topics") == cli.REFUSED
     assert capsys.readouterr().err == "etalage: first second\n"
+
+
+@pytest.mark.parametrize("words", ["--help", "storefront default", "storefront --help", "--version"])
+def test_nobody_reading_on_is_a_quiet_end(words: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli.main", *words.split()],
+        stdout=writing, stderr=subprocess.PIPE, timeout=60, check=False,
+    )  # fmt: skip
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_shoppers_of_a_shop_that_never_answers_fail(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as silent:  # bound, and nobody listens
+        silent.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        assert leave("shoppers", "--url", url, "--for", "0.3", "--shoppers", "1") == cli.REFUSED
+    assert capsys.readouterr().err.splitlines()[-1].startswith(f"etalage: {url} did not answer")

@@ -73,23 +73,38 @@ export const cards = async (...ids) =>
 /** What the gateway believes about this visitor. */
 export const beliefs = () => getJson("/v1/visitors/" + encodeURIComponent(key()));
 
+/** A gateway that has all the streams it may is asked again after it. */
+const REFUSED_MS = 5000;
+
 /**
  * Follow the home page. Calls onLayout(layout), onJourney(journey, at) and onState("live" | "waiting").
  * A journey ends when its layout is here: drawing it is left for a later turn, so as not to be measured.
  */
 export function follow({ onLayout, onJourney, onState }) {
   let layoutAt = null;
-  const source = new EventSource("/v1/layouts/home/stream?" + query({ hydrate: 1, journey: 1 }));
-  source.addEventListener("open", () => onState("live"));
-  source.addEventListener("error", () => onState("waiting"));
-  source.addEventListener("layout", (push) => {
-    layoutAt = now();
-    setTimeout(() => source.readyState !== EventSource.CLOSED && onLayout(JSON.parse(push.data)));
-  });
-  source.addEventListener("journey", (push) => {
-    const journey = JSON.parse(push.data);
-    onJourney(journey, journey.layout_changed && layoutAt ? layoutAt : now());
-    layoutAt = null;
-  });
-  return () => source.close();
+  let source = null;
+  let again = null;
+  const open = () => {
+    const here = (source = new EventSource("/v1/layouts/home/stream?" + query({ hydrate: 1, journey: 1 })));
+    here.addEventListener("open", () => onState("live"));
+    here.addEventListener("error", () => {
+      onState("waiting");
+      // A browser comes back to a broken stream by itself, but not to a refused one.
+      if (here.readyState === EventSource.CLOSED) again = setTimeout(open, REFUSED_MS);
+    });
+    here.addEventListener("layout", (push) => {
+      layoutAt = now();
+      setTimeout(() => here.readyState !== EventSource.CLOSED && onLayout(JSON.parse(push.data)));
+    });
+    here.addEventListener("journey", (push) => {
+      const journey = JSON.parse(push.data);
+      onJourney(journey, journey.layout_changed && layoutAt ? layoutAt : now());
+      layoutAt = null;
+    });
+  };
+  open();
+  return () => {
+    clearTimeout(again);
+    source.close();
+  };
 }

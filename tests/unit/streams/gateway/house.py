@@ -51,13 +51,13 @@ def small_shop() -> Shop:
 class House:
     """The gateway, its twins, and a hand that writes visitors as a worker would."""
 
-    def __init__(self, shop: Shop) -> None:
+    def __init__(self, shop: Shop, **settings: Any) -> None:
         self.store = MemoryStore(incarnation=META.incarnation)
         self.log = MemoryLog()
         self.metrics = Metrics()
         self.follower = FixedShop(shop=shop)
         self.gateway = Gateway(
-            Settings(namespace="unit", partitions=PARTITIONS),
+            Settings(namespace="unit", partitions=PARTITIONS, **settings),
             metrics=self.metrics,
             reader=self.store,
             follower=self.follower,
@@ -127,9 +127,9 @@ def event(n: int = 1, visitor: str = "ann", item: str = "sneakers-0001", **more:
 
 
 @asynccontextmanager
-async def opened(shop: Shop | None = None) -> AsyncIterator[tuple[House, httpx.AsyncClient]]:
+async def opened(shop: Shop | None = None, **settings: Any) -> AsyncIterator[tuple[House, httpx.AsyncClient]]:
     """A running house and a client of its application."""
-    house = House(small_shop() if shop is None else shop)
+    house = House(small_shop() if shop is None else shop, **settings)
     house.gateway.start()
     transport = httpx.ASGITransport(app=house.gateway.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:

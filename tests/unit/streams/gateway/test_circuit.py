@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from streams.gateway.circuit import Circuit
 
 
@@ -52,3 +54,16 @@ def test_a_trial_decides() -> None:
     circuit.succeeded()
     assert state_of(circuit) == "closed"
     assert circuit.allows(0.62)
+
+
+def test_opening_and_closing_are_told_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    circuit = opened()
+    for at in (0.3, 0.6):
+        assert circuit.allows(at)
+        circuit.failed(at)
+    assert circuit.allows(0.9)
+    circuit.succeeded()
+    circuit.succeeded()
+    told = [record for record in caplog.records if "circuit" in str(record.msg)]
+    assert [record.levelname for record in told] == ["WARNING", "INFO"]
+    assert all("Redis" in str(record.msg) for record in told)

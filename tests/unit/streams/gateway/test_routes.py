@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from streams.gateway.intake import REQUEST_BYTES_MAX
 from streams.gateway.problems import PROBLEM_TYPE
 from streams.gateway.rank import RankAnswer
 from streams.gateway.visitors import Belief
+from streams.pushing import Standing
 from tests.unit.streams.gateway.house import ANN, META, House, event, looked_at, small_shop
 
 
@@ -111,11 +113,50 @@ def sections(house: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, Section
     """What stands in the storefront topic."""
     standing: dict[str, Section] = {}
 
-    async def read() -> dict[str, Section]:
-        return standing
+    async def read() -> Standing:
+        return Standing(standing, len(house.log.written.get("unit.storefront.v1", ())))
 
-    monkeypatch.setattr(house.gateway.shop_routes, "_sections", read)
+    monkeypatch.setattr(house.gateway.shop_routes, "_read", read)
     return standing
+
+
+async def test_a_storefront_push_that_is_always_overtaken_is_to_be_sent_again(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def behind() -> Standing:
+        return Standing({}, -1)
+
+    monkeypatch.setattr(house.gateway.shop_routes, "_read", behind)
+    wanted = Storefront(modules=[ModuleDef(id="mine", type="trending", title="Mine")])
+    answer = await client.put("/v1/storefront", content=encode(wanted))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_two_storefronts_put_at_once_are_written_one_after_the_other(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = "unit.storefront.v1"
+
+    async def read() -> Standing:
+        records = list(house.log.written.get(topic, ()))
+        await asyncio.sleep(0)
+        standing = {
+            key.decode(): msgspec.json.decode(value, type=Section)
+            for key, value in dict(records).items()
+            if value is not None
+        }
+        return Standing(standing, len(records))
+
+    monkeypatch.setattr(house.gateway.shop_routes, "_read", read)
+    documents = [
+        Storefront(modules=[ModuleDef(id=name, type="trending", title="Mine")]) for name in ("one", "two")
+    ]
+    answers = await asyncio.gather(
+        *(client.put("/v1/storefront", content=encode(document)) for document in documents)
+    )
+    assert [answer.json()["removed"] for answer in answers] == [[], ["module:one"]]
+    standing = dict(house.log.written[topic])
+    assert [key for key, value in standing.items() if value is not None] == [b"module:two"]
 
 
 @pytest.mark.usefixtures("sections")
@@ -224,6 +265,10 @@ async def test_probes_and_metrics(house: House, client: httpx.AsyncClient) -> No
     answer = await client.get("/readyz")
     assert (answer.status_code, answer.json()) == (503, {"ready": False, "reason": "reading"})
     assert (await client.get("/livez")).status_code == 200
-    assert "etalage_circuit_open 0.0" in (await client.get("/metrics")).text
+    metrics = (await client.get("/metrics")).text
+    assert "etalage_circuit_open 0.0" in metrics
+    assert "etalage_kafka_connected 1.0" in metrics
+    house.log.down = True
+    assert "etalage_kafka_connected 0.0" in (await client.get("/metrics")).text
     report = (await client.get("/v1/admin/shop")).json()
     assert (report["items"], report["ready"], report["generation"]) == (200, False, 1)

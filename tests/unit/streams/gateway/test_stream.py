@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from schemas.layouts import Layout
-from tests.unit.streams.gateway.house import ANN, House, looked_at
+from streams.gateway.problems import PROBLEM_TYPE
+from streams.gateway.stream import READ_AT_ONCE
+from tests.unit.streams.gateway.house import ANN, House, looked_at, opened
 
 WITHIN_S = 5.0
 
@@ -164,3 +166,38 @@ async def test_the_end_of_the_process_ends_the_stream(house: House) -> None:
     async with opened_page(house) as page:
         await page.next()
         await house.gateway.hub.stop()
+
+
+async def test_one_stream_more_than_allowed_is_refused_until_another_ends() -> None:
+    async with opened(streams_max=2) as (house, client):
+        async with opened_page(house) as first, opened_page(house) as second:
+            await asyncio.gather(first.next(), second.next())
+            refused = await client.get("/v1/layouts/home/stream", params={"visitor": ANN})
+            assert refused.status_code == 503
+            assert refused.headers["content-type"] == PROBLEM_TYPE
+            assert refused.headers["retry-after"] == "5"
+            assert "ETALAGE_STREAMS_MAX" in refused.json()["detail"]
+            assert (await client.get("/v1/layouts/home", params={"visitor": ANN})).status_code == 200
+            assert house.metric("etalage_connections_open") == 2
+        async with opened_page(house) as page:
+            assert (await page.next()).event == "layout"
+
+
+async def test_streams_opened_at_once_read_a_few_at_a_time(house: House, monkeypatch: Any) -> None:
+    current, now, most = house.gateway.ladder.current, 0, 0
+
+    async def counted(*asked: Any) -> bytes:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0)
+        try:
+            return await current(*asked)
+        finally:
+            now -= 1
+
+    monkeypatch.setattr(house.gateway.ladder, "current", counted)
+    async with AsyncExitStack() as pages:
+        opening = [await pages.enter_async_context(opened_page(house)) for _ in range(3 * READ_AT_ONCE)]
+        await asyncio.gather(*(page.next() for page in opening))
+    assert most == READ_AT_ONCE
