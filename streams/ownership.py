@@ -100,6 +100,7 @@ class Ownership:
         self._takes: dict[int, asyncio.Task[None]] = {}
         self.generation = -1
         self._assigned: frozenset[int] = frozenset()
+        self._metrics.set("assigned_partitions", 0)
 
     @property
     def assigned_partitions(self) -> frozenset[int]:

@@ -44,7 +44,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"  # the address to listen on
     port: Port = 8080  # the gateway's port; 0 takes a free one
     origins: str | None = None  # whose pages may call the gateway: `https://a.shop,https://b.shop` or `*`
-    streams_max: Count = 4000  # open push streams of a gateway; one more is answered 503 with Retry-After
+    streams_max: Count = 4000  # most open push streams; past it 503, and an EventSource is to be made anew
     probe_port: Port = 0  # port of /livez, /readyz and /metrics of worker and items; 0 takes a free one
     status: str | None = None  # file in which the process tells its pid, addresses and readiness
     data: str | None = None  # folder of our own Kafka's and Redis' data; none: a temporary one

@@ -145,6 +145,7 @@ class Standing:
                 write_up_status(self._folder / STATUS_FILE, status)
                 self._told = status
         except OSError as exc:
+            self._told = None  # so that the end is told by a write that succeeded
             if self._hindered.begins():
                 self._notice(f"{self._folder} cannot be written ({exc.strerror}): trying again until it can")
             return self._status()

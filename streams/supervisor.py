@@ -162,12 +162,7 @@ class Child:
 
     def _listen(self, now: float) -> None:
         """Its status file is touched while it lives; one that never wrote it cannot fall silent."""
-        try:
-            sign = self.status_path.stat().st_mtime_ns
-        except OSError:
-            sign = 0
-        silent_s = self._silence.look(now, sign=not sign or sign != self._sign)
-        self._sign = sign
+        silent_s = self._silence.look(now, sign=self._signs())
         if self._process is None:
             return
         if silent_s > SILENT_S and self._told.begins():
@@ -179,6 +174,18 @@ class Child:
             self._notice(f"{self.job.name} gives signs of life again")
         if silent_s > HUNG_S:
             signal_session(self._process, signal.SIGKILL)
+
+    def _signs(self) -> bool:
+        """Whether there is a new sign; on a disk where nobody could give one, silence tells nothing."""
+        try:
+            sign = self.status_path.stat()
+            if sign.st_mtime_ns == self._sign:
+                os.utime(self.status_path, ns=(sign.st_atime_ns, sign.st_mtime_ns))
+                return False
+        except OSError:
+            return True
+        self._sign = sign.st_mtime_ns
+        return True
 
     def _said(self) -> Status | None:
         try:
@@ -200,10 +207,16 @@ class Supervisor:
         self._children = [Child(job, folder, notice) for job in jobs]
 
     def tend(self) -> None:
-        """Start what is due."""
+        """Start what is due; OSError when one of them could not be tended, after all others were."""
         now = time.monotonic()
+        failed: OSError | None = None
         for child in self._children:
-            child.tend(now)
+            try:
+                child.tend(now)
+            except OSError as exc:
+                failed = exc
+        if failed is not None:
+            raise failed
 
     def statuses(self) -> dict[str, ChildStatus]:
         """Every child as it is now."""

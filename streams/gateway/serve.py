@@ -38,9 +38,11 @@ async def serve(settings: Settings) -> None:
     server = _server(live, settings)
     serving = asyncio.create_task(server.serve(sockets=[sock]), name="uvicorn")
     telling = asyncio.create_task(_tell(live, settings, sock), name="status")
-    await asyncio.wait([serving, stop], return_when=asyncio.FIRST_COMPLETED)
-    telling.cancel()
+    await asyncio.wait([serving, telling, stop], return_when=asyncio.FIRST_COMPLETED)
+    if telling.done():
+        logger("gateway").error("the status cannot be told: ending", exc_info=telling.exception())
     await _end(live, server, serving, settings.drain_s)
+    telling.cancel()  # who ends gives signs of life too
 
 
 async def _refuse_unfit(address: str) -> None:

@@ -80,7 +80,7 @@ class ShopRoutes:
             async with asyncio.timeout(READ_WITHIN_S):
                 changes = await self._replace(wanted)
         except (StreamUnavailable, TimeoutError) as exc:
-            why = f"nothing is surely written: {exc or 'no answer'}"
+            why = f"what is written of it is not known, push it again: {exc or 'no answer'}"
             raise Problem(503, why, headers={"retry-after": "1"}) from exc
         await send_bytes(send, encode(changes))
 

@@ -43,11 +43,11 @@ class RedisRecipe:
         ]  # fmt: skip
 
     def answers(self, port: int) -> bool:
-        """PING is refused while the data is still being loaded."""
+        """PING is refused while data is being loaded; MISCONF (a full disk) is an answer: it serves reads."""
         try:
             with socket.create_connection((HOST, port), timeout=1.0) as sock:
                 sock.sendall(b"PING\r\n")
-                return sock.recv(16).startswith(b"+PONG")
+                return sock.recv(16).startswith((b"+PONG", b"-MISCONF"))
         except OSError:
             return False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -9,6 +10,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
 
 from streams.local.ports import wait_until
 from streams.local.processes import last_words
@@ -155,6 +158,21 @@ def test_one_that_stays_silent_is_killed_and_comes_back(tmp_path: Path) -> None:
         assert one.status().pid != first
         assert len(notices) == 2
         assert notices[1].startswith("one ended with -9, again in 0.5 s")
+
+
+def test_nobody_is_blamed_on_a_disk_where_no_sign_can_be_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notices: list[str] = []
+    with child(tmp_path, notices) as one:
+        monkeypatch.setattr("streams.supervisor.os.utime", read_only)
+        tend_seconds(one, 1, 60)
+        assert one.status().ready
+        assert notices == []
+
+
+def read_only(*_: object, **__: object) -> None:
+    raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
 
 def test_a_supervisor_that_slept_blames_nobody(tmp_path: Path) -> None:

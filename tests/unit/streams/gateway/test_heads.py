@@ -18,7 +18,7 @@ REQUEST = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"
 
 
 class Hasty(BoundedHeads):
-    head_within_s = 0.1
+    head_within_s = 0.5
 
 
 @asynccontextmanager
@@ -57,5 +57,25 @@ async def test_a_slow_answer_is_waited_for_and_so_is_the_next_request() -> None:
             assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
             await asyncio.sleep(2 * Hasty.head_within_s)  # between requests nobody is late
         writer.write(REQUEST[:-2])
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_half_a_head_behind_a_running_answer_does_not_end_it() -> None:
+    async with served(Hasty) as port, asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST + REQUEST[:-2])
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        writer.write(REQUEST[-2:])
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_empty_lines_between_requests_do_not_hold_a_connection_open() -> None:
+    async with served(Hasty) as port, asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(REQUEST)
+        await reader.readuntil(b"\r\n\r\nok")
+        writer.write(b"\r\n")
         assert await reader.read() == b""
         writer.close()
