@@ -99,7 +99,7 @@ async def _handed_over(producer: Any, batch: Any, topic: str, partition: int) ->
     return future
 
 
-class _HeardBatch(message_accumulator.MessageBatch):  # type: ignore[misc]  # untyped
+class _HeardBatch(message_accumulator.MessageBatch):  # type: ignore[misc]  # aiokafka has no types
     """aiokafka fails two futures of a batch that it gives up, and nobody may be waiting for the second."""
 
     def failure(self, exception: Exception) -> None:

@@ -7,12 +7,12 @@ import socket
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from streams.gateway.patience import TURNS
+
 HEAD_WITHIN_S = 10.0
 VANISHED_MS = 45_000
 """Sent and not acknowledged for so long, a client is gone: without it a stream's heartbeats would wait for
 the kernel's own limit, a quarter of an hour, and count as open."""
-TURNS = 2
-"""uvloop runs what is due before it reads sockets; the second turn comes after that."""
 
 
 class BoundedHeads(HttpToolsProtocol):
@@ -21,7 +21,9 @@ class BoundedHeads(HttpToolsProtocol):
     head_within_s = HEAD_WITHIN_S
     _late: asyncio.Handle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(  # type: ignore[override]  # uvicorn narrows the transport itself
+        self, transport: asyncio.Transport
+    ) -> None:
         super().connection_made(transport)
         sock = transport.get_extra_info("socket")
         if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-import pytest
 from kafka import TopicPartition
 from kafka.structs import OffsetAndMetadata
 
@@ -15,16 +12,7 @@ from streams.group_lag import lag_of_groups
 from streams.local.ports import wait_until
 from streams.pushing import producer_for
 from streams.settings import Settings
-from streams.stores.meta import Meta
 from streams.topics_admin import admin
-
-
-@pytest.fixture
-def settings(
-    kafka: str, redis_url: str, namespace: str, create_topics: Callable[[str, int], Meta]
-) -> Settings:
-    create_topics(namespace, 3)
-    return Settings(kafka=kafka, redis=redis_url, namespace=namespace, partitions=3)
 
 
 def known(settings: Settings) -> bool:

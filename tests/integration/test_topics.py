@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import msgspec
 import pytest
 import redis.asyncio
@@ -26,14 +24,6 @@ from streams.topics_admin import (
 )
 
 WAY_OUT = "made anew.*stop the workers, run `etalage topics create --adopt`, and start them again"
-
-
-@pytest.fixture
-def settings(
-    kafka: str, redis_url: str, namespace: str, create_topics: Callable[[str, int], Meta]
-) -> Settings:
-    create_topics(namespace, 3)
-    return Settings(kafka=kafka, redis=redis_url, namespace=namespace, partitions=3)
 
 
 async def test_meta_is_read_by_every_process(settings: Settings, redis_url: str) -> None:

@@ -32,7 +32,7 @@ async def served(protocol: type[BoundedHeads]) -> AsyncIterator[int]:
 
     config = uvicorn.Config(app, http=protocol, ws="none", lifespan="off", log_config=None)
     server = uvicorn.Server(config)
-    server.capture_signals = nullcontext  # type: ignore[assignment]
+    server.capture_signals = nullcontext  # type: ignore[assignment]  # the signals are pytest's
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]))
         yield listening.getsockname()[1]
