@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,20 @@ def schema_of(topic: Topic) -> dict[str, Any]:
     """The JSON Schema of the topic's values."""
     schema = _events_schema() if topic is EVENTS else msgspec.json.schema(topic.payload)
     about = {"$schema": DIALECT, "title": topic.name, "description": f"Owner: {topic.owner}"}
-    return about | schema
+    clean: dict[str, Any] = _clean(about | schema)
+    return clean
+
+
+def _clean(part: Any) -> Any:
+    """Descriptions without the indentation of their docstrings, which Python keeps up to 3.12."""
+    if isinstance(part, list):
+        return [_clean(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {
+        name: cleandoc(each) if name == "description" and isinstance(each, str) else _clean(each)
+        for name, each in part.items()
+    }
 
 
 def _events_schema() -> dict[str, Any]:
