@@ -12,7 +12,7 @@ SEED ?=
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-.PHONY: help install lint check quick test soak soak-mutants bench demo chromium clean
+.PHONY: help install lint check quick test soak soak-mutants bench demo chromium libgomp clean
 
 help: ## Show what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,10 +46,10 @@ check: $(STAMP) ## Only look: ruff, mypy strict, import rules, walls
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
 
-quick: $(STAMP) ## Unit, properties, contracts, golden: under a minute, no services
+quick: $(STAMP) libgomp ## Unit, properties, contracts, golden: under a minute, no services
 	$(BIN)/python -m pytest -q $(wildcard tests/unit tests/properties tests/contracts tests/golden)
 
-test: $(STAMP) chromium ## Everything, on a real Kafka, a real Redis and a real browser
+test: $(STAMP) chromium libgomp ## Everything, on a real Kafka, a real Redis and a real browser
 	$(BIN)/python -m pytest
 
 soak: $(STAMP) ## The fault run in its long form, against the oracle (SEED=7 repeats one)
@@ -64,13 +64,21 @@ bench: $(STAMP) ## Measure, each figure with its control (ONLY=freshness RUNS=1 
 demo: $(RUNTIME) ## Start everything and open the shop on this machine
 	@$(BIN)/etalage up
 
-chromium: # The browser tests' browser: from the PATH, else by apt where that is allowed
+# By apt where that is allowed, else one line that says what to do.
+define by_apt
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+  echo "Installing $(1) for the tests ..."; \
+  { apt-get install -y -qq $(1) || { apt-get update -qq && apt-get install -y -qq $(1); }; } >/dev/null 2>&1 && exit 0; \
+fi; \
+echo "the tests need $(1): sudo apt-get install $(1)" >&2; exit 1
+endef
+
+chromium: # The browser tests' browser
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing chromium for the browser tests ..."; \
-	  { apt-get install -y -qq chromium || { apt-get update -qq && apt-get install -y -qq chromium; }; } >/dev/null 2>&1 && exit 0; \
-	fi; \
-	echo "the browser tests need chromium: sudo apt-get install chromium" >&2; exit 1
+	$(call by_apt,chromium)
+
+libgomp: $(STAMP) # What LightGBM's wheel leaves to the machine
+	@$(BIN)/python -c 'import lightgbm' 2>/dev/null && exit 0; $(call by_apt,libgomp1)
 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info

@@ -35,6 +35,9 @@ def run(
     """Train a ranker from simulated shoppers and the real sessions of eshop-2008."""
     with extra_for_training():
         from models.training.train import train
+
+        if kind is Kind.lightgbm:
+            import lightgbm  # noqa: F401 - now, not after minutes
     try:  # now, not after minutes of training
         out.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
@@ -51,11 +54,13 @@ def run(
 
 @contextmanager
 def extra_for_training() -> Iterator[None]:
-    """ServiceMissing, naming the extra, when its packages are not installed."""
+    """ServiceMissing, saying what to install, when a package or a library it needs is not there."""
     try:
         yield
     except ImportError as exc:
         raise ServiceMissing(f"training needs {exc.name}: pip install 'etalage[train]'") from exc
+    except OSError as exc:  # the wheel of lightgbm brings no OpenMP runtime
+        raise ServiceMissing(f"training needs a library of the machine: {exc} (libgomp1 in Debian)") from exc
 
 
 @contextmanager
