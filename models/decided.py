@@ -33,9 +33,9 @@ class Decided(Struct, frozen=True, eq=False, kw_only=True):
     """The slots as JSON under the id UNNAMED, when the content is new."""
 
     def head(self) -> bytes:
-        """The first part of the stored answer: version and as_of of this state."""
+        """The first part of the stored answer: version and as_of of this state, edition of this shop."""
         version = self.ask.version
-        return head_json(version.text() if version else NO_VERSION, self.ask.state.at)
+        return head_json(version.text() if version else NO_VERSION, self.ask.state.at, self.shop.edition)
 
     def body(self) -> bytes:
         """The second part: everything else."""

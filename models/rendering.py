@@ -1,4 +1,4 @@
-"""Layouts as bytes. A stored answer has two parts: head (version, as_of) and body (everything else).
+"""Layouts as bytes. A stored answer has two parts: head (version, as_of, edition) and body (the rest).
 
 A new event that changes nothing visible rewrites the small head only; head + body is the whole answer.
 """
@@ -12,6 +12,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from models.edition import Edition
 from models.fills import NO_SUBJECT, Fill, subject_hash
 from models.phrases import reason_of, subject_name, title_of
 from models.window import SAID_MAX, Window, index_texts
@@ -40,7 +41,7 @@ def layout_bytes(layout: Layout) -> bytes:
 
 
 def head_bytes(layout: Layout) -> bytes:
-    """`{"version":"…","as_of":…`, without the closing brace."""
+    """`{"version":"…","as_of":…,"edition":"…"`, without the closing brace."""
     return encode(layout).partition(_BODY_STARTS)[0]
 
 
@@ -50,9 +51,11 @@ def body_bytes(layout: Layout) -> bytes:
     return comma + body
 
 
-def head_json(version: str, as_of: int) -> bytes:
-    """The head from its two values; `as_of` in epoch seconds, 0 for never."""
-    return b'{"version":"%b","as_of":%b' % (version.encode(), _moment(as_of))
+def head_json(version: str, as_of: int, edition: Edition) -> bytes:
+    """The head from its values; `as_of` in epoch seconds, 0 for never."""
+    return b'{"version":"%b","as_of":%b,"edition":"%b"' % (
+        version.encode(), _moment(as_of), edition.text().encode(),
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=256)

@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from models.default_storefront import DEFAULT_STOREFRONT
+from models.edition import FIRST, Edition
 from models.items import ItemTable, build_items
 from models.rankers import Ranker
 from models.storefront_index import StorefrontIndex, index_storefront
@@ -27,6 +28,10 @@ class Shop(Struct, frozen=True, eq=False, kw_only=True):
     window: Window
     earlier: tuple[Window, ...] = ()
     """The last windows before this one: content shown from them can still be read, and kept calm."""
+    edition: Edition = FIRST
+    """How far storefront and catalogue were read..."""
+    since: Edition = FIRST
+    """...and where what is used of them began: a layout of an earlier edition may show what is no more."""
 
 
 EARLIER_MAX = 4
@@ -39,6 +44,7 @@ def build_shop(
     *,
     generation: int = 0,
     built_at: float = 0.0,
+    edition: Edition = FIRST,
 ) -> Shop:
     """A Shop from its parts; InvalidDocument, naming the field, when the storefront is wrong."""
     index = index_storefront(storefront) if isinstance(storefront, Storefront) else storefront
@@ -49,6 +55,8 @@ def build_shop(
         generation=generation,
         built_at=built_at,
         window=dress_window(items, index),
+        edition=edition,
+        since=edition,
     )
 
 
@@ -57,23 +65,34 @@ def empty_shop(ranker: Ranker | None = None) -> Shop:
     return build_shop(build_items([], {}, 0.0), ranker=ranker)
 
 
-def with_items(shop: Shop, items: ItemTable, *, generation: int, built_at: float) -> Shop:
+def with_items(
+    shop: Shop, items: ItemTable, *, generation: int, built_at: float, edition: Edition = FIRST
+) -> Shop:
     """The shop with newer items or signals; what only the catalogue decides is kept when it stayed."""
-    window = shop.window
-    earlier = shop.earlier
-    if not fits(window, items, shop.storefront):
-        window, earlier = dress_window(items, shop.storefront), _earlier(shop)
+    newer = replace(shop, items=items, generation=generation, built_at=built_at, edition=edition)
+    if fits(shop.window, items, shop.storefront):
+        return newer
     return replace(
-        shop, items=items, window=window, earlier=earlier, generation=generation, built_at=built_at
+        newer,
+        window=dress_window(items, shop.storefront),
+        earlier=_earlier(shop),
+        since=Edition(shop.since.storefront, edition.catalogue),
     )
 
 
 def with_storefront(
-    shop: Shop, storefront: Storefront | StorefrontIndex, *, generation: int, built_at: float
+    shop: Shop,
+    storefront: Storefront | StorefrontIndex,
+    *,
+    generation: int,
+    built_at: float,
+    edition: Edition = FIRST,
 ) -> Shop:
     """The shop with another storefront; InvalidDocument when it is wrong, and `shop` is as it was."""
-    built = build_shop(shop.items, storefront, shop.ranker, generation=generation, built_at=built_at)
-    return replace(built, earlier=_earlier(shop))
+    built = build_shop(
+        shop.items, storefront, shop.ranker, generation=generation, built_at=built_at, edition=edition
+    )
+    return replace(built, earlier=_earlier(shop), since=Edition(edition.storefront, shop.since.catalogue))
 
 
 def _earlier(shop: Shop) -> tuple[Window, ...]:

@@ -4,6 +4,7 @@ without items, for a storefront to fill with what it has; valid, labelled, alway
 from __future__ import annotations
 
 from models.default_storefront import DEFAULT_STOREFRONT
+from models.edition import FIRST
 from models.rendering import NO_VERSION, layout_id_of
 from models.storefront_index import ModulePlan, PagePlan, SlotPlan, StorefrontIndex, index_storefront
 from schemas.ids import VisitorId
@@ -48,6 +49,7 @@ def static_layout(page: PageType, visitor: VisitorId, reason: Reason, version: s
     return Layout(
         version=version,
         as_of=None,
+        edition=FIRST.text(),
         layout_id=layout_id,
         visitor_id=visitor,
         page=page,

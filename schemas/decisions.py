@@ -52,5 +52,6 @@ class Exposure(Struct, frozen=True, kw_only=True):
     reason: Reason
     model: ModelTag
     via: str
+    edition: str = ""
     experiments: list[str] = []
     schema_version: int = 1

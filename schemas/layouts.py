@@ -87,10 +87,14 @@ class ModelTag(Struct, frozen=True, kw_only=True):
 
 
 class Layout(Struct, frozen=True, kw_only=True):
-    """`version` names the visitor's state the layout answers for; `layout_id` names its content."""
+    """`version` names the visitor's state the layout answers for; `layout_id` names its content.
+
+    `edition` names the storefront and the catalogue behind it; opaque.
+    """
 
     version: str
     as_of: datetime | None
+    edition: str
     layout_id: str
     visitor_id: VisitorId
     page: str

@@ -37,12 +37,14 @@ def renew(shop: Shop, inputs: ShopInputs, changes: Changes, at: float) -> Shop:
     Sections that do not fit together leave the storefront as it was: those who write them one by one may
     mend it with the next.
     """
-    made = with_items(shop, _table(shop, inputs, changes, at), generation=inputs.generation, built_at=at)
+    generation, edition = inputs.generation, inputs.edition
+    table = _table(shop, inputs, changes, at)
+    made = with_items(shop, table, generation=generation, built_at=at, edition=edition)
     if not changes.sections:
         return made
     wanted = storefront_of(inputs.sections.values())
     try:
-        return with_storefront(made, wanted, generation=inputs.generation, built_at=at)
+        return with_storefront(made, wanted, generation=generation, built_at=at, edition=edition)
     except InvalidDocument as exc:
         log.error("storefront not used, the one before stays", why=str(exc), field=exc.field)
         return made

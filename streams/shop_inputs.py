@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from models.edition import Edition
 from schemas.catalog import Item
 from schemas.codec import DECODE_ERRORS
 from schemas.ids import ItemId
@@ -98,6 +99,14 @@ class ShopInputs(Struct, kw_only=True):
         It is the sum of the next offsets of all followed partitions: no counter to keep, none to lose.
         """
         return sum(self.offsets.values())
+
+    @property
+    def edition(self) -> Edition:
+        """How far storefront and catalogue were read."""
+        return Edition(self._read_of(STOREFRONT), self._read_of(CATALOG))
+
+    def _read_of(self, topic: Topic) -> int:
+        return sum(end for place, end in self.offsets.items() if place.rpartition("/")[0] == topic.name)
 
     def resume(self, namespace: str) -> dict[Place, int]:
         """Where a new reader goes on."""

@@ -18,6 +18,7 @@ from streams.clock import Clock
 from streams.gateway.labels import body_of
 from streams.gateway.patterns import Patterns
 from streams.gateway.query import LayoutQuery
+from streams.gateway.validity import still_valid
 from streams.logs import logger
 from streams.metrics import Metrics
 
@@ -53,6 +54,14 @@ class Dressing:
         except Exception:
             self._complain("layout not decided")
             return self.makeshift(query, "model_failed")
+
+    def still_valid(self, query: LayoutQuery, layout: bytes) -> bool:
+        """Whether a stored layout may be shown by the shop as it is now; not one that cannot be read."""
+        try:
+            return still_valid(self._shop(), query.page, layout, self._clock.now())
+        except Exception:
+            self._complain("stored layout not understood")
+            return False
 
     def makeshift(self, query: LayoutQuery, reason: Reason) -> bytes:
         """What everybody likes, for when nothing can be known of the visitor; else the packaged page."""

@@ -77,7 +77,10 @@ class Ladder:
         if found is None:
             self._kept.pop(query.visitor, None)  # what was kept is older than what is decided now
             return await self._decided(query, partition, until, shown)
-        return self._keep(query.visitor, found[0] + found[1])
+        layout = found[0] + found[1]
+        if not self._dressing.still_valid(query, layout):  # the shop moved on since the visitor's last event
+            return await self._decided(query, partition, until, layout)
+        return self._keep(query.visitor, layout)
 
     async def _decided(self, query: LayoutQuery, partition: int, until: float, shown: bytes | None) -> bytes:
         """Decided from the state; when the loop is so busy that there is no time, what is ready for all."""
@@ -121,8 +124,9 @@ class Ladder:
             return self._dressing.decided(query, partition, stored.state)
         if stored.head is None or stored.body is None or query.explain or not _fresh(stored, partition):
             self._kept.pop(query.visitor, None)
-            return self._dressing.decided(query, partition, stored.state, stored.body)
-        return self._keep(query.visitor, stored.head + stored.body)
+        elif self._dressing.still_valid(query, layout := stored.head + stored.body):
+            return self._keep(query.visitor, layout)
+        return self._dressing.decided(query, partition, stored.state, stored.body)
 
     def _keep(self, visitor: VisitorId, layout: bytes) -> bytes:
         self._kept[visitor] = layout
@@ -133,7 +137,7 @@ class Ladder:
 
     def _without_store(self, query: LayoutQuery, reason: Reason) -> bytes:
         kept = self._kept.get(query.visitor) if query.page == self._live_page else None
-        if kept is None:
+        if kept is None or not self._dressing.still_valid(query, kept):
             return self._dressing.makeshift(query, reason)
         return relabelled(kept, "stale", reason)
 

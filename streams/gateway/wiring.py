@@ -9,6 +9,7 @@ from models.shop import Shop
 from schemas.catalog import Item
 from schemas.errors import EtalageError
 from schemas.topics import EVENTS
+from streams.background import ended
 from streams.clock import Clock, SystemClock
 from streams.followers import ShopFollower
 from streams.gateway.admin import Admin, ShopSource
@@ -30,6 +31,7 @@ from streams.gateway.reads import Reads
 from streams.gateway.router import Branch, Router
 from streams.gateway.shop_routes import ShopRoutes
 from streams.gateway.stream import READ_AT_ONCE, PushParts, Streams
+from streams.gateway.validity import mark_of
 from streams.gateway.visitors import Visitors
 from streams.gateway.wire_layouts import WireLayouts
 from streams.metrics import Metrics
@@ -40,6 +42,9 @@ from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import LayoutReader
 from streams.topics_admin import list_topics
+
+WATCH_EVERY_S = 0.25
+"""How soon open pages follow another catalogue or storefront, after this process has it."""
 
 
 class Gateway:
@@ -67,6 +72,7 @@ class Gateway:
         dressing = Dressing(self.shop, clock, metrics, self.decisions.add)
         self.ladder = Ladder(self.reads, dressing, self.places, self.hub, settings.live_page)
         self.shop_routes = ShopRoutes(settings.namespace, log, self._storefront)
+        self._watching: asyncio.Task[None] | None = None
         self.app = open_to(self._router(), settings.origins)
 
     def shop(self) -> Shop:
@@ -85,6 +91,7 @@ class Gateway:
     def start(self) -> None:
         """Begin the background work; needs a running loop."""
         self.hub.start()
+        self._watching = asyncio.create_task(self._watch_shop(), name="watch-shop")
         for outbox in self._outboxes():
             outbox.start()
         self.admin.started = True
@@ -92,9 +99,20 @@ class Gateway:
     async def stop(self) -> None:
         """End streams and write what is queued."""
         self.admin.stopping = True
+        await ended(self._watching)
         await self.hub.stop()
         for outbox in self._outboxes():
             await outbox.stop()
+
+    async def _watch_shop(self) -> None:
+        """For ever: let open pages look again when their layouts may no longer be shown."""
+        seen = mark_of(self.shop(), self.clock.now())
+        while True:
+            await asyncio.sleep(WATCH_EVERY_S)
+            mark = mark_of(self.shop(), self.clock.now())
+            if mark != seen:
+                seen = mark
+                await self.hub.reread_all()
 
     def _outboxes(self) -> tuple[Outbox, ...]:
         return self.exposures.outbox, self.decisions.outbox

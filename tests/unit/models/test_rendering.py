@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
+from models.edition import FIRST, Edition
 from models.fills import fills_of_body, in_window
 from models.hydration import card_of, hydrate
 from models.items import build_items
@@ -40,8 +41,9 @@ def test_head_and_body_are_the_answer(decided: Decided) -> None:
 
 
 def test_a_head_without_a_state() -> None:
-    assert head_json("0.0.0", 0) == b'{"version":"0.0.0","as_of":null'
-    assert head_json("1.2.3", 1_793_520_000) == b'{"version":"1.2.3","as_of":"2026-11-01T08:00:00Z"'
+    assert head_json("0.0.0", 0, FIRST) == b'{"version":"0.0.0","as_of":null,"edition":"0.0"'
+    head = b'{"version":"1.2.3","as_of":"2026-11-01T08:00:00Z","edition":"7.40"'
+    assert head_json("1.2.3", 1_793_520_000, Edition(7, 40)) == head
 
 
 def test_an_id_tells_every_part_apart() -> None:

@@ -8,6 +8,7 @@ from weakref import ref
 import msgspec
 import pytest
 
+from models.edition import Edition
 from models.items import build_items, with_signals
 from models.shop import build_shop, empty_shop, with_items, with_storefront
 from schemas.errors import InvalidDocument
@@ -60,6 +61,25 @@ def test_rules_follow_the_storefront() -> None:
     ruled = with_storefront(shop, Storefront(rules=[rule]), generation=2, built_at=AT)
     assert [one.rule.id for one in ruled.window.rules.rules] == ["x"]
     assert shop.window.rules.rules == ()
+
+
+def test_each_part_is_used_since_the_edition_that_changed_it() -> None:
+    shop = build_shop(TABLE, edition=Edition(1, 10))
+    assert shop.since == Edition(1, 10)
+    again = with_items(shop, with_signals(TABLE, {}, AT), generation=2, built_at=AT, edition=Edition(1, 12))
+    assert (again.edition, again.since) == (Edition(1, 12), Edition(1, 10)), "read on, and nothing new"
+    stocked = with_items(
+        again, random_table(Random(5), 31), generation=3, built_at=AT, edition=Edition(1, 13)
+    )
+    assert stocked.since == Edition(1, 13)
+    ruled = with_storefront(stocked, Storefront(), generation=4, built_at=AT, edition=Edition(2, 15))
+    assert (ruled.edition, ruled.since) == (Edition(2, 15), Edition(2, 13))
+
+
+@pytest.mark.parametrize("text", ["", "1", "1.", ".1", "1.2.3", "-1.2", "1.x", "\u0661.\u0662", "1. 2"])
+def test_what_is_no_edition(text: str) -> None:
+    assert Edition.parse(text) is None
+    assert Edition.parse(Edition(3, 4).text()) == Edition(3, 4)
 
 
 def test_a_wrong_storefront_changes_nothing() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from models.edition import Edition
 from schemas.catalog import Item
 from schemas.codec import encode
 from schemas.ids import ItemId
@@ -55,6 +56,7 @@ def test_each_topic_fills_its_part_and_moves_its_offset() -> None:
         ("shop.item-signals.v1", 3): 3,
     }
     assert inputs.generation == 16
+    assert inputs.edition == Edition(storefront=8, catalogue=5)
 
 
 def test_changes_name_what_moved_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from models.edition import FIRST
 from models.rendering import head_json
 from models.static_layouts import static_layout
 from schemas.codec import encode
@@ -45,4 +46,4 @@ def test_head_and_body_make_the_whole() -> None:
 
 def test_the_age_of_a_layout_is_that_of_its_state() -> None:
     assert as_of_of(RAW) is None
-    assert as_of_of(head_json("v", 1_760_000_000) + body_of(RAW)) == 1_760_000_000
+    assert as_of_of(head_json("v", 1_760_000_000, FIRST) + body_of(RAW)) == 1_760_000_000

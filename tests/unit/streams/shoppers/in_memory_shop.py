@@ -47,7 +47,7 @@ def layout_of(page: str, visitor: str, items: list[Item]) -> Layout:
         items=[LayoutItem(id=ItemId(i.item_id), index=n, card=card_of(i)) for n, i in enumerate(items)],
     )  # fmt: skip
     return Layout(
-        version="1.0.0", as_of=None, layout_id="d1", visitor_id=VisitorId(visitor), page=page, mode="full",
-        reason="ok", model=ModelTag(name="none", version="0", generation=0, role="none"), experiments=[],
-        slots=[LayoutSlot(slot=f"{page}.row-1", module=module)],
+        version="1.0.0", as_of=None, edition="0.0", layout_id="d1", visitor_id=VisitorId(visitor), page=page,
+        mode="full", reason="ok", model=ModelTag(name="none", version="0", generation=0, role="none"),
+        experiments=[], slots=[LayoutSlot(slot=f"{page}.row-1", module=module)],
     )  # fmt: skip
