@@ -34,9 +34,10 @@ class ShopSource(Protocol):
 
 
 class ShopReport(Struct, frozen=True, kw_only=True):
-    """The snapshot in use. `source` is none, cache or kafka; `built_at` in epoch seconds."""
+    """The snapshot in use; layouts made from it carry its `edition`. `source` is none, cache or kafka; `built_at` in epoch seconds."""
 
     generation: int
+    edition: str
     items: int
     built_at: float
     source: str
@@ -94,6 +95,7 @@ class Admin:
         readiness = self.readiness()
         return ShopReport(
             generation=shop.generation,
+            edition=shop.edition.text(),
             items=shop.items.n,
             built_at=shop.built_at,
             source=self._follower.source,

@@ -1,0 +1,98 @@
+"""Over real processes: what merchandisers push reaches who does nothing, on request and on open pages."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+
+from schemas.layouts import Layout
+from streams.stores.meta import Meta
+from tests.integration.shop_http import Caller, fill_shop, view
+from tests.stack import Running, Stack
+
+VISITOR = "a:regular"
+PINNED = "mugs-0001"
+WITHIN_S = 30.0
+"""A follower builds every two seconds; the rest is for a crowded machine."""
+
+RULES = [
+    {"id": "no-sneakers", "action": "exclude", "match": {"categories": ["sneakers"]}},
+    {"id": "mug-first", "action": "pin", "match": {"items": [PINNED]}},
+]
+
+
+@pytest.fixture
+def stack(
+    kafka: str, redis_url: str, namespace: str, tmp_path: Path, create_topics: Callable[[str, int], Meta]
+) -> Iterator[Stack]:
+    create_topics(namespace, 4)
+    with Stack(tmp_path, namespace, kafka, redis_url) as made:
+        fill_shop(made, tmp_path)
+        yield made
+
+
+@asynccontextmanager
+async def open_page(gateway: Running) -> AsyncIterator[Callable[[], Awaitable[Layout]]]:
+    """An open home page; calling it waits for the next layout it is sent."""
+    url = f"http://{gateway.address}/v1/layouts/home/stream"
+    async with (
+        httpx.AsyncClient(timeout=WITHIN_S) as client,
+        client.stream("GET", url, params={"visitor": VISITOR}) as answer,
+    ):
+        lines = answer.aiter_lines()
+
+        async def following() -> Layout:
+            async with asyncio.timeout(WITHIN_S):
+                async for line in lines:
+                    if line.startswith("data: "):
+                        return msgspec.json.decode(line.removeprefix("data: "), type=Layout)
+            raise AssertionError("the page was closed")
+
+        yield following
+
+
+def shown(layout: Layout) -> list[str]:
+    return [item.id for slot in layout.slots for item in slot.module.items]
+
+
+async def until(caller: Caller, wanted: Callable[[Layout], bool]) -> Layout:
+    """The first answer that is as wanted."""
+    async with asyncio.timeout(WITHIN_S):
+        while not wanted(layout := await caller.layout(VISITOR)):  # noqa: ASYNC110 - HTTP has no event
+            await asyncio.sleep(0.05)
+    return layout
+
+
+async def test_rules_and_removals_reach_who_does_nothing(stack: Stack, tmp_path: Path) -> None:
+    stack.start("worker")
+    gateway = stack.start("gateway")
+    for running in stack.running:
+        await asyncio.to_thread(running.wait_ready, 90)
+    async with Caller(gateway.address) as caller:
+        (posted,) = await caller.post([view("regular", "sneakers-0001", "m1")])
+        token: Any = posted["token"]
+        layout = await caller.layout(VISITOR, after=token, deadline_ms=1000)
+        assert layout.version == token
+        async with open_page(gateway) as following:
+            first = await following()
+            assert any(item.startswith("sneakers-") for item in shown(first))
+            document = tmp_path / "storefront.json"
+            document.write_text(json.dumps(json.loads(stack.run("storefront", "default")) | {"rules": RULES}))
+            stack.run("storefront", "push", str(document))
+            ruled = await until(caller, lambda one: shown(one)[0] == PINNED)
+            pushed = await following()
+            for one in (ruled, pushed):
+                assert not any(item.startswith("sneakers-") for item in shown(one))
+                assert one.version == token, "nobody clicked"
+            assert pushed.layout_id == ruled.layout_id
+            stack.run("catalog", "remove", PINNED)
+            bare = await until(caller, lambda one: PINNED not in shown(one))
+            assert (await following()).layout_id == bare.layout_id
