@@ -34,7 +34,10 @@ class ShopSource(Protocol):
 
 
 class ShopReport(Struct, frozen=True, kw_only=True):
-    """The snapshot in use; layouts made from it carry its `edition`. `source` is none, cache or kafka; `built_at` in epoch seconds."""
+    """The snapshot in use; layouts made from it carry its `edition`.
+
+    `source` is none, cache or kafka; `built_at` in epoch seconds.
+    """
 
     generation: int
     edition: str
