@@ -70,6 +70,8 @@ def document() -> Json:
     schemas, components = msgspec.json.schema_components(_TYPES.values(), ref_template=REF)
     for section in ("PageDef", "ModuleDef", "RuleDef"):
         components[section]["required"].remove("section")  # a document's lists say it already
+    for part in ("Storefront", "PageDef", "SlotDef", "ModuleDef", "RuleDef", "Match"):
+        components[part]["additionalProperties"] = False  # the topic's readers skip them, this door does not
     named = dict(zip(_TYPES, schemas, strict=True))
     info = {
         "title": "Etalage gateway",

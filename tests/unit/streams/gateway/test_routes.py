@@ -169,6 +169,17 @@ async def test_a_wrong_storefront_writes_nothing(house: House, client: httpx.Asy
     assert house.log.written == {}
 
 
+@pytest.mark.usefixtures("sections")
+async def test_a_field_of_a_storefront_that_nobody_reads_is_refused(
+    house: House, client: httpx.AsyncClient
+) -> None:
+    rule = {"id": "r", "action": "exclude", "match": {"category": ["shoes"]}}
+    answer = await client.put("/v1/storefront", json={"rules": [rule]})
+    assert (answer.status_code, answer.json()["field"]) == (422, "$.rules[0].match.category")
+    assert "did you mean categories?" in answer.json()["detail"]
+    assert house.log.written == {}
+
+
 async def test_what_is_believed_of_a_visitor(house: House, client: httpx.AsyncClient) -> None:
     await house.write(looked_at(["sneakers-0001"]))
     belief = msgspec.json.decode((await client.get(f"/v1/visitors/{ANN}")).content, type=Belief)
