@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from models.rule_checks import check_rules
 from models.storefront_index import index_storefront
 from schemas.catalog import Item
 from schemas.codec import DECODE_ERRORS, decode_event
@@ -66,7 +67,7 @@ def items_in(raw: bytes, name: str) -> list[Item]:
 
 
 def storefront_in(raw: bytes, name: str) -> Storefront:
-    """A storefront document that the index accepts, without a field that nobody would read."""
+    """A storefront document that fits together, and whose every field and rule does something."""
     if not raw.strip():
         raise InvalidDocument(f"{name} is empty")
     try:
@@ -76,6 +77,7 @@ def storefront_in(raw: bytes, name: str) -> Storefront:
     try:
         refuse_unknown(given, storefront)
         index_storefront(storefront)
+        check_rules(storefront.rules)
     except InvalidDocument as exc:
         raise InvalidDocument(f"{name}: {exc} - at `{exc.field}`", field=exc.field) from exc
     return storefront

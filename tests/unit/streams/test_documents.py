@@ -93,6 +93,13 @@ def test_a_field_of_a_storefront_that_nobody_reads_is_refused(
     assert str(refused.value) == f"shop.json: unknown, {hint} - at `{field}`"
 
 
+def test_a_rule_that_would_empty_the_shop_is_refused() -> None:
+    raw = b'{"rules":[{"id":"r","action":"exclude","pages":["home"]}]}'
+    with pytest.raises(InvalidDocument, match="would take every item away") as refused:
+        storefront_in(raw, "shop.json")
+    assert refused.value.field == "$.rules[0].match"
+
+
 def test_a_section_may_name_its_kind() -> None:
     document = {"rules": [RULE | {"section": "rule"}], "modules": [MODULE | {"section": "module"}]}
     assert storefront_in(json.dumps(document).encode(), "f").rules[0].id == "r"
