@@ -30,7 +30,10 @@ def push(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check FILE, then make the shop's storefront equal to it; missing sections are removed."""
+    """Check FILE, then make the shop's storefront equal to it; missing sections are removed.
+
+    A rule in it: {"id": "no-bags", "action": "exclude", "match": {"categories": ["bags"]}}
+    """
     wanted = storefront_in(read_file(file), file.name)
     settings, kafka = kafka_settings(data)
     try:
