@@ -8,12 +8,14 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from models.rule_checks import check_rules
 from models.storefront_index import index_storefront
 from schemas.catalog import Item
 from schemas.codec import DECODE_ERRORS, decode_event
 from schemas.errors import InvalidDocument, InvalidEvent
 from schemas.events import Event
 from schemas.storefront import Storefront
+from streams.unknown_fields import refuse_unknown
 
 _decode_item = msgspec.json.Decoder(Item).decode
 _decode_storefront = msgspec.json.Decoder(Storefront).decode
@@ -65,15 +67,17 @@ def items_in(raw: bytes, name: str) -> list[Item]:
 
 
 def storefront_in(raw: bytes, name: str) -> Storefront:
-    """A storefront document that the index accepts."""
+    """A storefront document that fits together, and whose every field and rule does something."""
     if not raw.strip():
         raise InvalidDocument(f"{name} is empty")
     try:
-        storefront = _decode_storefront(raw)
+        storefront, given = _decode_storefront(raw), msgspec.json.decode(raw)
     except DECODE_ERRORS as exc:
         raise _wrong(name, None, exc) from exc
     try:
+        refuse_unknown(given, storefront)
         index_storefront(storefront)
+        check_rules(storefront.rules)
     except InvalidDocument as exc:
         raise InvalidDocument(f"{name}: {exc} - at `{exc.field}`", field=exc.field) from exc
     return storefront

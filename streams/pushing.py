@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from schemas.catalog import Item
 from schemas.codec import encode
-from schemas.errors import StreamUnavailable
+from schemas.errors import InvalidDocument, StreamUnavailable
 from schemas.storefront import Section, Storefront, sections_of
 from schemas.topics import CATALOG, STOREFRONT
 from streams.batches import Pair, send_all, send_together
@@ -94,21 +94,40 @@ def section_changes(now: Mapping[str, Section], wanted: Storefront) -> SectionCh
     return SectionChanges(written, removed, len(sections) - len(written))
 
 
-async def push_storefront(producer: Any, namespace: str, read: Read, wanted: Storefront) -> SectionChanges:
+def refuse_clearing(now: Mapping[str, Section], wanted: Storefront) -> None:
+    """InvalidDocument when `wanted` keeps none of the pages that stand, or nothing at all of what stands."""
+    sections = sections_of(wanted)
+    if now and not sections:
+        raise InvalidDocument(f"would remove all that stands (sections: {len(now)})")
+    pages = [key.removeprefix("page:") for key in sorted(now) if key.startswith("page:")]
+    if pages and not any(f"page:{page}" in sections for page in pages):
+        raise InvalidDocument(f"would remove every page that stands ({', '.join(pages)})", field="$.pages")
+
+
+async def push_storefront(
+    producer: Any, namespace: str, read: Read, wanted: Storefront, *, may_clear: bool = False
+) -> SectionChanges:
     """Write the sections that differ from what `read` finds (see `storefront_now`), remove the others."""
     topic = STOREFRONT.full_name(namespace)
-    return await replace_storefront(read, lambda pairs: send_together(producer, topic, pairs), wanted)
+    return await replace_storefront(
+        read, lambda pairs: send_together(producer, topic, pairs), wanted, may_clear=may_clear
+    )
 
 
-async def replace_storefront(read: Read, write: Write, wanted: Storefront) -> SectionChanges:
+async def replace_storefront(
+    read: Read, write: Write, wanted: Storefront, *, may_clear: bool = False
+) -> SectionChanges:
     """Make the topic hold `wanted` and nothing else, each write all at once; what had to change at first.
 
     Who finds that others wrote between its reading and its writing does both again: so the last of several
-    pushes at the same time takes away what theirs and its own left mixed.
+    pushes at the same time takes away what theirs and its own left mixed. So `refuse_clearing` is asked of
+    the first reading alone: later its own sections are written, and to refuse would leave the mixture.
     """
     first = None
     for _ in range(OVERTAKEN_MAX):
         now = await read()
+        if first is None and not may_clear:
+            refuse_clearing(now.sections, wanted)
         changes = section_changes(now.sections, wanted)
         first = first or changes
         if await write(section_pairs(changes, wanted)) in (None, now.end):

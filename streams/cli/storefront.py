@@ -11,6 +11,7 @@ import typer
 
 from models.default_storefront import DEFAULT_STOREFRONT
 from schemas.codec import encode
+from schemas.errors import InvalidDocument
 from schemas.storefront import Storefront, storefront_of
 from streams.cli.options import AsJson, Data, kafka_settings
 from streams.documents import read_file, storefront_in
@@ -23,13 +24,22 @@ app = typer.Typer(help="The storefront: pages, slots, modules and rules.", no_ar
 @app.command()
 def push(
     file: Annotated[Path, typer.Argument(help="A storefront document (JSON); see `storefront default`.")],
+    replace: Annotated[
+        bool, typer.Option(help="Also when that removes every page, or all that stands.")
+    ] = False,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check FILE, then make the shop's storefront equal to it; missing sections are removed."""
+    """Check FILE, then make the shop's storefront equal to it; missing sections are removed.
+
+    A rule in it: {"id": "no-bags", "action": "exclude", "match": {"categories": ["bags"]}}
+    """
     wanted = storefront_in(read_file(file), file.name)
     settings, kafka = kafka_settings(data)
-    changes = asyncio.run(_push(kafka, settings.namespace, wanted))
+    try:
+        changes = asyncio.run(_push(kafka, settings.namespace, wanted, replace=replace))
+    except InvalidDocument as exc:
+        raise InvalidDocument(f"{file.name}: {exc}; --replace allows it", field=exc.field) from exc
     if as_json:
         typer.echo(encode(changes))
         return
@@ -55,9 +65,11 @@ def default() -> None:
     typer.echo(_pretty(DEFAULT_STOREFRONT))
 
 
-async def _push(kafka: str, namespace: str, wanted: Storefront) -> SectionChanges:
+async def _push(kafka: str, namespace: str, wanted: Storefront, *, replace: bool) -> SectionChanges:
     async with producer_for(kafka) as producer:
-        return await push_storefront(producer, namespace, lambda: storefront_now(kafka, namespace), wanted)
+        return await push_storefront(
+            producer, namespace, lambda: storefront_now(kafka, namespace), wanted, may_clear=replace
+        )
 
 
 def _pretty(storefront: Storefront) -> str:

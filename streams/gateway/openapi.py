@@ -21,6 +21,7 @@ from streams.gateway.query import (
     DEADLINE_MS,
     DEADLINE_MS_MAX,
     DEADLINE_MS_MIN,
+    FLAGS,
     PAGES,
     TEXT_MAX,
     VISITOR_PATTERN,
@@ -70,6 +71,8 @@ def document() -> Json:
     schemas, components = msgspec.json.schema_components(_TYPES.values(), ref_template=REF)
     for section in ("PageDef", "ModuleDef", "RuleDef"):
         components[section]["required"].remove("section")  # a document's lists say it already
+    for part in ("Storefront", "PageDef", "SlotDef", "ModuleDef", "RuleDef", "Match"):
+        components[part]["additionalProperties"] = False  # the topic's readers skip them, this door does not
     named = dict(zip(_TYPES, schemas, strict=True))
     info = {
         "title": "Etalage gateway",
@@ -96,6 +99,7 @@ def _shopkeeper_paths(named: Mapping[str, Json]) -> Json:
         "Make the storefront equal to a document",
         named["SectionChanges"],
         named["Storefront"],
+        parameters=[_query("replace", _FLAG, "1: also when that removes every page, or all that stands")],
         problems=(400, 413, 422, 503),
     )
     belief = _operation(
@@ -125,7 +129,7 @@ _VISITOR: Json = {
 }  # fmt: skip
 _TEXT: Json = {"type": "string", "minLength": 1, "maxLength": TEXT_MAX}
 _TOKEN: Json = {"type": "string", "pattern": r"^[0-9]{1,19}\.[0-9]{1,19}\.[0-9]{1,19}$"}
-_FLAG: Json = {"enum": ["0", "1"]}
+_FLAG: Json = {"enum": list(FLAGS)}
 _PAGE: Json = {"enum": sorted(PAGES)}
 
 

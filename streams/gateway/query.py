@@ -22,7 +22,7 @@ VISITOR_PATTERN = rf"^[ua]:[\x21-\x7e]{{1,{VISITOR_ID_MAX - 2}}}$"
 
 _VISITOR = re.compile(VISITOR_PATTERN[1:-1])
 _ITEM = re.compile(r"[\x21-\x7e]{1,128}")
-_FLAGS = {"1": True, "true": True, "0": False, "false": False}
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
 class LayoutQuery(Struct, frozen=True, kw_only=True):
@@ -84,6 +84,14 @@ def refuse_parameters(raw: bytes) -> None:
         raise Problem(400, f"unknown parameter {name[:40]!r}; this route takes none", field=name[:40])
 
 
+def lone_flag(name: str, raw: bytes) -> bool:
+    """Whether the flag is set, for a route that takes no other parameter."""
+    given = split_query(raw)
+    for other in given.keys() - {name}:
+        raise unknown_parameter(other, {name: _flag})
+    return _flag(name, given.get(name, "0"))
+
+
 def unknown_parameter(name: str, known: dict[str, Callable[[str, str], Any]]) -> Problem:
     return Problem(
         400, f"unknown parameter {name[:40]!r}; known are {', '.join(sorted(known))}", field=name[:40]
@@ -125,9 +133,9 @@ def _words(name: str, text: str) -> str:
 
 
 def _flag(name: str, text: str) -> bool:
-    if text not in _FLAGS:
+    if text not in FLAGS:
         raise Problem(400, f"{name} is 0 or 1", field=name)
-    return _FLAGS[text]
+    return FLAGS[text]
 
 
 _PARAMETERS: dict[str, Callable[[str, str], Any]] = {

@@ -21,7 +21,7 @@ from streams.gateway.cutting import Entries, cut
 from streams.gateway.event_log import Log
 from streams.gateway.intake import field_named
 from streams.gateway.problems import Problem
-from streams.gateway.query import refuse_parameters
+from streams.gateway.query import lone_flag, refuse_parameters
 from streams.pushing import Read, SectionChanges, replace_storefront
 
 CATALOG_ROUTE, STOREFRONT_ROUTE = "/v1/catalog/items", "/v1/storefront"
@@ -70,7 +70,7 @@ class ShopRoutes:
         await send_bytes(send, answer, more=() if written else encoded({"retry-after": "1"}))
 
     async def put_storefront(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refuse_parameters(scope["query_string"])
+        replace = lone_flag("replace", scope["query_string"])
         body = await read_body(scope, receive, STOREFRONT_BYTES_MAX)
         try:
             wanted = storefront_in(body, "storefront")
@@ -78,20 +78,22 @@ class ShopRoutes:
             raise Problem(422, str(exc), field=exc.field) from exc
         try:
             async with asyncio.timeout(READ_WITHIN_S):
-                changes = await self._replace(wanted)
+                changes = await self._replace(wanted, may_clear=replace)
+        except InvalidDocument as exc:
+            raise Problem(422, f"storefront: {exc}; replace=1 allows it", field=exc.field) from exc
         except (StreamUnavailable, TimeoutError) as exc:
             why = f"what is written of it is not known, push it again: {exc or 'no answer'}"
             raise Problem(503, why, headers={"retry-after": "1"}) from exc
         await send_bytes(send, encode(changes))
 
-    async def _replace(self, wanted: Storefront) -> SectionChanges:
+    async def _replace(self, wanted: Storefront, *, may_clear: bool) -> SectionChanges:
         """One after another here, so that nobody sees two of them mixed even for a moment."""
 
         async def write(pairs: Sequence[Pair]) -> int | None:
             return await self._log.write_together(self._storefront, pairs, within_s=WRITTEN_WITHIN_S)
 
         async with self._replacing:
-            return await replace_storefront(self._read, write, wanted)
+            return await replace_storefront(self._read, write, wanted, may_clear=may_clear)
 
     async def _write(self, pairs: Iterable[Pair]) -> bool:
         """Whether all are surely written."""

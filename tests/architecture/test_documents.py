@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from streams.cli.main import COMMANDS
+from streams.documents import storefront_in
 from tests.architecture.settings_table import in_readme, table
 from tests.architecture.tree import ROOT
 
@@ -16,6 +17,12 @@ def test_the_readme_has_every_setting() -> None:
 def test_the_readme_names_every_command() -> None:
     named = set(re.findall(r"`etalage ([a-z-]+)", (ROOT / "README.md").read_text()))
     assert named >= set(COMMANDS)
+
+
+def test_the_readmes_rules_may_be_pushed() -> None:
+    (rules,) = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    storefront = storefront_in(f"{{{rules}}}".encode(), "README.md")
+    assert [rule.action for rule in storefront.rules] == ["pin", "exclude"]
 
 
 def test_versions_are_pinned_by_name_alone() -> None:

@@ -13,6 +13,7 @@ import pytest
 import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, settings
+from jsonschema import Draft202012Validator
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from streams.gateway.event_log import MemoryLog
@@ -123,3 +124,27 @@ def test_the_document_names_every_route() -> None:
         "/v1/events", "/v1/layouts/{page}", STREAM, "/v1/rank", "/v1/catalog/items", "/v1/storefront",
         "/v1/visitors/{visitor}", "/v1/admin/shop", "/livez", "/readyz", "/startupz",
     }  # fmt: skip
+
+
+SLOT = {"id": "s", "admits": ["hero"], "default": "hero"}
+RULE = {"id": "r", "action": "exclude", "match": {"tags": ["x"]}}
+MODULE = {"id": "m", "type": "hero", "title": "T"}
+UNKNOWN = {"zz": 1}
+
+
+@pytest.mark.parametrize(
+    "storefront",
+    [
+        UNKNOWN,
+        {"pages": [{"page": "home", "slots": [SLOT]} | UNKNOWN]},
+        {"pages": [{"page": "home", "slots": [SLOT | UNKNOWN]}]},
+        {"modules": [MODULE | UNKNOWN]},
+        {"rules": [RULE | UNKNOWN]},
+        {"rules": [RULE | {"match": UNKNOWN}]},
+    ],
+    ids=str,
+)
+def test_no_part_of_a_storefront_takes_an_unknown_field(storefront: dict[str, Any]) -> None:
+    whole = document() | {"$ref": "#/components/schemas/Storefront"}
+    errors = list(Draft202012Validator(whole).iter_errors(storefront))
+    assert [error.validator for error in errors] == ["additionalProperties"]

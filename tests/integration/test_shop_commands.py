@@ -105,6 +105,27 @@ def test_a_wrong_storefront_is_refused_by_field(stack: Stack) -> None:
     )
 
 
+def test_a_storefront_is_not_cleared_by_a_slip(stack: Stack) -> None:
+    full, file = stack.folder / "full.json", stack.folder / "storefront.json"
+    full.write_text(stack.run("storefront", "default"))
+    stack.run("storefront", "push", str(full))
+    shown = stack.run("storefront", "show")
+    file.write_text("{}")
+    said = refused(stack, "storefront", "push", str(file))
+    assert said.startswith("etalage: storefront.json: would remove all that stands (")
+    assert said.endswith("; --replace allows it\n")
+    file.write_text('{"rules":[{"id":"stock","action":"require_stock"}]}')
+    assert (
+        "would remove every page that stands (cart, category, home, product, search); --replace"
+        in refused(stack, "storefront", "push", str(file))
+    )
+    assert stack.run("storefront", "show") == shown
+    assert "+ rule:stock" in stack.run("storefront", "push", str(file), "--replace")
+    file.write_text("{}")
+    assert "0 written, 1 removed" in stack.run("storefront", "push", str(file), "--replace")
+    assert "0 written, 0 removed" in stack.run("storefront", "push", str(file))
+
+
 async def test_events_reach_kafka_where_the_java_client_would_put_them(stack: Stack) -> None:
     file = stack.folder / "events.ndjson"
     file.write_bytes(b"\n".join(event(n, f"v{n % 7}") for n in range(50)))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from schemas.errors import InvalidDocument
+from schemas.storefront import RuleDef, Section
 from streams.documents import events_in, items_in, read_file, storefront_in
 
 GOOD = b'{"item_id":"a","title":"A","categories":["x"],"price":3}'
@@ -54,6 +57,56 @@ def test_a_storefront_is_checked_by_the_index() -> None:
     ):
         storefront_in(raw, "f")
     assert storefront_in(b"{}", "f").pages == []
+
+
+MODULE = {"id": "m", "type": "hero", "title": "T"}
+RULE = {"id": "r", "action": "exclude", "match": {"tags": ["x"]}}
+SLOT = {"id": "s", "admits": ["hero"], "default": "hero"}
+TYPOS: list[tuple[dict[str, object], str, str]] = [
+    ({"ruls": [RULE]}, "$.ruls", "did you mean rules?"),
+    (
+        {"modules": [MODULE, MODULE | {"id": "n", "stranger_titel": "T"}]},
+        "$.modules[1].stranger_titel",
+        "did you mean stranger_title?",
+    ),
+    (
+        {"rules": [RULE | {"match": {"category": ["x"]}}]},
+        "$.rules[0].match.category",
+        "did you mean categories?",
+    ),
+    (
+        {"pages": [{"page": "home", "slots": [SLOT | {"zz": 1}]}]},
+        "$.pages[0].slots[0].zz",
+        "known are admits, default, id",
+    ),
+    ({"x" * 9999: 1}, "$." + "x" * 40, "known are modules, pages, rules"),
+]
+
+
+@pytest.mark.parametrize(("document", "field", "hint"), TYPOS, ids=[field[:30] for _, field, _ in TYPOS])
+def test_a_field_of_a_storefront_that_nobody_reads_is_refused(
+    document: dict[str, object], field: str, hint: str
+) -> None:
+    with pytest.raises(InvalidDocument) as refused:
+        storefront_in(json.dumps(document).encode(), "shop.json")
+    assert refused.value.field == field
+    assert str(refused.value) == f"shop.json: unknown, {hint} - at `{field}`"
+
+
+def test_a_rule_that_would_empty_the_shop_is_refused() -> None:
+    raw = b'{"rules":[{"id":"r","action":"exclude","pages":["home"]}]}'
+    with pytest.raises(InvalidDocument, match="would take every item away") as refused:
+        storefront_in(raw, "shop.json")
+    assert refused.value.field == "$.rules[0].match"
+
+
+def test_a_section_may_name_its_kind() -> None:
+    document = {"rules": [RULE | {"section": "rule"}], "modules": [MODULE | {"section": "module"}]}
+    assert storefront_in(json.dumps(document).encode(), "f").rules[0].id == "r"
+
+
+def test_readers_of_the_topic_survive_a_new_field() -> None:
+    assert msgspec.convert(RULE | {"section": "rule", "new": 1}, Section) == msgspec.convert(RULE, RuleDef)
 
 
 def test_each_line_is_an_event_or_says_why_not() -> None:

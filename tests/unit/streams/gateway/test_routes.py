@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import httpx
@@ -12,12 +11,10 @@ from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash32
-from schemas.storefront import ModuleDef, RuleDef, Section, Storefront
 from streams.gateway.intake import REQUEST_BYTES_MAX
 from streams.gateway.problems import PROBLEM_TYPE
 from streams.gateway.rank import RankAnswer
 from streams.gateway.visitors import Belief
-from streams.pushing import Standing
 from tests.unit.streams.gateway.house import ANN, META, House, event, looked_at, small_shop
 
 
@@ -94,79 +91,6 @@ async def test_items_are_judged_one_by_one(house: House, client: httpx.AsyncClie
     house.log.down = True
     answer = (await client.put("/v1/catalog/items", content=good)).json()["results"]
     assert [r["status"] for r in answer] == ["retry"]
-
-
-async def test_a_storefront_replaces_the_last_one(
-    house: House, client: httpx.AsyncClient, sections: dict[str, Section]
-) -> None:
-    sections["rule:old"] = RuleDef(id="old", action="exclude")
-    wanted = Storefront(modules=[ModuleDef(id="mine", type="trending", title="Mine")])
-    answer = await client.put("/v1/storefront", content=encode(wanted))
-    assert answer.json() == {"written": ["module:mine"], "removed": ["rule:old"], "unchanged": 0}
-    written = dict(house.log.written["unit.storefront.v1"])
-    assert written[b"rule:old"] is None
-    assert msgspec.json.decode(written[b"module:mine"] or b"", type=ModuleDef) == wanted.modules[0]
-
-
-@pytest.fixture
-def sections(house: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, Section]:
-    """What stands in the storefront topic."""
-    standing: dict[str, Section] = {}
-
-    async def read() -> Standing:
-        return Standing(standing, len(house.log.written.get("unit.storefront.v1", ())))
-
-    monkeypatch.setattr(house.gateway.shop_routes, "_read", read)
-    return standing
-
-
-async def test_a_storefront_push_that_is_always_overtaken_is_to_be_sent_again(
-    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def behind() -> Standing:
-        return Standing({}, -1)
-
-    monkeypatch.setattr(house.gateway.shop_routes, "_read", behind)
-    wanted = Storefront(modules=[ModuleDef(id="mine", type="trending", title="Mine")])
-    answer = await client.put("/v1/storefront", content=encode(wanted))
-    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-
-
-async def test_two_storefronts_put_at_once_are_written_one_after_the_other(
-    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    topic = "unit.storefront.v1"
-
-    async def read() -> Standing:
-        records = list(house.log.written.get(topic, ()))
-        await asyncio.sleep(0)
-        standing = {
-            key.decode(): msgspec.json.decode(value, type=Section)
-            for key, value in dict(records).items()
-            if value is not None
-        }
-        return Standing(standing, len(records))
-
-    monkeypatch.setattr(house.gateway.shop_routes, "_read", read)
-    documents = [
-        Storefront(modules=[ModuleDef(id=name, type="trending", title="Mine")]) for name in ("one", "two")
-    ]
-    answers = await asyncio.gather(
-        *(client.put("/v1/storefront", content=encode(document)) for document in documents)
-    )
-    assert [answer.json()["removed"] for answer in answers] == [[], ["module:one"]]
-    standing = dict(house.log.written[topic])
-    assert [key for key, value in standing.items() if value is not None] == [b"module:two"]
-
-
-@pytest.mark.usefixtures("sections")
-async def test_a_wrong_storefront_writes_nothing(house: House, client: httpx.AsyncClient) -> None:
-    page = {"page": "home", "slots": [{"id": "s", "admits": ["nobody"], "default": "nobody"}]}
-    for body in ({"pages": [page]}, {"pages": 5}):
-        answer = await client.put("/v1/storefront", json=body)
-        assert answer.status_code == 422
-        assert answer.json()["field"].startswith("$.pages")
-    assert house.log.written == {}
 
 
 async def test_what_is_believed_of_a_visitor(house: House, client: httpx.AsyncClient) -> None:
