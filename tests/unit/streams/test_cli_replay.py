@@ -107,6 +107,8 @@ def test_a_layout_is_printed(gateway: str, capsys: pytest.CaptureFixture[str]) -
 def test_what_the_gateway_refuses_is_said(gateway: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("layout", "attic", "--visitor", "a:x", "--url", gateway) == cli.REFUSED
     assert "the gateway refused: no page 'attic'" in capsys.readouterr().err
+    assert run("layout", "attic", "old", "--visitor", "a:x", "--url", gateway) == cli.REFUSED
+    assert "the gateway refused: no page 'attic'" in capsys.readouterr().err
 
 
 def test_no_gateway_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
