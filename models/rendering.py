@@ -78,6 +78,11 @@ def body_json(
     )  # fmt: skip
 
 
+def with_unknown(body: bytes, parameter: str) -> bytes:
+    """The body of a page that is not about what it should be."""
+    return b'%b,"unknown":["%b"]}' % (body[:-1], parameter.encode())
+
+
 def slots_json(
     window: Window, page: PageType, fills: Sequence[Fill], layout_id: str, *, personal: bool, query: str
 ) -> bytes:

@@ -69,6 +69,8 @@ def described(layout: Layout) -> Iterator[str]:
     model = layout.model
     yield f"{layout.page} for {layout.visitor_id}: {layout.mode}, {layout.reason}"
     yield f"by {model.name} {model.version} ({model.role}), version {layout.version}, id {layout.layout_id}"
+    if layout.unknown:
+        yield f"unknown to this shop: {', '.join(_TYPED[name].lower() for name in layout.unknown)}"
     for slot in layout.slots:
         yield ""
         yield f"{slot.slot}: {slot.module.title}  [{slot.module.id}]"
