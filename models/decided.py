@@ -8,11 +8,20 @@ from msgspec import Struct
 
 from models.fills import Fill, Fills
 from models.phrases import PERSONAL_REASONS
-from models.rendering import NO_VERSION, UNNAMED, body_json, decode_layout, head_json, slots_json
+from models.rendering import (
+    NO_VERSION,
+    UNNAMED,
+    body_json,
+    decode_layout,
+    head_json,
+    slots_json,
+    with_unknown,
+)
 from models.scenes import Ask, Scene
 from models.scoring import Scored, model_tag
 from models.shop import Shop
 from schemas.layouts import Layout, ModelTag
+from schemas.storefront import SUBJECTS, SubjectName
 
 
 class Decided(Struct, frozen=True, eq=False, kw_only=True):
@@ -39,7 +48,7 @@ class Decided(Struct, frozen=True, eq=False, kw_only=True):
 
     def body(self) -> bytes:
         """The second part: everything else."""
-        return body_json(
+        body = body_json(
             self.fills.layout_id,
             self.ask.visitor,
             self.ask.page,
@@ -47,6 +56,13 @@ class Decided(Struct, frozen=True, eq=False, kw_only=True):
             labels=(self.fills.stamp.mode, self.fills.stamp.reason),
             slots=self._named_slots(),
         )
+        return with_unknown(body, self.unknown) if self.unknown else body
+
+    @property
+    def unknown(self) -> SubjectName | None:
+        """What the page should be about and is not; a shop without items cannot say."""
+        known = len(self.scene.anchors) > 0 or not self.shop.items.n
+        return None if known else SUBJECTS.get(self.ask.page)
 
     def _named_slots(self) -> bytes:
         layout_id = self.fills.layout_id

@@ -39,6 +39,9 @@ _STRANGER: dict[ModuleType, str] = {
 }
 """Reasons when nothing about the visitor was used: they claim no knowledge."""
 
+_BESIDE: dict[ModuleType, str] = {"because_you_viewed": "Others looked at these together with it"}
+"""Reasons when most items are not of the kind that the other texts claim; true for strangers too."""
+
 PERSONAL_REASONS: frozenset[Reason] = frozenset({"ok", "model_failed", "model_missing", "budget"})
 """Reasons of layouts that the visitor's state went into."""
 
@@ -65,8 +68,12 @@ def title_of(module: ModulePlan, name: str, personal: bool) -> str:
     return title[:1].upper() + title[1:]
 
 
-def reason_of(module: ModulePlan, name: str, personal: bool) -> str:
-    """Why the module is there, to its reader."""
+def reason_of(module: ModulePlan, name: str, personal: bool, *, as_said: bool = True) -> str:
+    """Why the module is there, to its reader; without `as_said` its items are not all that it speaks of."""
+    if not as_said:
+        if module.type in _BESIDE:
+            return _BESIDE[module.type]
+        name = ""
     text = None if personal else _STRANGER.get(module.type)
     if text is None:
         text = _REASONS[module.type][1 if name else 0]

@@ -15,6 +15,7 @@ import msgspec
 from models.edition import Edition
 from models.fills import NO_SUBJECT, Fill, subject_hash
 from models.phrases import reason_of, subject_name, title_of
+from models.storefront_index import ModulePlan
 from models.window import SAID_MAX, Window, index_texts
 from schemas.codec import encode
 from schemas.layouts import Layout, ModelTag
@@ -80,6 +81,11 @@ def body_json(
     )  # fmt: skip
 
 
+def with_unknown(body: bytes, parameter: str) -> bytes:
+    """The body of a page that is not about what it should be."""
+    return b'%b,"unknown":["%b"]}' % (body[:-1], parameter.encode())
+
+
 def slots_json(
     window: Window, page: PageType, fills: Sequence[Fill], layout_id: str, *, personal: bool, query: str
 ) -> bytes:
@@ -112,14 +118,13 @@ def _said(window: Window, fill: Fill, personal: bool, query: str) -> bytes:
     """`"title","reason":"…","decision_id":"` of a fill."""
     module = window.storefront.modules[fill.module]
     words = query if module.about == "query" else ""
-    key = (fill.module, fill.subject, personal, _true_of(window, fill), words)
+    key = (fill.module, fill.subject, personal, _as_said(window, module, fill), words)
     said = window.said.get(key)
     if said is None:
         name = subject_name(window, module, fill.subject, query)
-        reason = reason_of(module, name if key[3] else "", personal)
         said = b'%b,"reason":%b,"decision_id":"' % (
             encode(title_of(module, name, personal)),
-            encode(reason),
+            encode(reason_of(module, name, personal, as_said=key[3])),
         )
         if len(window.said) >= SAID_MAX:
             window.said.clear()
@@ -127,10 +132,15 @@ def _said(window: Window, fill: Fill, personal: bool, query: str) -> bytes:
     return said
 
 
-def _true_of(window: Window, fill: Fill) -> bool:
-    """Whether a reason may name the category a module speaks of: it leads and makes up a third or more."""
-    if fill.subject >= NO_SUBJECT or window.storefront.modules[fill.module].kind != "all":
-        return True
-    key, codes, hashes = subject_hash(fill.subject), window.category_codes, window.category_hashes
-    of_it = [hashes[codes[row]] == key for row in fill.rows]
-    return bool(of_it) and of_it[0] and 3 * sum(of_it) >= len(of_it)
+def _as_said(window: Window, module: ModulePlan, fill: Fill) -> bool:
+    """Whether the items are what the module's reason says of them: of the kind of its item are more than half;
+    a category by name leads and is half, which a varied row seldom passes."""
+    subject, rows, codes = fill.subject, fill.rows, window.category_codes
+    if module.kind == "near" and subject >= 0:
+        own = codes[subject]
+        return 2 * [codes[row] for row in rows].count(own) > len(rows)
+    if module.kind == "all" and subject < NO_SUBJECT:
+        key, hashes = subject_hash(subject), window.category_hashes
+        kinds = [hashes[codes[row]] for row in rows]
+        return kinds[:1] == [key] and 2 * kinds.count(key) >= len(kinds)
+    return True

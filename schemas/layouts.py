@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from msgspec import Struct
 
 from schemas.ids import ItemId, VisitorId
+from schemas.storefront import SubjectName
 
 Mode = Literal["full", "stale", "segment", "popular", "static"]
 Reason = Literal[
@@ -86,10 +87,12 @@ class ModelTag(Struct, frozen=True, kw_only=True):
     role: str
 
 
-class Layout(Struct, frozen=True, kw_only=True):
+class Layout(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`version` names the visitor's state the layout answers for; `layout_id` names its content.
 
-    `edition` names the storefront and the catalogue behind it; opaque.
+    `edition` names the storefront and the catalogue behind it; opaque. `unknown` is there only when the page
+    is not about what it should be: it names the parameter that was not given, or that nothing in this shop
+    answers to.
     """
 
     version: str
@@ -103,3 +106,4 @@ class Layout(Struct, frozen=True, kw_only=True):
     model: ModelTag
     experiments: list[str]
     slots: list[LayoutSlot]
+    unknown: list[SubjectName] = []

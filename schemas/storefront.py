@@ -7,7 +7,7 @@ in the topic's only partition, which Kafka hands to readers whole: nobody sees h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -17,6 +17,10 @@ from schemas.events import Label, Name
 from schemas.ids import ItemIdText
 
 PageType = Literal["home", "category", "product", "cart", "search"]
+SubjectName = Literal["item", "category", "q"]
+SUBJECTS: Mapping[str, SubjectName] = {"product": "item", "category": "category", "search": "q"}
+"""The parameter that says what a page is about; the other pages are about nothing but their visitor."""
+
 ModuleType = Literal[
     "hero",
     "recommended",

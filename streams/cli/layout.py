@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, get_args
 from urllib.parse import quote, urlencode
 
 import typer
@@ -12,12 +12,13 @@ from models.rendering import decode_layout
 from schemas.codec import DECODE_ERRORS
 from schemas.errors import EtalageError
 from schemas.layouts import Layout, LayoutItem
+from schemas.storefront import SUBJECTS, PageType, SubjectName
 from streams.cli.options import AsJson, Data
 from streams.gateway_client import ask
 from streams.running import gateway_url
 
-ABOUT = {"product": "item", "category": "category", "search": "q"}
-"""The parameter that says what a page is about."""
+_TYPED: Mapping[SubjectName, str] = {"item": "ITEM", "category": "CATEGORY", "q": "WORDS"}
+"""What follows the name of a page that is about something."""
 
 
 def run(
@@ -37,8 +38,7 @@ def run(
     """Print the layout of PAGE for a visitor."""
     name, *about = page
     query = {"visitor": visitor, "hydrate": "1"} | ({"explain": "1"} if explain else {})
-    if about:
-        query[ABOUT.get(name, "item")] = " ".join(about)
+    query |= _subject(name, " ".join(about).strip())
     gateway = gateway_url(url, data)
     raw = ask(gateway, f"/v1/layouts/{quote(name, safe='')}?{urlencode(query)}")
     if as_json:
@@ -52,11 +52,25 @@ def run(
         typer.echo(line)
 
 
+def _subject(page: str, text: str) -> dict[str, str]:
+    """The parameter that says what the page is about; of a page that there is not, the gateway will tell."""
+    if page not in get_args(PageType):
+        return {}
+    name = SUBJECTS.get(page)
+    if name is None and text:
+        raise EtalageError(f"{page} is about nothing in particular: leave out {text!r}")
+    if name is not None and not text:
+        raise EtalageError(f"{_TYPED[name]} is missing: `etalage layout {page} {_TYPED[name]}`")
+    return {name: text} if name else {}
+
+
 def described(layout: Layout) -> Iterator[str]:
     """A layout in lines."""
     model = layout.model
     yield f"{layout.page} for {layout.visitor_id}: {layout.mode}, {layout.reason}"
     yield f"by {model.name} {model.version} ({model.role}), version {layout.version}, id {layout.layout_id}"
+    if layout.unknown:
+        yield f"unknown to this shop: {', '.join(_TYPED[name].lower() for name in layout.unknown)}"
     for slot in layout.slots:
         yield ""
         yield f"{slot.slot}: {slot.module.title}  [{slot.module.id}]"

@@ -17,7 +17,7 @@ from models.shop import Shop, build_shop
 from models.visitor import EMPTY, CartLine, RecentItem, VisitorState
 from schemas.catalog import Item
 from schemas.ids import ItemId, VisitorId, hash32, hash48
-from schemas.signals import Signal
+from schemas.signals import Neighbour, Signal
 from schemas.storefront import Match, ModuleDef, PageDef, PageType, RuleDef, SlotDef, Storefront
 
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC).timestamp()
@@ -118,6 +118,26 @@ def test_a_reason_names_the_newest_look_or_no_category_at_all() -> None:
 def test_a_row_about_one_thing_is_not_varied() -> None:
     near = ModuleDef(id="near", type="because_you_viewed", title="Like {item}", items_max=10, prior=1.0)
     assert {name[:2] for name in row(page(one_row(near), looked("k3-000")), "home.a")} == {"k3"}
+
+
+def test_a_kind_that_rules_took_away_is_not_claimed() -> None:
+    """What was looked at with the item stands in for it, and the reason says so."""
+    items = table().items
+    near = [Neighbour(ItemId(f"k3-{number:03}"), 5.0) for number in range(6)]
+    signal = Signal(item_id=ItemId("k1-000"), at=AT, delta_offset=1, co_viewed=near)
+    module = ModuleDef(id="near", type="because_you_viewed", title="Like {item}", prior=1.0)
+    slot = SlotDef(id="home.a", admits=["near"], default="near")
+    out = RuleDef(id="out", action="exclude", match=Match(categories=["kind1"]))
+    plain = Storefront(pages=[PageDef(page="home", slots=[slot])], modules=[module])
+    told = []
+    for document in (plain, replace(plain, rules=[out])):
+        shop = build_shop(build_items(items, {signal.item_id: signal}, AT), document, PopularityRanker())
+        shown = page(shop).layout.slots[0].module
+        told.append(({item.id[:2] for item in shown.items}, shown.reason))
+    assert told == [
+        ({"k1"}, "The same kind of thing, your likely favourites first"),
+        ({"k3"}, "Others looked at these together with it"),
+    ]
 
 
 def test_without_other_things_a_share_is_no_reason_to_show_less() -> None:

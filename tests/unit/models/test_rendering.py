@@ -8,19 +8,42 @@ import msgspec
 import pytest
 
 from models.edition import FIRST, Edition
-from models.fills import fills_of_body, in_window
+from models.fills import Fill, fills_of_body, hash_subject, in_window
 from models.hydration import card_of, hydrate
 from models.items import build_items
 from models.policy import Ask, Decided, decide
-from models.rendering import body_bytes, decode_layout, head_bytes, head_json, layout_bytes, layout_id_of
+from models.rendering import (
+    body_bytes,
+    decode_layout,
+    head_bytes,
+    head_json,
+    layout_bytes,
+    layout_id_of,
+    slots_json,
+)
 from models.shop import build_shop
 from models.static_layouts import static_layout
 from schemas.catalog import Item
 from schemas.codec import encode
-from schemas.ids import Version, VisitorId
-from schemas.layouts import Layout
+from schemas.ids import Version, VisitorId, hash32
+from schemas.layouts import Layout, LayoutSlot
 from schemas.storefront import PageType
 from tests.unit.models.random_shops import AT, random_shop, random_state
+
+MIXED = build_shop(
+    build_items(
+        [
+            Item(item_id=f"{kind}-{n}", title=f"{kind} {n}", categories=["all", f"{kind}s"], price=9.0)
+            for kind in ("jacket", "bag")
+            for n in range(6)
+        ],
+        {},
+        AT,
+    )
+)
+LED = "Because jackets caught your eye"
+ALIKE = "The same kind of thing, your likely favourites first"
+BESIDE = "Others looked at these together with it"
 
 AWKWARD = 'a:"quoted"\\slash'
 
@@ -65,6 +88,43 @@ def test_content_is_read_back(decided: Decided) -> None:
 @pytest.mark.parametrize("body", [b"", b"{}", b',"layout_id":1}', b',"layout_id":"x"}', b"\xff\xff"])
 def test_a_body_of_other_code_is_no_content(body: bytes) -> None:
     assert fills_of_body(body) is None
+
+
+def reason(module: str, subject: int, shown: str, *, personal: bool = True) -> str:
+    """Why a module shows `shown`: a letter for each item, `j` a jacket and `b` a bag."""
+    names = {"j": "jacket", "b": "bag"}
+    rows = [MIXED.items.row_of(f"{names[letter]}-{n}") for n, letter in enumerate(shown)]
+    fill = Fill(0, MIXED.storefront.module_codes[module], subject, rows)
+    raw = slots_json(MIXED.window, "home", [fill], "id", personal=personal, query="")
+    return msgspec.json.decode(raw, type=list[LayoutSlot])[0].module.reason
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ("jjj", LED), ("jjb", LED), ("jbj", LED), ("j", LED), ("jbb", "A mix of what you like"),
+        ("bjj", "A mix of what you like"), ("jb", LED), ("", "A mix of what you like"),
+    ],
+)  # fmt: skip
+def test_a_category_is_named_where_it_leads_and_is_half(shown: str, said: str) -> None:
+    assert reason("hero", hash_subject(hash32("jackets")), shown) == said
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [("jjjj", ALIKE), ("jjjb", ALIKE), ("bjjj", ALIKE), ("jjbb", BESIDE), ("jbbb", BESIDE), ("bbbb", BESIDE)],
+)
+def test_what_stands_beside_an_item_is_not_called_the_same_kind(shown: str, said: str) -> None:
+    anchor = MIXED.items.row_of("jacket-5")
+    assert reason("because-you-viewed", anchor, shown) == said
+    assert reason("step-up", anchor, shown) == "The same kind of thing, one step finer"
+
+
+def test_strangers_are_told_the_same_of_what_stands_beside_an_item() -> None:
+    anchor = MIXED.items.row_of("jacket-5")
+    alike = "The same kind of thing, shoppers' favourites first"
+    assert reason("similar", anchor, "jjj", personal=False) == alike
+    assert reason("similar", anchor, "bbb", personal=False) == BESIDE
 
 
 def test_cards_are_put_in(decided: Decided) -> None:

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from models.static_layouts import static_layout
 from schemas.codec import encode
 from schemas.ids import VisitorId
 from schemas.layouts import Layout
 from streams.cli import main as cli
+from streams.cli.layout import described
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 CATALOGUE = str(GOLDEN / "catalogue.json")
@@ -104,8 +106,16 @@ def test_a_layout_is_printed(gateway: str, capsys: pytest.CaptureFixture[str]) -
     assert msgspec.json.decode(capsys.readouterr().out, type=Layout).reason == "redis_down"
 
 
+def test_what_the_shop_does_not_know_is_printed() -> None:
+    layout = static_layout("search", VisitorId("a:x"), "ok")
+    assert "unknown" not in "".join(described(layout))
+    assert "unknown to this shop: words" in list(described(replace(layout, unknown=["q"])))
+
+
 def test_what_the_gateway_refuses_is_said(gateway: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("layout", "attic", "--visitor", "a:x", "--url", gateway) == cli.REFUSED
+    assert "the gateway refused: no page 'attic'" in capsys.readouterr().err
+    assert run("layout", "attic", "old", "--visitor", "a:x", "--url", gateway) == cli.REFUSED
     assert "the gateway refused: no page 'attic'" in capsys.readouterr().err
 
 

@@ -40,6 +40,28 @@ async def test_a_stranger_gets_a_full_page(client: httpx.AsyncClient, page: str)
     assert sum(len(slot.module.items) for slot in layout.slots) > 10
 
 
+@pytest.mark.parametrize(
+    ("page", "parameter", "known"),
+    [("product", "item", "sneakers-0001"), ("category", "category", "sneakers"), ("search", "q", "shoe")],
+)
+@pytest.mark.parametrize("agent", ["shop/1", "somebot/1"])
+async def test_what_a_page_should_be_about_and_is_not_is_told(
+    house: House, client: httpx.AsyncClient, page: str, parameter: str, known: str, agent: str
+) -> None:
+    await house.write(SHOES)
+    client.headers["user-agent"] = agent
+    for given, unknown in (({parameter: known}, []), ({parameter: "nope"}, [parameter]), ({}, [parameter])):
+        for explain in (0, 1):
+            layout = await layout_of(client, page, **given, explain=explain)
+            assert (layout.unknown, bool(layout.slots)) == (unknown, True)
+    assert (await layout_of(client, "home", **{parameter: "nope"})).unknown == []
+
+
+async def test_an_empty_shop_does_not_say_what_is_unknown() -> None:
+    async with opened(without_items()) as (_, client):
+        assert (await layout_of(client, "product", item="sneakers-0001")).unknown == []
+
+
 async def test_the_stored_layout_is_the_answer(house: House, client: httpx.AsyncClient) -> None:
     version = await house.write(SHOES)
     layout = await layout_of(client)
