@@ -6,7 +6,7 @@ A shop's own sections replace those of the same key; what it does not name stays
 from __future__ import annotations
 
 from schemas.codec import encode
-from schemas.storefront import ModuleDef, PageDef, SlotDef, Storefront
+from schemas.storefront import ModuleDef, PageDef, SlotDef, storefront_of
 
 ROW = 8
 """Items of a row: what a wide window shows at once, and some to scroll."""
@@ -145,7 +145,7 @@ PAGES: tuple[PageDef, ...] = (
     ),
 )
 
-DEFAULT_STOREFRONT = Storefront(pages=list(PAGES), modules=list(MODULES), rules=[])
+DEFAULT_STOREFRONT = storefront_of((*PAGES, *MODULES))
 
 
 def default_document() -> bytes:

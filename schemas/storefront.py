@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from msgspec import Meta, Struct
 
@@ -17,6 +17,7 @@ from schemas.events import Label, Name
 from schemas.ids import ItemIdText
 
 PageType = Literal["home", "category", "product", "cart", "search"]
+PAGE_ORDER: tuple[PageType, ...] = get_args(PageType)
 SubjectName = Literal["item", "category", "q"]
 SUBJECTS: Mapping[str, SubjectName] = {"product": "item", "category": "category", "search": "q"}
 """The parameter that says what a page is about; the other pages are about nothing but their visitor."""
@@ -128,10 +129,14 @@ def sections_of(storefront: Storefront) -> dict[str, Section]:
 
 
 def storefront_of(sections: Iterable[Section]) -> Storefront:
-    """The document that holds these sections, in the order of their keys."""
+    """The document that holds these sections: pages as a visitor meets them, the others by their ids.
+
+    So two documents with equal sections are equal line by line.
+    """
     ordered = sorted(sections, key=section_key)
+    pages = [section for section in ordered if isinstance(section, PageDef)]
     return Storefront(
-        pages=[section for section in ordered if isinstance(section, PageDef)],
+        pages=sorted(pages, key=lambda section: PAGE_ORDER.index(section.page)),
         modules=[section for section in ordered if isinstance(section, ModuleDef)],
         rules=[section for section in ordered if isinstance(section, RuleDef)],
     )

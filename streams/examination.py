@@ -19,6 +19,8 @@ from streams.local.ports import listens
 from streams.local.redis import redis_server, redis_version
 from streams.running import Located, located
 from streams.settings import Settings, read_settings, redis_url_of
+from streams.shop_build import ranker_told
+from streams.stores.redis_client import redis_told
 
 OLDEST_PYTHON = (3, 11)
 COMPILED = (
@@ -47,7 +49,8 @@ def examine(data: Path | None = None) -> list[Finding]:
     if findings[-1].state == "fail":
         return findings
     here = located(data)
-    return [*findings, *_kafka(here.settings), *_redis(here.settings), _gateway(here)]
+    ranker = _look("ranker", lambda: ranker_told(here.settings.ranker))
+    return [*findings, ranker, *_kafka(here.settings), *_redis(here.settings), _gateway(here)]
 
 
 def compiled_parts() -> str:
@@ -118,7 +121,7 @@ def _given_redis(address: str) -> str:
         with redis.Redis.from_url(redis_url_of(address), socket_timeout=5) as client:
             server, memory = client.info("server"), client.info("memory")
     except (redis.RedisError, ValueError) as exc:
-        raise ServiceMissing(f"no answer at {address}: {exc}") from exc
+        raise ServiceMissing(redis_told(exc)) from exc
     if memory["maxmemory_policy"] != "noeviction":
         raise ServiceMissing(f"maxmemory-policy is {memory['maxmemory_policy']}, must be noeviction")
     return f"Redis {server['redis_version']} at {address}, noeviction"

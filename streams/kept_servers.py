@@ -38,8 +38,9 @@ class KeptServer:
             self._launched = self._serves = False
             self._asked, self._silence, self._told = None, Silence(), Once()
             wait_s = self._turns.ended(now)
-            said = last_words(self._server.log)
-            self._notice(f"{self._name} ended, again in {wait_s:.1f} s (log: {self._server.log}): {said}")
+            log = self._server.log
+            said = f"(log: {log}); its last words: {last_words(log)}"
+            self._notice(f"{self._name} ended, again in {wait_s:.1f} s {said}")
         if not self._launched and self._turns.due(now):
             self._turns.started(now)
             self._server.launch()

@@ -150,12 +150,20 @@ def checked(given: Mapping[str, object], named: Callable[[str], str]) -> Setting
     except msgspec.ValidationError as exc:
         name = str(exc).partition(" - at `$.")[2].rstrip("`")
         raise InvalidSetting(f"{named(name)}: {_wanted(name)}, not {str(given[name])!r}") from exc
+    for address in (settings.kafka or "").split(","):
+        if address and not _ends_with_port(address):
+            raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], and {address!r} has no port")
     if settings.heartbeat_s >= settings.session_timeout_s:
         raise InvalidSetting(
             f"{named('heartbeat_s')}: below {named('session_timeout_s')}={settings.session_timeout_s} "
             f"(a third of it is usual), not {settings.heartbeat_s:g}: each session would end between two"
         )
     return settings
+
+
+def _ends_with_port(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    return bool(host) and port.strip().isdigit()
 
 
 def _wanted(name: str) -> str:

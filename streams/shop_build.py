@@ -5,7 +5,7 @@ from __future__ import annotations
 from models.items import ItemTable, build_items, with_signals
 from models.rankers import Ranker, load_ranker
 from models.shop import Shop, with_items, with_storefront
-from schemas.errors import InvalidDocument
+from schemas.errors import EtalageError, InvalidDocument, RankerFailed
 from schemas.storefront import storefront_of
 from streams.logs import logger
 from streams.shop_inputs import Changes, ShopInputs
@@ -21,9 +21,21 @@ def load_ranker_of(setting: str | None) -> tuple[Ranker | None, str]:
         return None, "ETALAGE_RANKER is none"
     try:
         return (load_ranker(setting) if setting else load_ranker()), ""
+    except EtalageError as exc:
+        return None, str(exc)
     except Exception as exc:
         # Whatever a broken file makes the runtime do: serving goes on with the understudy and says so.
         return None, f"{type(exc).__name__}: {exc}"
+
+
+def ranker_told(setting: str | None) -> str:
+    """Which ranker a process with this setting uses, in one line; RankerFailed says why it has none."""
+    ranker, why = load_ranker_of(setting)
+    if ranker is not None:
+        return f"{ranker.name} {ranker.version}, {setting or 'the packaged one'}"
+    if setting == UNDERSTUDY_ONLY:
+        return f"popularity only: {why}"
+    raise RankerFailed(why)
 
 
 def everything() -> Changes:

@@ -14,7 +14,7 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
-from schemas.errors import EtalageError
+from schemas.errors import EtalageError, RankerFailed
 from streams.kept_servers import KeptServer
 from streams.local.kafka import LocalKafka
 from streams.local.ports import free_port, listens, wait_until
@@ -24,6 +24,7 @@ from streams.local.server import LocalServer
 from streams.logs import logger
 from streams.running import STATUS_FILE
 from streams.settings import Settings, as_environment
+from streams.shop_build import ranker_told
 from streams.stocking import stock
 from streams.supervisor import ChildStatus, Job, ServerStatus, Supervisor, UpStatus, write_up_status
 from streams.told import Once
@@ -53,6 +54,7 @@ class Standing:
             ("catalogue and storefront", self._stock), ("processes", self._processes),
         ]  # fmt: skip
         self._settle_port()
+        self._look_at_ranker()
         for title, step in steps:
             with self._console.status(f"{title} …"):
                 step()
@@ -80,8 +82,17 @@ class Standing:
         """One port for the whole run: shoppers must find the gateway, and find it again after its restart."""
         settings = self._settings
         if settings.port and listens(settings.port, settings.host):
-            raise EtalageError(f"port {settings.port} is taken; choose another with --port (0: any free one)")
+            raise EtalageError(
+                f"port {settings.port} is taken; choose another with --port or ETALAGE_PORT (0: any free one)"
+            )
         self._settings = msgspec.structs.replace(settings, port=settings.port or free_port(settings.host))
+
+    def _look_at_ranker(self) -> None:
+        """Processes serve on without it and say so in their logs, where nobody looks who sees a shop."""
+        try:
+            ranker_told(self._settings.ranker)
+        except RankerFailed as exc:
+            self._notice(f"no ranker: {exc}; popularity ranks, and layouts say model_missing")
 
     def _kafka(self) -> None:
         if self._settings.kafka is None:

@@ -18,7 +18,7 @@ def stock(settings: Settings, folder: Path, run: Run) -> None:
     """Push the demo catalogue, and the packaged storefront, where there is none yet."""
     if _empty(settings, CATALOG):
         products = folder / "catalogue.ndjson"
-        run("demo", "catalogue", str(products))
+        run("demo", "catalogue", str(products), "--force")
         run("catalog", "push", str(products))
     if _empty(settings, STOREFRONT):
         document = folder / "storefront.json"

@@ -195,8 +195,9 @@ class Child:
 
     def _lost(self, code: int, now: float) -> None:
         self._process, wait_s = None, self._turns.ended(now, asked=code in ASKED)
-        said = last_words(self.log)
-        self._notice(f"{self.job.name} ended with {code}, again in {wait_s:.1f} s (log: {self.log}): {said}")
+        # Who is killed has no time for words: the log's last line may be of long ago, and tells no cause.
+        said = f"; its last words: {last_words(self.log)}" if code >= 0 else ""
+        self._notice(f"{self.job.name} ended with {code}, again in {wait_s:.1f} s (log: {self.log}){said}")
 
 
 class Supervisor:

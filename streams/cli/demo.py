@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from schemas.codec import encode
+from schemas.errors import InvalidDocument
 from streams.cli.showing import counted
 from streams.documents import write_file
 from streams.shoppers.catalogue import demo_items
@@ -29,8 +30,11 @@ def catalogue(
     at: Annotated[
         datetime | None, typer.Option(help="No product is newer than this (UTC); default now.")
     ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write the made-up catalogue, ready for `etalage catalog push`."""
+    if out.is_file() and not force:  # a device or a pipe keeps nothing that could be lost
+        raise InvalidDocument(f"{out} is there already: name another file, or write over it with --force")
     opened = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
     items = demo_items(count, seed, opened)
     write_file(out, b"".join(encode(item) + b"\n" for item in items))

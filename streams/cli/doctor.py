@@ -17,7 +17,7 @@ def run(
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check Python, compiled parts, Java, Redis, the ranker's runtime, ports and given addresses."""
+    """Check Python, compiled parts, the ranker and its runtime, Java, Redis, ports and given addresses."""
     findings = examine(data)
     if as_json:
         typer.echo(encode(findings))

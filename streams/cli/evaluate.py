@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def run(
     model: Annotated[
-        Path, typer.Option(help="Artifact folder; the packaged baseline if left out.")
+        Path, typer.Option(help="Folder of the model artifact.", show_default="the shipped one")
     ] = BASELINE,
     seed: Annotated[int, typer.Option(help="Of the simulation and the made-up times.")] = 7,
     share: Annotated[float, typer.Option(min=0.01, max=1, help="Judge this share of the looks only.")] = 1.0,

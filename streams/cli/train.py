@@ -58,7 +58,9 @@ def extra_for_training() -> Iterator[None]:
     try:
         yield
     except ImportError as exc:
-        raise ServiceMissing(f"training needs {exc.name}: pip install 'etalage[train]'") from exc
+        raise ServiceMissing(
+            f"training needs {exc.name}: `make install` in a checkout, else pip install 'etalage[train]'"
+        ) from exc
     except OSError as exc:  # the wheel of lightgbm brings no OpenMP runtime
         raise ServiceMissing(f"training needs a library of the machine: {exc} (libgomp1 in Debian)") from exc
 

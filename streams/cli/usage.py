@@ -20,7 +20,8 @@ def usage_told(exc: Any) -> str:
         return f"{_named(param)} is missing{_more(exc)}"
     if param is not None:
         return f"{_named(param)}: {_wanted(param) or _plain(exc.message)}{_given(exc)}"
-    return f"{_plain(exc.format_message())}{_more(exc)}"
+    told = _plain(exc.format_message())
+    return told if told.endswith("?") else f"{told}{_more(exc)}"
 
 
 def _named(param: Any) -> str:
@@ -46,7 +47,7 @@ def _given(exc: Any) -> str:
 
 
 def _plain(message: str) -> str:
-    text = message.removeprefix("Value error, ").rstrip(".")
+    text = message.removeprefix("Value error, ").rstrip(".").replace(". Did you mean", "; did you mean")
     return text[:1].lower() + text[1:]
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -42,6 +44,9 @@ PASSING = (
 PASSING_WORDS = ("MISCONF", "NOREPLICAS", "LOADING", "BUSY ", "UNKILLABLE")
 """First words of ResponseErrors that may pass by themselves."""
 
+UNREACHED = re.compile(r"Error (?:(\d+) )?(.*)connecting to (\S+?)\.(?: (.*)\.)?", re.DOTALL)
+"""How redis-py words a connection that could not be made: number or cause, address, cause."""
+
 
 @contextmanager
 def translated() -> Iterator[None]:
@@ -49,11 +54,22 @@ def translated() -> Iterator[None]:
     try:
         yield
     except PASSING as exc:
-        raise StoreUnavailable(f"Redis: {exc or type(exc).__name__}") from exc
+        raise StoreUnavailable(redis_told(exc)) from exc
     except ResponseError as exc:
         if str(exc).startswith(PASSING_WORDS):
             raise StoreUnavailable(f"Redis: {exc}") from exc
         raise
+
+
+def redis_told(exc: BaseException) -> str:
+    """What Redis or its client says; a connection that cannot be made is told as Kafka's is."""
+    said = str(exc)
+    found = UNREACHED.fullmatch(said)
+    if found is None:
+        return f"Redis: {said or type(exc).__name__}"
+    number, first, address, last = found.groups()
+    why = os.strerror(int(number)) if number else last or first.strip()  # the number's text has no address
+    return f"Redis at {address} does not answer{why and ': '}{why}"
 
 
 class PackedConnection(redis.asyncio.Connection):

@@ -82,11 +82,13 @@ def test_one_wrong_product_stops_the_push(stack: Stack) -> None:
 
 
 def test_a_storefront_is_pushed_shown_and_diffed(stack: Stack) -> None:
-    document = json.loads(stack.run("storefront", "default"))
+    default = stack.run("storefront", "default")
+    document = json.loads(default)
     file = stack.folder / "storefront.json"
-    file.write_text(json.dumps(document))
+    file.write_text(default)
     first = json.loads(stack.run("storefront", "push", str(file), "--json"))
     assert len(first["written"]) == len(document["pages"]) + len(document["modules"])
+    assert stack.run("storefront", "show") == default
     document["rules"] = [{"section": "rule", "id": "stock", "action": "require_stock"}]
     document["pages"] = document["pages"][1:]
     file.write_text(json.dumps(document))
@@ -204,6 +206,13 @@ def test_without_kafka_one_line_says_what_to_set(stack: Stack, free_port: int) -
     assert said == f"etalage: Kafka does not answer at {stack.kafka}\n"
     stack.kafka = ""
     assert "set ETALAGE_KAFKA=host:port" in refused(stack, "catalog", "push", str(file))
+
+
+def test_without_redis_one_line_says_where_it_was_looked_for(stack: Stack, free_port: int) -> None:
+    stack.redis = f"127.0.0.1:{free_port}"
+    wanted = f"etalage: Redis at {stack.redis} does not answer: Connection refused\n"
+    assert refused(stack, "visitor", "show", "a:me") == wanted
+    assert refused(stack, "topics", "create", "--partitions", str(PARTITIONS)) == wanted
 
 
 @pytest.fixture

@@ -87,6 +87,17 @@ def test_a_killed_child_comes_back(tmp_path: Path) -> None:
         assert second.pid not in (None, first.pid)
 
 
+def test_what_a_killed_child_said_before_is_not_told_as_the_cause(tmp_path: Path) -> None:
+    notices: list[str] = []
+    with supervised(tmp_path, "print('record buried', flush=True)\n" + READY, notice=notices.append) as one:
+        status = await_ready(one)
+        assert status.pid is not None
+        assert last_words(Path(status.log)) == "record buried"
+        os.kill(status.pid, signal.SIGKILL)
+        assert wait_until(lambda: tended(one).restarts == 1, within_s=5)
+        assert notices == [f"one ended with -9, again in 0.5 s (log: {status.log})"]
+
+
 def test_one_that_fails_at_once_is_tried_ever_more_slowly(tmp_path: Path) -> None:
     notices: list[str] = []
     with supervised(tmp_path, FAILING, notice=notices.append) as supervisor:
@@ -95,7 +106,7 @@ def test_one_that_fails_at_once_is_tried_ever_more_slowly(tmp_path: Path) -> Non
         assert time.monotonic() - began > 1.4  # 0.5 + 1.0 s of waiting between three tries
         status = tended(supervisor)
         assert not status.ready
-        assert notices[0] == f"one ended with 1, again in 0.5 s (log: {status.log}): I cannot"
+        assert notices[0] == f"one ended with 1, again in 0.5 s (log: {status.log}); its last words: I cannot"
         assert "again in 1.0 s" in notices[1]
 
 
@@ -157,7 +168,7 @@ def test_one_that_stays_silent_is_killed_and_comes_back(tmp_path: Path) -> None:
         assert wait_until(lambda: one.status().ready, within_s=15)
         assert one.status().pid != first
         assert len(notices) == 2
-        assert notices[1].startswith("one ended with -9, again in 0.5 s")
+        assert notices[1] == f"one ended with -9, again in 0.5 s (log: {one.log})"
 
 
 def test_nobody_is_blamed_on_a_disk_where_no_sign_can_be_given(

@@ -72,7 +72,8 @@ def test_our_own_fault_is_one_line_and_another_code(
     ("words", "told"),
     [
         ("topics list --nonsense", "no such option: --nonsense; `etalage topics list --help` says more"),
-        ("topics lists", "no such command 'lists'"),
+        ("topics lists", "no such command 'lists'; did you mean 'list'?\n"),
+        ("topics shw", "no such command 'shw'; `etalage topics --help` says more\n"),
         ("up --port abc", "--port: a whole number from 0 to 65535, not 'abc'"),
         ("up --port 70000", "--port: a whole number from 0 to 65535, not '70000'"),
         ("up --namespace A", "--namespace: 1 to 20 of a-z, 0-9 and -, not 'A'"),

@@ -41,7 +41,10 @@ def test_a_kind_that_does_not_exist_is_refused(tmp_path: Path, capsys: pytest.Ca
     ("broken", "said"),
     [
         ("raise OSError('libgomp.so.1: cannot open shared object file')", "libgomp.so.1"),
-        ("raise ImportError('no', name='lightgbm')", "pip install 'etalage[train]'"),
+        (
+            "raise ImportError('no', name='lightgbm')",
+            "`make install` in a checkout, else pip install 'etalage[train]'",
+        ),
     ],
 )
 def test_what_trees_need_is_told_before_training(
@@ -59,6 +62,16 @@ def test_what_trees_need_is_told_before_training(
     assert said in told
     assert told.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_the_help_of_evaluate_names_no_path_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert run("evaluate", "--help") == 0
+    said = capsys.readouterr().out
+    assert "(the shipped one)" in said
+    assert "artifacts" not in said
 
 
 def test_evaluate_prints_a_table_or_json(

@@ -55,6 +55,19 @@ def test_an_unusable_value_is_refused_with_its_name(name: str, value: str) -> No
     assert "Expected" not in str(caught.value)  # the decoder's words are not a person's
 
 
+@pytest.mark.parametrize("address", ["nohost", "a:1,nohost", "[::1]", ":9092"])
+def test_a_kafka_without_a_port_is_told(address: str) -> None:
+    wrong = address.split(",")[-1]
+    with pytest.raises(InvalidSetting) as caught:
+        settings_from({"ETALAGE_KAFKA": address})
+    assert str(caught.value) == f"ETALAGE_KAFKA: host:port[,host:port], and {wrong!r} has no port"
+
+
+@pytest.mark.parametrize("address", ["k:9092", "a.b:1,c:2", "[::1]:9092", "a:1, b:2"])
+def test_addresses_of_a_kafka(address: str) -> None:
+    assert settings_from({"ETALAGE_KAFKA": address}).kafka == address
+
+
 @pytest.mark.parametrize("address", ["http://x:1", "x:y", "redis://x:99999", "x:0"])
 def test_what_is_no_address_of_a_redis_is_refused(address: str) -> None:
     with pytest.raises(InvalidSetting, match=f"not '{address}'"):
