@@ -121,10 +121,18 @@ PAGES: tuple[PageDef, ...] = (
     PageDef(
         page="product",
         slots=[
-            _slot("product.row-1", "similar", "bought-together"),
+            _slot("product.row-1", "similar", "bought-together", "popular"),
             _slot("product.row-2", "bought-together", "step-up", "better-price", "recommended", "similar"),
             _slot("product.row-3", "step-up", "better-price", "recommended", "recently-viewed", "trending"),
-            _slot("product.row-4", "recommended", "better-price", "recently-viewed", "trending", "popular"),
+            _slot(
+                "product.row-4",
+                "recommended",
+                "better-price",
+                "recently-viewed",
+                "trending",
+                "popular",
+                "new-arrivals",
+            ),
         ],
     ),
     PageDef(

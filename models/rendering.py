@@ -133,8 +133,8 @@ def _said(window: Window, fill: Fill, personal: bool, query: str) -> bytes:
 
 
 def _as_said(window: Window, module: ModulePlan, fill: Fill) -> bool:
-    """Whether the items are what the module's reason says: more than half of them are of the kind of its item;
-    a category by name leads and is half, which a varied row seldom passes."""
+    """Whether the items are what the module's reason says: more than half of the category of its item; one
+    that is named leads and is half, which a varied row seldom passes."""
     subject, rows, codes = fill.subject, fill.rows, window.category_codes
     if module.kind == "near" and subject >= 0:
         own = codes[subject]
