@@ -14,7 +14,7 @@ from aiokafka.producer import message_accumulator
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from schemas.errors import StreamUnavailable
+from schemas.errors import StreamUnavailable, said
 from streams.background import heard
 from streams.partitioner import partition_of
 
@@ -41,7 +41,7 @@ async def send_all(
                 pending += await _send_part(producer, topic, partition, part)
             await asyncio.gather(*pending)
     except (KafkaError, OSError, TimeoutError) as exc:
-        raise StreamUnavailable(f"{topic}: {exc or type(exc).__name__}") from exc
+        raise StreamUnavailable(f"{topic}: {said(exc)}") from exc
 
 
 async def send_together(
@@ -63,7 +63,7 @@ async def send_together(
         async with asyncio.timeout(within_s):
             offset: int = (await (await producer.send_batch(batch, topic, partition=0))).offset
     except (KafkaError, OSError, TimeoutError) as exc:
-        raise StreamUnavailable(f"{topic}: {exc or type(exc).__name__}") from exc
+        raise StreamUnavailable(f"{topic}: {said(exc)}") from exc
     return offset
 
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.errors import StreamUnavailable
+from schemas.errors import StreamUnavailable, said
 from schemas.topics import Topic
 
 Place = tuple[str, int]
@@ -72,7 +72,7 @@ class CompactedReader:
             await self._assign(consumer)
         except _FAILURES as exc:
             await self.stop()
-            raise StreamUnavailable(f"{', '.join(self._topics)}: {exc or type(exc).__name__}") from exc
+            raise StreamUnavailable(f"{', '.join(self._topics)}: {said(exc)}") from exc
         except BaseException:
             await self.stop()
             raise
@@ -103,7 +103,7 @@ class CompactedReader:
         try:
             found = await self._consumer.getmany(timeout_ms=int(within_s * 1000))
         except _FAILURES as exc:
-            raise StreamUnavailable(f"{', '.join(self._topics)}: {exc or type(exc).__name__}") from exc
+            raise StreamUnavailable(f"{', '.join(self._topics)}: {said(exc)}") from exc
         records: list[RawRecord] = [record for part in found.values() for record in part]
         for tp, part in found.items():
             if part:

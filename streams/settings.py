@@ -18,7 +18,7 @@ from msgspec import Meta, Struct, inspect
 from schemas.errors import InvalidSetting
 
 PREFIX = "ETALAGE_"
-REDIS_SCHEMES = ("redis", "rediss", "unix")
+REDIS_SCHEMES = ("redis", "rediss")
 
 NO_KAFKA = "no Kafka is known: `etalage up` starts one, or set ETALAGE_KAFKA=host:port"
 NO_REDIS = "no Redis is known: `etalage up` starts one, or set ETALAGE_REDIS=host:port"

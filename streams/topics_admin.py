@@ -13,7 +13,7 @@ from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec import Struct
 
-from schemas.errors import EtalageError, ServiceMissing
+from schemas.errors import EtalageError, ServiceMissing, said
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
 from streams.local.ports import answers, wait_until
 from streams.settings import NO_KAFKA, NO_REDIS, Settings, redis_url_of
@@ -124,7 +124,7 @@ def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
         ) as client:
             yield client
     except KafkaError as exc:
-        raise ServiceMissing(f"Kafka at {settings.kafka}: {exc or type(exc).__name__}") from exc
+        raise ServiceMissing(f"Kafka at {settings.kafka}: {said(exc)}") from exc
 
 
 def _partitions(topic: Topic, settings: Settings) -> int:

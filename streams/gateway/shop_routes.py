@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 
 from schemas.catalog import Item
 from schemas.codec import DECODE_ERRORS, encode
-from schemas.errors import InvalidDocument, StreamUnavailable
+from schemas.errors import InvalidDocument, StreamUnavailable, said
 from schemas.storefront import Storefront
 from schemas.topics import CATALOG, STOREFRONT
 from streams.batches import Pair
@@ -82,7 +82,7 @@ class ShopRoutes:
         except InvalidDocument as exc:
             raise Problem(422, f"storefront: {exc}; replace=1 allows it", field=exc.field) from exc
         except (StreamUnavailable, TimeoutError) as exc:
-            why = f"what is written of it is not known, push it again: {exc or 'no answer'}"
+            why = f"what is written of it is not known, push it again: {said(exc)}"
             raise Problem(503, why, headers={"retry-after": "1"}) from exc
         await send_bytes(send, encode(changes))
 

@@ -161,15 +161,12 @@ class Redialler:
         address = self._address
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(HANDSHAKE_S):
-            if "path" in address:
-                _, wire = await loop.create_unix_connection(self._make, address["path"])
-            else:
-                _, wire = await loop.create_connection(
-                    self._make,
-                    address.get("host", "localhost"),
-                    address.get("port", 6379),
-                    ssl=True if "SSL" in getattr(address.get("connection_class"), "__name__", "") else None,
-                )
+            _, wire = await loop.create_connection(
+                self._make,
+                address.get("host", "localhost"),
+                address.get("port", 6379),
+                ssl=True if "SSL" in getattr(address.get("connection_class"), "__name__", "") else None,
+            )
             try:
                 await self._greet(wire)
                 if self._on_open is not None:

@@ -29,7 +29,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from schemas.errors import ServiceMissing, StoreUnavailable
+from schemas.errors import ServiceMissing, StoreUnavailable, said
 from streams.settings import redis_url_of
 
 Call = Callable[..., Awaitable[Any]]
@@ -63,10 +63,9 @@ def translated() -> Iterator[None]:
 
 def redis_told(exc: BaseException) -> str:
     """What Redis or its client says; a connection that cannot be made is told as Kafka's is."""
-    said = str(exc)
-    found = UNREACHED.fullmatch(said)
+    found = UNREACHED.fullmatch(str(exc))
     if found is None:
-        return f"Redis: {said or type(exc).__name__}"
+        return f"Redis: {said(exc)}"
     number, first, address, last = found.groups()
     why = os.strerror(int(number)) if number else last or first.strip()  # the number's text has no address
     return f"Redis at {address} does not answer{why and ': '}{why}"

@@ -10,7 +10,7 @@ from typing import Any, cast
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types.tuples import TP
 
-from schemas.errors import StreamUnavailable
+from schemas.errors import StreamUnavailable, said
 from streams.ownership import NotAssigned
 from streams.transport.consumer import ChunkConsumer
 from streams.transport.thread import ChunkThread
@@ -25,7 +25,7 @@ def _translated() -> Iterator[None]:
     except IllegalStateError as exc:
         raise NotAssigned(str(exc)) from exc
     except (KafkaError, OSError) as exc:
-        raise StreamUnavailable(f"Kafka: {exc or type(exc).__name__}") from exc
+        raise StreamUnavailable(f"Kafka: {said(exc)}") from exc
     except RuntimeError as exc:  # the thread ends before those who still ask it
         if str(exc) != "Event loop is closed":
             raise

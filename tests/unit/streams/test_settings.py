@@ -68,13 +68,13 @@ def test_addresses_of_a_kafka(address: str) -> None:
     assert settings_from({"ETALAGE_KAFKA": address}).kafka == address
 
 
-@pytest.mark.parametrize("address", ["http://x:1", "x:y", "redis://x:99999", "x:0"])
+@pytest.mark.parametrize("address", ["http://x:1", "x:y", "redis://x:99999", "x:0", "unix:///r.sock"])
 def test_what_is_no_address_of_a_redis_is_refused(address: str) -> None:
     with pytest.raises(InvalidSetting, match=f"not '{address}'"):
         redis_url_of(address)
 
 
-@pytest.mark.parametrize("address", ["x", "x:1", "[::1]:1", "rediss://u:p@x:1/2", "unix:///tmp/redis.sock"])
+@pytest.mark.parametrize("address", ["x", "x:1", "[::1]:1", "rediss://u:p@x:1/2"])
 def test_addresses_of_a_redis(address: str) -> None:
     assert redis_url_of(address) in (address, f"redis://{address}/0")
 
