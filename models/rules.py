@@ -77,12 +77,17 @@ def compile_rules(table: ItemTable, storefront: StorefrontIndex) -> RuleBook:
 
 def page_rules(book: RuleBook, page: PageType, at: float) -> PageRules:
     """What holds on a page at a moment (epoch seconds)."""
-    key = (page, bisect_right(book.edges, at))
+    key = (page, period_of(book, at))
     found = book.known.get(key)
     if found is None:
         active = [rule for rule in book.rules if _active(rule.rule, page, at)]
         found = book.known[key] = _combine(book, book.storefront.pages[page], active)
     return found
+
+
+def period_of(book: RuleBook, at: float) -> int:
+    """A number for the time between two edges that a moment (epoch seconds) lies in."""
+    return bisect_right(book.edges, at)
 
 
 def matches(match: Match, table: ItemTable) -> Mask:

@@ -7,11 +7,9 @@ if it shows what is gone, sold out or excluded by now: stock moves all the time.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-
 from models.edition import Edition
 from models.fills import fills_of_body
-from models.rules import page_rules
+from models.rules import RuleBook, page_rules, period_of
 from models.shop import Shop
 from schemas.storefront import PageType
 from streams.gateway.labels import as_of_of, body_of, field_of
@@ -21,7 +19,7 @@ Mark = tuple[Edition, int]
 
 def mark_of(shop: Shop, at: float) -> Mark:
     """Changes whenever stored layouts may have become invalid; `at` in epoch seconds."""
-    return shop.since, bisect_right(shop.window.rules.edges, at)
+    return shop.since, period_of(shop.window.rules, at)
 
 
 def still_valid(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:
@@ -29,17 +27,17 @@ def still_valid(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:
     made = Edition.parse(field_of(layout, b"edition"))
     if made is None or made.storefront < shop.since.storefront:
         return False
-    if _campaigns_moved(shop.window.rules.edges, layout, at):
+    if _campaigns_moved(shop.window.rules, layout, at):
         return False
     return made.catalogue >= shop.since.catalogue or _all_allowed(shop, page, layout, at)
 
 
-def _campaigns_moved(edges: tuple[float, ...], layout: bytes, at: float) -> bool:
+def _campaigns_moved(book: RuleBook, layout: bytes, at: float) -> bool:
     """Whether a rule began or ended since the layout's last event, when it was decided or confirmed."""
-    if not edges:
+    if not book.edges:
         return False
     as_of = as_of_of(layout)
-    return as_of is None or bisect_right(edges, as_of) != bisect_right(edges, at)
+    return as_of is None or period_of(book, as_of) != period_of(book, at)
 
 
 def _all_allowed(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:

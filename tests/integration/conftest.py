@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
 from streams.settings import Settings
 from streams.stores.meta import Meta
+from tests.integration.shop_http import fill_shop
+from tests.stack import Stack
 
 
 @pytest.fixture
@@ -17,3 +20,14 @@ def settings(
     """Of a namespace whose topics were just made, with three partitions."""
     create_topics(namespace, 3)
     return Settings(kafka=kafka, redis=redis_url, namespace=namespace, partitions=3)
+
+
+@pytest.fixture
+def stack(
+    kafka: str, redis_url: str, namespace: str, tmp_path: Path, create_topics: Callable[[str, int], Meta]
+) -> Iterator[Stack]:
+    """A small shop with sixteen partitions, in which nothing runs yet."""
+    create_topics(namespace, 16)
+    with Stack(tmp_path, namespace, kafka, redis_url) as made:
+        fill_shop(made, tmp_path)
+        yield made

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from msgspec import Struct
 
 from schemas.ids import Version
-from streams.stores.meta import Meta
-from tests.integration.shop_http import ITEMS, Caller, fill_shop, view
+from tests.integration.shop_http import ITEMS, Caller, view
 from tests.stack import Running, Stack
 
 TRIALS = 10_000
@@ -30,16 +27,6 @@ class Tally(Struct):
 
     trials: int = 0
     fresh: int = 0
-
-
-@pytest.fixture
-def stack(
-    kafka: str, redis_url: str, namespace: str, tmp_path: Path, create_topics: Callable[[str, int], Meta]
-) -> Iterator[Stack]:
-    create_topics(namespace, 16)
-    with Stack(tmp_path, namespace, kafka, redis_url) as made:
-        fill_shop(made, tmp_path)
-        yield made
 
 
 @pytest.mark.timeout(240)

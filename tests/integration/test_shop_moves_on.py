@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import msgspec
-import pytest
 
 from schemas.layouts import Layout
-from streams.stores.meta import Meta
-from tests.integration.shop_http import Caller, fill_shop, view
+from tests.integration.shop_http import Caller, view
 from tests.stack import Running, Stack
 
 VISITOR = "a:regular"
@@ -27,16 +25,6 @@ RULES = [
     {"id": "no-sneakers", "action": "exclude", "match": {"categories": ["sneakers"]}},
     {"id": "mug-first", "action": "pin", "match": {"items": [PINNED]}},
 ]
-
-
-@pytest.fixture
-def stack(
-    kafka: str, redis_url: str, namespace: str, tmp_path: Path, create_topics: Callable[[str, int], Meta]
-) -> Iterator[Stack]:
-    create_topics(namespace, 4)
-    with Stack(tmp_path, namespace, kafka, redis_url) as made:
-        fill_shop(made, tmp_path)
-        yield made
 
 
 @asynccontextmanager
