@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from hypothesis import strategies as st
 
-from models.visitor import EventRecord
+from models.visitor.state import EventRecord
 from schemas.codec import decode_event, encode
 from schemas.events import EVENT_NAMES, Channel, Device, Event
 

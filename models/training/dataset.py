@@ -14,15 +14,15 @@ from datetime import date
 import numpy as np
 from msgspec import Struct
 
-from models.candidates import Candidates, Rows, anchor_rows, propose
-from models.features import NAMES, Batch, matrix
-from models.items import ItemTable
+from models.candidates.generation import Candidates, Rows, anchor_rows, propose
+from models.catalog.table import ItemTable
+from models.features.spec import NAMES, Batch, matrix
 from models.training import eshop
-from models.training.catalogue import make_shop
 from models.training.mlp import Examples
 from models.training.replay import Moment, replay
-from models.training.shoppers import simulate
-from models.visitor import EMPTY, VisitorState
+from models.training.simulation.catalogue import make_shop
+from models.training.simulation.shoppers import simulate
+from models.visitor.state import EMPTY, VisitorState
 
 Report = Callable[[str, float], None]
 """Told what is being done, and the share that is done (0 to 1)."""

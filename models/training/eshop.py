@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from models.training.shoppers import Shown
+from models.training.simulation.shoppers import Shown
 from schemas import events as e
 from schemas.catalog import Item
 

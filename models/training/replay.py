@@ -12,12 +12,12 @@ from typing import Literal
 
 from msgspec import Struct, field
 
-from models.crowd import observe
-from models.fold import fold
-from models.items import ItemTable, build_items, with_signals
-from models.signals import apply_delta
-from models.training.shoppers import Shown
-from models.visitor import EMPTY, EventRecord, VisitorState
+from models.catalog.signal_aggregation import apply_delta
+from models.catalog.signal_extraction import observe
+from models.catalog.table import ItemTable, build_items, with_signals
+from models.training.simulation.shoppers import Shown
+from models.visitor.fold import fold
+from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.catalog import Item
 from schemas.events import ViewItem
 from schemas.ids import ItemId

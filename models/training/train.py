@@ -10,9 +10,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.features import FINGERPRINT, NAMES
-from models.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, digest
-from models.rankers import PopularityRanker
+from models.features.spec import FINGERPRINT, NAMES
+from models.ranking.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, digest
+from models.ranking.ranker import PopularityRanker
 from models.training.dataset import GROUP, SHOPPERS, Report, build
 from models.training.export import (
     booster_to_onnx,

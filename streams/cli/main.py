@@ -14,36 +14,45 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import Literal, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from schemas.errors import EtalageError
-from streams.cli.usage import UsageError, usage_told
+from streams.cli.usage_errors import UsageError, usage_told
 
 REFUSED = 2
 OUR_FAULT = 70
 INTERRUPTED = 130
 
-COMMANDS: Mapping[str, str] = {
-    "up": "Start everything on this machine: Kafka, Redis, worker, gateway, the demo shop.",
-    "worker": "Fold events into visitors and keep their windows dressed.",
-    "gateway": "Answer HTTP: events in, layouts out, pushes to open pages.",
-    "items": "Sum what the crowd does to each product.",
-    "shoppers": "Let simulated shoppers browse.",
-    "topics": "Create and list the Kafka topics.",
-    "catalog": "Push, remove and list products.",
-    "storefront": "Push and show pages, modules and rules.",
-    "events": "Send recorded events.",
-    "layout": "Decide and print one layout.",
-    "visitor": "Show what is known of a visitor.",
-    "replay": "Walk a recorded session through the system without any service.",
-    "train": "Train the ranker.",
-    "evaluate": "Measure a ranker against popularity.",
-    "dead-letters": "List and show the records that could not be applied.",
-    "demo": "Write files for the demo shop.",
-    "doctor": "Check whether this machine has what is needed.",
+
+class Command(NamedTuple):
+    """Where a subcommand's module lies, and what it does in one line."""
+
+    package: Literal["run", "data", "inspect", "model"]
+    help: str
+
+
+COMMANDS: Mapping[str, Command] = {
+    "up": Command("run", "Start everything on this machine: Kafka, Redis, worker, gateway, the demo shop."),
+    "worker": Command("run", "Fold events into visitors and keep their windows dressed."),
+    "gateway": Command("run", "Answer HTTP: events in, layouts out, pushes to open pages."),
+    "items": Command("run", "Sum what the crowd does to each product."),
+    "shoppers": Command("run", "Let simulated shoppers browse."),
+    "topics": Command("data", "Create and list the Kafka topics."),
+    "catalog": Command("data", "Push, remove and list products."),
+    "storefront": Command("data", "Push and show pages, modules and rules."),
+    "events": Command("data", "Send recorded events."),
+    "layout": Command("inspect", "Decide and print one layout."),
+    "visitor": Command("inspect", "Show what is known of a visitor."),
+    "replay": Command("inspect", "Walk a recorded session through the system without any service."),
+    "train": Command("model", "Train the ranker."),
+    "evaluate": Command("model", "Measure a ranker against popularity."),
+    "dead-letters": Command("inspect", "List and show the records that could not be applied."),
+    "demo": Command("data", "Write files for the demo shop."),
+    "doctor": Command("inspect", "Check whether this machine has what is needed."),
 }
 
 
@@ -116,13 +125,13 @@ def _group() -> None:
 
 
 def _module(name: str) -> str:
-    return f"streams.cli.{name.replace('-', '_')}"
+    return f"streams.cli.{COMMANDS[name].package}.{name.replace('-', '_')}"
 
 
 def _print_commands() -> None:
     table = Table(box=None, show_header=False, padding=(0, 2))
     for name in available():
-        table.add_row(f"[bold]{name}", COMMANDS[name])
+        table.add_row(f"[bold]{name}", COMMANDS[name].help)
     console = Console()
     console.print("Usage: etalage COMMAND [ARGS]…   (`etalage COMMAND --help` says more)\n", markup=False)
     console.print(table)

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 
 from schemas.errors import ServiceMissing
-from streams.local.ports import answers
-from streams.running import located
-from streams.settings import NO_KAFKA, Settings
+from streams.local.instances import located
+from streams.runtime.net import answers
+from streams.runtime.settings import NO_KAFKA, Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for machines.")]
 Data = Annotated[

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Mount, Route
 
-from streams.gateway.demo.routes import FindItem, routes
-from streams.gateway.problems import PROBLEM_TYPE, Problem
+from streams.demo.routes import FindItem, routes
+from streams.gateway.http.problems import PROBLEM_TYPE, Problem
 
 
 def demo(find_item: FindItem) -> Starlette:

@@ -12,12 +12,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from streams.gateway.answers import Gone, Receive, Scope, Send, send_problem
-from streams.gateway.browsers import as_get
-from streams.gateway.layouts import Layouts
-from streams.gateway.problems import Problem
-from streams.logs import logger
-from streams.metrics import Metrics
+from streams.gateway.http.asgi import Gone, Receive, Scope, Send, send_problem
+from streams.gateway.http.cors import as_get
+from streams.gateway.http.problems import Problem
+from streams.gateway.layouts.route import Layouts
+from streams.runtime.telemetry.logs import logger
+from streams.runtime.telemetry.metrics import Metrics
 
 Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
 LAYOUTS = "/v1/layouts/"

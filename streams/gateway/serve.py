@@ -13,12 +13,12 @@ import uvicorn
 from redis.exceptions import RedisError
 
 from schemas.errors import ServiceMissing, StoreUnavailable
-from streams.gateway.heads import BoundedHeads
+from streams.gateway.http.connection_limits import BoundedHeads
 from streams.gateway.wiring import LiveGateway
-from streams.health import Status, StatusFile
-from streams.logs import logger
-from streams.settings import Settings
-from streams.stores.redis_client import connect, refuse_cluster
+from streams.runtime.settings import Settings
+from streams.runtime.telemetry.logs import logger
+from streams.runtime.telemetry.probes import Status, StatusFile
+from streams.stores.redis.client import connect, refuse_cluster
 
 STATUS_EVERY_S = 0.25
 BACKLOG = 2048

@@ -5,43 +5,43 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from models.shop import Shop
+from models.layout.validity import mark_of
+from models.storefront.shop import Shop
 from schemas.catalog import Item
 from schemas.errors import EtalageError
 from schemas.topics import EVENTS
-from streams.background import ended
-from streams.clock import Clock, SystemClock
-from streams.followers import ShopFollower
-from streams.gateway.admin import Admin, ShopSource
-from streams.gateway.browsers import open_to
+from streams.gateway.admin.catalog import ShopRoutes
+from streams.gateway.admin.health import Admin, ShopSource
+from streams.gateway.admin.openapi import OpenApi
+from streams.gateway.admin.visitors import Visitors
 from streams.gateway.demo_mount import demo
-from streams.gateway.dressing import Dressing
-from streams.gateway.event_log import EventLog, Log
-from streams.gateway.events import Events, IntakeParts
-from streams.gateway.exposures import Decisions, Exposures
-from streams.gateway.journeys import Journeys
-from streams.gateway.ladder import Ladder
-from streams.gateway.layouts import Layouts
-from streams.gateway.openapi import OpenApi
-from streams.gateway.outbox import Outbox
-from streams.gateway.places import Places
-from streams.gateway.push import Hub
-from streams.gateway.rank import Rank
-from streams.gateway.reads import Reads
+from streams.gateway.events.click_trace import Journeys
+from streams.gateway.events.exposures import Decisions, Exposures
+from streams.gateway.events.outbox import Outbox
+from streams.gateway.events.partitions import Places
+from streams.gateway.events.producer import EventLog, Log
+from streams.gateway.events.route import Events, IntakeParts
+from streams.gateway.http.cors import open_to
+from streams.gateway.layouts.fallbacks import Ladder
+from streams.gateway.layouts.hub import Hub
+from streams.gateway.layouts.on_demand import Dressing
+from streams.gateway.layouts.rank import Rank
+from streams.gateway.layouts.route import Layouts
+from streams.gateway.layouts.store_reads import Reads
+from streams.gateway.layouts.stream import READ_AT_ONCE, PushParts, Streams
 from streams.gateway.router import Branch, Router
-from streams.gateway.shop_routes import ShopRoutes
-from streams.gateway.stream import READ_AT_ONCE, PushParts, Streams
-from streams.gateway.validity import mark_of
-from streams.gateway.visitors import Visitors
-from streams.gateway.wire_layouts import WireLayouts
-from streams.metrics import Metrics
-from streams.pushing import Standing
-from streams.settings import Settings
-from streams.shop_now import storefront_now
+from streams.kafka.admin import list_topics
+from streams.runtime.clock import Clock, SystemClock
+from streams.runtime.settings import Settings
+from streams.runtime.tasks import ended
+from streams.runtime.telemetry.metrics import Metrics
+from streams.shop.current import storefront_now
+from streams.shop.follower import ShopFollower
+from streams.shop.publishing import Standing
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import LayoutReader
-from streams.topics_admin import list_topics
+from streams.stores.redis.pipelined_layouts import WireLayouts
 
 WATCH_EVERY_S = 0.25
 """How soon open pages follow another catalogue or storefront, after this process has it."""

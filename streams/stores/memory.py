@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
-from streams.clock import Clock, SystemClock
+from streams.runtime.clock import Clock, SystemClock
 from streams.stores.protocols import (
     CLAIM_PATIENCE_S,
     Claim,

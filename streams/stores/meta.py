@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from schemas.errors import ServiceMissing
 from schemas.ids import hash64
 from streams.stores.keys import FORMAT, Keys
-from streams.stores.redis_client import command, translated
+from streams.stores.redis.client import command, translated
 
 ADOPT = "stop the workers, run `etalage topics create --adopt`, and start them again"
 MADE_ANEW = f"the topic was made anew: if so, {ADOPT}"

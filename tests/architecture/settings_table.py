@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from streams.settings import PREFIX, Settings
+from streams.runtime.settings import PREFIX, Settings
 from tests.architecture.tree import ROOT, parsed
 
 README = ROOT / "README.md"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from streams.cli.main import COMMANDS
-from streams.documents import storefront_in
+from streams.shop.documents import storefront_in
 from tests.architecture.settings_table import in_readme, table
 from tests.architecture.tree import ROOT
 

@@ -12,14 +12,14 @@ import pytest
 from tests.architecture.tree import ROOMS, ROOT
 
 PLANTS = {
-    "schemas imports models": ("schemas/ids.py", "import models.decay"),
-    "models imports streams": ("models/decay.py", "import streams.clock"),
+    "schemas imports models": ("schemas/ids.py", "import models.visitor.decay"),
+    "models imports streams": ("models/visitor/decay.py", "import streams.runtime.clock"),
     "words import a third party": ("schemas/ids.py", "import orjson"),
-    "thought reads the clock": ("models/decay.py", "import time"),
-    "thought reads the environment": ("models/decay.py", "import os"),
-    "thought connects": ("models/decay.py", "import redis"),
-    "serving imports training": ("streams/clock.py", "import models.training"),
-    "an agent imports the web framework": ("streams/engine.py", "import starlette"),
+    "thought reads the clock": ("models/visitor/decay.py", "import time"),
+    "thought reads the environment": ("models/visitor/decay.py", "import os"),
+    "thought connects": ("models/visitor/decay.py", "import redis"),
+    "serving imports training": ("streams/runtime/clock.py", "import models.training"),
+    "an agent imports the web framework": ("streams/workers/personalize/engine.py", "import starlette"),
     "the gateway imports Faust": ("streams/gateway/__init__.py", "import faust"),
 }
 

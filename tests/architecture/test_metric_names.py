@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.metric_names import (
+from streams.runtime.telemetry.metric_names import (
     COUNTERS,
     GAUGES,
     HISTOGRAMS,
@@ -18,7 +18,7 @@ from streams.metric_names import (
     HistogramName,
     Metric,
 )
-from streams.metrics import PREFIX, Metrics
+from streams.runtime.telemetry.metrics import PREFIX, Metrics
 from tests.architecture.tree import ROOT
 
 PERSONAL = {"visitor", "visitor_id", "user", "user_id", "anonymous_id", "session", "item", "key", "ip"}

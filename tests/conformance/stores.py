@@ -6,8 +6,8 @@ from typing import Any
 
 from streams.stores.keys import Keys
 from streams.stores.memory import MemoryStore
-from streams.stores.redis_layouts import RedisLayouts
-from streams.stores.redis_visitors import RedisVisitors
+from streams.stores.redis.layouts import RedisLayouts
+from streams.stores.redis.visitors import RedisVisitors
 
 P = 3
 INCARNATION = 7

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.candidates import propose
-from models.features import NAMES, Batch, matrix
-from models.rankers import PopularityRanker, Ranker, load_ranker, score_candidates, split
-from models.visitor import EMPTY
+from models.candidates.generation import propose
+from models.features.spec import NAMES, Batch, matrix
+from models.ranking.ranker import PopularityRanker, Ranker, load_ranker, score_candidates, split
+from models.visitor.state import EMPTY
 from schemas.errors import RankerFailed
 from tests.unit.models.shop_fixture import AT, a_visitor, shop
 

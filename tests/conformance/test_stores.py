@@ -10,10 +10,10 @@ import pytest
 
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
-from streams.gateway.wire_layouts import WireLayouts
 from streams.stores.keys import Keys
 from streams.stores.protocols import Claim, Following, Loaded, Notice, SliceWrite, Stored, VisitorWrite
-from streams.stores.redis_client import connect
+from streams.stores.redis.client import connect
+from streams.stores.redis.pipelined_layouts import WireLayouts
 from tests.conformance.stores import INCARNATION, Memory, P, Redis, Store
 
 ANN, BOB = VisitorId("u:ann"), VisitorId("a:bob")

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.fold import fold
-from models.packing import pack
-from models.visitor import EMPTY
+from models.visitor.fold import fold
+from models.visitor.packing import pack
+from models.visitor.state import EMPTY
 from schemas.codec import decode_event
 from schemas.contracts_tool import folder
 from schemas.errors import InvalidEvent

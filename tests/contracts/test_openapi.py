@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
-from streams.gateway.event_log import MemoryLog
-from streams.gateway.openapi import document
-from streams.logs import configure
-from streams.pushing import Standing
+from streams.gateway.admin.openapi import document
+from streams.gateway.events.producer import MemoryLog
+from streams.runtime.telemetry.logs import configure
+from streams.shop.publishing import Standing
 from tests.unit.streams.gateway.house import looked_at, opened
 
 STREAM = "/v1/layouts/{page}/stream"

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from streams.partitioner import partition_of
+from streams.kafka.partitioner import partition_of
 from tests.random_events import random_event
 
 HOSTILE = (

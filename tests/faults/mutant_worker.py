@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from streams.cli.worker import run_with
-from streams.settings import settings_from
+from streams.cli.run.worker import run_with
+from streams.runtime.settings import settings_from
 from tests.faults.mutants import MUTANTS
 
 NAME = "ETALAGE_TEST_MUTANT"

@@ -10,19 +10,19 @@ from collections.abc import Awaitable, Mapping
 import msgspec
 import redis.asyncio
 
-from models.fold import fold
-from models.visitor import EventRecord, VisitorState
+from models.visitor.fold import fold
+from models.visitor.state import EventRecord, VisitorState
 from schemas.ids import hash64
-from streams.assembly import Parts
-from streams.engine import Engine
-from streams.ownership import Holding
-from streams.settings import Settings
-from streams.slices import Touched
+from streams.runtime.settings import Settings
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import VisitorStore
-from streams.stores.redis_client import script_text
-from streams.stores.redis_visitors import RedisVisitors
+from streams.stores.redis.client import script_text
+from streams.stores.redis.visitors import RedisVisitors
+from streams.workers.group.ownership import Holding
+from streams.workers.personalize.engine import Engine
+from streams.workers.personalize.process import Parts
+from streams.workers.personalize.slices import Touched
 
 
 def _replaced(name: str, *changes: tuple[str, str]) -> str:

@@ -12,13 +12,13 @@ from typing import Any
 import redis
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from models.fold import fold
-from models.packing import pack, unpack
-from models.visitor import EMPTY, EventRecord, VisitorState
+from models.visitor.fold import fold
+from models.visitor.packing import pack, unpack
+from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.codec import decode_event
 from schemas.errors import InvalidEvent
 from schemas.ids import RecordId, VisitorId
-from streams.partitioner import partition_of
+from streams.kafka.partitioner import partition_of
 from streams.stores.keys import Keys
 
 

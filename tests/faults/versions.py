@@ -10,7 +10,7 @@ import orjson
 import redis
 
 from schemas.ids import Version, VisitorId
-from streams.partitioner import partition_of
+from streams.kafka.partitioner import partition_of
 from streams.stores.keys import Keys
 
 

@@ -9,8 +9,8 @@ import threading
 import time
 from pathlib import Path
 
-from streams.local.kafka import LocalKafka
-from streams.local.redis import LocalRedis
+from streams.local.servers.kafka import LocalKafka
+from streams.local.servers.redis import LocalRedis
 from tests.faults.versions import VersionWatch
 from tests.stack import Running, Stack
 

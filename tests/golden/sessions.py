@@ -8,15 +8,15 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from models.items import ItemTable, build_items
-from models.rankers import PopularityRanker
-from models.replay import recorded, replay
-from models.shop import Shop, build_shop
+from models.catalog.table import ItemTable, build_items
+from models.policy.replay import recorded, replay
+from models.ranking.ranker import PopularityRanker
+from models.storefront.shop import Shop, build_shop
 from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
-from streams.cli.replay import completed_events
-from streams.cli.replay_text import told
-from streams.documents import events_in, items_in, storefront_in
+from streams.cli.inspect.replay import completed_events
+from streams.cli.inspect.replay_text import told
+from streams.shop.documents import events_in, items_in, storefront_in
 
 FOLDER = Path(__file__).parent
 TRANSCRIPTS = sorted(FOLDER.glob("*.jsonl"))

@@ -10,9 +10,9 @@ from datetime import date
 
 import pytest
 
-from models.rankers import load_ranker
-from models.training.evaluate import on_real
-from models.training.metrics import Quality
+from models.ranking.ranker import load_ranker
+from models.training.evaluation.evaluate import on_real
+from models.training.evaluation.metrics import Quality
 
 DAYS = (date(2008, 5, 25), date(2008, 6, 3))
 

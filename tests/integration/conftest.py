@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.settings import Settings
+from streams.runtime.settings import Settings
 from streams.stores.meta import Meta
 from tests.integration.shop_http import fill_shop
 from tests.stack import Stack

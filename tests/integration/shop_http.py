@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from schemas.layouts import Layout
-from streams.shoppers.catalogue import demo_items
+from streams.demo.catalogue import demo_items
 from tests.stack import Stack
 
 ITEMS = [item.item_id for item in demo_items(200, at=datetime(2026, 1, 1, tzinfo=UTC))]

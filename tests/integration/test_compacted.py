@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from models.default_storefront import DEFAULT_STOREFRONT
+from models.storefront.defaults import DEFAULT_STOREFRONT
 from schemas.catalog import Item
 from schemas.errors import StreamUnavailable
 from schemas.storefront import ModuleDef, Storefront, sections_of
 from schemas.topics import CATALOG, ITEM_DELTAS, ITEM_SIGNALS
-from streams.batches import send_all
-from streams.compacted import CompactedReader, RawRecord, read_to_end
-from streams.partitioner import partition_of
-from streams.pushing import Standing, producer_for, push_items, push_storefront, remove_items
-from streams.settings import Settings
-from streams.shop_now import items_now, sections_now, storefront_now
+from streams.kafka.batching import send_all
+from streams.kafka.compacted_reader import CompactedReader, RawRecord, read_to_end
+from streams.kafka.partitioner import partition_of
+from streams.runtime.settings import Settings
+from streams.shop.current import items_now, sections_now, storefront_now
+from streams.shop.publishing import Standing, producer_for, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
 
 

@@ -10,8 +10,8 @@ import pytest
 import redis.asyncio
 from redis.exceptions import ConnectionError, ResponseError
 
-from streams.stores.courier import Courier
-from streams.stores.redis_client import connect
+from streams.stores.redis.client import connect
+from streams.stores.redis.command_batching import Courier
 
 
 @pytest.fixture

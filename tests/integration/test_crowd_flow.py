@@ -11,20 +11,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.fold import fold
-from models.visitor import EMPTY, EventRecord
+from models.visitor.fold import fold
+from models.visitor.state import EMPTY, EventRecord
 from schemas.catalog import Item
 from schemas.codec import decode_event
 from schemas.signals import Delta
 from schemas.topics import ITEM_DELTAS
-from streams.compacted import read_to_end
-from streams.crowd import CrowdCounter
-from streams.followers import ShopFollower
-from streams.metrics import Metrics
-from streams.partitioner import partition_of
-from streams.pushing import producer_for, push_items
-from streams.settings import Settings
+from streams.kafka.compacted_reader import read_to_end
+from streams.kafka.partitioner import partition_of
+from streams.runtime.settings import Settings
+from streams.runtime.telemetry.metrics import Metrics
+from streams.shop.follower import ShopFollower
+from streams.shop.publishing import producer_for, push_items
 from streams.stores.meta import Meta
+from streams.workers.signals.combiner import CrowdCounter
 from tests.stack import Stack
 
 PARTITIONS = 4

@@ -13,23 +13,23 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from models.default_storefront import DEFAULT_STOREFRONT
-from models.shop import Shop
+from models.storefront.defaults import DEFAULT_STOREFRONT
+from models.storefront.shop import Shop
 from schemas.catalog import Item
 from schemas.codec import encode
 from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
 from schemas.storefront import ModuleDef, PageDef, SlotDef, Storefront
 from schemas.topics import CATALOG, ITEM_SIGNALS, STOREFRONT, Topic
-from streams.batches import send_all
-from streams.followers import ShopFollower
-from streams.local.kafka import LocalKafka
-from streams.metrics import Metrics
-from streams.pushing import Standing, producer_for, push_items, push_storefront, remove_items
-from streams.settings import Settings
-from streams.shop_build import renew
+from streams.kafka.admin import create_topics as make_topics
+from streams.kafka.batching import send_all
+from streams.local.servers.kafka import LocalKafka
+from streams.runtime.settings import Settings
+from streams.runtime.telemetry.metrics import Metrics
+from streams.shop.build import renew
+from streams.shop.follower import ShopFollower
+from streams.shop.publishing import Standing, producer_for, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
-from streams.topics_admin import create_topics as make_topics
 
 WITHIN_S = 40.0
 
@@ -231,7 +231,7 @@ async def test_shops_are_built_off_the_loop(settings: Settings, monkeypatch: pyt
         threads.append(threading.current_thread())
         return renew(*args)
 
-    monkeypatch.setattr("streams.followers.renew", noted)
+    monkeypatch.setattr("streams.shop.follower.renew", noted)
     async with producer_for(settings.kafka or "") as producer, following(settings) as follower:
         assert await follower.wait_ready(WITHIN_S)
         await push_items(producer, settings.namespace, items(3))

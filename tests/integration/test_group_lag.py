@@ -7,12 +7,12 @@ from kafka.structs import OffsetAndMetadata
 
 from schemas.errors import ServiceMissing
 from schemas.topics import EVENTS
-from streams.batches import send_all
-from streams.group_lag import lag_of_groups
-from streams.local.ports import wait_until
-from streams.pushing import producer_for
-from streams.settings import Settings
-from streams.topics_admin import admin
+from streams.kafka.admin import admin
+from streams.kafka.batching import send_all
+from streams.kafka.consumer_lag import lag_of_groups
+from streams.runtime.net import wait_until
+from streams.runtime.settings import Settings
+from streams.shop.publishing import producer_for
 
 
 def known(settings: Settings) -> bool:

@@ -14,15 +14,15 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from models.signals import apply_delta
+from models.catalog.signal_aggregation import apply_delta
 from schemas.codec import encode
 from schemas.ids import ItemId
 from schemas.signals import Delta, Signal
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
-from streams.batches import send_all
-from streams.compacted import read_to_end
-from streams.local.ports import wait_until
-from streams.pushing import producer_for
+from streams.kafka.batching import send_all
+from streams.kafka.compacted_reader import read_to_end
+from streams.runtime.net import wait_until
+from streams.shop.publishing import producer_for
 from streams.stores.meta import Meta
 from tests.stack import Running, Stack
 

@@ -17,12 +17,12 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import KafkaAdminClient
 
 from schemas.errors import ServiceMissing
-from streams.local import jars, java
-from streams.local import redis as local_redis
-from streams.local.kafka import LocalKafka
-from streams.local.ports import listens, wait_until
-from streams.local.redis import LocalRedis
-from streams.local.server import LocalServer
+from streams.local.servers import jars, java
+from streams.local.servers import redis as local_redis
+from streams.local.servers.kafka import LocalKafka
+from streams.local.servers.redis import LocalRedis
+from streams.local.servers.server import LocalServer
+from streams.runtime.net import listens, wait_until
 
 START = """
 import sys, time

@@ -14,9 +14,9 @@ from schemas.ids import VisitorId
 from streams.stores import meta
 from streams.stores.keys import Keys
 from streams.stores.protocols import Following, Notice, SliceWrite, VisitorWrite
-from streams.stores.redis_client import connect, refuse_eviction, translated
-from streams.stores.redis_layouts import RedisLayouts
-from streams.stores.redis_visitors import RedisVisitors
+from streams.stores.redis.client import connect, refuse_eviction, translated
+from streams.stores.redis.layouts import RedisLayouts
+from streams.stores.redis.visitors import RedisVisitors
 
 ANN = VisitorId("u:ann")
 

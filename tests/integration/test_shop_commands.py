@@ -14,11 +14,11 @@ import pytest
 from schemas.catalog import Item
 from schemas.codec import decode_event, encode
 from schemas.topics import EVENTS
-from streams.compacted import read_to_end
-from streams.documents import events_in, items_in
-from streams.event_sending import GatewaySink, Refused, send_events
-from streams.gateway.intake import completed_bytes
-from streams.partitioner import partition_of
+from streams.cli.data.event_sender import GatewaySink, Refused, send_events
+from streams.gateway.events.validation import completed_bytes
+from streams.kafka.compacted_reader import read_to_end
+from streams.kafka.partitioner import partition_of
+from streams.shop.documents import events_in, items_in
 from streams.stores.meta import Meta
 from tests.stack import Stack
 

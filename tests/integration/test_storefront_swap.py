@@ -13,12 +13,12 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from schemas.codec import encode
 from schemas.storefront import Match, ModuleDef, PageDef, RuleDef, SlotDef, Storefront, sections_of
 from schemas.topics import STOREFRONT
-from streams.batches import PLAIN_MAX
-from streams.gateway.event_log import EventLog
-from streams.gateway.shop_routes import ShopRoutes
-from streams.pushing import Standing, producer_for, push_storefront
-from streams.settings import Settings
-from streams.shop_now import sections_now, storefront_now
+from streams.gateway.admin.catalog import ShopRoutes
+from streams.gateway.events.producer import EventLog
+from streams.kafka.batching import PLAIN_MAX
+from streams.runtime.settings import Settings
+from streams.shop.current import sections_now, storefront_now
+from streams.shop.publishing import Standing, producer_for, push_storefront
 from streams.stores.meta import Meta
 from tests.unit.streams.eventually import eventually
 

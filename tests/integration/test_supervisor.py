@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from streams.local.ports import wait_until
 from streams.local.processes import last_words
-from streams.supervisor import FIRST_WAIT_S, HANGS, Child, ChildStatus, Job, Notice, Supervisor, Turns
+from streams.local.supervisor import FIRST_WAIT_S, HANGS, Child, ChildStatus, Job, Notice, Supervisor, Turns
+from streams.runtime.net import wait_until
 
 READY = """
 import json, os, sys, time
@@ -176,7 +176,7 @@ def test_nobody_is_blamed_on_a_disk_where_no_sign_can_be_given(
 ) -> None:
     notices: list[str] = []
     with child(tmp_path, notices) as one:
-        monkeypatch.setattr("streams.supervisor.os.utime", read_only)
+        monkeypatch.setattr("streams.local.supervisor.os.utime", read_only)
         tend_seconds(one, 1, 60)
         assert one.status().ready
         assert notices == []

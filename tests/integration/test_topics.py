@@ -9,11 +9,7 @@ from kafka.admin import ConfigResource
 
 from schemas.errors import ServiceMissing
 from schemas.topics import TOPICS
-from streams.settings import Settings
-from streams.stores.keys import Keys
-from streams.stores.meta import Meta, agree, read_meta
-from streams.stores.redis_client import connect
-from streams.topics_admin import (
+from streams.kafka.admin import (
     TopicsRefused,
     admin,
     create_topics,
@@ -22,6 +18,10 @@ from streams.topics_admin import (
     plan,
     read_meta_sync,
 )
+from streams.runtime.settings import Settings
+from streams.stores.keys import Keys
+from streams.stores.meta import Meta, agree, read_meta
+from streams.stores.redis.client import connect
 
 WAY_OUT = "made anew.*stop the workers, run `etalage topics create --adopt`, and start them again"
 

@@ -11,16 +11,16 @@ from typing import NoReturn
 import pytest
 
 from schemas.errors import ServiceMissing, StoreUnavailable
-from streams import boot
-from streams.boot import checked_meta
 from streams.gateway.serve import serve
-from streams.local.ports import free_port
-from streams.local.redis import RedisRecipe
-from streams.local.server import LocalServer
-from streams.settings import Settings
+from streams.local.servers.redis import RedisRecipe
+from streams.local.servers.server import LocalServer
+from streams.runtime.net import free_port
+from streams.runtime.settings import Settings
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta, read_meta
-from streams.stores.redis_client import connect, refuse_cluster
+from streams.stores.redis.client import connect, refuse_cluster
+from streams.workers.personalize import preflight
+from streams.workers.personalize.preflight import checked_meta
 
 WHY = "cluster mode.*set ETALAGE_REDIS"
 
@@ -60,11 +60,11 @@ async def test_a_redis_alone_is_welcome(redis_url: str) -> None:
 async def test_a_redis_that_hangs_is_named_and_not_waited_for_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(boot, "WITHIN_S", 0.3)
-    monkeypatch.setattr(boot, "ANSWER_WITHIN_S", 0.1)
+    monkeypatch.setattr(preflight, "WITHIN_S", 0.3)
+    monkeypatch.setattr(preflight, "ANSWER_WITHIN_S", 0.1)
     said: list[tuple[str, str]] = []
     log = SimpleNamespace(warning=lambda event, *, why, **_rest: said.append((event, why)))
-    monkeypatch.setattr(boot, "log", log)
+    monkeypatch.setattr(preflight, "log", log)
     settings = Settings()
     with socket.create_server(("127.0.0.1", 0)) as mute:
         client = connect(f"redis://127.0.0.1:{mute.getsockname()[1]}")
@@ -85,7 +85,7 @@ async def test_a_flushed_redis_is_told_the_meta_again(worker_of: tuple[Meta, Set
     meta, settings = worker_of
     client, keys = connect(settings.redis or ""), Keys(settings.namespace)
     await client.delete(keys.meta)
-    await boot._check_again(meta, client, keys, settings)
+    await preflight._check_again(meta, client, keys, settings)
     assert await read_meta(client, keys) == meta
     await client.aclose()
 
@@ -94,12 +94,12 @@ async def test_a_redis_that_may_forget_from_now_on_ends_a_worker(
     worker_of: tuple[Meta, Settings], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     meta, settings = worker_of
-    monkeypatch.setattr(boot, "CHECK_EVERY_S", 0)
+    monkeypatch.setattr(preflight, "CHECK_EVERY_S", 0)
     with LocalServer(RedisRecipe(), tmp_path / "redis") as server:
         client, keys = connect(server.address), Keys(settings.namespace)
         await client.config_set("maxmemory-policy", "allkeys-lru")
-        with pytest.raises(boot.Changed, match="set it with `CONFIG SET maxmemory-policy noeviction`"):
-            await boot.keep_checking(meta, client, keys, settings, _raised)
+        with pytest.raises(preflight.Changed, match="set it with `CONFIG SET maxmemory-policy noeviction`"):
+            await preflight.keep_checking(meta, client, keys, settings, _raised)
         await client.aclose()
 
 
@@ -111,9 +111,9 @@ async def test_a_topic_made_anew_under_a_worker_ends_it_with_the_whole_way_out(
     worker_of: tuple[Meta, Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meta, settings = worker_of
-    monkeypatch.setattr(boot, "CHECK_EVERY_S", 0)
+    monkeypatch.setattr(preflight, "CHECK_EVERY_S", 0)
     client, keys = connect(settings.redis or ""), Keys(settings.namespace)
     before = Meta(topic_id="of before", partitions=meta.partitions)
-    with pytest.raises(boot.Changed, match=r"made anew.*`etalage topics create --adopt`"):
-        await boot.keep_checking(before, client, keys, settings, _raised)
+    with pytest.raises(preflight.Changed, match=r"made anew.*`etalage topics create --adopt`"):
+        await preflight.keep_checking(before, client, keys, settings, _raised)
     await client.aclose()

@@ -11,11 +11,11 @@ import pytest
 
 from schemas.errors import KeyUnreadable, StoreUnavailable
 from schemas.ids import VisitorId
-from streams.gateway.wire import STUCK_S
-from streams.gateway.wire_layouts import WireLayouts
-from streams.local.redis import LocalRedis
+from streams.local.servers.redis import LocalRedis
 from streams.stores.keys import Keys
 from streams.stores.protocols import Following, Notice, Stored
+from streams.stores.redis.pipelined_connection import STUCK_S
+from streams.stores.redis.pipelined_layouts import WireLayouts
 
 ANN = VisitorId("a:ann")
 KEYS = Keys("wire")

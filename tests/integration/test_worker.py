@@ -15,7 +15,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from kafka.admin import KafkaAdminClient
 
-from streams.partitioner import partition_of
+from streams.kafka.partitioner import partition_of
 from tests.faults.oracle import done_offsets
 from tests.integration.worker_world import PARTITIONS, Sent, WorkerWorld, events, paced
 from tests.stack import poll_until

@@ -11,10 +11,10 @@ from typing import Any
 import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from models.packing import unpack
+from models.visitor.packing import unpack
 from schemas.topics import EVENTS
-from streams.partitioner import partition_of
-from streams.topics_admin import read_meta_sync
+from streams.kafka.admin import read_meta_sync
+from streams.kafka.partitioner import partition_of
 from tests.faults.oracle import Truth, differences, done_offsets, fold_log, stored_states
 from tests.random_events import random_event
 from tests.stack import Running, Stack, poll_until

@@ -20,9 +20,9 @@ import redis
 from kafka import KafkaConsumer, TopicPartition
 
 from schemas.topics import EVENTS
-from streams.local.kafka import LocalKafka
-from streams.local.redis import LocalRedis
-from streams.shoppers.catalogue import demo_items
+from streams.demo.catalogue import demo_items
+from streams.local.servers.kafka import LocalKafka
+from streams.local.servers.redis import LocalRedis
 from streams.stores.keys import Keys
 from tests.stack import Running, Stack, poll_until
 

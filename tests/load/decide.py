@@ -18,21 +18,21 @@ from random import Random
 from statistics import median
 from time import process_time
 
-from models.fold import fold
-from models.items import ItemTable, build_items
-from models.layout import assemble
-from models.policy import Ask, Decided, _before, _compared, decide, decision_record, explained, hydrate
-from models.rankers import BASELINE, PopularityRanker, Ranker, load_ranker
-from models.scenes import scenes_of
-from models.scoring import score_scenes
-from models.shelves import shelve
-from models.shop import Shop, build_shop
-from models.visitor import EMPTY, EventRecord, VisitorState
+from models.catalog.table import ItemTable, build_items
+from models.layout.assembly import assemble
+from models.layout.context import scenes_of
+from models.layout.pools import shelve
+from models.policy.decide import Ask, Decided, _before, _compared, decide, decision_record, explained, hydrate
+from models.policy.scoring import score_scenes
+from models.ranking.ranker import BASELINE, PopularityRanker, Ranker, load_ranker
+from models.storefront.shop import Shop, build_shop
+from models.visitor.fold import fold
+from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.codec import decode_event, encode
 from schemas.errors import EtalageError
 from schemas.ids import ItemId, Version, VisitorId
 from schemas.signals import Neighbour, Signal
-from streams.shoppers.catalogue import OPENED, demo_items
+from streams.demo.catalogue import OPENED, demo_items
 
 AT = OPENED.timestamp() + 3600
 SIZES = (1, 16, 64)

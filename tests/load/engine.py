@@ -23,21 +23,21 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-from models.shop import Shop
-from streams.clock import SystemClock
-from streams.crowd import CrowdCounter
-from streams.dead_letters import DeadLetters, Limit
-from streams.deciding import Deciding
-from streams.engine import Engine, Means, Terms
-from streams.live_page import LivePage
-from streams.local.redis import LocalRedis
-from streams.metrics import Metrics
-from streams.ownership import Holding
-from streams.retries import Retries
-from streams.sifting import Place
+from models.storefront.shop import Shop
+from streams.local.servers.redis import LocalRedis
+from streams.runtime.clock import SystemClock
+from streams.runtime.retries import Retries
+from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.keys import Keys
-from streams.stores.redis_client import connect
-from streams.stores.redis_visitors import RedisVisitors
+from streams.stores.redis.client import connect
+from streams.stores.redis.visitors import RedisVisitors
+from streams.workers.group.dead_letters import DeadLetters, Limit
+from streams.workers.group.ownership import Holding
+from streams.workers.personalize.decider import Deciding
+from streams.workers.personalize.decoding import Place
+from streams.workers.personalize.engine import Engine, Means, Terms
+from streams.workers.personalize.live_page import LivePage
+from streams.workers.signals.combiner import CrowdCounter
 from tests.load.decide import a_shop
 from tests.load.traffic import browsing, now_text
 

@@ -15,9 +15,9 @@ from statistics import median, quantiles
 from time import perf_counter
 from typing import Any
 
-from models.fold import fold
-from models.packing import pack, unpack
-from models.visitor import EMPTY, EventRecord, VisitorState
+from models.visitor.fold import fold
+from models.visitor.packing import pack, unpack
+from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.codec import decode_event
 from tests.random_events import START, random_event
 

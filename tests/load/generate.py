@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import numpy as np
 from confluent_kafka import Producer
 
-from streams.shoppers.catalogue import demo_items
+from streams.demo.catalogue import demo_items
 from tests.load.traffic import Prepared, browsing, now_text
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import uvloop
 
 from schemas.ids import VisitorId
-from streams.shoppers.catalogue import demo_items
+from streams.demo.catalogue import demo_items
 from tests.load.bed import ITEMS, Bed
 from tests.load.figures import Figure, figure, percentile
 from tests.load.traffic import Prepared, browsing, now_text

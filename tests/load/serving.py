@@ -14,8 +14,8 @@ from urllib.parse import quote
 import orjson
 
 from schemas.ids import VisitorId
-from streams.partitioner import partition_of
-from streams.shoppers.catalogue import demo_items
+from streams.demo.catalogue import demo_items
+from streams.kafka.partitioner import partition_of
 from streams.stores.keys import Keys
 from tests.load.bed import ITEMS, PARTITIONS, Bed, connected
 from tests.load.figures import Figure, figure, percentile

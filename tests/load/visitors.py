@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import orjson
 
 from schemas.ids import VisitorId
-from streams.shoppers.catalogue import demo_items
+from streams.demo.catalogue import demo_items
 from tests.load.bed import ITEMS, Gauge
 from tests.load.traffic import browsing, now_text
 from tests.load.wire import Connection, post

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 
 from schemas.errors import StoreUnavailable
 from schemas.ids import VisitorId
-from streams.deciding import Verdict, Wanted
 from streams.stores.memory import MemoryStore
 from streams.stores.protocols import Claim, Loaded, SliceWrite
+from streams.workers.personalize.decider import Verdict, Wanted
 
 
 @dataclass

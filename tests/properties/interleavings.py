@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from models.fold import fold
-from models.packing import pack, unpack
-from models.visitor import EMPTY, VisitorState
+from models.visitor.fold import fold
+from models.visitor.packing import pack, unpack
+from models.visitor.state import EMPTY, VisitorState
 from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
-from streams.clock import ManualClock
-from streams.deciding import Deciding
-from streams.engine import Engine, Fold, Means, Terms
-from streams.metrics import Metrics
-from streams.ownership import Holding
-from streams.sifting import Place, sift
+from streams.runtime.clock import ManualClock
+from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.memory import Contents, MemoryStore
 from streams.stores.protocols import Claim, fresh_nonce
+from streams.workers.group.ownership import Holding
+from streams.workers.personalize.decider import Deciding
+from streams.workers.personalize.decoding import Place, sift
+from streams.workers.personalize.engine import Engine, Fold, Means, Terms
 from tests.properties.doors import Call, Door, Letters, Raw, at_once, half_new
 
 PLACE = Place("t.events.v1", 1, 7)

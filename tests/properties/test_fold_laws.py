@@ -12,11 +12,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from models.decay import HEAVIEST
-from models.fold import fold
-from models.packing import PACKED_MAX, VERSION, pack, unpack
-from models.sessions import effective_time
-from models.visitor import EMPTY, EventRecord, VisitorState
+from models.visitor.decay import HEAVIEST
+from models.visitor.fold import fold
+from models.visitor.packing import PACKED_MAX, VERSION, pack, unpack
+from models.visitor.sessions import effective_time
+from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.errors import UnknownVersion
 from schemas.events import Event, OtherEvent
 from tests.events_strategies import INCARNATION, NOW, events, hostile_clocks, moments, record, records

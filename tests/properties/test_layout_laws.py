@@ -8,11 +8,11 @@ from random import Random
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.fills import fills_of_body
-from models.items import ItemTable
-from models.policy import Ask, Decided, decide
-from models.rules import matches
-from models.shop import Shop, with_items
+from models.catalog.table import ItemTable
+from models.layout.fills import fills_of_body
+from models.policy.decide import Ask, Decided, decide
+from models.storefront.rules import matches
+from models.storefront.shop import Shop, with_items
 from schemas.codec import encode
 from schemas.ids import Version, VisitorId, hash32
 from schemas.storefront import PageType, RuleDef

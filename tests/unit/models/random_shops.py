@@ -8,12 +8,12 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from models.decay import quantised
-from models.features import SPEC
-from models.items import ItemTable, build_items
-from models.shop import Shop, build_shop
-from models.storefront_index import index_storefront
-from models.visitor import Bought, CartLine, RecentItem, VisitorState
+from models.catalog.table import ItemTable, build_items
+from models.features.spec import SPEC
+from models.storefront.index import index_storefront
+from models.storefront.shop import Shop, build_shop
+from models.visitor.decay import quantised
+from models.visitor.state import Bought, CartLine, RecentItem, VisitorState
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
 from schemas.signals import Neighbour, Signal

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from models.decay import quantised
-from models.items import ItemTable, build_items
-from models.visitor import Bought, CartLine, RecentItem, VisitorState
+from models.catalog.table import ItemTable, build_items
+from models.visitor.decay import quantised
+from models.visitor.state import Bought, CartLine, RecentItem, VisitorState
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
 from schemas.signals import Neighbour, Signal

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from models.features import FINGERPRINT, NAMES
-from models.manifest import Manifest, digest
-from models.rankers import OnnxRanker
+from models.features.spec import FINGERPRINT, NAMES
+from models.ranking.manifest import Manifest, digest
+from models.ranking.ranker import OnnxRanker
 from models.training.export import (
     ExportFailed,
     booster_to_onnx,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.training.catalogue import Made, make_shop
 from models.training.dataset import HOUR, build, candidates_of, held_out
 from models.training.replay import Moment, replay
-from models.training.shoppers import Shown, simulate
-from models.visitor import EMPTY
+from models.training.simulation.catalogue import Made, make_shop
+from models.training.simulation.shoppers import Shown, simulate
+from models.visitor.state import EMPTY
 from schemas.codec import decode_event, encode
 from schemas.events import ViewItem
 

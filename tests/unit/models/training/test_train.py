@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from models.manifest import MODEL_FILE, Manifest, digest
-from models.rankers import load_ranker
+from models.ranking.manifest import MODEL_FILE, Manifest, digest
+from models.ranking.ranker import load_ranker
 from models.training import dataset, eshop
 from models.training.replay import Moment, replay
 from models.training.train import Kind, train

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from streams.logs import configure
+from streams.runtime.telemetry.logs import configure
 from tests.unit.streams.gateway.house import House, opened
 
 

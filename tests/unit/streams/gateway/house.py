@@ -11,18 +11,18 @@ from typing import Any
 import httpx
 from msgspec import Struct
 
-from models.items import build_items
-from models.packing import pack
-from models.policy import Ask, decide
-from models.shop import Shop, build_shop, empty_shop
-from models.visitor import RecentItem, VisitorState
+from models.catalog.table import build_items
+from models.policy.decide import Ask, decide
+from models.storefront.shop import Shop, build_shop, empty_shop
+from models.visitor.packing import pack
+from models.visitor.state import RecentItem, VisitorState
 from schemas.ids import Version, VisitorId, hash48
-from streams.clock import SystemClock
-from streams.gateway.event_log import MemoryLog
+from streams.demo.catalogue import demo_items
+from streams.gateway.events.producer import MemoryLog
 from streams.gateway.wiring import Gateway
-from streams.metrics import Metrics
-from streams.settings import Settings
-from streams.shoppers.catalogue import demo_items
+from streams.runtime.clock import SystemClock
+from streams.runtime.settings import Settings
+from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.memory import MemoryStore
 from streams.stores.meta import Meta
 from streams.stores.protocols import SliceWrite, VisitorWrite

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash32
-from streams.gateway.intake import REQUEST_BYTES_MAX
-from streams.gateway.problems import PROBLEM_TYPE
-from streams.gateway.rank import RankAnswer
-from streams.gateway.visitors import Belief
+from streams.gateway.admin.visitors import Belief
+from streams.gateway.events.validation import REQUEST_BYTES_MAX
+from streams.gateway.http.problems import PROBLEM_TYPE
+from streams.gateway.layouts.rank import RankAnswer
 from tests.unit.streams.gateway.house import ANN, META, House, event, looked_at, small_shop
 
 
@@ -166,7 +166,7 @@ async def test_nobody_reads_whom_they_may_not(
         def may_read(self, visitor: str) -> bool:
             return visitor == "a:me"
 
-    for module in ("caller", "events"):
+    for module in ("http.auth", "events.route"):
         monkeypatch.setattr(f"streams.gateway.{module}.caller_of", lambda scope: Stranger())
     await house.write(looked_at(["sneakers-0001"]), VisitorId("a:ann"))
     for path in (

@@ -1,0 +1,1 @@
+"""Candidate generation: which items are worth scoring for a visitor on a page."""

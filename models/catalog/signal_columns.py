@@ -1,0 +1,98 @@
+"""Crowd signals as columns of the item table: counts decayed to one moment, neighbours as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from models.catalog.signal_aggregation import (
+    CO_BOUGHT_MAX,
+    CO_VIEWED_MAX,
+    POPULARITY_HALF_LIFE,
+    TREND_HALF_LIFE,
+    half,
+)
+from schemas.ids import ItemId
+from schemas.signals import Neighbour, Signal
+
+Rows = NDArray[np.int32]
+Floats = NDArray[np.float32]
+SHARE_PRIOR = 4.0
+"""Added to the sum when a neighbour's weight becomes a share: one co-view alone is no strong tie."""
+
+
+class Crowd(Struct, frozen=True, eq=False):
+    """The signal columns; `at` is the moment they are decayed to."""
+
+    at: float
+    trend: Floats
+    popularity: Floats
+    carts: Floats
+    purchases: Floats
+    shares: Floats
+    co_viewed: Rows
+    co_viewed_weight: Floats
+    co_bought: Rows
+    co_bought_weight: Floats
+
+
+def no_crowd(n: int, at: float) -> Crowd:
+    none = np.zeros(n, np.float32)  # one for all: columns are never written in place
+    return Crowd(
+        at,
+        none,
+        none,
+        none,
+        none,
+        none,
+        np.full((n, CO_VIEWED_MAX), -1, np.int32),
+        np.zeros((n, CO_VIEWED_MAX), np.float32),
+        np.full((n, CO_BOUGHT_MAX), -1, np.int32),
+        np.zeros((n, CO_BOUGHT_MAX), np.float32),
+    )
+
+
+def crowd_of(signals: Mapping[ItemId, Signal], row_by_id: Mapping[str, int], at: float) -> Crowd:
+    return refreshed(no_crowd(len(row_by_id), at), signals, row_by_id, at)
+
+
+def refreshed(old: Crowd, changed: Mapping[ItemId, Signal], row_by_id: Mapping[str, int], at: float) -> Crowd:
+    """`old` at a later moment with the changed signals put in; an unknown item's signal is left out."""
+    known = [(row, signal) for item, signal in changed.items() if (row := row_by_id.get(item, -1)) >= 0]
+    rows = np.array([row for row, _ in known], np.int32)
+    signals = [signal for _, signal in known]
+    viewed = _ties(rows, [s.co_viewed for s in signals], row_by_id, (old.co_viewed, old.co_viewed_weight))
+    bought = _ties(rows, [s.co_bought for s in signals], row_by_id, (old.co_bought, old.co_bought_weight))
+    trend, popularity, carts, purchases, shares = _counts(old, rows, signals, at)
+    return Crowd(at, trend, popularity, carts, purchases, shares, *viewed, *bought)
+
+
+def _counts(old: Crowd, rows: Rows, signals: Sequence[Signal], at: float) -> list[Floats]:
+    columns: list[Floats] = []
+    for name in ("trend", "popularity", "carts", "purchases", "shares"):
+        half_life = TREND_HALF_LIFE if name == "trend" else POPULARITY_HALF_LIFE
+        column = getattr(old, name) * np.float32(half(at - old.at, half_life))
+        column[rows] = [getattr(s, name) * half(at - s.at, half_life) for s in signals]
+        columns.append(column)
+    return columns
+
+
+def _ties(
+    rows: Rows, lists: Sequence[list[Neighbour]], row_by_id: Mapping[str, int], old: tuple[Rows, Floats]
+) -> tuple[Rows, Floats]:
+    """Neighbour rows and weights with those of `rows` replaced; `old` itself when no list has any."""
+    if not any(lists) and not (old[0][rows] >= 0).any():
+        return old
+    width = old[0].shape[1]
+    neighbours, weights = old[0].copy(), old[1].copy()
+    neighbours[rows], weights[rows] = -1, 0.0
+    for row, ties in zip(rows.tolist(), lists, strict=True):
+        found = [(r, n.weight) for n in ties if (r := row_by_id.get(n.item_id, -1)) >= 0 and r != row][:width]
+        if found:
+            neighbours[row, : len(found)] = [r for r, _ in found]
+            total = sum(weight for _, weight in found) + SHARE_PRIOR
+            weights[row, : len(found)] = [weight / total for _, weight in found]
+    return neighbours, weights

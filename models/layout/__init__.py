@@ -1,0 +1,1 @@
+"""Page assembly: scored candidates become the modules and items of a page."""

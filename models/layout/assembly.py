@@ -1,0 +1,219 @@
+"""Assembly: slots are filled from the top, each given what is above it (stage-wise greedy).
+
+A slot is filled once, no item comes twice on a page, pins stand, and a slot that nothing better fills gets
+its default. No module comes twice either, unless a pin has no other to stand in. A slot that nothing at all
+can fill (a shop of three items) is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import filterfalse, islice
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from models.catalog.table import ItemTable
+from models.layout.context import Scene
+from models.layout.fills import NO_SUBJECT, Fill
+from models.layout.module_ranking import LISTINGS, Offer, offers_of
+from models.layout.pools import Shelves
+from models.layout.stability import SLOT_MARGIN, settle, slot_margin, still_about
+from models.storefront.index import LISTS, Kind, SlotPlan
+from models.storefront.rules import Pin
+from models.storefront.view import Window
+
+BRAND_SHARE = 0.4
+CATEGORY_SHARE = 0.6
+"""The most of one row that one brand, one category may take where variety is wanted..."""
+LOOK_PLACES = 4
+"""...among so many times as many items as the row holds: variety is not worth a much worse item."""
+VARIED: frozenset[Kind] = frozenset({"all", "trending", "new", "popular", "reduced", "other"})
+CLOSE: frozenset[Kind] = frozenset({"near", "finer", "cheaper", "category"})
+"""Kinds that stay with one item or category..."""
+CROWDED = 0.7
+"""...and what each of them on the page takes from the wish of the next: a window shows other things too."""
+SPARE: dict[Kind, str] = {
+    "all": "by_popularity",
+    "other": "by_popularity",
+    "popular": "by_popularity",
+    "trending": "by_trend",
+    "new": "by_newness",
+}
+"""Shop-wide orders that may truthfully stand in for an empty shelf."""
+SPARE_MAX = 400
+
+
+class Assembly(Struct, eq=False):
+    """The page being filled: what is offered still, and which rows are gone."""
+
+    scene: Scene
+    window: Window
+    table: ItemTable
+    shelves: Shelves
+    offers: list[Offer]
+    """The greatest wish first."""
+    placed: set[int]
+    known: set[int]
+    """Placed, or known to the visitor: shown again only where that is the point."""
+    used: set[int]
+    """Modules that stand on the page."""
+    close: int
+    """How many CLOSE modules stand on it; counted on the home page only: elsewhere closeness is the point."""
+    before: dict[int, Fill]
+    """Module number -> what it showed last."""
+
+
+def assemble(
+    scene: Scene, shelves: Shelves, table: ItemTable, window: Window, previous: Sequence[Fill], at: float
+) -> list[Fill]:
+    """The fills of a page, from the top; `previous` ones in the numbers of `window`."""
+    reserved = scene.rules.reserved
+    page = Assembly(
+        scene=scene,
+        window=window,
+        table=table,
+        shelves=shelves,
+        offers=offers_of(scene, shelves, at),
+        placed=set(reserved),
+        known={*reserved, *scene.recent, *scene.cart, *scene.owned},
+        used=set(),
+        close=0,
+        before={fill.module: fill for fill in previous},
+    )
+    standing = {fill.slot: fill.module for fill in previous}
+    fills = []
+    for slot in scene.plan.slots:
+        fill = _fill(page, slot, standing.get(slot.code, -1))
+        if fill is not None:
+            page.placed.update(fill.rows)
+            page.known.update(fill.rows)
+            page.used.add(fill.module)
+            fills.append(fill)
+    return fills
+
+
+def _fill(page: Assembly, slot: SlotPlan, standing: int) -> Fill | None:
+    """The best offer that has enough left; else the slot's default with whatever is left."""
+    pins = page.scene.rules.pins.get(slot.id, ())
+    while (offer := _most_wanted(page, slot, standing)) is not None:
+        page.offers.remove(offer)
+        rows = _choose(page, offer, len(pins))
+        if rows is not None:
+            if offer.module.kind in CLOSE and page.scene.plan.page == "home":
+                page.close += 1
+            return Fill(slot.code, offer.module.code, offer.subject, _with_pins(rows, pins))
+    return _spare(page, slot, pins)
+
+
+def _most_wanted(page: Assembly, slot: SlotPlan, standing: int) -> Offer | None:
+    """The admitted offer with the greatest wish, the standing module ahead by the margin of calm."""
+    crowd = CROWDED * page.close
+    best, best_wish = None, 0.0
+    for offer in page.offers:
+        if best is not None and offer.wish + SLOT_MARGIN <= best_wish:
+            break
+        code = offer.module.code
+        if code in slot.admitted:
+            wish = offer.wish - crowd if offer.module.kind in CLOSE else offer.wish
+            if code == standing:
+                wish += slot_margin(slot.code)
+            if best is None or wish > best_wish:
+                best, best_wish = offer, wish
+    return best
+
+
+def _choose(page: Assembly, offer: Offer, pins: int) -> list[int] | None:
+    """The rows that the module shows beside its pins, best first, calm kept; None when too few are left.
+
+    Pins do not count as the module's own: so what has too little for one slot has it for all below.
+    """
+    module = offer.module
+    rows = page.shelves.of(module.kind)
+    own = module.kind in LISTS or (page.scene.plan.page, module.kind) in LISTINGS
+    taken = page.placed if own else page.known
+    if pins and len(_first(rows, taken, module.items_min)) < module.items_min:
+        return None
+    size = module.items_max - pins
+    if size <= 0:
+        return []
+    chosen = _first(rows, taken, size) if module.kind in LISTS else _calm(page, offer, taken, size)
+    return chosen if pins or len(chosen) >= module.items_min else None
+
+
+def _calm(page: Assembly, offer: Offer, taken: set[int], size: int) -> list[int]:
+    """The rows chosen anew, settled with those that the module showed last."""
+    kind = offer.module.kind
+    rows = page.shelves.of(kind)
+    fresh = _varied(page.window, rows, taken, size) if kind in VARIED else _first(rows, taken, size)
+    previous = page.before.get(offer.module.code)
+    if previous is None or previous.rows == fresh or not still_about(previous, offer.subject):
+        return fresh
+    if kind == "results":  # in the order of the words, not of the scores
+        return fresh
+    value = page.shelves.value
+    offered = value if kind == "all" else set(rows)
+    shown = [row for row in previous.rows if row in offered and row not in taken]
+    return settle(fresh, shown, value, size)
+
+
+def _first(rows: Sequence[int], taken: set[int], size: int) -> list[int]:
+    return list(islice(filterfalse(taken.__contains__, rows), size))
+
+
+def _varied(window: Window, rows: Sequence[int], taken: set[int], size: int) -> list[int]:
+    """As `_first`, but no brand or category takes more than its share while others are near, and of a product
+    in several colours one is enough."""
+    brand_codes, category_codes = window.brand_codes, window.category_codes
+    brands, categories = window.no_brands.copy(), window.no_categories.copy()
+    brand_max, category_max = max(2, int(BRAND_SHARE * size)), max(2, int(CATEGORY_SHARE * size))
+    model_codes = window.model_codes
+    models: set[int] = set()
+    chosen: list[int] = []
+    spare: list[int] = []
+    for row in islice(filterfalse(taken.__contains__, rows), LOOK_PLACES * size):
+        category = category_codes[row]
+        if (
+            categories[category] < category_max
+            and brands[brand := brand_codes[row]] < brand_max
+            and (model := model_codes[row]) not in models
+        ):
+            chosen.append(row)
+            if len(chosen) == size:
+                return chosen
+            brands[brand] += 1
+            categories[category] += 1
+            models.add(model)
+        else:
+            spare.append(row)
+    return chosen + spare[: size - len(chosen)]
+
+
+def _with_pins(rows: list[int], pins: Sequence[Pin]) -> list[int]:
+    for pin in pins:
+        rows.insert(pin.index, pin.row)
+    return rows
+
+
+def _spare(page: Assembly, slot: SlotPlan, pins: Sequence[Pin]) -> Fill | None:
+    """The default, or another admitted module, from a shop-wide order; its minimum does not count here."""
+    unused = [code for code in dict.fromkeys((slot.default, *slot.admits)) if code not in page.used]
+    for code in unused:
+        module = page.window.storefront.modules[code]
+        order = SPARE.get(module.kind)
+        if order is None:
+            continue
+        rows = _left(page, getattr(page.table, order), max(0, module.items_max - len(pins)))
+        if rows or pins:
+            return Fill(slot.code, code, NO_SUBJECT, _with_pins(rows, pins))
+    if not pins:
+        return None
+    code = next(iter(unused), slot.default)  # all may stand above: a pin is worth a module that comes twice
+    return Fill(slot.code, code, NO_SUBJECT, _with_pins([], pins))
+
+
+def _left(page: Assembly, order: NDArray[np.int32], size: int) -> list[int]:
+    """What may still be shown of an order, from its first SPARE_MAX rows that the rules allow."""
+    allowed = order[page.scene.rules.allowed[order]][:SPARE_MAX]
+    return _first(allowed.tolist(), page.placed, size)

@@ -1,0 +1,1 @@
+"""Layouts as bytes: titles, reasons, product cards, the answer itself."""

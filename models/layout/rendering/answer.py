@@ -1,0 +1,146 @@
+"""Layouts as bytes. A stored answer has two parts: head (version, as_of, edition) and body (the rest).
+
+A new event that changes nothing visible rewrites the small head only; head + body is the whole answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2b
+
+import msgspec
+
+from models.layout.fills import NO_SUBJECT, Fill, subject_hash
+from models.layout.rendering.wording import reason_of, subject_name, title_of
+from models.storefront.edition import Edition
+from models.storefront.index import ModulePlan
+from models.storefront.view import SAID_MAX, Window, index_texts
+from schemas.codec import encode
+from schemas.layouts import Layout, ModelTag
+from schemas.storefront import PageType
+
+NO_VERSION = "0.0.0"
+"""Said of a visitor without a state: no token of ours is older."""
+
+UNNAMED = "\0"
+"""Stands for a layout id that is not known yet; a character that JSON holds nowhere."""
+
+_BODY_STARTS = b',"layout_id":'
+decode_layout = msgspec.json.Decoder(Layout).decode
+
+
+def layout_id_of(*parts: object, slots: bytes = b"") -> str:
+    """The id of a content: a hash of visitor, page, model, request context and slots."""
+    return blake2b("\0".join(map(str, parts)).encode() + slots, digest_size=10).hexdigest()
+
+
+def layout_bytes(layout: Layout) -> bytes:
+    """The whole answer."""
+    return encode(layout)
+
+
+def head_bytes(layout: Layout) -> bytes:
+    """`{"version":"…","as_of":…,"edition":"…"`, without the closing brace."""
+    return encode(layout).partition(_BODY_STARTS)[0]
+
+
+def body_bytes(layout: Layout) -> bytes:
+    """`,"layout_id":…}`: what follows the head."""
+    _, comma, body = encode(layout).partition(_BODY_STARTS)
+    return comma + body
+
+
+def head_json(version: str, as_of: int, edition: Edition) -> bytes:
+    """The head from its values; `as_of` in epoch seconds, 0 for never."""
+    return b'{"version":"%b","as_of":%b,"edition":"%b"' % (
+        version.encode(), _moment(as_of), edition.text().encode(),
+    )  # fmt: skip
+
+
+@lru_cache(maxsize=256)
+def _moment(at: int) -> bytes:
+    return encode(datetime.fromtimestamp(at, UTC)) if at else b"null"
+
+
+@lru_cache(maxsize=64)
+def _model_json(model: ModelTag) -> bytes:
+    return encode(model)
+
+
+def body_json(
+    layout_id: str, visitor: str, page: str, model: ModelTag, *, labels: tuple[str, str], slots: bytes
+) -> bytes:
+    """The body around `slots`; `labels` are mode and reason."""
+    mode, reason = labels
+    start = f'"{layout_id}","visitor_id":{encode(visitor).decode()},"page":"{page}","mode":"{mode}"'
+    label = f',"reason":"{reason}","model":'
+    return b"%b%b%b%b,\"experiments\":[],\"slots\":%b}" % (
+        _BODY_STARTS, start.encode(), label.encode(), _model_json(model), slots,
+    )  # fmt: skip
+
+
+def with_unknown(body: bytes, parameter: str) -> bytes:
+    """The body of a page that is not about what it should be."""
+    return b'%b,"unknown":["%b"]}' % (body[:-1], parameter.encode())
+
+
+def slots_json(
+    window: Window, page: PageType, fills: Sequence[Fill], layout_id: str, *, personal: bool, query: str
+) -> bytes:
+    """The `slots` of an answer, joined from the window's ready pieces."""
+    tag = layout_id.encode()
+    slot_json, slot_names = window.slot_json[page], window.slot_names[page]
+    item_json, module_json = window.item_json, window.module_json
+    parts = [b"["]
+    for fill in fills:
+        rows = fill.rows
+        items = [b""] * (2 * len(rows))
+        items[::2] = [item_json[row] for row in rows]
+        items[1::2] = index_texts(len(rows))
+        parts += (
+            slot_json[fill.slot],
+            module_json[fill.module],
+            _said(window, fill, personal, query),
+            tag,
+            slot_names[fill.slot],
+        )
+        parts += items
+        parts.append(b'],"score":null}},')
+    if fills:
+        parts[-1] = b'],"score":null}}'
+    parts.append(b"]")
+    return b"".join(parts)
+
+
+def _said(window: Window, fill: Fill, personal: bool, query: str) -> bytes:
+    """`"title","reason":"…","decision_id":"` of a fill."""
+    module = window.storefront.modules[fill.module]
+    words = query if module.about == "query" else ""
+    key = (fill.module, fill.subject, personal, _as_said(window, module, fill), words)
+    said = window.said.get(key)
+    if said is None:
+        name = subject_name(window, module, fill.subject, query)
+        said = b'%b,"reason":%b,"decision_id":"' % (
+            encode(title_of(module, name, personal)),
+            encode(reason_of(module, name, personal, as_said=key[3])),
+        )
+        if len(window.said) >= SAID_MAX:
+            window.said.clear()
+        window.said[key] = said
+    return said
+
+
+def _as_said(window: Window, module: ModulePlan, fill: Fill) -> bool:
+    """Whether the items are what the module's reason says: more than half of the category of its item; one
+    that is named leads and is half, which a varied row seldom passes."""
+    subject, rows, codes = fill.subject, fill.rows, window.category_codes
+    if module.kind == "near" and subject >= 0:
+        own = codes[subject]
+        return 2 * [codes[row] for row in rows].count(own) > len(rows)
+    if module.kind == "all" and subject < NO_SUBJECT:
+        key, hashes = subject_hash(subject), window.category_hashes
+        kinds = [hashes[codes[row]] for row in rows]
+        return kinds[:1] == [key] and 2 * kinds.count(key) >= len(kinds)
+    return True

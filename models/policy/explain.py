@@ -1,0 +1,116 @@
+"""Why a page looks as it does: for each item its score, the sources that proposed it and its features."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from models.candidates.generation import Candidates, sources_of
+from models.features.spec import FINGERPRINT, NAMES
+from models.layout.fills import Fill
+from models.layout.rendering.answer import NO_VERSION, layout_bytes
+from models.policy.decision import Decided
+from schemas.decisions import DecidedItem, DecidedSlot, Decision
+from schemas.ids import ItemId
+from schemas.layouts import Layout, LayoutItem, Why
+
+DIGITS = 4
+"""Decimals of scores and features in records and explanations."""
+
+
+class Evidence(Struct, frozen=True, eq=False):
+    """Scores and features of a scene's candidates, found by row."""
+
+    candidates: Candidates
+    scores: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+    def find(self, row: int) -> int:
+        """The index of a row among the candidates; -1 for one that was not scored (a pin, a spare)."""
+        rows = self.candidates.rows
+        index = int(rows.searchsorted(row))
+        return index if index < len(rows) and rows[index] == row else -1
+
+    def score(self, index: int) -> float:
+        return round(float(self.scores[index]), DIGITS) if index >= 0 else 0.0
+
+    def why(self, row: int, pinned_by: str | None = None) -> Why:
+        """Everything known of a row."""
+        index = self.find(row)
+        if index < 0:
+            return Why(score=0.0, sources=[], features={}, pinned_by=pinned_by)
+        values = self.features[index].astype(np.float64).round(DIGITS).tolist()
+        return Why(
+            score=self.score(index),
+            sources=sources_of(int(self.candidates.sources[index])),
+            features=dict(zip(NAMES, values, strict=True)),
+            pinned_by=pinned_by,
+        )
+
+
+def explained_layout(decided: Decided) -> Layout:
+    """The layout with a `why` on each item."""
+    evidence = _evidence(decided)
+    pinned = {p.row: p.rule for pins in decided.scene.rules.pins.values() for p in pins}
+    layout = decided.layout
+    slots = []
+    for slot, fill in zip(layout.slots, decided.assembled, strict=True):
+        items = [
+            LayoutItem(id=item.id, index=item.index, why=evidence.why(row, pinned.get(row)))
+            for item, row in zip(slot.module.items, fill.rows, strict=True)
+        ]
+        slots.append(replace(slot, module=replace(slot.module, items=items)))
+    return replace(layout, slots=slots)
+
+
+def explained(decided: Decided) -> bytes:
+    """The whole answer with explanations, as JSON."""
+    return layout_bytes(explained_layout(decided))
+
+
+def decision_record(decided: Decided) -> Decision:
+    """What `decisions.v1` holds of a decision; an item that was not scored has no features."""
+    ask, stamp = decided.ask, decided.fills.stamp
+    evidence = _evidence(decided)
+    slots = decided.shop.storefront.pages[ask.page].slots
+    return Decision(
+        layout_id=decided.fills.layout_id,
+        visitor_id=ask.visitor,
+        page=ask.page,
+        version=ask.version.text() if ask.version else NO_VERSION,
+        at=datetime.fromtimestamp(decided.at, UTC),
+        mode=stamp.mode,
+        reason=stamp.reason,
+        model=decided.model,
+        fingerprint=FINGERPRINT,
+        slots=[_decided_slot(decided, evidence, slots[fill.slot].id, fill) for fill in decided.assembled],
+    )
+
+
+def _evidence(decided: Decided) -> Evidence:
+    return Evidence(decided.scene.candidates, decided.scored.scores, decided.scored.features)
+
+
+def _decided_slot(decided: Decided, evidence: Evidence, slot: str, fill: Fill) -> DecidedSlot:
+    found = [evidence.find(row) for row in fill.rows]
+    features = evidence.features[[index for index in found if index >= 0]].astype(np.float64)
+    values = iter(features.round(DIGITS).tolist())
+    ids = decided.shop.items.ids
+    return DecidedSlot(
+        slot=slot,
+        module=decided.shop.storefront.modules[fill.module].id,
+        decision_id=f"{decided.fills.layout_id}/{slot}",
+        propensity=1.0,
+        items=[
+            DecidedItem(
+                id=ItemId(ids[row]),
+                score=evidence.score(index),
+                features=next(values) if index >= 0 else [],
+            )
+            for row, index in zip(fill.rows, found, strict=True)
+        ],
+    )

@@ -1,0 +1,76 @@
+"""A recorded session walked through the very code that serves: event, state, candidates, window.
+
+No service and no clock: a record's time is its arrival.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from models.layout.fills import Fills
+from models.policy.decide import Ask, Decided, decide
+from models.policy.explain import Evidence
+from models.storefront.shop import Shop
+from models.visitor.fold import fold
+from models.visitor.state import EMPTY, EventRecord, VisitorState
+from schemas.events import Event
+from schemas.ids import ItemId, Version, VisitorId
+from schemas.layouts import Why
+from schemas.storefront import PageType
+
+TOP = 5
+
+
+class Step(Struct, frozen=True, eq=False, kw_only=True):
+    """One record: the visitor's state before and after it, the best candidates, and the window now."""
+
+    record: EventRecord
+    visitor: VisitorId
+    before: VisitorState
+    state: VisitorState
+    top: list[tuple[ItemId, Why]]
+    decided: Decided
+
+
+def replay(
+    shop: Shop, records: Iterable[EventRecord], *, page: PageType = "home", top: int = TOP
+) -> Iterator[Step]:
+    """A step for each record, visitors kept apart."""
+    states: dict[VisitorId, VisitorState] = {}
+    shown: dict[VisitorId, Fills] = {}
+    for record in records:
+        visitor = record.event.visitor
+        before = states.get(visitor, EMPTY)
+        state = states[visitor] = fold(before, record)
+        version = Version(record.incarnation, record.partition, record.offset)
+        ask = Ask(visitor=visitor, state=state, version=version, page=page, previous=shown.get(visitor))
+        decided = decide(shop, [ask], record.arrival)[0]
+        shown[visitor] = decided.fills
+        yield Step(
+            record=record,
+            visitor=visitor,
+            before=before,
+            state=state,
+            top=best_candidates(decided, top),
+            decided=decided,
+        )
+
+
+def recorded(events: Iterable[Event], *, incarnation: int = 1, partition: int = 0) -> Iterator[EventRecord]:
+    """Events as records that arrived the moment they happened, never before the one ahead of them."""
+    arrival = 0.0
+    for offset, event in enumerate(events):
+        arrival = max(arrival, event.timestamp.timestamp())
+        yield EventRecord(event, partition, offset, arrival, incarnation)
+
+
+def best_candidates(decided: Decided, count: int) -> list[tuple[ItemId, Why]]:
+    """The best scored candidates with their evidence, whatever rules and slots did to them."""
+    candidates, scored = decided.scene.candidates, decided.scored
+    evidence = Evidence(candidates, scored.scores, scored.features)
+    ids = decided.shop.items.ids
+    order = (-scored.scores).argsort(kind="stable")[:count].tolist() if len(scored.scores) else []
+    rows = [int(candidates.rows[index]) for index in order]
+    return [(ItemId(ids[row]), evidence.why(row)) for row in rows]

@@ -1,0 +1,1 @@
+"""Rankers, their manifests, and the packaged artifact."""

@@ -1,0 +1,1 @@
+"""Pages, slots, modules and rules, checked and indexed; together with the catalogue, the Shop."""

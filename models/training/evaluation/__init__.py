@@ -1,0 +1,1 @@
+"""Ranking metrics, baselines, and the comparison of a ranker with them."""

@@ -1,0 +1,1 @@
+"""Simulated catalogues and shoppers, for training data and tests."""

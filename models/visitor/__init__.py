@@ -1,0 +1,1 @@
+"""One visitor's state, and the fold that changes it."""

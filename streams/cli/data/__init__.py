@@ -1,0 +1,1 @@
+"""Commands that write: topics, products, storefront, events."""

@@ -1,0 +1,113 @@
+"""`etalage catalog`: put products into the shop, take them out, list them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.catalog import Item
+from schemas.codec import encode
+from schemas.errors import EtalageError
+from schemas.topics import CATALOG
+from streams.cli.options import AsJson, Data, kafka_settings
+from streams.cli.output import bar, counted, whole
+from streams.shop.current import items_now
+from streams.shop.documents import items_in, read_file
+from streams.shop.publishing import producer_for, push_items, remove_items
+
+app = typer.Typer(help="The catalogue: what the shop sells.", no_args_is_help=True)
+
+UNKNOWN_SHOWN = 10
+
+
+@app.command()
+def push(
+    file: Annotated[Path, typer.Argument(help="JSON list, or one JSON object a line.")],
+    replace: Annotated[bool, typer.Option(help="Also remove products that the file does not name.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check every product of FILE, then write them all; one that is wrong stops the push before it begins."""
+    items = items_in(read_file(file), file.name)
+    settings, kafka = kafka_settings(data)
+    removed = asyncio.run(_push(kafka, settings.namespace, items, replace=replace, quiet=as_json))
+    if as_json:
+        typer.echo(encode({"pushed": len(items), "removed": removed}))
+    else:
+        gone = f", {removed:,} removed" if replace else ""
+        typer.echo(f"{counted(len(items), 'product')} written{gone}")
+
+
+@app.command()
+def remove(
+    ids: Annotated[list[str], typer.Argument(help="Ids of products.")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Take products out of the catalogue; ids that are not in it are named, and the exit code is then 2."""
+    settings, kafka = kafka_settings(data)
+    known, unknown = asyncio.run(_remove(kafka, settings.namespace, ids))
+    typer.echo(encode({"removed": len(known), "unknown": unknown}) if as_json else _removed(known))
+    if unknown:
+        raise EtalageError(f"not in the catalogue: {', '.join(map(repr, unknown[:UNKNOWN_SHOWN]))}")
+
+
+@app.command("list")
+def list_items(
+    limit: Annotated[int, typer.Option(min=1, help="How many to show; --json shows all.")] = 50,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the catalogue as it stands in Kafka."""
+    settings, kafka = kafka_settings(data)
+    items = list(asyncio.run(items_now(kafka, settings.namespace)).values())
+    if as_json:
+        typer.echo(encode(items))
+        return
+    Console().print(_table(items[:limit]))
+    more = f", the first {limit} shown" if len(items) > limit else ""
+    typer.echo(f"{counted(len(items), 'product')}{more}")
+
+
+async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:
+    named = {item.item_id for item in items}
+    gone = [key for key in await items_now(kafka, namespace) if key not in named] if replace else []
+    async with producer_for(kafka, CATALOG.full_name(namespace)) as producer:
+        with bar("products", len(items), hidden=quiet) as progress:
+            await push_items(producer, namespace, items, progress=progress)
+        await remove_items(producer, namespace, gone)
+    return len(gone)
+
+
+async def _remove(kafka: str, namespace: str, ids: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The ids that were in the catalogue, and those that were not."""
+    items = await items_now(kafka, namespace)
+    known = [key for key in dict.fromkeys(ids) if key in items]
+    async with producer_for(kafka) as producer:
+        await remove_items(producer, namespace, known)
+    return known, [key for key in dict.fromkeys(ids) if key not in items]
+
+
+def _removed(ids: Sequence[str]) -> str:
+    return f"{counted(len(ids), 'product')} removed"
+
+
+def _table(items: Sequence[Item]) -> Table:
+    table = Table(whole("id"), "title", "category", "brand", "price", "stock")
+    for item in items:
+        category = " / ".join(item.categories)
+        table.add_row(
+            item.item_id,
+            item.title,
+            category,
+            item.brand or "",
+            f"{item.price:.2f} {item.currency}",
+            str(item.stock),
+        )
+    return table

@@ -1,0 +1,76 @@
+"""`etalage storefront`: the pages, modules and rules of the shop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from models.storefront.defaults import DEFAULT_STOREFRONT
+from schemas.codec import encode
+from schemas.errors import InvalidDocument
+from schemas.storefront import Storefront, storefront_of
+from streams.cli.options import AsJson, Data, kafka_settings
+from streams.shop.current import sections_now, storefront_now
+from streams.shop.documents import read_file, storefront_in
+from streams.shop.publishing import SectionChanges, producer_for, push_storefront
+
+app = typer.Typer(help="The storefront: pages, slots, modules and rules.", no_args_is_help=True)
+
+
+@app.command()
+def push(
+    file: Annotated[Path, typer.Argument(help="A storefront document (JSON); see `storefront default`.")],
+    replace: Annotated[
+        bool, typer.Option(help="Also when that removes every page, or all that stands.")
+    ] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check FILE, then make the shop's storefront equal to it; missing sections are removed.
+
+    A rule in it: {"id": "no-bags", "action": "exclude", "match": {"categories": ["bags"]}}
+    """
+    wanted = storefront_in(read_file(file), file.name)
+    settings, kafka = kafka_settings(data)
+    try:
+        changes = asyncio.run(_push(kafka, settings.namespace, wanted, replace=replace))
+    except InvalidDocument as exc:
+        raise InvalidDocument(f"{file.name}: {exc}; --replace allows it", field=exc.field) from exc
+    if as_json:
+        typer.echo(encode(changes))
+        return
+    for sign, keys in (("+", changes.written), ("-", changes.removed)):
+        for key in keys:
+            typer.echo(f"{sign} {key}")
+    typer.echo(
+        f"{len(changes.written)} written, {len(changes.removed)} removed, {changes.unchanged} unchanged"
+    )
+
+
+@app.command()
+def show(data: Data = None) -> None:
+    """Print the storefront that stands in Kafka, as a document that can be pushed."""
+    settings, kafka = kafka_settings(data)
+    sections = asyncio.run(sections_now(kafka, settings.namespace))
+    typer.echo(_pretty(storefront_of(sections.values())))
+
+
+@app.command()
+def default() -> None:
+    """Print the storefront that a shop has before it defines its own."""
+    typer.echo(_pretty(DEFAULT_STOREFRONT))
+
+
+async def _push(kafka: str, namespace: str, wanted: Storefront, *, replace: bool) -> SectionChanges:
+    async with producer_for(kafka) as producer:
+        return await push_storefront(
+            producer, namespace, lambda: storefront_now(kafka, namespace), wanted, may_clear=replace
+        )
+
+
+def _pretty(storefront: Storefront) -> str:
+    return msgspec.json.format(encode(storefront), indent=2).decode()

@@ -1,0 +1,34 @@
+"""`etalage doctor`: whether this machine has what is needed, one line a thing."""
+
+from __future__ import annotations
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from schemas.codec import encode
+from streams.cli.options import AsJson, Data
+from streams.local.doctor import Finding, examine
+
+MARKS = {"ok": "[green]ok", "warn": "[yellow]look", "fail": "[red]no"}
+
+
+def run(
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check Python, compiled parts, the ranker and its runtime, Java, Redis, ports and given addresses."""
+    findings = examine(data)
+    if as_json:
+        typer.echo(encode(findings))
+    else:
+        _print(findings)
+    if any(finding.state == "fail" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _print(findings: list[Finding]) -> None:
+    table = Table("what", "", "found")
+    for finding in findings:
+        table.add_row(finding.what, MARKS[finding.state], finding.found)
+    Console().print(table)

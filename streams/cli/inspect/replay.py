@@ -1,0 +1,82 @@
+"""`etalage replay`: a recorded session through the system's own code, without any service."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from models.catalog.table import build_items
+from models.policy.replay import Step, recorded, replay
+from models.ranking.ranker import BASELINE, Ranker, load_ranker
+from models.storefront.shop import build_shop
+from schemas.catalog import Item
+from schemas.codec import decode_event, encode
+from schemas.errors import InvalidDocument
+from schemas.events import Event
+from streams.cli.data.event_sender import completed
+from streams.cli.inspect.replay_text import told
+from streams.cli.options import AsJson
+from streams.cli.output import counted, tell
+from streams.demo.catalogue import demo_items
+from streams.shop.documents import EventLine, events_in, items_in, read_file
+
+UNDERSTUDY = "none"
+
+
+def run(
+    file: Annotated[Path, typer.Argument(help="Recorded events, one JSON object a line.")],
+    catalog: Annotated[
+        Path | None, typer.Option(help="Items, as `etalage catalog push` takes them; default: the demo's.")
+    ] = None,
+    ranker: Annotated[
+        str | None,
+        typer.Option(help="An artifact folder; `none`: the understudy; default: the packaged one."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=0, max=50, help="Candidates shown for each event.")] = 3,
+    as_json: AsJson = False,
+) -> None:
+    """Print event, state, best candidates with their features, and layout for each record of FILE.
+
+    Lines that are no events are named and left out, and the exit code is then 2.
+    """
+    lines = list(events_in(read_file(file)))
+    bad = [line for line in lines if line.event is None]
+    if len(bad) == len(lines):
+        why = f" (line {bad[0].line}: {bad[0].why})" if bad else ""
+        raise InvalidDocument(f"{file.name}: no event in it that could be applied{why}")
+    items = items_in(read_file(catalog), catalog.name) if catalog else demo_items()
+    tell([f"{file.name} line {line.line} would be a dead letter: {line.why}" for line in bad])
+    events = completed_events(lines, items)
+    shop = build_shop(build_items(items, {}, events[0].timestamp.timestamp()), ranker=_ranker(ranker))
+    for step in replay(shop, recorded(events), top=top):
+        typer.echo(encode(document(step)).decode() if as_json else told(step))
+    if bad:
+        raise InvalidDocument(f"{len(bad):,} of {counted(len(lines), 'line')} of {file.name} are no events")
+
+
+def completed_events(lines: Sequence[EventLine], items: Sequence[Item]) -> list[Event]:
+    """The events of the lines, their items completed from the catalogue."""
+    by_id = {item.item_id: item for item in items}
+    return [decode_event(line.raw) for line in completed(lines, by_id.get) if line.event is not None]
+
+
+def document(step: Step) -> dict[str, Any]:
+    """A step for machines."""
+    return {
+        "offset": step.record.offset,
+        "arrival": step.record.arrival,
+        "visitor": step.visitor,
+        "event": step.record.event,
+        "state": msgspec.to_builtins(step.state, str_keys=True),
+        "top": [{"id": item, "why": why} for item, why in step.top],
+        "changed": step.decided.changed,
+        "layout": step.decided.layout,
+    }
+
+
+def _ranker(name: str | None) -> Ranker | None:
+    return None if name == UNDERSTUDY else load_ranker(name or BASELINE)

@@ -1,0 +1,114 @@
+"""`etalage visitor`: what the system believes about a visitor."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from models.storefront.shop import Shop
+from models.visitor.packing import unpack
+from schemas.codec import encode
+from schemas.errors import EtalageError, ServiceMissing
+from schemas.ids import VisitorId
+from streams.cli.options import AsJson, Data, found_settings
+from streams.gateway.admin.visitors import Belief, KnownItem, Liking, believed
+from streams.gateway.http.parameters import VISITOR_PATTERN
+from streams.kafka.partitioner import partition_of
+from streams.runtime.settings import NO_REDIS, Settings
+from streams.runtime.telemetry.logs import configure
+from streams.runtime.telemetry.metrics import Metrics
+from streams.shop.follower import ShopFollower
+from streams.stores.keys import Keys
+from streams.stores.meta import read_meta
+from streams.stores.redis.client import connect
+from streams.stores.redis.layouts import RedisLayouts
+
+app = typer.Typer(help="What is known of a visitor.", no_args_is_help=True)
+
+SHOP_WITHIN_S = 5.0
+"""How long the names of products may take to come; without them hashes cannot be told."""
+
+
+@app.callback()
+def about() -> None:
+    """What is known of a visitor."""
+
+
+@app.command()
+def show(
+    visitor: Annotated[str, typer.Argument(help="`u:<user id>` or `a:<anonymous id>`.")],
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print a visitor's state, with the catalogue's names in it."""
+    if not re.fullmatch(VISITOR_PATTERN, visitor):
+        raise EtalageError(f"a visitor is `u:` or `a:` and 1-126 printable ASCII characters, not {visitor!r}")
+    configure(level="error")  # how the names were had is of no interest here
+    belief = asyncio.run(_belief(found_settings(data), VisitorId(visitor)))
+    if as_json:
+        typer.echo(encode(belief))
+    else:
+        _print(belief)
+
+
+async def _belief(settings: Settings, visitor: VisitorId) -> Belief:
+    if not settings.redis:
+        raise ServiceMissing(NO_REDIS)
+    keys, client = Keys(settings.namespace), connect(settings.redis)
+    try:
+        meta = await read_meta(client, keys)
+        if meta is None:
+            raise ServiceMissing(f"namespace {settings.namespace} is not set up: run `etalage topics create`")
+        partition = partition_of(visitor.encode(), meta.partitions)
+        packed = await RedisLayouts(client, keys, address=settings.redis).state(partition, visitor)
+    finally:
+        await client.aclose()
+    if packed is None:
+        raise EtalageError(f"nothing is known of {visitor}")
+    return believed(visitor, partition, unpack(packed), await _shop(settings))
+
+
+async def _shop(settings: Settings) -> Shop:
+    """The shop for its names; what is known of it so far when Kafka does not answer in time."""
+    nameless = msgspec.structs.replace(settings, ranker="none")
+    follower = ShopFollower(nameless, Metrics())
+    await follower.start()
+    try:
+        await follower.wait_ready(SHOP_WITHIN_S if settings.kafka else 0.0)
+        return follower.shop
+    finally:
+        await follower.stop()
+
+
+def _print(belief: Belief) -> None:
+    table = Table(show_header=False, title=belief.visitor_id)
+    for name in belief.__struct_fields__[1:]:
+        value = getattr(belief, name)
+        if value not in (None, [], {}, 0, 0.0):
+            table.add_row(name.replace("_", " "), _text(name, value))
+    Console().print(table)
+
+
+def _text(name: str, value: Any) -> str:
+    match value:
+        case int() if name in ("at", "first_at"):
+            return datetime.fromtimestamp(value, UTC).isoformat()
+        case list():
+            return ", ".join(_one(each) for each in value)
+        case dict():
+            return ", ".join(f"{key} {each}" for key, each in value.items())
+        case _:
+            return str(value)
+
+
+def _one(value: Liking | KnownItem) -> str:
+    if isinstance(value, Liking):
+        return f"{value.name} {value.weight:.0%}"
+    return value.title or value.id or "(left the catalogue)"

@@ -1,0 +1,1 @@
+"""Commands on rankers: train, evaluate."""

@@ -1,0 +1,18 @@
+"""`etalage gateway`: the HTTP door of a shop."""
+
+from __future__ import annotations
+
+import uvloop
+
+from streams.gateway.serve import serve
+from streams.runtime.settings import read_settings
+from streams.runtime.telemetry.logs import configure
+from streams.runtime.telemetry.probes import refuse_unwritable
+
+
+def run() -> None:
+    """Answer HTTP: events in, layouts out, pushes to open pages. Settings come from ETALAGE_ variables."""
+    settings = read_settings()
+    refuse_unwritable(settings.status)
+    configure(level=settings.log_level, style=settings.log_format)
+    uvloop.run(serve(settings))

@@ -1,0 +1,27 @@
+"""`etalage items`: sum what the crowd does to each product."""
+
+from __future__ import annotations
+
+import asyncio
+
+import uvloop
+
+from streams.runtime.process import leave
+from streams.runtime.settings import read_settings
+from streams.runtime.telemetry.logs import configure
+from streams.runtime.telemetry.probes import refuse_unwritable
+from streams.workers.signals.process import ItemsProcess
+
+
+def run() -> None:
+    """Run one items process; all it needs to know stands in ETALAGE_ variables."""
+    settings = read_settings()
+    refuse_unwritable(settings.status)
+    configure(level=settings.log_level, style=settings.log_format)
+
+    async def main() -> None:
+        await ItemsProcess(settings).run()
+        leave(0)  # at once: threads of libraries, and of our own that ask Kafka, must not hold it up
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

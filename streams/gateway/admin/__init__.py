@@ -1,0 +1,1 @@
+"""Routes for operators and back offices: health, catalogue, storefront, visitors, OpenAPI."""

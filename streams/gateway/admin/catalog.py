@@ -1,0 +1,137 @@
+"""`PUT /v1/catalog/items` and `PUT /v1/storefront`: what merchandisers change, written to the topics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import msgspec
+from msgspec import Raw, Struct
+
+from schemas.catalog import Item
+from schemas.codec import DECODE_ERRORS, encode
+from schemas.errors import InvalidDocument, StreamUnavailable, said
+from schemas.storefront import Storefront
+from schemas.topics import CATALOG, STOREFRONT
+from streams.gateway.admin.upload_parser import Entries, cut
+from streams.gateway.events.producer import Log
+from streams.gateway.events.validation import field_named
+from streams.gateway.http.asgi import Receive, Scope, Send, encoded, read_body, send_bytes
+from streams.gateway.http.parameters import lone_flag, refuse_parameters
+from streams.gateway.http.problems import Problem
+from streams.kafka.batching import Pair
+from streams.shop.documents import storefront_in
+from streams.shop.publishing import Read, SectionChanges, replace_storefront
+
+CATALOG_ROUTE, STOREFRONT_ROUTE = "/v1/catalog/items", "/v1/storefront"
+CATALOG_BYTES_MAX, STOREFRONT_BYTES_MAX = 32 << 20, 2 << 20
+
+WRITTEN_WITHIN_S = 5.0
+READ_WITHIN_S = 10.0
+
+_decode_item = msgspec.json.Decoder(Item).decode
+
+
+class ItemAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """What became of one item, in the order given."""
+
+    status: Literal["accepted", "rejected", "retry"]
+    item_id: str | None = None
+    reason: str | None = None
+    field: str | None = None
+
+
+class CatalogAnswer(Struct, frozen=True):
+    results: list[ItemAnswer]
+
+
+_Judged = tuple[list[ItemAnswer], list[Pair]]
+"""Answers of some entries, and the records of those that may be written."""
+
+
+class ShopRoutes:
+    """Both write whole values: the last one of a key counts. `read` finds the storefront that stands."""
+
+    def __init__(self, namespace: str, log: Log, read: Read) -> None:
+        self._log, self._read = log, read
+        self._replacing = asyncio.Lock()
+        self._catalog = CATALOG.full_name(namespace)
+        self._storefront = STOREFRONT.full_name(namespace)
+
+    async def put_items(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refuse_parameters(scope["query_string"])
+        judged: list[_Judged] = []
+        for entries in cut(await read_body(scope, receive, CATALOG_BYTES_MAX)):
+            judged.append(_judged(entries))
+            await asyncio.sleep(0)
+        written = await self._write(pair for _, pairs in judged for pair in pairs)
+        answer = await _told(judged, written=written)
+        await send_bytes(send, answer, more=() if written else encoded({"retry-after": "1"}))
+
+    async def put_storefront(self, scope: Scope, receive: Receive, send: Send) -> None:
+        replace = lone_flag("replace", scope["query_string"])
+        body = await read_body(scope, receive, STOREFRONT_BYTES_MAX)
+        try:
+            wanted = storefront_in(body, "storefront")
+        except InvalidDocument as exc:
+            raise Problem(422, str(exc), field=exc.field) from exc
+        try:
+            async with asyncio.timeout(READ_WITHIN_S):
+                changes = await self._replace(wanted, may_clear=replace)
+        except InvalidDocument as exc:
+            raise Problem(422, f"storefront: {exc}; replace=1 allows it", field=exc.field) from exc
+        except (StreamUnavailable, TimeoutError) as exc:
+            why = f"what is written of it is not known, push it again: {said(exc)}"
+            raise Problem(503, why, headers={"retry-after": "1"}) from exc
+        await send_bytes(send, encode(changes))
+
+    async def _replace(self, wanted: Storefront, *, may_clear: bool) -> SectionChanges:
+        """One after another here, so that nobody sees two of them mixed even for a moment."""
+
+        async def write(pairs: Sequence[Pair]) -> int | None:
+            return await self._log.write_together(self._storefront, pairs, within_s=WRITTEN_WITHIN_S)
+
+        async with self._replacing:
+            return await replace_storefront(self._read, write, wanted, may_clear=may_clear)
+
+    async def _write(self, pairs: Iterable[Pair]) -> bool:
+        """Whether all are surely written."""
+        try:
+            await self._log.write_all(self._catalog, pairs, within_s=WRITTEN_WITHIN_S)
+        except StreamUnavailable:
+            return False
+        return True
+
+
+async def _told(judged: Iterable[_Judged], *, written: bool) -> bytes:
+    """The CatalogAnswer, encoded in pieces; what is told is let go of at once, for that takes time too."""
+    pieces = []
+    for results, pairs in judged:
+        told = results if written else [_retry(result) for result in results]
+        pieces.append(msgspec.json.encode(told)[1:-1])
+        results.clear()
+        pairs.clear()
+        await asyncio.sleep(0)
+    return b'{"results":[%b]}' % b",".join(filter(None, pieces))
+
+
+def _judged(entries: Entries) -> _Judged:
+    pairs: list[Pair] = []
+    return [_judge(entry, pairs) for entry in entries], pairs
+
+
+def _judge(entry: bytes | Raw, pairs: list[Pair]) -> ItemAnswer:
+    """The answer for one item, which is added to `pairs` when it may be written."""
+    try:
+        item = _decode_item(entry)
+    except DECODE_ERRORS as exc:
+        return ItemAnswer(status="rejected", reason=str(exc), field=field_named(str(exc)))
+    pairs.append((item.item_id.encode(), encode(item)))
+    return ItemAnswer(status="accepted", item_id=item.item_id)
+
+
+def _retry(result: ItemAnswer) -> ItemAnswer:
+    if result.status != "accepted":
+        return result
+    return ItemAnswer(status="retry", item_id=result.item_id, reason="not, or not surely, written")

@@ -1,0 +1,116 @@
+"""Probes, metrics and what this process knows of the shop."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from models.storefront.shop import Shop
+from streams.gateway.events.partitions import Places
+from streams.gateway.events.producer import Log
+from streams.gateway.http.asgi import Receive, Scope, Send, send_bytes
+from streams.gateway.http.parameters import refuse_parameters
+from streams.gateway.layouts.store_reads import Reads
+from streams.runtime.telemetry.metrics import CONTENT_TYPE, Metrics
+from streams.runtime.telemetry.probes import Readiness
+
+
+class ShopSource(Protocol):
+    """Where the shop of this process comes from, as streams.shop.follower.ShopFollower offers it."""
+
+    @property
+    def shop(self) -> Shop: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
+
+
+class ShopReport(Struct, frozen=True, kw_only=True):
+    """The snapshot in use; layouts made from it carry its `edition`.
+
+    `source` is none, cache or kafka; `built_at` in epoch seconds.
+    """
+
+    generation: int
+    edition: str
+    items: int
+    built_at: float
+    source: str
+    ready: bool
+    reason: str
+    ranker: str | None
+    ranker_version: str | None
+    partitions: int
+    kafka: bool
+    redis: str
+
+
+class Admin:
+    """Reads only; nothing here waits."""
+
+    def __init__(
+        self, follower: ShopSource, places: Places, log: Log, reads: Reads, metrics: Metrics
+    ) -> None:
+        self._follower, self._places, self._log = follower, places, log
+        self._reads, self._metrics = reads, metrics
+        self.started = False
+        self.stopping = False
+
+    def readiness(self) -> Readiness:
+        """Ready once the shop was read whole. A Kafka or Redis that goes away later leaves it ready: layouts
+        are answered without them, and taking every gateway out of service would help nobody."""
+        if self.stopping:
+            return Readiness(False, "stopping")
+        if not self._follower.ready:
+            return Readiness(False, self._follower.reason or "the shop is being read")
+        if self._places.incarnation is None:
+            return Readiness(False, self._places.reason)
+        return Readiness(True)
+
+    async def livez(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _say(send, Readiness(True))
+
+    async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _say(send, self.readiness())
+
+    async def startupz(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await _say(send, Readiness(self.started, "" if self.started else "starting"))
+
+    async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._metrics.set("circuit_open", float(self._reads.circuit.state != "closed"))
+        self._metrics.set("kafka_connected", float(self._log.connected))
+        self._metrics.set("ready", float(self.readiness().ready))
+        await send_bytes(send, self._metrics.render(), kind=CONTENT_TYPE.encode())
+
+    async def shop(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refuse_parameters(scope["query_string"])
+        await send_bytes(send, msgspec.json.encode(self._report(self._follower.shop)))
+
+    def _report(self, shop: Shop) -> ShopReport:
+        readiness = self.readiness()
+        return ShopReport(
+            generation=shop.generation,
+            edition=shop.edition.text(),
+            items=shop.items.n,
+            built_at=shop.built_at,
+            source=self._follower.source,
+            ready=readiness.ready,
+            reason=readiness.reason,
+            ranker=shop.ranker.name if shop.ranker else None,
+            ranker_version=shop.ranker.version if shop.ranker else None,
+            partitions=self._places.partitions,
+            kafka=self._log.connected,
+            redis=self._reads.circuit.state,
+        )
+
+
+async def _say(send: Send, readiness: Readiness) -> None:
+    await send_bytes(send, msgspec.json.encode(readiness), status=200 if readiness.ready else 503)

@@ -1,0 +1,1 @@
+"""POST /v1/events: validation, producing to Kafka, exposures."""

@@ -1,0 +1,55 @@
+"""What answers leave behind for analysis and training: exposures of all, decisions of a sample."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from models.layout.rendering.fields import as_of_of, exposure_of
+from models.policy.decide import Decided, decision_record
+from schemas.codec import encode
+from schemas.ids import VisitorId, hash64
+from schemas.topics import DECISIONS, EXPOSURES
+from streams.gateway.events.outbox import Outbox
+from streams.gateway.events.producer import Log
+from streams.runtime.clock import Clock
+from streams.runtime.telemetry.metrics import Metrics
+
+
+class Exposures:
+    """Every layout delivered: what it was, when and how it went out."""
+
+    def __init__(self, namespace: str, log: Log, clock: Clock, metrics: Metrics) -> None:
+        self._clock, self._metrics = clock, metrics
+        self.outbox = Outbox(
+            EXPOSURES.full_name(namespace),
+            log,
+            sent=lambda n: metrics.count("exposures_total", n),
+            dropped=lambda: metrics.count("exposures_dropped_total"),
+        )
+        metrics.watch("exposures_queued", lambda: len(self.outbox))
+
+    def add(self, visitor: VisitorId, layout: bytes, via: str) -> None:
+        """Note that a layout was delivered."""
+        now = self._clock.now()
+        as_of = as_of_of(layout)
+        if as_of is not None:
+            self._metrics.observe("layout_age_seconds", max(0.0, now - as_of))
+        at = datetime.fromtimestamp(now, UTC).isoformat()
+        self.outbox.put(visitor.encode(), exposure_of(layout, at, via))
+
+
+class Decisions:
+    """What was decided on request, of the same visitors whose live pages the workers record.
+
+    `sample` is their share; a record costs as much as deciding.
+    """
+
+    def __init__(self, namespace: str, log: Log, sample: float) -> None:
+        self._below = int(sample * 2**64)
+        self.outbox = Outbox(DECISIONS.full_name(namespace), log, sent=lambda _: None, dropped=lambda: None)
+
+    def add(self, decided: Decided) -> None:
+        """Note a decision, when its visitor is one of the sample."""
+        visitor = decided.ask.visitor
+        if hash64(visitor) < self._below:
+            self.outbox.put(visitor.encode(), encode(decision_record(decided)))

@@ -1,0 +1,62 @@
+"""Where visitors live: partition count and topic incarnation, from Redis or, without it, from Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from schemas.errors import EtalageError
+from schemas.ids import Version, VisitorId
+from streams.kafka.partitioner import partition_of
+from streams.stores.keys import FORMAT
+from streams.stores.meta import Meta
+
+RETRY_S, REFRESH_S = 0.25, 15.0
+
+
+class Places:
+    """Until one is read, the partition count of the settings holds, and no token can be made."""
+
+    def __init__(self, partitions: int) -> None:
+        self.partitions = partitions
+        self.incarnation: int | None = None
+        self.reason = "neither Redis nor Kafka has said yet which topics there are"
+
+    def take(self, meta: Meta) -> None:
+        """Go by what the topics were created with."""
+        if meta.key_format != FORMAT:
+            self.reason = f"Redis holds keys of format {meta.key_format}, this code reads {FORMAT}"
+            return
+        self.partitions, self.incarnation, self.reason = meta.partitions, meta.incarnation, ""
+
+    def partition(self, visitor: VisitorId) -> int:
+        return partition_of(visitor.encode(), self.partitions)
+
+    def token(self, partition: int, offset: int) -> str | None:
+        """The token of a record; None while the topic's incarnation is unknown."""
+        if self.incarnation is None:
+            return None
+        return Version(self.incarnation, partition, offset).text()
+
+    async def follow(
+        self, redis: Callable[[], Awaitable[bytes | None]], kafka: Callable[[], Awaitable[Meta | None]]
+    ) -> None:
+        """Ask again and again, for ever: Redis first, and Kafka as long as nobody has said anything."""
+        while True:
+            meta = await _from_redis(redis)
+            if meta is None and self.incarnation is None:
+                meta = await kafka()
+            if meta is not None:
+                self.take(meta)
+            await asyncio.sleep(RETRY_S if self.incarnation is None else REFRESH_S)
+
+
+async def _from_redis(read: Callable[[], Awaitable[bytes | None]]) -> Meta | None:
+    try:
+        async with asyncio.timeout(1.0):
+            raw = await read()
+        return None if raw is None else msgspec.json.decode(raw, type=Meta)
+    except (EtalageError, msgspec.MsgspecError, TimeoutError):
+        return None

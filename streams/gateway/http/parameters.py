@@ -1,0 +1,153 @@
+"""The query of a layout request, parsed by hand: it is on the hot path, and every name must be known."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, cast, get_args
+from urllib.parse import unquote_plus
+
+from msgspec import Struct
+
+from schemas.errors import InvalidToken
+from schemas.ids import VISITOR_ID_MAX, Version, VisitorId
+from schemas.storefront import PageType
+from streams.gateway.http.problems import Problem
+
+PAGES: frozenset[str] = frozenset(get_args(PageType))
+DEADLINE_MS_MIN, DEADLINE_MS_MAX, DEADLINE_MS = 5, 1000, 50
+TEXT_MAX = 200
+
+VISITOR_PATTERN = rf"^[ua]:[\x21-\x7e]{{1,{VISITOR_ID_MAX - 2}}}$"
+
+_VISITOR = re.compile(VISITOR_PATTERN[1:-1])
+_ITEM = re.compile(r"[\x21-\x7e]{1,128}")
+FLAGS = {"1": True, "true": True, "0": False, "false": False}
+
+
+class LayoutQuery(Struct, frozen=True, kw_only=True):
+    """What a caller asks of `GET /v1/layouts/{page}`."""
+
+    page: PageType
+    visitor: VisitorId
+    after: Version | None = None
+    deadline_ms: int = DEADLINE_MS
+    item: str | None = None
+    category: str | None = None
+    q: str | None = None
+    hydrate: bool = False
+    explain: bool = False
+    journey: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether the stored bytes are the answer as they stand."""
+        return not (self.after or self.hydrate or self.explain)
+
+
+def parse_layout_query(page: str, raw: bytes, *, streaming: bool = False) -> LayoutQuery:
+    """The query of `raw`; Problem 404 for an unknown page, 400 naming the parameter that is wrong."""
+    if page not in PAGES:
+        raise Problem(404, f"no page {page[:40]!r}; there are {', '.join(sorted(PAGES))}", field="page")
+    given = split_query(raw)
+    known = _STREAM_PARAMETERS if streaming else _PARAMETERS
+    values: dict[str, Any] = {}
+    for name, text in given.items():
+        parser = known.get(name)
+        if parser is None:
+            raise unknown_parameter(name, known)
+        values[name] = parser(name, text)
+    if "visitor" not in values:
+        raise Problem(400, "visitor is required", field="visitor")
+    return LayoutQuery(page=cast("PageType", page), **values)
+
+
+def split_query(raw: bytes) -> dict[str, str]:
+    """Names and values of a query string; a name given twice is refused."""
+    given: dict[str, str] = {}
+    if not raw:
+        return given
+    for pair in raw.decode("utf-8", "replace").split("&"):
+        name, _, value = pair.partition("=")
+        if "%" in pair or "+" in pair:
+            name, value = unquote_plus(name), unquote_plus(value)
+        if name in given:
+            raise Problem(400, f"{name[:40]} is given twice", field=name[:40])
+        if name:
+            given[name] = value
+    return given
+
+
+def refuse_parameters(raw: bytes) -> None:
+    """Problem 400 unless the query is empty: for routes that take no parameters."""
+    for name in split_query(raw):
+        raise Problem(400, f"unknown parameter {name[:40]!r}; this route takes none", field=name[:40])
+
+
+def lone_flag(name: str, raw: bytes) -> bool:
+    """Whether the flag is set, for a route that takes no other parameter."""
+    given = split_query(raw)
+    for other in given.keys() - {name}:
+        raise unknown_parameter(other, {name: _flag})
+    return _flag(name, given.get(name, "0"))
+
+
+def unknown_parameter(name: str, known: dict[str, Callable[[str, str], Any]]) -> Problem:
+    return Problem(
+        400, f"unknown parameter {name[:40]!r}; known are {', '.join(sorted(known))}", field=name[:40]
+    )
+
+
+def visitor_text(name: str, text: str) -> VisitorId:
+    """A visitor id; Problem 400 for anything else."""
+    if not _VISITOR.fullmatch(text):
+        raise Problem(400, f"{name} is `u:` or `a:` and 1-126 printable ASCII characters", field=name)
+    return VisitorId(text)
+
+
+def _token(name: str, text: str) -> Version:
+    try:
+        return Version.parse(text)
+    except InvalidToken as exc:
+        raise Problem(400, str(exc), field=name) from exc
+
+
+def _deadline(name: str, text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 4:
+        deadline = int(text)
+        if DEADLINE_MS_MIN <= deadline <= DEADLINE_MS_MAX:
+            return deadline
+    raise Problem(400, f"{name} is a whole number of {DEADLINE_MS_MIN} to {DEADLINE_MS_MAX}", field=name)
+
+
+def _item(name: str, text: str) -> str:
+    if not _ITEM.fullmatch(text):
+        raise Problem(400, f"{name} is 1-128 printable ASCII characters", field=name)
+    return text
+
+
+def _words(name: str, text: str) -> str:
+    if not 0 < len(text) <= TEXT_MAX:
+        raise Problem(400, f"{name} is 1-{TEXT_MAX} characters", field=name)
+    return text
+
+
+def _flag(name: str, text: str) -> bool:
+    if text not in FLAGS:
+        raise Problem(400, f"{name} is 0 or 1", field=name)
+    return FLAGS[text]
+
+
+_PARAMETERS: dict[str, Callable[[str, str], Any]] = {
+    "visitor": visitor_text,
+    "after": _token,
+    "deadline_ms": _deadline,
+    "item": _item,
+    "category": _words,
+    "q": _words,
+    "hydrate": _flag,
+    "explain": _flag,
+}
+_STREAM_PARAMETERS: dict[str, Callable[[str, str], Any]] = {
+    name: parser for name, parser in _PARAMETERS.items() if name not in ("after", "deadline_ms")
+} | {"journey": _flag}

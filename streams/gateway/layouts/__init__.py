@@ -1,0 +1,1 @@
+"""GET /v1/layouts, its event stream, and /v1/rank."""

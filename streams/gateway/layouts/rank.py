@@ -1,0 +1,127 @@
+"""`POST /v1/rank`: a given list of items in the order this visitor would like them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta, Struct
+
+from models.policy.decide import rank
+from models.storefront.shop import Shop
+from models.visitor.packing import unpack
+from models.visitor.state import EMPTY, VisitorState
+from schemas.codec import DECODE_ERRORS
+from schemas.errors import UnknownVersion
+from schemas.ids import ItemId, Version, VisitorId
+from schemas.layouts import Mode, ModelTag, Reason, Why
+from streams.gateway.events.partitions import Places
+from streams.gateway.events.validation import field_named
+from streams.gateway.http.asgi import Receive, Scope, Send, read_body, send_bytes
+from streams.gateway.http.auth import authorise
+from streams.gateway.http.parameters import (
+    DEADLINE_MS,
+    DEADLINE_MS_MAX,
+    DEADLINE_MS_MIN,
+    VISITOR_PATTERN,
+    refuse_parameters,
+)
+from streams.gateway.http.problems import Problem
+from streams.gateway.layouts.store_reads import Reads, Unread
+from streams.runtime.clock import Clock
+
+ROUTE = "/v1/rank"
+BYTES_MAX = 256 * 1024
+ITEMS_MAX = 1000
+
+
+class RankRequest(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which items, for whom, on what kind of page."""
+
+    visitor: Annotated[str, Meta(pattern=VISITOR_PATTERN)]
+    items: Annotated[
+        list[str], Meta(min_length=1, max_length=ITEMS_MAX, extra_json_schema={"uniqueItems": True})
+    ]
+    explain: bool = False
+    deadline_ms: Annotated[float, Meta(ge=DEADLINE_MS_MIN, le=DEADLINE_MS_MAX)] = DEADLINE_MS
+
+
+class RankedItem(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Ids this shop does not know come last, with the lowest score, in the order given."""
+
+    id: str
+    score: float
+    why: Why | None = None
+
+
+class RankAnswer(Struct, frozen=True, kw_only=True):
+    """All items asked for, best first. `version` is empty for a visitor we do not know.
+
+    `unknown` names the items that this shop does not know; they stand last in `items` too.
+    """
+
+    visitor_id: str
+    version: str
+    mode: Mode
+    reason: Reason
+    model: ModelTag
+    items: list[RankedItem]
+    unknown: list[ItemId]
+
+
+_decode = msgspec.json.Decoder(RankRequest).decode
+
+
+class Rank:
+    """Never waits past its deadline: without a state the order is that of everybody."""
+
+    def __init__(self, reads: Reads, places: Places, shop: Callable[[], Shop], clock: Clock) -> None:
+        self._reads, self._places, self._shop, self._clock = reads, places, shop, clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = asyncio.get_running_loop().time()
+        refuse_parameters(scope["query_string"])
+        request = _request(await read_body(scope, receive, BYTES_MAX))
+        visitor = VisitorId(request.visitor)
+        authorise(scope, visitor)
+        state, version, reason = await self._state(visitor, started + request.deadline_ms / 1000)
+        await send_bytes(send, msgspec.json.encode(self._ranked(request, state, version, reason)))
+
+    async def _state(self, visitor: VisitorId, until: float) -> tuple[VisitorState, str, Reason | None]:
+        """State and version, with the reason why they are not the visitor's own (None: they are)."""
+        partition = self._places.partition(visitor)
+        try:
+            packed = await self._reads.state(partition, visitor, until)
+            state = EMPTY if packed is None else unpack(packed)
+        except Unread as exc:
+            return EMPTY, "", exc.reason
+        except UnknownVersion:
+            return EMPTY, "", "model_failed"
+        version = "" if packed is None else Version(state.incarnation, partition, state.offset).text()
+        return state, version, None
+
+    def _ranked(
+        self, request: RankRequest, state: VisitorState, version: str, reason: Reason | None
+    ) -> RankAnswer:
+        ranked = rank(self._shop(), state, request.items, self._clock.now(), explain=request.explain)
+        return RankAnswer(
+            visitor_id=request.visitor,
+            version=version,
+            mode="popular" if reason else ranked.mode,
+            reason=reason or ranked.reason,
+            model=ranked.model,
+            items=list(map(RankedItem, ranked.ids, ranked.scores, *([ranked.whys] if ranked.whys else []))),
+            unknown=ranked.unknown,
+        )
+
+
+def _request(body: bytes) -> RankRequest:
+    try:
+        request = _decode(body)
+    except DECODE_ERRORS as exc:
+        raise Problem(400, str(exc), field=field_named(str(exc))) from exc
+    if len(set(request.items)) != len(request.items):
+        raise Problem(400, "an item is named twice", field="$.items")
+    return request

@@ -1,0 +1,68 @@
+"""`GET /v1/layouts/{page}`: the hot route, straight on ASGI."""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+
+from models.layout.rendering.fields import labels_of
+from streams.gateway.events.exposures import Exposures
+from streams.gateway.http.asgi import JSON, Receive, Scope, Send, header, send_problem
+from streams.gateway.http.auth import authorise
+from streams.gateway.http.bots import is_bot
+from streams.gateway.http.cors import of_head
+from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
+from streams.gateway.http.problems import Problem
+from streams.gateway.layouts.fallbacks import Ladder
+from streams.runtime.telemetry.logs import logger
+from streams.runtime.telemetry.metrics import Metrics
+
+ROUTE = "/v1/layouts/{page}"
+LATE_S = 0.010
+"""An answer so long past its deadline counts as late (invariant I5)."""
+
+
+class Layouts:
+    """Always 200 for a well-formed request of a known page."""
+
+    def __init__(self, ladder: Ladder, exposures: Exposures, metrics: Metrics) -> None:
+        self._ladder, self._exposures, self._metrics = ladder, exposures, metrics
+
+    async def get(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
+        started = perf_counter()  # uvloop's time has whole milliseconds: good enough to wait by
+        now = asyncio.get_running_loop().time()
+        try:
+            query = parse_layout_query(page, scope["query_string"])
+            authorise(scope, query.visitor)
+            layout = await self._answer(query, scope, now + query.deadline_ms / 1000)
+        except Problem as problem:
+            await send_problem(send, problem)
+            self._metrics.count("http_requests_total", route=ROUTE, code=problem.status)
+            return
+        length = b"%d" % len(layout)
+        headers = [(b"content-type", JSON), (b"content-length", length), (b"cache-control", b"no-store")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": layout})
+        self._note(query, layout, perf_counter() - started)
+        if not of_head(scope):
+            self._exposures.add(query.visitor, layout, "get")
+
+    async def _answer(self, query: LayoutQuery, scope: Scope, until: float) -> bytes:
+        if is_bot(header(scope, b"user-agent")):
+            return self._ladder.finished(query, self._ladder.makeshift(query, "bot"))
+        try:
+            return await self._ladder.answer(query, until)
+        except Problem:
+            raise
+        except Exception:
+            logger("gateway").exception("the ladder broke")
+            return self._ladder.makeshift(query, "model_failed")
+
+    def _note(self, query: LayoutQuery, layout: bytes, took_s: float) -> None:
+        mode, reason = labels_of(layout)
+        count = self._metrics.count
+        count("layout_responses_total", page=query.page, mode=mode, reason=reason)
+        count("http_requests_total", route=ROUTE, code=200)
+        self._metrics.observe("http_request_duration_seconds", took_s, route=ROUTE)
+        if took_s > query.deadline_ms / 1000 + LATE_S:
+            count("layout_late_total")

@@ -1,0 +1,227 @@
+"""Topics on the cluster: made as `schemas.topics` says, and refused when what stands there differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import redis
+from kafka.admin import ConfigResource, KafkaAdminClient
+from kafka.errors import KafkaError, TopicAlreadyExistsError
+from msgspec import Struct
+
+from schemas.errors import EtalageError, ServiceMissing, said
+from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
+from streams.runtime.net import answers, wait_until
+from streams.runtime.settings import NO_KAFKA, NO_REDIS, Settings, redis_url_of
+from streams.stores.keys import Keys
+from streams.stores.meta import Meta, difference, readable
+from streams.stores.redis.client import translated
+
+REDIS_S = 5.0
+BOOTSTRAP_MS = 10_000
+READY_MS = 30_000
+ROLL_MS = timedelta(minutes=10) // timedelta(milliseconds=1)
+BIG_RECORD = 2 << 20  # a dead letter holds a record whole, a decision its features, a push all its sections
+CHECKED = ("cleanup.policy", "message.timestamp.type")
+"""What must be as planned; retention and the like are the operator's to change."""
+
+
+class TopicPlan(Struct, frozen=True, kw_only=True):
+    """One topic as it should stand on the cluster."""
+
+    name: str
+    partitions: int
+    configs: Mapping[str, str]
+
+
+class TopicState(Struct, frozen=True, kw_only=True):
+    """One topic as it stands there."""
+
+    name: str
+    partitions: int
+    topic_id: str
+    created: bool = False
+
+
+class TopicsRefused(EtalageError):
+    """The cluster holds other topics than these settings ask for; the text says which and what to do."""
+
+
+def plan(settings: Settings) -> list[TopicPlan]:
+    """Every topic of the namespace; visitor-keyed ones, deltas and signals have the same count."""
+    return [
+        TopicPlan(
+            name=topic.full_name(settings.namespace),
+            partitions=_partitions(topic, settings),
+            configs=_configs(topic, settings),
+        )
+        for topic in TOPICS
+    ]
+
+
+def create_topics(settings: Settings, *, adopt: bool = False) -> tuple[list[TopicState], Meta]:
+    """Make what is missing and write the namespace's meta to Redis; doing it twice changes nothing.
+
+    `adopt` accepts an events topic that was made anew: states in Redis are then of an earlier incarnation.
+    """
+    wanted = plan(settings)
+    with admin(settings) as client:
+        before = _states(client, wanted)
+        missing = [topic for topic in wanted if topic.name not in before]
+        _refuse(client, [topic for topic in wanted if topic.name in before], before)
+        _create(client, missing)
+        now = _states(client, wanted)
+    made = {topic.name for topic in missing}
+    states = [
+        TopicState(name=s.name, partitions=s.partitions, topic_id=s.topic_id, created=s.name in made)
+        for s in now.values()
+    ]
+    return states, _settle_meta(settings, now[EVENTS.full_name(settings.namespace)], adopt=adopt)
+
+
+def list_topics(settings: Settings) -> list[TopicState]:
+    """The namespace's topics that stand on the cluster."""
+    with admin(settings) as client:
+        return list(_states(client, plan(settings)).values())
+
+
+def delete_topics(settings: Settings) -> None:
+    """Take every topic of the namespace away and wait until the broker forgot them (tests clean up so)."""
+    wanted = plan(settings)
+    with admin(settings) as client:
+        names = list(_states(client, wanted))
+        if names:
+            client.delete_topics(names)
+        if not wait_until(lambda: not _states(client, wanted), within_s=READY_MS / 1000):
+            raise ServiceMissing(f"Kafka at {settings.kafka} did not delete the topics")
+
+
+def read_meta_sync(redis_address: str, namespace: str) -> Meta:
+    """The namespace's meta, for what has no event loop; ServiceMissing when there is none yet."""
+    key = Keys(namespace).meta
+    with translated(), redis.Redis.from_url(redis_url_of(redis_address), socket_timeout=REDIS_S) as client:
+        stands = _meta_at(client, key)
+    if stands is None:
+        raise ServiceMissing(f"namespace {namespace} is not set up: run `etalage topics create`")
+    return stands
+
+
+@contextmanager
+def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
+    """An admin client; Kafka's errors leave as one clear line."""
+    if settings.kafka is None:
+        raise ServiceMissing(NO_KAFKA)
+    # Asked first because the client waits long for a broker that is not there, and leaves its sockets open.
+    if not any(answers(address) for address in settings.kafka.split(",")):
+        raise ServiceMissing(f"Kafka does not answer at {settings.kafka}")
+    try:
+        with KafkaAdminClient(
+            bootstrap_servers=settings.kafka.split(","), bootstrap_timeout_ms=BOOTSTRAP_MS
+        ) as client:
+            yield client
+    except KafkaError as exc:
+        raise ServiceMissing(f"Kafka at {settings.kafka}: {said(exc)}") from exc
+
+
+def _partitions(topic: Topic, settings: Settings) -> int:
+    return settings.partitions if topic.keyed_by == "visitor" or topic.name.startswith("item-") else 1
+
+
+def _configs(topic: Topic, settings: Settings) -> dict[str, str]:
+    configs: dict[str, str] = {"message.timestamp.type": topic.timestamps}
+    if topic in (DEAD_LETTERS, DECISIONS, STOREFRONT):
+        configs["max.message.bytes"] = str(BIG_RECORD)
+    if topic is EVENTS:
+        # A dead letter holds the whole record, a third larger as base64: it must fit in BIG_RECORD.
+        configs["max.message.bytes"] = str(BIG_RECORD // 2)
+    if topic.compacted:
+        # Soon rolled segments: only closed ones are compacted, and every process reads them all at boot.
+        return configs | {
+            "cleanup.policy": "compact", "segment.ms": str(ROLL_MS), "segment.bytes": str(32 << 20),
+            "min.cleanable.dirty.ratio": "0.2", "max.compaction.lag.ms": str(6 * ROLL_MS),
+        }  # fmt: skip
+    kept = timedelta(days=settings.events_days) if topic is EVENTS else topic.retention
+    if kept is not None:
+        configs |= {"cleanup.policy": "delete", "retention.ms": str(kept // timedelta(milliseconds=1))}
+    return configs
+
+
+def _states(client: KafkaAdminClient, wanted: list[TopicPlan]) -> dict[str, TopicState]:
+    """What of `wanted` is there."""
+    described = client.describe_topics([topic.name for topic in wanted])
+    return {
+        topic["name"]: TopicState(
+            name=topic["name"], partitions=len(topic["partitions"]), topic_id=str(topic["topic_id"])
+        )
+        for topic in described
+        if topic["error_code"] == 0
+    }
+
+
+def _refuse(client: KafkaAdminClient, present: list[TopicPlan], states: Mapping[str, TopicState]) -> None:
+    """TopicsRefused when one of them has other partitions or another policy than planned."""
+    for topic in present:
+        have = states[topic.name].partitions
+        if have != topic.partitions:
+            raise TopicsRefused(
+                f"{topic.name} has {have} partitions, {topic.partitions} are asked for; states are kept by "
+                f"partition, so set ETALAGE_PARTITIONS={have} or take another namespace"
+            )
+    configs = _described_configs(client, present)
+    for topic in present:
+        for name in CHECKED:
+            if configs[topic.name][name] != topic.configs[name]:
+                raise TopicsRefused(
+                    f"{topic.name} has {name}={configs[topic.name][name]}, {topic.configs[name]} is needed"
+                )
+
+
+def _described_configs(client: KafkaAdminClient, topics: list[TopicPlan]) -> dict[str, dict[str, Any]]:
+    if not topics:
+        return {}
+    asked = [ConfigResource("TOPIC", topic.name, configs=list(CHECKED)) for topic in topics]
+    answer = client.describe_configs(asked, config_filter="all")
+    return {
+        name: {key: config["value"] for key, config in configs.items()}
+        for name, configs in answer["topic"].items()
+    }
+
+
+def _create(client: KafkaAdminClient, missing: list[TopicPlan]) -> None:
+    if not missing:
+        return
+    wanted = {t.name: {"num_partitions": t.partitions, "configs": dict(t.configs)} for t in missing}
+    with suppress(TopicAlreadyExistsError):  # another process was faster
+        client.create_topics(wanted)
+    client.wait_for_topics(list(wanted), timeout_ms=READY_MS)
+
+
+def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta:
+    """Write the meta unless it stands there already; TopicsRefused when Redis belongs to another topic."""
+    if settings.redis is None:
+        raise ServiceMissing(NO_REDIS)
+    meta = Meta(topic_id=events.topic_id, partitions=events.partitions)
+    key = Keys(settings.namespace).meta
+    with translated(), redis.Redis.from_url(redis_url_of(settings.redis), socket_timeout=REDIS_S) as client:
+        stands = _meta_at(client, key)
+        if stands is not None:
+            _refuse_meta(stands, meta, adopt=adopt)
+        client.set(key, msgspec.json.encode(meta))
+    return meta
+
+
+def _meta_at(client: redis.Redis, key: str) -> Meta | None:
+    with readable(key):
+        raw: Any = client.get(key)
+        return None if raw is None else msgspec.json.decode(raw, type=Meta)
+
+
+def _refuse_meta(stands: Meta, meta: Meta, *, adopt: bool) -> None:
+    """TopicsRefused when the states in Redis were made for something else."""
+    known = msgspec.structs.replace(stands, topic_id=meta.topic_id) if adopt else stands
+    if why := difference(known, meta):
+        raise TopicsRefused(why)

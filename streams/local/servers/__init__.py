@@ -1,0 +1,1 @@
+"""Kafka and Redis servers of our own, started from installed packages."""

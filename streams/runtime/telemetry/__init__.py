@@ -1,0 +1,1 @@
+"""Metrics, logs, probes and the status file."""

@@ -1,0 +1,1 @@
+"""The compacted topics of catalogue, signals and storefront, read into a Shop and written."""

@@ -1,0 +1,1 @@
+"""The Redis stores: connections, scripts, visitors, layouts."""

@@ -1,0 +1,1 @@
+"""What every Faust consumer group needs: app, agents, ownership, lanes, watchdog, lifecycle."""

@@ -1,0 +1,68 @@
+"""Burying records that can never be applied, with a limit: a stream gone bad halts the worker instead."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from schemas.codec import encode
+from schemas.dead_letters import DeadLetter
+from schemas.errors import DeadLetterLimit
+from streams.kafka.producer import Publisher
+from streams.runtime.telemetry.logs import logger
+from streams.runtime.telemetry.metrics import Metrics
+
+log = logger("dead-letters")
+
+
+class Limit:
+    """The share of bad records among the last ones, in whole chunks: at least `last` records."""
+
+    def __init__(self, *, share: float, last: int) -> None:
+        self._share, self._last = share, last
+        self._window: deque[tuple[int, int]] = deque()
+        self._seen = self._bad = 0
+
+    def see(self, records: int, bad: int) -> None:
+        """Take a chunk into account; DeadLetterLimit when too many of the last records were bad."""
+        self._window.append((records, bad))
+        self._seen += records
+        self._bad += bad
+        while self._seen - self._window[0][0] >= self._last:
+            gone = self._window.popleft()
+            self._seen -= gone[0]
+            self._bad -= gone[1]
+        # So many bad ones are too many whatever fills the window up: it need not be full to halt.
+        if self._bad > self._share * max(self._seen, self._last):
+            raise DeadLetterLimit(f"{self._bad} of the last {self._seen} records cannot be applied")
+
+
+class DeadLetters:
+    """`bury` returns once the letters are safe on their topic."""
+
+    def __init__(self, publisher: Publisher, topic: str, limit: Limit, metrics: Metrics) -> None:
+        self._publisher, self._topic, self._limit, self._metrics = publisher, topic, limit, metrics
+
+    async def bury(self, letters: Sequence[DeadLetter], *, of: int) -> None:
+        """Bury the bad ones `of` so many records; DeadLetterLimit before anything is written."""
+        try:
+            self._limit.see(of, len(letters))
+        except DeadLetterLimit as exc:
+            raise _with_way_out(exc, letters) from None
+        if not letters:
+            return
+        for letter in letters:
+            self._metrics.count("dead_letters_total", reason=letter.reason)
+            log.warning("record buried", record=letter.record_id, reason=letter.reason)
+        await self._publisher.publish(
+            self._topic, [(letter.record_id.encode(), encode(letter)) for letter in letters]
+        )
+
+
+def _with_way_out(exc: DeadLetterLimit, letters: Sequence[DeadLetter]) -> DeadLetterLimit:
+    """The same with the first bad record, which stands on no topic yet, and what to do."""
+    example = f", as {letters[0].record_id} ({letters[0].reason})" if letters else ""
+    return DeadLetterLimit(
+        f"{exc}{example}; nothing more was buried. Stop what produces them, then let a worker with "
+        "ETALAGE_DEAD_LETTER_SHARE=1 bury those that are there (`etalage dead-letters list` shows them)"
+    )

@@ -1,0 +1,82 @@
+"""The Faust app of a worker: settings that shape its behaviour, the chunk transport, the one agent."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import faust
+from yarl import URL
+
+from schemas.errors import ServiceMissing
+from schemas.topics import EVENTS
+from streams.kafka.transport.consumer import ChunkTransport
+from streams.runtime.settings import Settings
+from streams.runtime.telemetry.metrics import Metrics
+
+NEVER = 2**31
+BUFFERED_ROUNDS = 64
+FETCH_RECORDS = 2000
+PARTITION_BYTES = 256 * 1024
+REVOKE_DRAIN_S = 3.0
+"""How long a rebalance waits for chunks under way; what is not done by then is read again."""
+
+
+def build_app(settings: Settings, metrics: Metrics, group: str = "personalize") -> faust.App:
+    """An app without tables, web server or side topics; `settings.kafka` must be given."""
+    check_extensions()
+    urls = [URL(f"kafka://{address}") for address in (settings.kafka or "").split(",")]
+    app = faust.App(
+        f"{settings.namespace}.{group}",
+        broker=urls,
+        store="memory://",
+        web_enabled=False,
+        datadir=Path(tempfile.gettempdir()) / "etalage-faust",  # made though never used
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        key_serializer="raw",
+        value_serializer="raw",
+        stream_buffer_maxsize=BUFFERED_ROUNDS,
+        stream_wait_empty=True,
+        broker_commit_interval=settings.commit_interval_s,
+        broker_commit_every=NEVER,
+        broker_session_timeout=float(settings.session_timeout_s),
+        broker_heartbeat_interval=settings.heartbeat_s,
+        broker_rebalance_timeout=20.0,
+        broker_request_timeout=max(30.0, settings.session_timeout_s),
+        broker_max_poll_interval=1e6,  # an idle worker could otherwise never rejoin
+        broker_max_poll_records=FETCH_RECORDS,
+        consumer_max_fetch_size=PARTITION_BYTES,
+        consumer_auto_offset_reset="earliest",
+        producer_request_timeout=10.0,
+    )
+    drain_s = min(REVOKE_DRAIN_S, settings.drain_s)
+    app.transport = ChunkTransport(
+        urls, app, drain_s=drain_s, committed=partial(_count, metrics), lost=partial(_count_lost, metrics)
+    )
+    return app
+
+
+def _count(metrics: Metrics, good: bool) -> None:
+    metrics.count("commits_total", outcome="done" if good else "failed")
+
+
+def _count_lost(metrics: Metrics, offsets: int) -> None:
+    metrics.count("records_lost_total", offsets)
+
+
+def events_topic(app: faust.App, settings: Settings) -> Any:
+    """Raw: what stands in a record is decoded by us, where a wrong one can be buried."""
+    return app.topic(EVENTS.full_name(settings.namespace), key_serializer="raw", value_serializer="raw")
+
+
+def check_extensions() -> None:
+    """ServiceMissing without the compiled parts: their pure-Python twins are slower and acknowledge more."""
+    import aiokafka.record._crecords  # noqa: F401 - its absence is what we look for
+    from faust import streams
+
+    if getattr(streams, "_CStreamIterator", None) is None:
+        raise ServiceMissing("Faust runs without its compiled parts; unset NO_CYTHON, install its wheel")

@@ -1,0 +1,1 @@
+"""The worker that folds events into visitor states and decides live pages."""

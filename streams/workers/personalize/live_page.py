@@ -1,0 +1,66 @@
+"""The live page of visitors under way: the policy run on the shop of this process, as bytes for the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from models.layout.context import Ask
+from models.layout.fills import Fills, fills_of_body
+from models.policy.decide import decide, decision_record
+from models.policy.decision import Decided
+from models.storefront.shop import Shop
+from schemas.codec import encode
+from schemas.ids import VisitorId, hash64
+from streams.runtime.telemetry.metrics import Metrics
+from streams.workers.personalize.decider import Verdict, Wanted
+
+
+class HasShop(Protocol):
+    @property
+    def shop(self) -> Shop:
+        """The snapshot to use now."""
+        ...
+
+
+class LivePage:
+    """`sample` is the share of visitors whose new layouts are recorded for analysis and training."""
+
+    def __init__(self, follower: HasShop, *, page: Any, sample: float, metrics: Metrics) -> None:
+        self._follower, self._page, self._metrics = follower, page, metrics
+        self._recorded_below = int(sample * 2**64)
+
+    def __call__(self, wanted: Sequence[Wanted], at: float) -> Sequence[Verdict]:
+        asks = [self._ask(one) for one in wanted]
+        decided = decide(self._follower.shop, asks, at)  # one shop for all: no mixture of generations
+        self._count(decided)
+        return [
+            self._verdict(made, whole=made.changed or one.whole)
+            for made, one in zip(decided, wanted, strict=True)
+        ]
+
+    def _ask(self, one: Wanted) -> Ask:
+        previous: Fills | None = one.previous
+        if previous is None and one.body is not None:
+            previous = fills_of_body(one.body)
+        return Ask(
+            visitor=one.visitor, state=one.state, version=one.version, page=self._page, previous=previous
+        )
+
+    def _verdict(self, made: Decided, *, whole: bool) -> Verdict:
+        recorded = made.changed and self._sampled(made.ask.visitor)
+        return Verdict(
+            head=made.head(),
+            body=made.body() if whole else None,
+            fills=made.fills,
+            record=encode(decision_record(made)) if recorded else None,
+        )
+
+    def _sampled(self, visitor: VisitorId) -> bool:
+        return hash64(visitor) < self._recorded_below
+
+    def _count(self, decided: Sequence[Decided]) -> None:
+        labels = Counter((made.fills.stamp.mode, made.fills.stamp.reason) for made in decided)
+        for (mode, reason), count in labels.items():
+            self._metrics.count("layouts_decided_total", count, mode=mode, reason=reason)

@@ -1,0 +1,53 @@
+"""What the engine counts: once a slice or a chunk, but for the freshness of each decided visitor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+
+from streams.runtime.clock import Clock
+from streams.runtime.telemetry.metrics import Metrics
+from streams.workers.personalize.decider import Verdict
+from streams.workers.personalize.decoding import Sifted
+from streams.workers.personalize.slices import Touched
+
+
+class Counting:
+    """Over the metrics of one process."""
+
+    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+        self._metrics, self._clock = metrics, clock
+
+    def stage(self, stage: str, started: float) -> float:
+        """Observe the time since `started` (monotonic s); the time now."""
+        now = self._clock.monotonic()
+        self._metrics.observe("stage_duration_seconds", now - started, stage=stage)
+        return now
+
+    def slice_written(self, part: Sequence[Touched], verdicts: Sequence[Verdict | None]) -> None:
+        """Freshness of each visitor with a layout; of a slice of old records once, by the oldest."""
+        wall, observe = self._clock.now(), self._metrics.observe
+        folded, whole, heads = inf, 0, 0
+        for one, verdict in zip(part, verdicts, strict=True):
+            if verdict is None:
+                folded = min(folded, one.arrivals[0])
+                continue
+            observe("freshness_seconds", max(0.0, wall - one.arrivals[-1]), origin="decided")
+            whole += verdict.body is not None
+            heads += verdict.body is None
+        if folded < inf:
+            observe("freshness_seconds", max(0.0, wall - folded), origin="folded")
+        observe("slice_visitors", len(part))
+        self._metrics.count("layouts_written_total", whole, part="whole")
+        self._metrics.count("layouts_written_total", heads, part="head")
+
+    def chunk_settled(self, sifted: Sifted, touched: Sequence[Touched], records: int) -> None:
+        """Every record of a chunk, by its name and by how it ended; those left over were applied before."""
+        count, buried = self._metrics.count, len(sifted.letters)
+        applied = sum(len(one.applied) for one in touched)
+        self._metrics.observe("chunk_records", records)
+        for name, of_name in sifted.names.items():
+            count("events_received_total", of_name, type=name)
+        count("events_processed_total", applied, outcome="applied")
+        count("events_processed_total", buried, outcome="buried")
+        count("events_processed_total", records - applied - buried, outcome="known")

@@ -1,0 +1,1 @@
+"""Crowd signals: combined in the workers, aggregated by the items process."""

@@ -1,0 +1,151 @@
+"""Sums item deltas into signals: takes partitions, applies chunks, and writes what changed each second.
+
+Where to go on stands in the signals themselves (see `signal_sums`), so nothing is done when partitions go:
+what was not written is read again by the next owner. Before each write the group must have called us a member
+lately: a process that slept through losing its partitions must not write old sums over newer ones.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from schemas.codec import encode
+from schemas.signals import Signal
+from schemas.topics import ITEM_SIGNALS
+from streams.kafka.batching import Pair, send_all
+from streams.kafka.compacted_reader import RawRecord, read_to_end
+from streams.runtime.clock import Clock
+from streams.runtime.retries import Retries
+from streams.runtime.settings import Settings
+from streams.runtime.telemetry.logs import logger
+from streams.runtime.telemetry.metrics import Metrics
+from streams.stores.protocols import Claim, fresh_nonce
+from streams.workers.group.ownership import Holding, Log
+from streams.workers.signals.partition_sums import SignalSums
+
+log = logger("items")
+
+FLUSH_EVERY_S = 1.0
+FLUSH_DELTAS = 8_000
+"""Flush at once after so many: acknowledgements wait for it, and so does reading when too many wait."""
+GATHER_S = 0.05
+"""An assignment asks for all its partitions in one breath: they are read together."""
+
+
+class Summing:
+    """`claim` and `apply` are what ownership and lanes ask for; `producer` sends raw bytes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        deltas: Log,
+        producer: Any,
+        *,
+        retries: Retries,
+        metrics: Metrics,
+        clock: Clock,
+    ) -> None:
+        self._settings, self._deltas, self._producer = settings, deltas, producer
+        self._retries, self._metrics, self._clock = retries, metrics, clock
+        self._topic = ITEM_SIGNALS.full_name(settings.namespace)
+        self._sums: dict[str, SignalSums] = {}
+        self._written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._writing: asyncio.Future[None] | None = None
+        self._waiting = 0
+        self._flush_now = asyncio.Event()
+        self._wanted: set[int] = set()
+        self._reading: asyncio.Task[dict[int, list[RawRecord]]] | None = None
+
+    async def claim(
+        self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
+    ) -> Claim:
+        """Load the partition's signals; where to read its deltas on. StreamUnavailable without Kafka."""
+        await self._let_go(partition)
+        records = (await self._signals(partition))[partition]
+        start, end = await self._deltas.bounds(partition)
+        sums = SignalSums()
+        await asyncio.to_thread(sums.load, records)
+        epoch = f"{partition}:{kafka_generation}:{nonce or fresh_nonce()}"
+        self._sums[epoch] = sums
+        return Claim(epoch, max(start, sums.begin(end)))
+
+    async def _let_go(self, partition: int) -> None:
+        """What an earlier holding did not write is read again; a write under way ends first."""
+        self._sums = {e: sums for e, sums in self._sums.items() if not e.startswith(f"{partition}:")}
+        if self._writing is not None:
+            await asyncio.wait([self._writing])
+
+    def _signals(self, partition: int) -> Awaitable[dict[int, list[RawRecord]]]:
+        """The written signals of every partition that is being claimed now."""
+        self._wanted.add(partition)
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read_wanted(), name="read-signals")
+        return asyncio.shield(self._reading)
+
+    async def _read_wanted(self) -> dict[int, list[RawRecord]]:
+        await asyncio.sleep(GATHER_S)
+        wanted, self._wanted, self._reading = self._wanted, set(), None
+        settings = self._settings
+        parts: dict[int, list[RawRecord]] = {partition: [] for partition in wanted}
+        for record in await read_to_end(settings.kafka or "", ITEM_SIGNALS, settings.namespace, only=wanted):
+            parts[record.partition].append(record)
+        return parts
+
+    async def apply(self, holding: Holding, records: list[Any], end: int) -> Awaitable[None]:
+        """Sum a chunk; what is given back is done when its signals are written."""
+        new = self._sums[holding.epoch].apply(records)
+        self._metrics.count("deltas_total", new, direction="summed")
+        self._waiting += len(records)
+        if self._waiting >= FLUSH_DELTAS:
+            self._flush_now.set()
+        return asyncio.shield(self._written)
+
+    async def verify(self, holding: Holding) -> None:
+        """Nothing to compare: what was written stands in the log, which forgets nothing."""
+
+    def drop(self) -> None:
+        """No partition is ours any more: what was not written is read again by the next owner."""
+        self._sums = {}
+        for window in (self._turn_window(), self._writing):
+            if window is not None and not window.done():
+                window.set_result(None)  # the group's committed offset serves lag tools only
+
+    async def run(self) -> None:
+        """Write each second what changed, for ever; what fails for too long leaves."""
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._flush_now.wait(), FLUSH_EVERY_S)
+            self._flush_now.clear()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what changed since the last flush."""
+        if not self._waiting:
+            return
+        await self._deltas.member_since(self._clock.monotonic() - self._settings.session_timeout_s)
+        window, written = self._turn_window(), list(self._sums.values())
+        self._writing = window
+        pairs = [pair for sums in written for pair in _pairs(sums.take())]
+        await self._retries("signals", lambda: self._send(pairs, window))
+        for sums in written:
+            sums.written()
+        self._metrics.count("signals_total", len(pairs), direction="written")
+        if not window.done():
+            window.set_result(None)
+
+    async def _send(self, pairs: list[Pair], window: asyncio.Future[None]) -> None:
+        if not window.done():  # else the partitions went meanwhile
+            await send_all(self._producer, self._topic, pairs)
+
+    def _turn_window(self) -> asyncio.Future[None]:
+        """The future that all applied so far waits for; a new window begins."""
+        window, self._written = self._written, asyncio.get_running_loop().create_future()
+        self._waiting = 0
+        return window
+
+
+def _pairs(signals: Sequence[Signal]) -> Iterator[Pair]:
+    return ((signal.item_id.encode(), encode(signal)) for signal in signals)

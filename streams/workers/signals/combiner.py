@@ -1,0 +1,149 @@
+"""Pre-aggregated crowd counts of one worker: combined for a second, then sent as deltas keyed by item.
+
+Statistics: a crash loses at most the running window, and so does Kafka when it does not answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from msgspec import Struct
+
+from models.catalog.signal_extraction import Facts, observe
+from models.storefront.shop import Shop
+from models.visitor.state import EventRecord, VisitorState
+from schemas.codec import encode
+from schemas.ids import ItemId
+from schemas.signals import Delta
+from schemas.topics import ITEM_DELTAS
+from streams.kafka.batching import send_all
+from streams.runtime.clock import Clock, SystemClock
+from streams.runtime.tasks import ended
+from streams.runtime.telemetry.logs import logger
+from streams.runtime.telemetry.metrics import Metrics
+
+log = logger("crowd")
+
+FLUSH_EVERY_S = 1.0
+ITEMS_MAX = 20_000
+"""Items of one window; what is above is dropped and counted."""
+NEIGHBOURS_MAX = 64
+"""Neighbours of each kind that one delta carries: the heaviest."""
+COUNT_WITHIN_S = 60.0
+"""Older records are not counted: a worker that catches up has no time for statistics, and a log that is
+replayed must not count twice."""
+
+
+class Tally(Struct):
+    """The running sums of one item."""
+
+    at: float = 0.0
+    views: int = 0
+    carts: int = 0
+    purchases: int = 0
+    shares: int = 0
+    co_viewed: dict[ItemId, int] = {}
+    co_bought: dict[ItemId, int] = {}
+
+    def delta(self, item_id: ItemId) -> Delta:
+        return Delta(
+            item_id=item_id,
+            at=self.at,
+            views=self.views,
+            carts=self.carts,
+            purchases=self.purchases,
+            shares=self.shares,
+            co_viewed=_heaviest(self.co_viewed),
+            co_bought=_heaviest(self.co_bought),
+        )
+
+
+class CrowdCounter:
+    """`add` after a record was applied and written, `start` once there is a producer, `stop` at the end."""
+
+    def __init__(self, namespace: str, metrics: Metrics, clock: Clock | None = None) -> None:
+        self._topic = ITEM_DELTAS.full_name(namespace)
+        self._metrics, self._clock = metrics, clock or SystemClock()
+        self._window: dict[ItemId, Tally] = {}
+        self._producer: Any = None
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, before: VisitorState, record: EventRecord, shop: Shop) -> None:
+        """Count one record; `before` is the visitor's state without it. A few µs, never waits or raises."""
+        if self._clock.now() - record.arrival > COUNT_WITHIN_S:
+            return
+        facts = observe(before, record, shop.items)
+        if facts is not None:
+            self._count(facts, record.arrival)
+
+    def _count(self, facts: Facts, at: float) -> None:
+        count, together, weight = facts.count, facts.together, facts.weight
+        for item in facts.items:
+            tally = self._tally(item, at)
+            setattr(tally, count, getattr(tally, count) + 1)
+        last, ones = None, {}  # pairs of one item stand together
+        for one, other in facts.pairs:
+            if one is not last:
+                last, ones = one, getattr(self._tally(one, at), together)
+            ones[other] = ones.get(other, 0) + weight
+            others = getattr(self._tally(other, at), together)
+            others[one] = others.get(one, 0) + weight
+
+    def _tally(self, item: ItemId, at: float) -> Tally:
+        tally = self._window.get(item)
+        if tally is None:
+            tally = self._new_tally(item)
+        if at > tally.at:
+            tally.at = at
+        return tally
+
+    def _new_tally(self, item: ItemId) -> Tally:
+        """Kept in the window, or in a full one nowhere."""
+        tally = Tally()
+        if len(self._window) < ITEMS_MAX:
+            self._window[item] = tally
+        else:
+            self._metrics.count("deltas_total", direction="dropped")
+        return tally
+
+    def take(self) -> list[Delta]:
+        """The running window's deltas; a new window begins."""
+        window, self._window = self._window, {}
+        return [tally.delta(item) for item, tally in window.items()]
+
+    def start(self, producer: Any) -> None:
+        """Flush each second through an aiokafka producer of raw bytes, which stays the caller's."""
+        self._producer = producer
+        self._task = asyncio.create_task(self._flush_for_ever(), name="crowd-flush")
+
+    async def stop(self) -> None:
+        """Send what is left; call before the producer is stopped."""
+        task, self._task = self._task, None
+        if await ended(task):
+            await self.flush()
+
+    async def _flush_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_EVERY_S)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Send the window now; one that cannot be sent is lost, and counted."""
+        deltas = self.take()
+        if not deltas:
+            return
+        try:
+            await send_all(self._producer, self._topic, ((d.item_id.encode(), encode(d)) for d in deltas))
+        except Exception as exc:
+            # Statistics must never stop the worker that counts them.
+            self._metrics.count("deltas_total", len(deltas), direction="dropped")
+            log.warning("crowd counts of a window are lost", items=len(deltas), why=repr(exc))
+        else:
+            self._metrics.count("deltas_total", len(deltas), direction="sent")
+
+
+def _heaviest(neighbours: dict[ItemId, int]) -> dict[ItemId, int]:
+    if len(neighbours) <= NEIGHBOURS_MAX:
+        return neighbours
+    return dict(sorted(neighbours.items(), key=lambda pair: -pair[1])[:NEIGHBOURS_MAX])

@@ -1,0 +1,163 @@
+"""Bytes: two parts that join to the answer, cards put in, content read back."""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+import pytest
+
+from models.catalog.table import build_items
+from models.layout.fills import Fill, fills_of_body, hash_subject, in_window
+from models.layout.rendering.answer import (
+    body_bytes,
+    decode_layout,
+    head_bytes,
+    head_json,
+    layout_bytes,
+    layout_id_of,
+    slots_json,
+)
+from models.layout.rendering.cards import card_of, hydrate
+from models.policy.decide import Ask, Decided, decide
+from models.policy.fallback import static_layout
+from models.storefront.edition import FIRST, Edition
+from models.storefront.shop import build_shop
+from schemas.catalog import Item
+from schemas.codec import encode
+from schemas.ids import Version, VisitorId, hash32
+from schemas.layouts import Layout, LayoutSlot
+from schemas.storefront import PageType
+from tests.unit.models.random_shops import AT, random_shop, random_state
+
+MIXED = build_shop(
+    build_items(
+        [
+            Item(item_id=f"{kind}-{n}", title=f"{kind} {n}", categories=["all", f"{kind}s"], price=9.0)
+            for kind in ("jacket", "bag")
+            for n in range(6)
+        ],
+        {},
+        AT,
+    )
+)
+LED = "Because jackets caught your eye"
+ALIKE = "The same kind of thing, your likely favourites first"
+BESIDE = "Others looked at these together with it"
+
+AWKWARD = 'a:"quoted"\\slash'
+
+
+@pytest.fixture
+def decided() -> Decided:
+    random = Random(5)
+    shop = random_shop(random, 150)
+    state = random_state(random, shop.items.ids)
+    return decide(shop, [Ask(visitor=VisitorId(AWKWARD), state=state, version=Version(1, 2, 3))], AT)[0]
+
+
+def test_head_and_body_are_the_answer(decided: Decided) -> None:
+    layout = decided.layout
+    assert decided.head() + decided.body() == encode(layout) == layout_bytes(layout)
+    assert (head_bytes(layout), body_bytes(layout)) == (decided.head(), decided.body())
+    assert layout.visitor_id == AWKWARD
+
+
+def test_a_head_without_a_state() -> None:
+    assert head_json("0.0.0", 0, FIRST) == b'{"version":"0.0.0","as_of":null,"edition":"0.0"'
+    head = b'{"version":"1.2.3","as_of":"2026-11-01T08:00:00Z","edition":"7.40"'
+    assert head_json("1.2.3", 1_793_520_000, Edition(7, 40)) == head
+
+
+def test_an_id_tells_every_part_apart() -> None:
+    ids = {layout_id_of(*parts) for parts in [("a", "bc"), ("ab", "c"), ("a", "b", "c"), ("a", None)]}
+    assert len(ids) == 4
+
+
+def test_content_is_read_back(decided: Decided) -> None:
+    fills = fills_of_body(decided.body())
+    assert fills is not None
+    assert (fills.layout_id, fills.stamp) == (decided.fills.layout_id, decided.fills.stamp)
+    table = decided.shop.items
+    back = in_window(fills, decided.shop.window, "home", table.row_by_id)
+    assert [(f.slot, f.module, f.rows) for f in back] == [
+        (f.slot, f.module, f.rows) for f in decided.assembled
+    ]
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b',"layout_id":1}', b',"layout_id":"x"}', b"\xff\xff"])
+def test_a_body_of_other_code_is_no_content(body: bytes) -> None:
+    assert fills_of_body(body) is None
+
+
+def reason(module: str, subject: int, shown: str, *, personal: bool = True) -> str:
+    """Why a module shows `shown`: a letter for each item, `j` a jacket and `b` a bag."""
+    names = {"j": "jacket", "b": "bag"}
+    rows = [MIXED.items.row_of(f"{names[letter]}-{n}") for n, letter in enumerate(shown)]
+    fill = Fill(0, MIXED.storefront.module_codes[module], subject, rows)
+    raw = slots_json(MIXED.window, "home", [fill], "id", personal=personal, query="")
+    return msgspec.json.decode(raw, type=list[LayoutSlot])[0].module.reason
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [
+        ("jjj", LED), ("jjb", LED), ("jbj", LED), ("j", LED), ("jbb", "A mix of what you like"),
+        ("bjj", "A mix of what you like"), ("jb", LED), ("", "A mix of what you like"),
+    ],
+)  # fmt: skip
+def test_a_category_is_named_where_it_leads_and_is_half(shown: str, said: str) -> None:
+    assert reason("hero", hash_subject(hash32("jackets")), shown) == said
+
+
+@pytest.mark.parametrize(
+    ("shown", "said"),
+    [("jjjj", ALIKE), ("jjjb", ALIKE), ("bjjj", ALIKE), ("jjbb", BESIDE), ("jbbb", BESIDE), ("bbbb", BESIDE)],
+)
+def test_what_stands_beside_an_item_is_not_called_the_same_kind(shown: str, said: str) -> None:
+    anchor = MIXED.items.row_of("jacket-5")
+    assert reason("because-you-viewed", anchor, shown) == said
+    assert reason("step-up", anchor, shown) == "The same kind of thing, one step finer"
+
+
+def test_strangers_are_told_the_same_of_what_stands_beside_an_item() -> None:
+    anchor = MIXED.items.row_of("jacket-5")
+    alike = "The same kind of thing, shoppers' favourites first"
+    assert reason("similar", anchor, "jjj", personal=False) == alike
+    assert reason("similar", anchor, "bbb", personal=False) == BESIDE
+
+
+def test_cards_are_put_in(decided: Decided) -> None:
+    table = decided.shop.items
+    answer = decided.head() + decided.body()
+    for _ in range(2):  # the second time from the window's ready cards
+        layout = decode_layout(hydrate(answer, decided.shop))
+        for slot in layout.slots:
+            for item in slot.module.items:
+                assert item.card == card_of(table.items[table.row_of(item.id)])
+        bare = [
+            msgspec.structs.replace(item, card=None) for slot in layout.slots for item in slot.module.items
+        ]
+        assert bare == [item for slot in decided.layout.slots for item in slot.module.items]
+
+
+def test_hostile_ids_and_titles_keep_the_answer_whole() -> None:
+    items = [
+        Item(item_id='x","index":0}', title='{"id":"a","index":3} {item}', categories=["c"], price=1.0),
+        Item(item_id="back\\slash", title="\u2028</script>", categories=["c"], price=2.0),
+    ]
+    shop = build_shop(build_items(items, {}, AT))
+    state = random_state(Random(2), [item.item_id for item in items])
+    decided = decide(shop, [Ask(visitor=VisitorId("a:v"), state=state, version=None)], AT)[0]
+    layout = decode_layout(hydrate(decided.head() + decided.body(), shop))
+    cards = {item.id: item.card for slot in layout.slots for item in slot.module.items}
+    assert cards == {item.item_id: card_of(item) for item in items}
+
+
+@pytest.mark.parametrize("page", ["home", "category", "product", "cart", "search"])
+def test_the_packaged_layout_is_valid_and_labelled(page: PageType) -> None:
+    layout = static_layout(page, VisitorId("a:v"), "redis_down")
+    assert msgspec.json.decode(layout_bytes(layout), type=Layout) == layout
+    assert (layout.mode, layout.reason, layout.as_of, layout.page) == ("static", "redis_down", None, page)
+    assert layout.slots
+    assert all("{" not in slot.module.title for slot in layout.slots)

@@ -1,0 +1,69 @@
+"""Titles and reasons read as a person would say them."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from models.catalog.search import words
+from models.layout.rendering.wording import reason_of, title_of
+from models.storefront.defaults import DEFAULT_STOREFRONT
+from models.storefront.index import ModulePlan, index_storefront
+from schemas.storefront import ModuleType
+
+SMALL = {"you", "your", "the", "a", "of", "for", "in", "to", "what", "at", "now", "right", "that", "i", "it"}
+MODULES = {module.id: module for module in index_storefront(DEFAULT_STOREFRONT).modules}
+
+
+def reason(module: str, name: str = "", *, personal: bool = True) -> str:
+    return reason_of(MODULES[module], name, personal)
+
+
+def test_titles() -> None:
+    assert title_of(MODULES["because-you-viewed"], "Runner 3", personal=True) == "Because you viewed Runner 3"
+    assert title_of(MODULES["category"], "sneakers", personal=True) == "Sneakers"
+    assert title_of(MODULES["trending"], "", personal=True) == "Trending now"
+    assert title_of(MODULES["hero"], "", personal=True) == "Picked for you"
+
+
+def test_strangers_are_shown_what_is_popular_not_picked_for_them() -> None:
+    assert title_of(MODULES["hero"], "lamps", personal=False) == "Popular right now"
+    for module in MODULES.values():
+        assert "for you" not in title_of(module, "lamps", personal=False)
+
+
+def test_reasons() -> None:
+    assert reason("hero", "sneakers") == "Because sneakers caught your eye"
+    assert reason("hero") == "A mix of what you like"
+    assert reason("trending") == "Most looked at in the last few hours"
+    assert reason("recommended", "sneakers") == "You seem to like sneakers"
+    assert reason("bought-together", "Runner 3") == "Others bought these with Runner 3"
+    assert reason("better-price", "Runner 3") == "The same kind of thing at a lower price"
+
+
+@pytest.mark.parametrize("personal", [True, False])
+@pytest.mark.parametrize("name", ["", "Runner 3"])
+def test_a_reason_says_what_its_title_does_not(personal: bool, name: str) -> None:
+    for module in MODULES.values():
+        title = set(words(title_of(module, name, personal))) - set(words(name)) - SMALL
+        said = set(words(reason_of(module, name, personal))) - SMALL
+        assert len(said - title) >= len(said & title), (module.id, title, said)
+
+
+def test_strangers_are_told_nothing_about_themselves() -> None:
+    for module in MODULES:
+        said = reason(module, "lamps", personal=False)
+        assert " you l" not in said, module
+        assert "your likely" not in said or MODULES[module].about in ("item", "query"), module
+    assert reason("hero", "lamps", personal=False) == "What other shoppers like most"
+    assert reason("more-of-category", "lamps", personal=False) == "Shoppers' favourites first"
+
+
+def test_every_type_has_words() -> None:
+    for name in get_args(ModuleType):
+        module = ModulePlan(0, name, name, "all", "t", "", 1, 1, 0.0, "")
+        for about in ("", "lamps {it}"):
+            text = reason_of(module, about, True)
+            assert text
+            assert about or "{" not in text

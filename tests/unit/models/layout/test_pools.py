@@ -1,0 +1,103 @@
+"""Shelves hold what their names say, best first."""
+
+from __future__ import annotations
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from models.catalog.table import ItemTable
+from models.layout.context import Ask, Scene, scene_of
+from models.layout.pools import BEST, Shelves, shelve
+from models.policy.scoring import score_scenes
+from models.storefront.shop import Shop, build_shop
+from schemas.ids import VisitorId
+from schemas.storefront import Match, PageType, RuleDef, Storefront
+from tests.unit.models.random_shops import AT, OddRanker, random_shop, random_state, random_table
+
+SHOP = random_shop(Random(21), 300, rules=False)
+TABLE: ItemTable = SHOP.items
+
+
+def scene(shop: Shop, seed: int, page: PageType = "home") -> Scene:
+    state = random_state(Random(seed), shop.items.ids)
+    ask = Ask(visitor=VisitorId("a:v"), state=state, version=None, page=page, category="mugs", q="thing 12")
+    return scene_of(shop, ask, AT)
+
+
+def shelved(shop: Shop, *scenes: Scene) -> list[Shelves]:
+    scores = [scored.scores for scored in score_scenes(shop, scenes, AT)]
+    return list(shelve(shop.items, scenes, scores))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_every_shelf_holds_what_it_says(seed: int) -> None:
+    one = scene(SHOP, seed)
+    shelves = shelved(SHOP, one)[0]
+    rows = {kind: shelves.of(kind) for kind in shelves.counts}
+    assert {kind: len(found) for kind, found in rows.items()} == shelves.counts
+    kinds = [item.category for item in TABLE.items]
+    focus = TABLE.category_name(one.focus)
+    assert {kinds[row] for row in rows["category"]} <= {focus}
+    assert focus not in {kinds[row] for row in rows["other"]}
+    assert all(TABLE.price[row] < TABLE.list_price[row] for row in rows["reduced"])
+    if one.anchor >= 0:
+        near = TABLE.co_viewed[one.anchor].tolist()
+        assert all(kinds[row] == kinds[one.anchor] or row in near for row in rows["near"])
+        assert all(TABLE.price[row] > 1.1 * TABLE.price[one.anchor] for row in rows["finer"])
+        assert all(TABLE.price[row] < 0.95 * TABLE.price[one.anchor] for row in rows["cheaper"])
+    assert all(TABLE.stock[row] > 0 for name in rows for row in rows[name])
+    assert rows["trending"]
+    assert rows["popular"]
+
+
+def test_best_first_and_equal_ones_by_id() -> None:
+    one = scene(SHOP, 3)
+    mine = next(shelve(TABLE, [one], [np.zeros(len(one.candidates.rows), np.float32)]))
+    assert mine.of("all") == sorted(mine.of("all"))
+    mine = shelved(SHOP, one)[0]
+    for name in mine.counts:
+        rows = mine.of(name)
+        if name not in ("recent", "cart"):
+            assert not rows or mine.leads[name] == mine.value[rows[0]] + mine.value[rows[:BEST][-1]]
+            own = TABLE.category[one.anchor]
+            keys = [(name == "near" and TABLE.category[row] != own, -mine.value[row], row) for row in rows]
+            assert keys == sorted(keys), name
+
+
+def test_what_was_looked_at_with_it_comes_after_what_is_of_its_kind() -> None:
+    mixed = 0
+    for seed in range(8):
+        one = scene(SHOP, seed)
+        if one.anchor >= 0:
+            own = TABLE.category[one.anchor]
+            others = [bool(TABLE.category[row] != own) for row in shelved(SHOP, one)[0].of("near")]
+            assert others == sorted(others)
+            mixed += any(others) and not all(others)
+    assert mixed
+
+
+def test_scores_are_standardised() -> None:
+    values = np.array(list(shelved(SHOP, scene(SHOP, 2))[0].value.values()))
+    assert (values.mean(), values.std()) == (pytest.approx(0, abs=1e-3), pytest.approx(1, abs=1e-3))
+
+
+def test_scenes_do_not_mix() -> None:
+    pages: tuple[PageType, ...] = ("home", "category", "search", "cart", "product")
+    scenes = [scene(SHOP, seed, page) for seed, page in enumerate(pages)]
+    for one, together in zip(scenes, shelved(SHOP, *scenes), strict=True):
+        alone = shelved(SHOP, one)[0]
+        for module in one.plan.modules:
+            assert together.of(module.kind) == alone.of(module.kind), (one.plan.page, module.id)
+
+
+def test_a_boost_counts_from_the_lowest_score() -> None:
+    table = random_table(Random(9), 50)
+    item = next(row for row in range(50) if table.stock[row] > 0)
+    rule = RuleDef(id="b", action="boost", match=Match(items=[table.ids[item]]), factor=0.0)
+    shop = build_shop(table, Storefront(rules=[rule]), OddRanker())
+    rows = shelved(shop, scene(shop, 1))[0].of("all")
+    values = shelved(shop, scene(shop, 1))[0].value
+    assert item in rows
+    assert values[item] == min(values.values())

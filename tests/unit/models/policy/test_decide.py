@@ -1,0 +1,263 @@
+"""decide: modes and reasons, one ranker run, answers to a click, and content that keeps its id."""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from numpy.typing import NDArray
+
+from models.catalog.table import with_signals
+from models.policy.decide import Ask, Decided, decide, popular_layout
+from models.ranking.ranker import PopularityRanker, Ranker
+from models.storefront.shop import Shop, build_shop, empty_shop, with_items
+from models.visitor.fold import fold
+from models.visitor.state import EMPTY, EventRecord, VisitorState
+from schemas.codec import decode_event, encode
+from schemas.errors import RankerFailed
+from schemas.ids import ItemId, Version, VisitorId, hash32
+from schemas.signals import Signal
+from schemas.storefront import Match, PageType, RuleDef, Storefront
+from tests.unit.models.random_shops import AT, NOW, random_table
+
+TABLE = random_table(Random(1), 300)
+RANKER = PopularityRanker()
+
+
+class CountingRanker(PopularityRanker):
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: list[int] = []
+
+    def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        self.runs.append(len(features))
+        return super().score(features)
+
+
+class BrokenRanker(PopularityRanker):
+    name = "broken"
+
+    def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        raise RankerFailed("no")
+
+
+def a_shop(ranker: Ranker | None = RANKER, *rules: RuleDef) -> Shop:
+    return build_shop(TABLE, Storefront(rules=list(rules)), ranker, generation=4, built_at=AT)
+
+
+def after(state: VisitorState, *acts: tuple[str, int | None]) -> VisitorState:
+    """The state after events (name, row of the item)."""
+    for name, row in acts:
+        offset = state.offset + 1
+        raw: dict[str, object] = {
+            "message_id": f"m{offset}",
+            "event": name,
+            "anonymous_id": "x",
+            "timestamp": NOW,
+        }
+        if row is not None:
+            item = TABLE.items[row]
+            line = {"item_id": item.item_id, "price": item.price}
+            line |= {"item_category": item.categories[0], "item_category2": item.categories[1]}
+            raw["properties"] = {"items": [line]}
+        if name == "consent_updated":
+            raw["properties"] = {"purposes": {"personalization": False}}
+        event = decode_event(encode(raw))
+        state = fold(state, EventRecord(event, 0, offset, AT + 10 * offset, 7))
+    return state
+
+
+def in_stock(kind: str) -> list[int]:
+    return [
+        row
+        for row, item in enumerate(TABLE.items)
+        if item.category == kind and item.stock and item.price < 150
+    ]
+
+
+def ask(state: VisitorState, previous: Decided | None = None, page: PageType = "home") -> Ask:
+    return Ask(
+        visitor=VisitorId("a:x"),
+        state=state,
+        version=Version(7, 0, state.offset) if state.offset >= 0 else None,
+        page=page,
+        previous=previous.fills if previous else None,
+    )
+
+
+def modules(decided: Decided) -> dict[str, str]:
+    return {slot.module.id: slot.slot for slot in decided.layout.slots}
+
+
+LOOKED = after(EMPTY, ("view_item", in_stock("lamps")[0]), ("view_item", in_stock("lamps")[1]))
+
+
+@pytest.mark.parametrize(
+    ("state", "ranker", "mode", "reason", "role"),
+    [
+        (LOOKED, RANKER, "full", "ok", "champion"),
+        (EMPTY, RANKER, "popular", "cold_start", "understudy"),
+        (after(EMPTY, ("page_view", None)), RANKER, "popular", "cold_start", "understudy"),
+        (after(LOOKED, ("consent_updated", None)), RANKER, "popular", "consent", "understudy"),
+        (LOOKED, None, "popular", "model_missing", "understudy"),
+        (EMPTY, None, "popular", "cold_start", "understudy"),
+        (LOOKED, BrokenRanker(), "popular", "model_failed", "understudy"),
+        (EMPTY, BrokenRanker(), "popular", "cold_start", "understudy"),
+    ],
+)
+def test_how_a_page_was_made_is_said(
+    state: VisitorState, ranker: Ranker | None, mode: str, reason: str, role: str
+) -> None:
+    layout = decide(a_shop(ranker), [ask(state)], AT + 60)[0].layout
+    assert (layout.mode, layout.reason, layout.model.role) == (mode, reason, role)
+    assert layout.model.generation == 4
+    assert len(layout.slots) == 7
+
+
+def test_a_refusal_leaves_no_trace_of_the_state() -> None:
+    refused = after(LOOKED, ("view_item", in_stock("mugs")[0]), ("consent_updated", None))
+    layout = decide(a_shop(), [ask(refused)], AT + 60)[0].layout
+    stranger = decide(a_shop(), [ask(EMPTY)], AT + 60)[0].layout
+    assert [[i.id for i in s.module.items] for s in layout.slots] == [
+        [i.id for i in s.module.items] for s in stranger.slots
+    ]
+    assert [s.module.reason for s in layout.slots] == [s.module.reason for s in stranger.slots]
+
+
+def test_one_run_for_all_known_visitors() -> None:
+    ranker = CountingRanker()
+    decided = decide(a_shop(ranker), [ask(LOOKED), ask(EMPTY), ask(LOOKED)], AT + 60)
+    known = [len(one.scene.candidates.rows) for one in (decided[0], decided[2])]
+    assert ranker.runs == [sum(known)]
+    assert [one.layout.mode for one in decided] == ["full", "popular", "full"]
+
+
+def test_one_failure_fails_no_stranger() -> None:
+    decided = decide(a_shop(BrokenRanker()), [ask(LOOKED), ask(EMPTY)], AT + 60)
+    assert [one.layout.reason for one in decided] == ["model_failed", "cold_start"]
+
+
+@pytest.mark.parametrize("page", ["home", "cart", "category"])
+def test_the_id_names_content_and_not_the_snapshot(page: PageType) -> None:
+    before = a_shop()
+    after_signals = with_items(before, with_signals(TABLE, {}, AT), generation=99, built_at=AT + 5)
+    first, second = (decide(shop, [ask(LOOKED, page=page)], AT + 60)[0] for shop in (before, after_signals))
+    assert second.model.generation == 99
+    assert first.slots("") == second.slots("")
+    assert first.layout.layout_id == second.layout.layout_id
+    other = decide(before, [ask(after(LOOKED, ("view_item", in_stock("mugs")[0])), page=page)], AT + 60)[0]
+    assert (other.slots("") == first.slots("")) == (other.layout.layout_id == first.layout.layout_id)
+
+
+def test_an_id_is_of_one_visitor_page_and_way_of_making() -> None:
+    asks = [ask(LOOKED), replace(ask(LOOKED), visitor=VisitorId("a:y")), replace(ask(LOOKED), page="cart")]
+    ids = [one.layout.layout_id for one in decide(a_shop(), asks, AT + 60)]
+    ids.append(decide(a_shop(None), asks[:1], AT + 60)[0].layout.layout_id)
+    assert len(set(ids)) == 4
+
+
+def test_every_decision_id_is_the_layouts_own() -> None:
+    layout = decide(a_shop(), [ask(LOOKED)], AT + 60)[0].layout
+    for slot in layout.slots:
+        assert slot.module.decision_id == f"{layout.layout_id}/{slot.slot}"
+
+
+def test_nothing_asked_nothing_decided() -> None:
+    assert decide(a_shop(), [], AT) == []
+
+
+def test_a_click_shows_at_once() -> None:
+    shop = a_shop()
+    first = decide(shop, [ask(LOOKED)], AT + 30)[0]
+    mug = in_stock("mugs")[3]
+    clicked = after(LOOKED, ("view_item", mug))
+    second = decide(shop, [ask(clicked, first)], clicked.at)[0]
+    assert second.changed
+    assert modules(second)["because-you-viewed"] in ("home.row-1", "home.row-2")
+    row = next(s.module for s in second.layout.slots if s.module.id == "because-you-viewed")
+    assert row.title == f"Because you viewed {TABLE.items[mug].title}"
+    kinds = [TABLE.items[TABLE.row_of(item.id)].category for item in row.items]
+    assert kinds.count("mugs") > len(kinds) / 2
+    assert TABLE.ids[mug] not in [item.id for item in row.items]
+
+
+def test_an_event_that_changes_nothing_keeps_the_content_and_moves_the_version() -> None:
+    shop = a_shop()
+    first = decide(shop, [ask(LOOKED)], AT + 30)[0]
+    later = after(LOOKED, ("page_view", None))
+    second = decide(shop, [ask(later, first)], AT + 31)[0]
+    assert not second.changed
+    assert second.body() == first.body()
+    assert (first.layout.version, second.layout.version) == ("7.0.1", "7.0.2")
+    assert second.layout.layout_id == first.layout.layout_id
+
+
+def test_a_dismissed_module_stays_away() -> None:
+    away = msgspec.structs.replace(LOOKED, dismissed=(hash32("trending"), hash32("popular")))
+    assert not {"trending", "popular"} & set(modules(decide(a_shop(), [ask(away)], AT + 60)[0]))
+
+
+def test_a_module_that_is_answered_climbs() -> None:
+    shop = a_shop()
+    slots = list(modules(decide(shop, [ask(LOOKED)], AT + 900)[0]))
+    fond = msgspec.structs.replace(LOOKED, promotions={hash32(slots[-1]): (20, 18)})
+    assert list(modules(decide(shop, [ask(fond)], AT + 900)[0])).index(slots[-1]) < len(slots) - 1
+
+
+def test_a_boost_moves_items_up() -> None:
+    mug = in_stock("mugs")[0]
+    boosted = RuleDef(id="b", action="boost", match=Match(items=[TABLE.ids[mug]]), factor=60.0)
+    page = decide(a_shop(RANKER, boosted), [ask(LOOKED)], AT + 60)[0]
+    if mug in page.scene.candidates.rows:
+        assert TABLE.ids[mug] == page.layout.slots[0].module.items[0].id
+    else:
+        pytest.fail("the item to boost is no candidate; choose another")
+
+
+def test_an_empty_shop_has_frames() -> None:
+    layout = decide(empty_shop(), [ask(LOOKED)], AT)[0].layout
+    assert (layout.mode, layout.reason) == ("static", "stream_stale")
+    assert len(layout.slots) == 7
+    assert all(slot.module.items == [] and "{" not in slot.module.title for slot in layout.slots)
+
+
+def test_what_everybody_likes_says_why() -> None:
+    layout = popular_layout(a_shop(), ask(LOOKED), "redis_down", AT)
+    assert (layout.mode, layout.reason, layout.version) == ("popular", "redis_down", "0.0.0")
+    assert popular_layout(empty_shop(), ask(LOOKED), "redis_down", AT).mode == "static"
+
+
+def test_search_results_follow_the_words() -> None:
+    page = Ask(visitor=VisitorId("a:x"), state=LOOKED, version=None, page="search", q="thing 17")
+    results = decide(a_shop(), [page], AT)[0].layout.slots[0].module
+    assert results.title == "Results for thing 17"
+    assert TABLE.items[TABLE.row_of("i0017")].stock
+    assert results.items[0].id == "i0017"
+
+
+def test_a_category_page_lists_its_category() -> None:
+    page = Ask(visitor=VisitorId("a:x"), state=LOOKED, version=None, page="category", category="mugs")
+    grid = decide(a_shop(), [page], AT)[0].layout.slots[0].module
+    assert (grid.id, grid.title) == ("category", "Mugs")
+    assert {TABLE.items[TABLE.row_of(item.id)].category for item in grid.items} == {"mugs"}
+
+
+def test_other_items_in_the_same_modules_are_new_content() -> None:
+    shop = a_shop()
+    first = decide(shop, [ask(EMPTY)], AT)[0]
+    falling = {
+        ItemId(name): Signal(
+            item_id=ItemId(name), at=AT, delta_offset=9, popularity=0.1 * row, trend=0.1 * row
+        )
+        for row, name in enumerate(TABLE.ids)
+    }
+    newer = with_items(shop, with_signals(TABLE, falling, AT), generation=5, built_at=AT)
+    second = decide(newer, [ask(EMPTY, first)], AT)[0]
+    assert newer.window is shop.window
+    assert list(modules(second)) == list(modules(first))
+    assert [f.rows for f in second.assembled] != [f.rows for f in first.assembled]
+    assert second.changed
+    assert second.layout.layout_id != first.layout.layout_id

@@ -1,0 +1,80 @@
+"""Explanations and records tell what was served: the features the ranker saw, the rule that pinned."""
+
+from __future__ import annotations
+
+from random import Random
+
+import msgspec
+import pytest
+
+from models.features.spec import FINGERPRINT, NAMES, Batch, matrix
+from models.policy.decide import Ask, decide
+from models.policy.decision import Decided
+from models.policy.explain import decision_record, explained, explained_layout
+from models.storefront.shop import Shop
+from schemas.codec import encode
+from schemas.decisions import Decision
+from schemas.ids import Version, VisitorId
+from schemas.layouts import Layout
+from tests.unit.models.random_shops import AT, random_shop, random_state
+
+
+@pytest.fixture
+def decided() -> Decided:
+    random = Random(11)
+    shop: Shop = random_shop(random, 150)
+    state = random_state(random, shop.items.ids)
+    ask = Ask(visitor=VisitorId("a:v"), state=state, version=Version(3, 1, 9))
+    return decide(shop, [ask], AT)[0]
+
+
+def test_an_explanation_is_the_layout_with_reasons(decided: Decided) -> None:
+    layout = explained_layout(decided)
+    plain = [[msgspec.structs.replace(item, why=None) for item in slot.module.items] for slot in layout.slots]
+    assert plain == [slot.module.items for slot in decided.layout.slots]
+    assert msgspec.json.decode(explained(decided), type=Layout) == layout
+
+
+def test_its_features_are_those_of_the_matrix(decided: Decided) -> None:
+    scene = decided.scene
+    features = matrix(Batch(decided.shop.items, [scene.state], [scene.candidates], ["home"], AT))
+    rows = scene.candidates.rows.tolist()
+    checked = 0
+    for slot in explained_layout(decided).slots:
+        for item in slot.module.items:
+            assert item.why is not None
+            row = decided.shop.items.row_of(item.id)
+            if row in rows:
+                expected = features[rows.index(row)].round(4).tolist()
+                assert list(item.why.features) == list(NAMES)
+                assert list(item.why.features.values()) == pytest.approx(expected, abs=1e-4)
+                assert item.why.sources
+                checked += 1
+    assert checked > 5
+
+
+def test_a_pin_names_its_rule(decided: Decided) -> None:
+    pins = {p.row: p.rule for pins in decided.scene.rules.pins.values() for p in pins}
+    whys = {
+        decided.shop.items.row_of(item.id): item.why
+        for slot in explained_layout(decided).slots
+        for item in slot.module.items
+    }
+    assert pins
+    assert {row: why.pinned_by for row, why in whys.items() if why and why.pinned_by} == pins
+
+
+def test_a_record_says_what_was_decided(decided: Decided) -> None:
+    record = decision_record(decided)
+    layout = decided.layout
+    assert msgspec.json.decode(encode(record), type=Decision) == record
+    assert (record.layout_id, record.version, record.fingerprint) == (layout.layout_id, "3.1.9", FINGERPRINT)
+    assert [slot.decision_id for slot in record.slots] == [s.module.decision_id for s in layout.slots]
+    assert [[i.id for i in s.items] for s in record.slots] == [
+        [i.id for i in s.module.items] for s in layout.slots
+    ]
+    assert {len(item.features) for slot in record.slots for item in slot.items} <= {0, len(NAMES)}
+    explained_scores = [
+        item.why.score for s in explained_layout(decided).slots for item in s.module.items if item.why
+    ]
+    assert [item.score for slot in record.slots for item in slot.items] == explained_scores

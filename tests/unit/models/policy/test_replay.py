@@ -1,0 +1,57 @@
+"""A replayed session is what the service would have done."""
+
+from __future__ import annotations
+
+from random import Random
+
+from models.policy.decide import Ask, decide
+from models.policy.replay import recorded, replay
+from models.visitor.fold import fold
+from models.visitor.packing import pack
+from models.visitor.state import EMPTY
+from schemas.codec import decode_event
+from schemas.ids import Version
+from tests.random_events import random_event
+from tests.unit.models.random_shops import random_shop
+
+SHOP = random_shop(Random(2), 80)
+EVENTS = [
+    decode_event(random_event(Random(n), visitor, n)) for n in range(12) for visitor in ("a:one", "u:two")
+]
+
+
+def test_states_are_the_fold_of_the_visitors_own_records() -> None:
+    steps = list(replay(SHOP, recorded(EVENTS)))
+    assert len(steps) == len(EVENTS)
+    for visitor in ("a:one", "u:two"):
+        state = EMPTY
+        for step in (step for step in steps if step.visitor == visitor):
+            assert pack(step.before) == pack(state)
+            state = fold(state, step.record)
+            assert pack(step.state) == pack(state)
+
+
+def test_layouts_are_those_of_decide_with_calm() -> None:
+    previous = None
+    for step in (step for step in replay(SHOP, recorded(EVENTS)) if step.visitor == "a:one"):
+        version = Version(1, 0, step.record.offset)
+        ask = Ask(visitor=step.visitor, state=step.state, version=version, previous=previous)
+        expected = decide(SHOP, [ask], step.record.arrival)[0]
+        assert step.decided.layout == expected.layout
+        assert step.decided.changed == expected.changed
+        previous = expected.fills
+
+
+def test_time_never_runs_back() -> None:
+    records = list(recorded([EVENTS[4], EVENTS[0], EVENTS[8]]))
+    arrivals = [record.arrival for record in records]
+    assert arrivals == sorted(arrivals)
+    assert [record.offset for record in records] == [0, 1, 2]
+
+
+def test_the_best_candidates_come_with_their_features() -> None:
+    for step in replay(SHOP, recorded(EVENTS[:6]), top=3):
+        scores = [why.score for _, why in step.top]
+        assert scores == sorted(scores, reverse=True)
+        assert len(scores) == 3
+        assert all(why.features and why.sources for _, why in step.top)

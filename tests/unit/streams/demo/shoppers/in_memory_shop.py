@@ -1,0 +1,53 @@
+"""A shop in memory for one visitor: shows what it is given, notes what it is told."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from schemas.catalog import Item
+from schemas.ids import ItemId, VisitorId
+from schemas.layouts import Card, Layout, LayoutItem, LayoutModule, LayoutSlot, ModelTag
+from streams.demo.catalogue import demo_items
+from streams.demo.shoppers.acts import Act
+
+
+@cache
+def stocked() -> tuple[Item, ...]:
+    return tuple(item for item in demo_items() if item.stock)
+
+
+class InMemoryShop:
+    """Every page shows `shelf` products; a token counts the events posted."""
+
+    def __init__(self, shelf: int = 40) -> None:
+        self.items = list(stocked()[:: len(stocked()) // shelf][:shelf])
+        self.acts: list[Act] = []
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+
+    async def post(self, acts: list[Act]) -> str | None:
+        self.acts += acts
+        return f"t{len(self.acts)}"
+
+    async def layout(self, page: str, visitor: str, **parts: str | None) -> Layout:
+        self.asked.append((page, parts))
+        return layout_of(page, visitor, self.items)
+
+
+def card_of(item: Item) -> Card:
+    return Card(
+        title=item.title, price=item.price, currency=item.currency, brand=item.brand,
+        list_price=item.list_price, image=item.image, categories=item.categories, colour=item.colour,
+    )  # fmt: skip
+
+
+def layout_of(page: str, visitor: str, items: list[Item]) -> Layout:
+    module = LayoutModule(
+        id="all", type="popular", title="All", reason="all there is", decision_id="d1:all", propensity=1.0,
+        items=[LayoutItem(id=ItemId(i.item_id), index=n, card=card_of(i)) for n, i in enumerate(items)],
+    )  # fmt: skip
+    return Layout(
+        version="1.0.0", as_of=None, edition="0.0", layout_id="d1", visitor_id=VisitorId(visitor), page=page,
+        mode="full", reason="ok", model=ModelTag(name="none", version="0", generation=0, role="none"),
+        experiments=[], slots=[LayoutSlot(slot=f"{page}.row-1", module=module)],
+    )  # fmt: skip

@@ -1,0 +1,66 @@
+"""What answers leave behind waits for Kafka, up to a bound, and answers never wait for it."""
+
+from __future__ import annotations
+
+import httpx
+import msgspec
+import pytest
+
+from schemas.decisions import Decision
+from schemas.ids import VisitorId, hash64
+from streams.gateway.events import outbox
+from streams.gateway.events.outbox import Outbox
+from streams.gateway.events.producer import MemoryLog
+from tests.unit.streams.gateway.house import House
+
+
+class Heard:
+    """Counts what an outbox says."""
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.dropped = 0
+
+    def send(self, count: int) -> None:
+        self.sent += count
+
+    def drop(self) -> None:
+        self.dropped += 1
+
+
+async def test_what_waits_is_written_when_kafka_is_back() -> None:
+    log, heard = MemoryLog(), Heard()
+    box = Outbox("t", log, sent=heard.send, dropped=heard.drop)
+    log.down = True
+    box.put(b"a", b"1")
+    box.put(b"b", b"2")
+    await box.stop()
+    assert (len(box), heard.sent) == (2, 0)
+    log.down = False
+    await box.stop()
+    assert log.written["t"] == [(b"a", b"1"), (b"b", b"2")]
+    assert (len(box), heard.sent, heard.dropped) == (0, 2, 0)
+
+
+async def test_the_newest_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "QUEUED_MAX", 2)
+    log, heard = MemoryLog(), Heard()
+    box = Outbox("t", log, sent=heard.send, dropped=heard.drop)
+    for value in (b"1", b"2", b"3"):
+        box.put(b"a", value)
+    await box.stop()
+    assert log.written["t"] == [(b"a", b"1"), (b"a", b"2")]
+    assert heard.dropped == 1
+
+
+async def test_decisions_of_a_sample_are_recorded(house: House, client: httpx.AsyncClient) -> None:
+    ids = [VisitorId(f"a:{n}") for n in range(200)]
+    chosen = min(ids, key=hash64)
+    other = max(ids, key=hash64)
+    for visitor in (chosen, other):
+        await client.get("/v1/layouts/cart", params={"visitor": visitor})
+    await house.gateway.decisions.outbox.stop()
+    ((key, value),) = house.log.written["unit.decisions.v1"]
+    assert key == chosen.encode()
+    decision = msgspec.json.decode(value or b"", type=Decision)
+    assert (decision.page, decision.visitor_id) == ("cart", chosen)

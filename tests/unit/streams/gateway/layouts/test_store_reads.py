@@ -1,0 +1,68 @@
+"""What opens the circuit before Redis: only what Redis itself did."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import httpx
+import pytest
+
+from schemas.errors import KeyUnreadable
+from streams.gateway.layouts.store_reads import FAIR_WAIT_S
+from streams.runtime.circuit_breaker import FAILURES_TO_OPEN, TRIAL_EVERY_S
+from tests.unit.streams.gateway.house import House
+from tests.unit.streams.gateway.layouts.test_fallbacks import SHOES, break_store, labels, layout_of
+
+FAIR_MS = int(FAIR_WAIT_S * 5 * 1000)
+"""A deadline that gives Redis a fair chance, on a busy machine too."""
+
+
+async def test_an_open_circuit_does_not_wait(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_store(house, monkeypatch, hangs=True)
+    for _ in range(FAILURES_TO_OPEN):
+        await layout_of(client, deadline_ms=FAIR_MS)
+    started = time.monotonic()
+    layout = await layout_of(client, deadline_ms=1000)
+    assert time.monotonic() - started < 0.15
+    assert labels(layout) == ("popular", "redis_down")
+    monkeypatch.undo()
+    await asyncio.sleep(TRIAL_EVERY_S)
+    assert labels(await layout_of(client)) == ("popular", "cold_start")
+    assert house.gateway.reads.circuit.state == "closed"
+
+
+async def test_callers_in_a_hurry_do_not_open_the_circuit(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = await house.write(SHOES)
+    break_store(house, monkeypatch, hangs=True)
+    for _ in range(FAILURES_TO_OPEN + 1):
+        assert labels(await layout_of(client, deadline_ms=5)) == ("popular", "redis_timeout")
+    monkeypatch.undo()
+    assert house.gateway.reads.circuit.state == "closed"
+    assert (await layout_of(client, deadline_ms=1000)).version == version
+
+
+async def test_a_lost_connection_opens_the_circuit_however_short_the_wait(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_store(house, monkeypatch, hangs=False)
+    for _ in range(FAILURES_TO_OPEN):
+        await layout_of(client, deadline_ms=5)
+    assert house.gateway.reads.circuit.state == "open"
+
+
+async def test_a_key_of_one_visitor_says_nothing_of_the_others(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unreadable(*_: object) -> None:
+        raise KeyUnreadable("Redis: WRONGTYPE")
+
+    for name in ("layout", "state", "state_layout_done"):
+        monkeypatch.setattr(house.store, name, unreadable)
+    for _ in range(FAILURES_TO_OPEN + 1):
+        assert labels(await layout_of(client, deadline_ms=FAIR_MS)) == ("popular", "redis_down")
+    assert house.gateway.reads.circuit.state == "closed"

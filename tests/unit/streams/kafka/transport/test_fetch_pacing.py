@@ -1,0 +1,40 @@
+"""Pacing: a lone record is not waited for, a stream is gathered."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from streams.kafka.transport import fetch_pacing
+from streams.kafka.transport.fetch_pacing import Pacing
+from tests.unit.streams.eventually import eventually
+
+LONE, STREAM = (500, 1), (4, 200_000)
+
+
+def asked(fetcher: Any) -> tuple[int, int]:
+    return fetcher._fetch_max_wait_ms, fetcher._fetch_min_bytes
+
+
+async def test_a_first_record_is_sent_at_once_and_what_follows_is_gathered() -> None:
+    fetcher = SimpleNamespace()
+    paced = Pacing(fetcher)
+    assert asked(fetcher) == LONE
+    paced.fed()
+    assert asked(fetcher) == STREAM
+    await eventually(lambda: asked(fetcher) == LONE)
+
+
+async def test_a_stream_is_gathered_as_long_as_it_flows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch_pacing, "STREAM_FOR_S", 3600)
+    paced = Pacing(fetcher := SimpleNamespace())
+    paced.fed()
+    first = paced._lull
+    paced.fed()
+    assert first is not None
+    assert first.cancelled()
+    assert asked(fetcher) == STREAM
+    assert paced._lull is not None
+    paced._lull.cancel()

@@ -1,0 +1,69 @@
+"""The circuit opens after failures in a row, lets one trial through at a time, and closes on success."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.runtime.circuit_breaker import Circuit
+
+
+def state_of(circuit: Circuit) -> str:
+    return circuit.state
+
+
+def opened(at: float = 0.0) -> Circuit:
+    circuit = Circuit(failures=3, trial_every_s=0.25)
+    for _ in range(3):
+        assert circuit.allows(at)
+        circuit.failed(at)
+    return circuit
+
+
+def test_stays_closed_while_some_succeed() -> None:
+    circuit = Circuit(failures=3)
+    for _ in range(10):
+        circuit.failed(0.0)
+        circuit.failed(0.0)
+        circuit.succeeded()
+    assert state_of(circuit) == "closed"
+    assert circuit.allows(0.0)
+
+
+def test_open_refuses_at_once_until_a_trial_is_due() -> None:
+    circuit = opened()
+    assert state_of(circuit) == "open"
+    assert not circuit.allows(0.1)
+    assert circuit.allows(0.3)
+    assert state_of(circuit) == "half_open"
+
+
+def test_one_trial_at_a_time() -> None:
+    circuit = opened()
+    assert circuit.allows(0.3)
+    assert not circuit.allows(0.31)
+    assert circuit.allows(0.6), "a trial that never reports must not shut the door for ever"
+
+
+def test_a_trial_decides() -> None:
+    circuit = opened()
+    assert circuit.allows(0.3)
+    circuit.failed(0.35)
+    assert state_of(circuit) == "open"
+    assert not circuit.allows(0.5)
+    assert circuit.allows(0.61)
+    circuit.succeeded()
+    assert state_of(circuit) == "closed"
+    assert circuit.allows(0.62)
+
+
+def test_opening_and_closing_are_told_once_each(caplog: pytest.LogCaptureFixture) -> None:
+    circuit = opened()
+    for at in (0.3, 0.6):
+        assert circuit.allows(at)
+        circuit.failed(at)
+    assert circuit.allows(0.9)
+    circuit.succeeded()
+    circuit.succeeded()
+    told = [record for record in caplog.records if "circuit" in str(record.msg)]
+    assert [record.levelname for record in told] == ["WARNING", "INFO"]
+    assert all("Redis" in str(record.msg) for record in told)

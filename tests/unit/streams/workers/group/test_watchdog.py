@@ -1,0 +1,135 @@
+"""Lag as the watchdog tells it: in records, and in seconds that are exact while work goes on."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, cast
+
+import pytest
+
+from streams.runtime.telemetry.metrics import Metrics
+from streams.runtime.vitals import Vitals
+from streams.stores.protocols import Claim
+from streams.workers.group.ownership import Holding
+from streams.workers.group.watchdog import Stalled, Watchdog
+
+P = 3
+
+
+class Clock:
+    """Both clocks, moved by hand."""
+
+    def __init__(self) -> None:
+        self.at = 5_000.0
+
+    def now(self) -> float:
+        return self.at
+
+    def monotonic(self) -> float:
+        return self.at
+
+
+class Bed:
+    """A watchdog over one partition that is held, or is being taken while `held` is None."""
+
+    def __init__(self) -> None:
+        self.clock, self.metrics = Clock(), Metrics()
+        self.held: Holding | None = Holding(P, Claim("1:x", None), turn=1, at=0, why="assigned")
+        self.assigned = frozenset({P})
+        vitals = Vitals(clock=cast(Any, self.clock), metrics=self.metrics, halt=self.halt)
+        ends: Any = None
+        self.dog = Watchdog(cast(Any, self), ends, stall_s=30, excused=lambda: False, vitals=vitals)
+
+    @property
+    def assigned_partitions(self) -> frozenset[int]:
+        return self.assigned
+
+    def holding(self, partition: int) -> Holding | None:
+        return self.held if partition == P else None
+
+    def halt(self, exc: BaseException) -> NoReturn:
+        raise exc
+
+    def look(self, end: int, *, at: float, next_: int | None = None, arrived: float | None = None) -> float:
+        """Lag in seconds after a look."""
+        self.clock.at = at
+        if self.held is not None and next_ is not None:
+            self.held.next = next_
+        if self.held is not None and arrived is not None:
+            self.held.arrived = arrived
+        self.dog.look({P: end})
+        return self.metric(f'etalage_consumer_lag_seconds{{partition="{P}"}}')
+
+    def metric(self, name: str) -> float:
+        lines = [line for line in self.metrics.render().decode().splitlines() if line.startswith(name + " ")]
+        return float(lines[0].split()[-1])
+
+
+@pytest.fixture
+def bed() -> Bed:
+    return Bed()
+
+
+def test_no_lag_is_no_age_however_old_the_last_record(bed: Bed) -> None:
+    assert bed.look(10, at=5_000, next_=10, arrived=100.0) == 0
+
+
+def test_a_backlog_is_as_old_as_what_is_being_settled(bed: Bed) -> None:
+    assert bed.look(900, at=5_000, next_=10, arrived=1_400.0) == 3_600
+    assert bed.look(900, at=5_001, next_=500, arrived=4_901.0) == 100
+    assert bed.look(900, at=5_002, next_=900, arrived=5_001.0) == 0
+
+
+def test_what_comes_to_a_quiet_partition_is_no_older_than_the_last_look(bed: Bed) -> None:
+    bed.look(10, at=5_000, next_=10, arrived=100.0)
+    assert bed.look(12, at=5_001) == 1
+    assert bed.look(12, at=5_006) == 6
+
+
+def test_of_a_log_of_which_nothing_was_settled_yet_the_wait_is_told(bed: Bed) -> None:
+    assert bed.look(12, at=5_000) == 0
+    assert bed.look(12, at=5_004) == 4
+
+
+def test_a_partition_that_cannot_be_taken_grows_older_and_ends_the_process(bed: Bed) -> None:
+    bed.held = None
+    bed.look(12, at=5_000)
+    assert bed.look(12, at=5_010) == 10
+    with pytest.raises(Stalled, match=f"partition {P}"):
+        bed.look(12, at=5_031)
+
+
+def test_progress_is_seen(bed: Bed) -> None:
+    bed.look(12, at=5_000, next_=1)
+    bed.look(12, at=5_001, next_=5)
+    bed.look(12, at=5_002, next_=5)
+    assert bed.metric("etalage_progress_timestamp_seconds") == 5_001
+
+
+def test_a_partition_that_left_is_told_of_no_more(bed: Bed) -> None:
+    bed.look(12, at=5_000)
+    bed.assigned = frozenset()
+    bed.dog.look({})
+    assert b"etalage_consumer_lag_seconds{" not in bed.metrics.render()
+    assert bed.dog.lag == {}
+
+
+def test_a_look_reads_only_what_is_assigned(bed: Bed) -> None:
+    bed.dog.look({P: 1, 99: 5})
+    assert bed.dog.lag == {P: 1}
+
+
+def test_a_log_whose_ends_are_not_told_is_trouble(bed: Bed) -> None:
+    bed.look(0, at=5_000)
+    bed.clock.at = 5_009
+    assert bed.dog.trouble == ""
+    bed.clock.at = 5_030
+    assert bed.dog.trouble == "Kafka has not told the log's ends for 30 s"
+    bed.look(0, at=5_031)
+    assert bed.dog.trouble == ""
+
+
+def test_a_partition_being_taken_again_keeps_its_lag(bed: Bed) -> None:
+    bed.look(12, at=5_000, next_=10)
+    bed.held = None
+    bed.look(16, at=5_001)
+    assert bed.dog.lag == {P: 6}

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from models.visitor.state import EMPTY
+from schemas.ids import Version, VisitorId
+from streams.runtime.clock import ManualClock
+from streams.runtime.telemetry.metrics import Metrics
+from streams.workers.personalize.decider import AT_ONCE, Deciding, Verdict, Wanted
+
+
+def wanted(n: int, lane: str = "x") -> list[Wanted]:
+    return [
+        Wanted(visitor=VisitorId(f"a:{lane}{i}"), state=EMPTY, version=Version(1, 0, i)) for i in range(n)
+    ]
+
+
+class Policy:
+    """Remembers the size of each run; says each visitor's name."""
+
+    def __init__(self) -> None:
+        self.runs: list[int] = []
+
+    def __call__(self, wanted: Sequence[Wanted], at: float) -> list[Verdict]:
+        self.runs.append(len(wanted))
+        return [Verdict(head=one.visitor.encode(), body=None, fills=None) for one in wanted]
+
+
+def deciding(policy: Policy) -> Deciding:
+    return Deciding(policy, clock=ManualClock(), metrics=Metrics())
+
+
+async def test_lanes_that_ask_together_share_a_run_and_get_their_own() -> None:
+    policy = Policy()
+    decide = deciding(policy)
+    answers = await asyncio.gather(decide(wanted(3, "p")), decide(wanted(2, "q")))
+    assert policy.runs == [5]
+    assert [[v.head for v in answer if v] for answer in answers] == [
+        [b"a:p0", b"a:p1", b"a:p2"],
+        [b"a:q0", b"a:q1"],
+    ]
+
+
+async def test_no_run_is_larger_than_the_limit() -> None:
+    policy = Policy()
+    decide = deciding(policy)
+    await asyncio.gather(*(decide(wanted(40)) for _ in range(4)), decide(wanted(AT_ONCE)))
+    assert sum(policy.runs) == 4 * 40 + AT_ONCE
+    assert max(policy.runs) <= AT_ONCE
+
+
+async def test_a_policy_that_fails_gives_no_layout_and_no_error() -> None:
+    def broken(wanted: Sequence[Wanted], at: float) -> list[Verdict]:
+        raise ZeroDivisionError
+
+    decide = Deciding(broken, clock=ManualClock(), metrics=Metrics())
+    assert await decide(wanted(2)) == [None, None]
+    assert await decide(wanted(1)) == [None]
+
+
+async def test_one_visitors_defect_is_nobody_elses() -> None:
+    policy = Policy()
+
+    def choosy(wanted: Sequence[Wanted], at: float) -> Sequence[Verdict]:
+        if any(one.visitor == "a:x1" for one in wanted):
+            raise ZeroDivisionError
+        return policy(wanted, at)
+
+    decide = Deciding(choosy, clock=ManualClock(), metrics=Metrics())
+    answer = await decide(wanted(3))
+    assert [verdict is None for verdict in answer] == [False, True, False]
+
+
+async def test_a_lane_that_left_does_not_disturb_the_others() -> None:
+    decide = deciding(Policy())
+    leaving = asyncio.create_task(decide(wanted(1)))
+    staying = asyncio.create_task(decide(wanted(1, "s")))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    answer = await staying
+    assert [verdict and verdict.head for verdict in answer] == [b"a:s0"]

@@ -1,0 +1,102 @@
+"""The crowd's counts are combined for a window, bounded, and never stop the worker."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from models.catalog.table import build_items
+from models.storefront.shop import Shop, build_shop
+from models.visitor.state import EMPTY, EventRecord
+from schemas.catalog import Item
+from schemas.codec import decode_event
+from schemas.ids import ItemId
+from schemas.signals import Delta
+from streams.runtime.clock import ManualClock
+from streams.runtime.telemetry.metrics import Metrics
+from streams.workers.signals import combiner
+from streams.workers.signals.combiner import CrowdCounter
+
+T0 = 1_760_000_000.0
+
+
+@pytest.fixture(scope="module")
+def shop() -> Shop:
+    items = [Item(item_id=f"i{n}", title=f"Item {n}", categories=["x"], price=1.0) for n in range(200)]
+    return build_shop(build_items(items, {}, T0))
+
+
+def purchase(*items: str, at: float = T0) -> EventRecord:
+    body = {
+        "event": "purchase",
+        "message_id": "m",
+        "anonymous_id": "x",
+        "timestamp": datetime.fromtimestamp(at, UTC),
+        "properties": {"transaction_id": "t", "items": [{"item_id": item} for item in items]},
+    }
+    return EventRecord(
+        decode_event(msgspec.json.encode(body)), partition=0, offset=0, arrival=at, incarnation=1
+    )
+
+
+def counter(metrics: Metrics | None = None) -> CrowdCounter:
+    return CrowdCounter("shop", metrics or Metrics(), ManualClock(T0))
+
+
+def test_events_of_a_window_become_one_delta_an_item(shop: Shop) -> None:
+    count = counter()
+    count.add(EMPTY, purchase("i1", "i2"), shop)
+    count.add(EMPTY, purchase("i1", "i3", at=T0 + 0.5), shop)
+    deltas = {delta.item_id: delta for delta in count.take()}
+    one, two, three = ItemId("i1"), ItemId("i2"), ItemId("i3")
+    assert deltas == {
+        one: Delta(item_id=one, at=T0 + 0.5, purchases=2, co_bought={two: 3, three: 3}),
+        two: Delta(item_id=two, at=T0, purchases=1, co_bought={one: 3}),
+        three: Delta(item_id=three, at=T0 + 0.5, purchases=1, co_bought={one: 3}),
+    }
+    assert count.take() == []
+
+
+def test_records_read_again_long_after_are_not_counted(shop: Shop) -> None:
+    count = counter()
+    count.add(EMPTY, purchase("i1", at=T0 - combiner.COUNT_WITHIN_S - 1), shop)
+    assert count.take() == []
+
+
+def test_a_window_is_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(combiner, "ITEMS_MAX", 2)
+    metrics = Metrics()
+    count = counter(metrics)
+    count.add(EMPTY, purchase("i1", "i2", "i3"), shop)
+    assert len(count.take()) == 2
+    assert b'etalage_deltas_total{direction="dropped"}' in metrics.render()
+
+
+def test_a_delta_carries_the_heaviest_neighbours_only(shop: Shop) -> None:
+    count = counter()
+    for n in range(1, 150):
+        count.add(EMPTY, purchase("i0", f"i{n}"), shop)
+    count.add(EMPTY, purchase("i0", "i149"), shop)
+    delta = next(delta for delta in count.take() if delta.item_id == "i0")
+    assert len(delta.co_bought) == combiner.NEIGHBOURS_MAX
+    assert delta.co_bought[ItemId("i149")] == 6
+
+
+class Broken:
+    """A producer whose Kafka is away."""
+
+    async def partitions_for(self, topic: str) -> Any:
+        raise OSError("no Kafka")
+
+
+async def test_a_window_that_cannot_be_sent_is_lost_and_counted(shop: Shop) -> None:
+    metrics = Metrics()
+    count = counter(metrics)
+    count.start(Broken())
+    count.add(EMPTY, purchase("i1", "i2"), shop)
+    await count.stop()
+    assert b'etalage_deltas_total{direction="dropped"} 2.0' in metrics.render()
+    assert count.take() == []

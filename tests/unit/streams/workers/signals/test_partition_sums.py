@@ -1,0 +1,124 @@
+"""Deltas are summed once, whatever is read again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.codec import encode
+from schemas.ids import ItemId
+from schemas.signals import Delta, Signal
+from streams.workers.signals.partition_sums import SignalSums
+from tests.unit.streams.raw import Raw
+
+T0 = 1000.0
+
+
+def delta(offset: int, item: str, views: int = 1) -> Raw:
+    value = encode(Delta(item_id=ItemId(item), at=T0, views=views))
+    return Raw("d", 0, offset, item.encode(), value)
+
+
+def written(signals: Sequence[Signal]) -> list[Raw]:
+    return [Raw("s", 0, n, s.item_id.encode(), encode(s)) for n, s in enumerate(signals)]
+
+
+def views_of(signals: Sequence[Signal]) -> dict[str, float]:
+    return {signal.item_id: signal.popularity for signal in signals}
+
+
+def test_what_changed_is_given_once() -> None:
+    sums = SignalSums()
+    assert sums.apply([delta(0, "a"), delta(1, "b"), delta(2, "a")]) == 3
+    taken = sums.take()
+    assert views_of(taken) == {"a": 2.0, "b": 1.0}
+    assert {signal.item_id: signal.delta_offset for signal in taken} == {"a": 2, "b": 1}
+    before = sums.settled
+    sums.written()
+    assert (before, sums.settled) == (False, True)
+    assert sums.take() == []
+
+
+def test_what_was_not_written_is_given_again() -> None:
+    sums = SignalSums()
+    sums.apply([delta(0, "a")])
+    sums.take()
+    sums.apply([delta(1, "b")])
+    assert views_of(sums.take()) == {"a": 1.0, "b": 1.0}
+
+
+def test_signals_say_where_the_last_whole_flush_ended() -> None:
+    sums = SignalSums()
+    sums.apply([delta(0, "a"), delta(1, "b")])
+    assert {signal.done for signal in sums.take()} == {0}
+    sums.written()
+    sums.apply([delta(2, "b")])
+    assert [signal.done for signal in sums.take()] == [2]
+
+
+def test_what_does_not_decode_is_counted_and_left_out() -> None:
+    sums = SignalSums()
+    sums.load([Raw("s", 0, 0, b"a", b"{")])
+    assert sums.apply([Raw("d", 0, 0, b"a", b"nonsense"), Raw("d", 0, 1, b"a", None), delta(2, "a")]) == 1
+    assert sums.skipped == 3
+
+
+def test_of_two_signals_the_one_with_more_deltas_counts() -> None:
+    first = SignalSums()
+    first.apply([delta(0, "a")])
+    old = first.take()
+    first.apply([delta(1, "a")])
+    new = first.take()
+    second = SignalSums()
+    second.load(written([*new, *old]))
+    second.begin(2)
+    assert second.apply([delta(1, "a")]) == 0
+
+
+def test_a_topic_made_again_keeps_the_sums_and_counts_what_comes() -> None:
+    sums = SignalSums()
+    sums.apply([delta(6, "b"), delta(7, "a")])
+    again = SignalSums()
+    again.load(written(sums.take()))
+    assert again.begin(3) == 3
+    assert again.apply([delta(3, "a")]) == 1
+    signals = again.take()
+    assert views_of(signals) == {"a": 2.0, "b": 1.0}, (
+        "all are written again, or the next start would forget too"
+    )
+    assert {signal.item_id: signal.delta_offset for signal in signals} == {"a": 3, "b": -1}
+
+
+@given(items=st.lists(st.sampled_from("abcd"), min_size=1, max_size=30), data=st.data())
+def test_crashes_anywhere_in_a_flush_neither_lose_nor_double(items: list[str], data: st.DataObject) -> None:
+    log = [delta(offset, item) for offset, item in enumerate(items)]
+    topic: list[Raw] = []
+    for _ in range(data.draw(st.integers(1, 4), label="lives")):
+        live(log, topic, data)
+    final = SignalSums()
+    final.load(topic)
+    final.apply(log[final.begin(len(log)) :])
+    last = written([*final.take()])
+    check = SignalSums()
+    check.load([*topic, *last])
+    assert {key: signal.popularity for key, signal in check._signals.items()} == {
+        item: float(items.count(item)) for item in set(items)
+    }
+
+
+def live(log: list[Raw], topic: list[Raw], data: st.DataObject) -> None:
+    """One process: reads on, flushes at some points, dies with its last flush partly written."""
+    sums = SignalSums()
+    sums.load(topic)
+    at = sums.begin(len(log))
+    for _ in range(data.draw(st.integers(0, 3), label="flushes")):
+        upto = data.draw(st.integers(at, len(log)), label="applied")
+        sums.apply(log[at:upto])
+        topic += written(sums.take())
+        sums.written()
+        at = upto
+    sums.apply(log[at : data.draw(st.integers(at, len(log)), label="applied before death")])
+    flush = data.draw(st.permutations(sums.take()), label="order of the last flush")
+    topic += written(flush[: data.draw(st.integers(0, len(flush)), label="of it written")])
