@@ -89,6 +89,6 @@ class ServiceMissing(EtalageError):
     """A server or tool that we need cannot be had; the text says what to install or set."""
 
 
-def said(exc: BaseException) -> str:
+def error_text(exc: BaseException) -> str:
     """What an exception says; its kind when it says nothing, as timeouts do."""
     return str(exc) or type(exc).__name__

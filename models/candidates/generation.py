@@ -57,7 +57,7 @@ _ITSELF = (1 << _SHIFT) - 1
 _ITSELF_BIT = 1 << _ITSELF
 _BITS = np.array([1 << index for index in range(1 << _SHIFT)], np.uint16)
 _CODE: Mapping[Source, int] = {source: index for index, source in enumerate(SOURCES)}
-Found = list[tuple[int, Rows]]
+SourceRows = list[tuple[int, Rows]]
 """(source code, rows); -1 among the rows is padding."""
 
 
@@ -79,7 +79,7 @@ class Candidates(Struct, frozen=True, eq=False):
         return rows
 
 
-class Seeking(Struct, frozen=True, eq=False):
+class CandidateRequest(Struct, frozen=True, eq=False):
     """For whom and which page candidates are wanted."""
 
     state: VisitorState
@@ -87,10 +87,10 @@ class Seeking(Struct, frozen=True, eq=False):
     anchors: Sequence[int] | Rows = ()
 
 
-class _Finds(Struct, frozen=True, eq=False):
+class _Collected(Struct, frozen=True, eq=False):
     """What the sources found for one of many."""
 
-    found: Found
+    found: SourceRows
     recent: list[int]
     seeds: list[int]
     about: bool
@@ -128,22 +128,22 @@ def propose(
     `at` (epoch seconds) says whether the visitor's session still runs. The item of a product page and the
     lines of a cart page are no candidates there.
     """
-    return propose_all(table, [Seeking(state, page, anchors)], at, limit)[0]
+    return propose_all(table, [CandidateRequest(state, page, anchors)], at, limit)[0]
 
 
 def propose_all(
-    table: ItemTable, seeking: Sequence[Seeking], at: float, limit: int = LIMIT
+    table: ItemTable, requests: Sequence[CandidateRequest], at: float, limit: int = LIMIT
 ) -> list[Candidates]:
     """As `propose`, for many at once: what their sources found is merged in one sort."""
-    finds = [_found(table, one, at) for one in seeking]
-    merged = _merged([one.found for one in finds])
+    finds = [_collect(table, one, at) for one in requests]
+    merged = _merge([one.found for one in finds])
     return [
         _candidates(table, one, rows, sources, limit)
         for one, (rows, sources) in zip(finds, merged, strict=True)
     ]
 
 
-def _found(table: ItemTable, one: Seeking, at: float) -> _Finds:
+def _collect(table: ItemTable, one: CandidateRequest, at: float) -> _Collected:
     """What every source has to say, and the rows it was asked about."""
     state, anchors = one.state, one.anchors
     find = table.row_by_key.get
@@ -158,21 +158,23 @@ def _found(table: ItemTable, one: Seeking, at: float) -> _Finds:
     found.append((_CODE["new"], table.newcomers[:NEW_ROWS]))
     missing = ENOUGH - sum([len(rows) for _, rows in found])
     found.append((_CODE["popular"], table.by_popularity[: max(POPULAR_ROWS, missing)]))
-    return _Finds(found, recent, seeds, bool(about))
+    return _Collected(found, recent, seeds, bool(about))
 
 
 def _candidates(
-    table: ItemTable, one: _Finds, rows: Rows, sources: NDArray[np.uint16], limit: int
+    table: ItemTable, one: _Collected, rows: Rows, sources: NDArray[np.uint16], limit: int
 ) -> Candidates:
     if one.about:
         others = sources < _ITSELF_BIT
         rows, sources = rows[others], sources[others]
     if len(rows) > limit:
-        rows, sources = _best(table, rows, sources, limit)
+        rows, sources = _keep_best(table, rows, sources, limit)
     return Candidates(rows, sources, one.seeds[0] if one.seeds else -1, one.recent)
 
 
-def given(table: ItemTable, state: VisitorState, rows: Sequence[int] | Rows, anchor: int = -1) -> Candidates:
+def candidates_from_rows(
+    table: ItemTable, state: VisitorState, rows: Sequence[int] | Rows, anchor: int = -1
+) -> Candidates:
     """The caller's own rows as candidates; repeats and -1 are dropped."""
     chosen = np.unique(np.asarray(rows, np.int32))
     chosen = chosen[chosen >= 0]
@@ -199,7 +201,7 @@ def _basket(state: VisitorState, find: Find) -> list[int]:
     return [row for key in keys if (row := find(key, -1)) >= 0]
 
 
-def _from_tastes(table: ItemTable, state: VisitorState, at: float) -> Found:
+def _from_tastes(table: ItemTable, state: VisitorState, at: float) -> SourceRows:
     """The best of the categories and brands liked most: a running session's before those of long standing."""
     categories, brands = _top(state.categories), _top(state.brands)
     if at - state.at <= SESSION_GAP_S:
@@ -217,9 +219,9 @@ def _top(weights: Mapping[int, float]) -> list[int]:
     return [key for _, key in sorted(zip(weights.values(), weights, strict=True), reverse=True)[:2]]
 
 
-def _from_items(table: ItemTable, seeds: list[int], basket: list[int]) -> Found:
+def _from_items(table: ItemTable, seeds: list[int], basket: list[int]) -> SourceRows:
     """Neighbours and alternatives of single items; the fewer the seeds, the more of each."""
-    found: Found = []
+    found: SourceRows = []
     if seeds:
         width = 4 * NEIGHBOURS // len(seeds)
         found += [(_CODE["neighbours"], table.co_viewed[row, :width]) for row in seeds]
@@ -228,8 +230,8 @@ def _from_items(table: ItemTable, seeds: list[int], basket: list[int]) -> Found:
     return found + [(_CODE["bought_together"], table.co_bought[row, :BOUGHT_WITH]) for row in basket[:SEEDS]]
 
 
-def _from_visitor(state: VisitorState, recent: list[int], find: Find) -> Found:
-    found: Found = []
+def _from_visitor(state: VisitorState, recent: list[int], find: Find) -> SourceRows:
+    found: SourceRows = []
     if recent:
         found.append((_CODE["recent"], _rows(recent)))
     if state.wishlist:
@@ -237,7 +239,7 @@ def _from_visitor(state: VisitorState, recent: list[int], find: Find) -> Found:
     return found
 
 
-def _from_page(table: ItemTable, about: list[int], anchors: Sequence[int] | Rows) -> Found:
+def _from_page(table: ItemTable, about: list[int], anchors: Sequence[int] | Rows) -> SourceRows:
     """What a listing lists; on a page about an item that one's category, and itself, to be taken out."""
     if about:
         category = int(table.categories.column[about[0]])
@@ -252,7 +254,7 @@ def _rows(rows: Sequence[int]) -> Rows:
     return np.array(rows, np.int32)
 
 
-def _merged(finds: Sequence[Found]) -> list[tuple[Rows, NDArray[np.uint16]]]:
+def _merge(finds: Sequence[SourceRows]) -> list[tuple[Rows, NDArray[np.uint16]]]:
     """Of each, unique rows ascending with the bits of their sources: one sort of all, with whose it is, the
     row and the source in one number."""
     lengths = [len(rows) for found in finds for _, rows in found]
@@ -277,7 +279,7 @@ def _merged(finds: Sequence[Found]) -> list[tuple[Rows, NDArray[np.uint16]]]:
     return [(rows[start:end], sources[start:end]) for start, end in pairwise(ends)]
 
 
-def _best(
+def _keep_best(
     table: ItemTable, rows: Rows, sources: NDArray[np.uint16], limit: int
 ) -> tuple[Rows, NDArray[np.uint16]]:
     """The `limit` rows that most sources name, then the more popular; still ascending."""

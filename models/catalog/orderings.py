@@ -39,7 +39,7 @@ class Coding(Struct, frozen=True, eq=False):
         return len(self.names)
 
 
-def coding(values: Sequence[str | None]) -> Coding:
+def build_coding(values: Sequence[str | None]) -> Coding:
     names = ["", *sorted({value for value in values if value})]
     codes = {name: code for code, name in enumerate(names)}
     column = np.fromiter((codes[value or ""] for value in values), np.int32, len(values))
@@ -60,7 +60,7 @@ class Groups(Struct, frozen=True, eq=False):
         return self.rows[start:end]
 
 
-def grouped(pair_rows: Rows, pair_codes: Rows, keys: NDArray[np.uint32], rank: Rows) -> Groups:
+def group_rows(pair_rows: Rows, pair_codes: Rows, keys: NDArray[np.uint32], rank: Rows) -> Groups:
     """Groups of (row, code) pairs, each ordered by `rank`; `keys[code]` names a group, code 0 is none."""
     order = np.lexsort((rank[pair_rows], pair_codes))
     codes = pair_codes[order]

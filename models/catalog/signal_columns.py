@@ -24,7 +24,7 @@ SHARE_PRIOR = 4.0
 """Added to the sum when a neighbour's weight becomes a share: one co-view alone is no strong tie."""
 
 
-class Crowd(Struct, frozen=True, eq=False):
+class SignalColumns(Struct, frozen=True, eq=False):
     """The signal columns; `at` is the moment they are decayed to."""
 
     at: float
@@ -39,9 +39,9 @@ class Crowd(Struct, frozen=True, eq=False):
     co_bought_weight: Floats
 
 
-def no_crowd(n: int, at: float) -> Crowd:
+def empty_columns(n: int, at: float) -> SignalColumns:
     none = np.zeros(n, np.float32)  # one for all: columns are never written in place
-    return Crowd(
+    return SignalColumns(
         at,
         none,
         none,
@@ -55,11 +55,13 @@ def no_crowd(n: int, at: float) -> Crowd:
     )
 
 
-def crowd_of(signals: Mapping[ItemId, Signal], row_by_id: Mapping[str, int], at: float) -> Crowd:
-    return refreshed(no_crowd(len(row_by_id), at), signals, row_by_id, at)
+def build_columns(signals: Mapping[ItemId, Signal], row_by_id: Mapping[str, int], at: float) -> SignalColumns:
+    return refresh_columns(empty_columns(len(row_by_id), at), signals, row_by_id, at)
 
 
-def refreshed(old: Crowd, changed: Mapping[ItemId, Signal], row_by_id: Mapping[str, int], at: float) -> Crowd:
+def refresh_columns(
+    old: SignalColumns, changed: Mapping[ItemId, Signal], row_by_id: Mapping[str, int], at: float
+) -> SignalColumns:
     """`old` at a later moment with the changed signals put in; an unknown item's signal is left out."""
     known = [(row, signal) for item, signal in changed.items() if (row := row_by_id.get(item, -1)) >= 0]
     rows = np.array([row for row, _ in known], np.int32)
@@ -67,10 +69,10 @@ def refreshed(old: Crowd, changed: Mapping[ItemId, Signal], row_by_id: Mapping[s
     viewed = _ties(rows, [s.co_viewed for s in signals], row_by_id, (old.co_viewed, old.co_viewed_weight))
     bought = _ties(rows, [s.co_bought for s in signals], row_by_id, (old.co_bought, old.co_bought_weight))
     trend, popularity, carts, purchases, shares = _counts(old, rows, signals, at)
-    return Crowd(at, trend, popularity, carts, purchases, shares, *viewed, *bought)
+    return SignalColumns(at, trend, popularity, carts, purchases, shares, *viewed, *bought)
 
 
-def _counts(old: Crowd, rows: Rows, signals: Sequence[Signal], at: float) -> list[Floats]:
+def _counts(old: SignalColumns, rows: Rows, signals: Sequence[Signal], at: float) -> list[Floats]:
     columns: list[Floats] = []
     for name in ("trend", "popularity", "carts", "purchases", "shares"):
         half_life = TREND_HALF_LIFE if name == "trend" else POPULARITY_HALF_LIFE

@@ -29,7 +29,7 @@ ORDER_WEIGHT, CART_WEIGHT = 3, 1
 """A pair that was paid for says more than one that lies in a cart."""
 
 
-class Facts(Struct, frozen=True):
+class ItemInteractions(Struct, frozen=True):
     """`items` each gain one of `count`; each of `pairs` (unordered) gains `weight` of `together`."""
 
     count: Count
@@ -39,7 +39,7 @@ class Facts(Struct, frozen=True):
     weight: int = 1
 
 
-def observe(state: VisitorState, record: EventRecord, table: ItemTable) -> Facts | None:
+def extract(state: VisitorState, record: EventRecord, table: ItemTable) -> ItemInteractions | None:
     """What `record` says, `state` being the visitor's before it; None when it says nothing.
 
     A visitor who refused personalization is not counted either.
@@ -62,13 +62,15 @@ def _known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
     return cast(list[ItemId], [i for i in dict.fromkeys([item.item_id for item in items]) if i in known])
 
 
-def _viewed(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> Facts | None:
+def _viewed(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> ItemInteractions | None:
     before = _seen_in_session(state, at)
     fresh = [item for item in items if item_key(item) not in before]
     if not fresh:
         return None
     earlier = _ids(before[:VIEWED_BEFORE_MAX], table)
-    return Facts("views", fresh, "co_viewed", [(item, other) for item in fresh for other in earlier])
+    return ItemInteractions(
+        "views", fresh, "co_viewed", [(item, other) for item in fresh for other in earlier]
+    )
 
 
 def _seen_in_session(state: VisitorState, at: float) -> list[int]:
@@ -78,24 +80,26 @@ def _seen_in_session(state: VisitorState, at: float) -> list[int]:
     return [item.key for item in state.recent if item.at >= state.session_at]
 
 
-def _put_into_cart(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> Facts | None:
+def _put_into_cart(
+    state: VisitorState, items: list[ItemId], table: ItemTable, at: float
+) -> ItemInteractions | None:
     held = [line.key for line in state.cart]
     fresh = [item for item in items if item_key(item) not in held]
     if not fresh:
         return None
     others = _ids(held, table)
     pairs = [(item, other) for item in fresh for other in others]
-    return Facts("carts", fresh, "co_bought", pairs, CART_WEIGHT)
+    return ItemInteractions("carts", fresh, "co_bought", pairs, CART_WEIGHT)
 
 
-def _bought(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> Facts | None:
+def _bought(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> ItemInteractions | None:
     some = items[:ORDER_ITEMS_MAX]
     pairs = [(one, other) for place, one in enumerate(some) for other in some[place + 1 :]]
-    return Facts("purchases", items, "co_bought", pairs, ORDER_WEIGHT)
+    return ItemInteractions("purchases", items, "co_bought", pairs, ORDER_WEIGHT)
 
 
-def _shared(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> Facts | None:
-    return Facts("shares", items)
+def _shared(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> ItemInteractions | None:
+    return ItemInteractions("shares", items)
 
 
 def _ids(keys: Iterable[int], table: ItemTable) -> list[ItemId]:
@@ -103,7 +107,7 @@ def _ids(keys: Iterable[int], table: ItemTable) -> list[ItemId]:
     return cast(list[ItemId], [ids[rows[key]] for key in keys if key in rows])
 
 
-_SAYS: Mapping[type, Callable[[VisitorState, list[ItemId], ItemTable, float], Facts | None]] = {
+_SAYS: Mapping[type, Callable[[VisitorState, list[ItemId], ItemTable, float], ItemInteractions | None]] = {
     ViewItem: _viewed,
     AddToCart: _put_into_cart,
     Purchase: _bought,

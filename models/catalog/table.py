@@ -14,9 +14,17 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from models.catalog.orderings import Coding, Groups, alternatives, best_first, coding, grouped, rank_of
+from models.catalog.orderings import (
+    Coding,
+    Groups,
+    alternatives,
+    best_first,
+    build_coding,
+    group_rows,
+    rank_of,
+)
 from models.catalog.search import build_index, search_rows
-from models.catalog.signal_columns import Crowd, crowd_of, refreshed
+from models.catalog.signal_columns import SignalColumns, build_columns, refresh_columns
 from models.features.affinity import Vocabulary, vocabulary
 from models.features.item import item_block
 from models.visitor.affinities import price_band
@@ -132,7 +140,7 @@ def build_items(items: Iterable[Item], signals: Mapping[ItemId, Signal], at: flo
     by_id = {item.item_id: item for item in items}
     ordered = [by_id[item_id] for item_id in sorted(by_id)]
     catalogue = _catalogue_columns(ordered)
-    crowd = crowd_of(signals, catalogue["row_by_id"], at)
+    crowd = build_columns(signals, catalogue["row_by_id"], at)
     return _table(catalogue, crowd)
 
 
@@ -141,7 +149,7 @@ def with_signals(table: ItemTable, changed: Mapping[ItemId, Signal], at: float) 
 
     Catalogue columns are shared; neighbours too when none of them changed.
     """
-    crowd = refreshed(_crowd(table), changed, table.row_by_id, at)
+    crowd = refresh_columns(_crowd(table), changed, table.row_by_id, at)
     catalogue = {name: getattr(table, name) for name in _CATALOGUE_FIELDS}
     return _table(catalogue, crowd)
 
@@ -153,13 +161,13 @@ _CATALOGUE_FIELDS = (
 )  # fmt: skip
 
 
-def _crowd(table: ItemTable) -> Crowd:
-    return Crowd(**{name: getattr(table, name) for name in Crowd.__struct_fields__})
+def _crowd(table: ItemTable) -> SignalColumns:
+    return SignalColumns(**{name: getattr(table, name) for name in SignalColumns.__struct_fields__})
 
 
-def _table(catalogue: Mapping[str, Any], crowd: Crowd) -> ItemTable:
+def _table(catalogue: Mapping[str, Any], crowd: SignalColumns) -> ItemTable:
     """Joins both halves and makes the orders and the feature block."""
-    columns = {**catalogue, **{name: getattr(crowd, name) for name in Crowd.__struct_fields__}}
+    columns = {**catalogue, **{name: getattr(crowd, name) for name in SignalColumns.__struct_fields__}}
     none = np.empty(0, np.int32)
     bare = ItemTable(
         **columns,
@@ -186,8 +194,8 @@ def _table(catalogue: Mapping[str, Any], crowd: Crowd) -> ItemTable:
         by_newness=by_newness,
         newcomers=by_newness[fresh],
         popularity_order=rank,
-        category_rows=grouped(pair_rows, pair_codes, pair_keys, rank),
-        brand_rows=grouped(every, bare.brands.column, bare.brands.hashes, rank),
+        category_rows=group_rows(pair_rows, pair_codes, pair_keys, rank),
+        brand_rows=group_rows(every, bare.brands.column, bare.brands.hashes, rank),
         block=item_block(bare),
     )
 
@@ -199,9 +207,12 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
     price = np.array([item.price for item in items], np.float32)
     listed = np.array([item.list_price or item.price for item in items], np.float32)
     stock = np.array([item.stock for item in items], np.float32)
-    categories = coding([item.category for item in items])
-    families = coding([item.categories[max(len(item.categories) - 2, 0)] for item in items])
-    brands, colours = coding([item.brand for item in items]), coding([item.colour for item in items])
+    categories = build_coding([item.category for item in items])
+    families = build_coding([item.categories[max(len(item.categories) - 2, 0)] for item in items])
+    brands, colours = (
+        build_coding([item.brand for item in items]),
+        build_coding([item.colour for item in items]),
+    )
     bands = np.array([price_band(item.price) for item in items], np.uint8)
     step_up, better = alternatives(categories.column, price, stock > 0)
     return {

@@ -27,7 +27,7 @@ PRIOR = 1.0
 BANDS = 16
 
 
-class TasteFeature(Struct, frozen=True):
+class AffinityFeature(Struct, frozen=True):
     name: str
     version: int
     field: str
@@ -36,16 +36,16 @@ class TasteFeature(Struct, frozen=True):
     """What of the item it is about; a family is told from the categories liked."""
 
 
-TASTE_FEATURES: tuple[TasteFeature, ...] = (
-    TasteFeature("category_taste", 1, "categories", "category"),
-    TasteFeature("category_now", 1, "now_categories", "category"),
-    TasteFeature("category_bought", 1, "bought_categories", "category"),
-    TasteFeature("family_taste", 1, "categories", "family"),
-    TasteFeature("family_now", 1, "now_categories", "family"),
-    TasteFeature("brand_taste", 1, "brands", "brand"),
-    TasteFeature("brand_now", 1, "now_brands", "brand"),
-    TasteFeature("colour_taste", 1, "colours", "colour"),
-    TasteFeature("price_band_taste", 1, "price_bands", "band"),
+AFFINITY_FEATURES: tuple[AffinityFeature, ...] = (
+    AffinityFeature("category_taste", 1, "categories", "category"),
+    AffinityFeature("category_now", 1, "now_categories", "category"),
+    AffinityFeature("category_bought", 1, "bought_categories", "category"),
+    AffinityFeature("family_taste", 1, "categories", "family"),
+    AffinityFeature("family_now", 1, "now_categories", "family"),
+    AffinityFeature("brand_taste", 1, "brands", "brand"),
+    AffinityFeature("brand_now", 1, "now_brands", "brand"),
+    AffinityFeature("colour_taste", 1, "colours", "colour"),
+    AffinityFeature("price_band_taste", 1, "price_bands", "band"),
 )
 _HALF_LIVES = {
     name: STEPS_PER_OCTAVE * tick
@@ -76,7 +76,7 @@ class Vocabulary(Struct, frozen=True, eq=False):
     places: tuple[NDArray[np.intp], ...]
     """For each way a mapping is used (itself, its families): place of (field, number), flat."""
     of_item: Rows
-    """int32[n, len(TASTE_FEATURES)]: the place each feature of an item reads."""
+    """int32[n, len(AFFINITY_FEATURES)]: the place each feature of an item reads."""
 
 
 def vocabulary(
@@ -90,25 +90,25 @@ def vocabulary(
     for key, code in categories.of.items():
         family_of[key] = int(families.column[rows[code]])
     columns = {"category": categories, "brand": brands, "colour": colours, "family": families, "band": bands}
-    codes = {kind: coding.of for kind, coding in columns.items()} | {"family": family_of}
+    codes = {kind: build_coding.of for kind, build_coding in columns.items()} | {"family": family_of}
     known = _Known()
     for key in chain(categories.of, brands.of, colours.of, bands.of):
         known.setdefault(key, len(known) + 1)
-    offsets = np.cumsum([0, *(columns[feature.kind].size for feature in TASTE_FEATURES)]).tolist()
+    offsets = np.cumsum([0, *(columns[feature.kind].size for feature in AFFINITY_FEATURES)]).tolist()
     width = offsets[-1] + 1
     places = np.full((2, len(FIELDS), len(known) + 1), width - 1, np.intp)
-    for feature, offset in zip(TASTE_FEATURES, offsets, strict=False):
+    for feature, offset in zip(AFFINITY_FEATURES, offsets, strict=False):
         own = places[int(feature.kind == "family"), FIELDS.index(feature.field)]
         for key, code in codes[feature.kind].items():
             own[known[key]] = offset + code
-    of_item = [columns[f.kind].column + offset for f, offset in zip(TASTE_FEATURES, offsets, strict=False)]
+    of_item = [columns[f.kind].column + offset for f, offset in zip(AFFINITY_FEATURES, offsets, strict=False)]
     return Vocabulary(width, known, (places[0].ravel(), places[1].ravel()), np.stack(of_item, axis=1))
 
 
-def taste_columns(
+def affinity_columns(
     words: Vocabulary, states: Sequence[VisitorState], since: NDArray[np.float64], rows: Rows, visitor: Rows
 ) -> Floats:
-    """float32[len(rows), len(TASTE_FEATURES)]; `since` is the age of each state in seconds, `visitor` the
+    """float32[len(rows), len(AFFINITY_FEATURES)]; `since` is the age of each state in seconds, `visitor` the
     index of each row's visitor."""
     mappings = [mapping for state in states for mapping in _mappings(state)]
     lengths = np.fromiter(map(len, mappings), np.intp, len(mappings))

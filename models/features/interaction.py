@@ -18,8 +18,8 @@ from models.catalog.table import ItemTable
 from models.visitor.state import VisitorState
 
 Floats = NDArray[np.float32]
-Places = NDArray[np.intp]
-TIE_FEATURES: tuple[tuple[str, int], ...] = (
+ItemPlaces = NDArray[np.intp]
+INTERACTION_FEATURES: tuple[tuple[str, int], ...] = (
     ("viewed", 1),  # ln(1 + times)
     ("view_recency", 1),  # 1 now, half an hour ago a half
     ("view_dwell", 1),  # minutes
@@ -30,7 +30,7 @@ TIE_FEATURES: tuple[tuple[str, int], ...] = (
     ("co_view_recent", 1),  # the same over the items seen last, the latest counting most
     ("co_buy", 1),  # root of the share of co-purchases with the cart, else the last purchase
 )
-_COLUMN = {name: column for column, (name, _) in enumerate(TIE_FEATURES)}
+_COLUMN = {name: column for column, (name, _) in enumerate(INTERACTION_FEATURES)}
 RECENCY_HALF_LIFE_S = 1800.0
 SEED_WEIGHTS = np.array([1.0, 0.7, 0.5, 0.35], np.float32)
 ANCHOR_TIES, SEED_TIES, BUY_TIES = 50, 16, 8
@@ -39,23 +39,23 @@ DENSE_MAX = 1 << 19
 """Up to so many (visitor, item) pairs a plain table finds a row faster than a binary search."""
 
 
-class _Ties:
+class _Interactions:
     """Collected (visitor, row, column, value); all the same length."""
 
     def __init__(self) -> None:
-        self.visitors: list[Places] = []
+        self.visitors: list[ItemPlaces] = []
         self.rows: list[Rows] = []
         self.columns: list[int] = []
         self.values: list[Floats] = []
 
-    def add(self, name: str, visitors: Places, rows: Rows, values: Floats) -> None:
+    def add(self, name: str, visitors: ItemPlaces, rows: Rows, values: Floats) -> None:
         self.visitors.append(visitors)
         self.rows.append(rows)
         self.columns.append(_COLUMN[name])
         self.values.append(values)
 
 
-def add_ties(
+def add_interactions(
     table: ItemTable,
     states: Sequence[VisitorState],
     candidates: Sequence[Candidates],
@@ -63,11 +63,11 @@ def add_ties(
     keys: NDArray[np.int64],
     out: Floats,
 ) -> None:
-    """Adds the values of all ties into `out`, float32[len(keys), len(TIE_FEATURES)] of zeros.
+    """Adds the values of all ties into `out`, float32[len(keys), len(INTERACTION_FEATURES)] of zeros.
 
     `keys` are visitor index · n + row of each row of the batch, ascending; `at` the time of each visitor.
     """
-    ties = _Ties()
+    ties = _Interactions()
     _seen(ties, states, candidates, at)
     _held(ties, table, states)
     _neighbours(ties, table, candidates)
@@ -80,12 +80,12 @@ def add_ties(
     places = find_places(keys, wanted, len(states) * table.n)
     columns = np.array(ties.columns).repeat([len(part) for part in ties.rows])
     hit = (places >= 0).nonzero()[0]
-    target = places.take(hit) * len(TIE_FEATURES) + columns.take(hit)
+    target = places.take(hit) * len(INTERACTION_FEATURES) + columns.take(hit)
     np.add.at(out.reshape(-1), target, np.concatenate(ties.values).take(hit))
     np.minimum(out[:, _COLUMN["bought"]], 1.0, out=out[:, _COLUMN["bought"]])
 
 
-def find_places(keys: NDArray[np.int64], wanted: NDArray[np.int64], span: int) -> Places:
+def find_places(keys: NDArray[np.int64], wanted: NDArray[np.int64], span: int) -> ItemPlaces:
     """Index in the ascending `keys` (all < span) of each wanted key, -1 where it is not among them."""
     if span <= DENSE_MAX:
         index = np.full(span + 1, -1, np.int32)
@@ -97,7 +97,7 @@ def find_places(keys: NDArray[np.int64], wanted: NDArray[np.int64], span: int) -
 
 
 def _seen(
-    ties: _Ties, states: Sequence[VisitorState], candidates: Sequence[Candidates], at: Sequence[float]
+    ties: _Interactions, states: Sequence[VisitorState], candidates: Sequence[Candidates], at: Sequence[float]
 ) -> None:
     counts = [len(one.recent) for one in candidates]
     size = sum(counts)
@@ -118,7 +118,7 @@ def _seen(
     ties.add("view_dwell", visitors, rows, dwell / np.float32(60.0))
 
 
-def _held(ties: _Ties, table: ItemTable, states: Sequence[VisitorState]) -> None:
+def _held(ties: _Interactions, table: ItemTable, states: Sequence[VisitorState]) -> None:
     find = table.row_by_key.get
     cart = [(v, find(line.key, -1)) for v, state in enumerate(states) for line in state.cart]
     wished = [(v, find(key, -1)) for v, state in enumerate(states) for key in state.wishlist]
@@ -129,7 +129,7 @@ def _held(ties: _Ties, table: ItemTable, states: Sequence[VisitorState]) -> None
             ties.add(name, visitors, rows.astype(np.int32), np.ones(len(pairs), np.float32))
 
 
-def _neighbours(ties: _Ties, table: ItemTable, candidates: Sequence[Candidates]) -> None:
+def _neighbours(ties: _Interactions, table: ItemTable, candidates: Sequence[Candidates]) -> None:
     anchors = np.array([one.anchor for one in candidates], np.int32)
     _strengths(
         ties, "co_view_anchor", (table.co_viewed, table.co_viewed_weight), anchors[:, None], ANCHOR_TIES
@@ -138,7 +138,7 @@ def _neighbours(ties: _Ties, table: ItemTable, candidates: Sequence[Candidates])
     _strengths(ties, "co_view_recent", (table.co_viewed, table.co_viewed_weight), seeds, SEED_TIES)
 
 
-def _bought_with(ties: _Ties, table: ItemTable, states: Sequence[VisitorState]) -> None:
+def _bought_with(ties: _Interactions, table: ItemTable, states: Sequence[VisitorState]) -> None:
     find = table.row_by_key.get
     keys = [[line.key for line in s.cart[:4]] or [one.key for one in s.bought[:1]] for s in states]
     if not any(keys):
@@ -147,7 +147,7 @@ def _bought_with(ties: _Ties, table: ItemTable, states: Sequence[VisitorState]) 
     _strengths(ties, "co_buy", (table.co_bought, table.co_bought_weight), seeds, BUY_TIES)
 
 
-def _strengths(ties: _Ties, name: str, near: tuple[Rows, Floats], seeds: Rows, width: int) -> None:
+def _strengths(ties: _Interactions, name: str, near: tuple[Rows, Floats], seeds: Rows, width: int) -> None:
     """Ties to the neighbours of `seeds`, int32[V, up to 4]; earlier seeds weigh more."""
     visitors, order = (seeds >= 0).nonzero()
     if not len(visitors):

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from models.candidates.generation import Candidates
 from models.catalog.table import ItemTable
-from models.features.affinity import TASTE_FEATURES, taste_columns
-from models.features.interaction import TIE_FEATURES, add_ties
+from models.features.affinity import AFFINITY_FEATURES, affinity_columns
+from models.features.interaction import INTERACTION_FEATURES, add_interactions
 from models.features.item import ITEM_FEATURES
 from models.features.visitor import VISITOR_FEATURES, moments, visitor_block
 from models.visitor.state import VisitorState
@@ -85,8 +85,8 @@ class Feature(Struct, frozen=True):
 SPEC: tuple[Feature, ...] = (
     *(Feature(f.name, f.version, "item") for f in ITEM_FEATURES),
     *(Feature(f.name, f.version, "visitor") for f in VISITOR_FEATURES),
-    *(Feature(f.name, f.version, "taste") for f in TASTE_FEATURES),
-    *(Feature(name, version, "tie") for name, version in TIE_FEATURES),
+    *(Feature(f.name, f.version, "taste") for f in AFFINITY_FEATURES),
+    *(Feature(name, version, "tie") for name, version in INTERACTION_FEATURES),
     *(Feature(f.name, f.version, "gap") for f in GAP_FEATURES),
 )
 NAMES: tuple[str, ...] = tuple(feature.name for feature in SPEC)
@@ -100,7 +100,7 @@ def fingerprint(spec: Sequence[Feature]) -> str:
 
 FINGERPRINT = fingerprint(SPEC)
 _ENDS = np.cumsum(
-    [len(ITEM_FEATURES), len(VISITOR_FEATURES), len(TASTE_FEATURES), len(TIE_FEATURES)]
+    [len(ITEM_FEATURES), len(VISITOR_FEATURES), len(AFFINITY_FEATURES), len(INTERACTION_FEATURES)]
 ).tolist()
 
 
@@ -124,9 +124,9 @@ def vectorize(batch: Batch, out: Matrix) -> None:
     out[:, :item_end] = table.block.take(rows, axis=0)
     out[:, item_end:visitor_end] = visitor_block(many).take(visitor, axis=0)
     since = np.array([moment.since for moment in many])
-    out[:, visitor_end:taste_end] = taste_columns(table.vocabulary, states, since, rows, visitor)
-    ties = np.zeros((len(rows), len(TIE_FEATURES)), np.float32)
-    add_ties(table, states, batch.candidates, at, visitor.astype(np.int64) * table.n + rows, ties)
+    out[:, visitor_end:taste_end] = affinity_columns(table.vocabulary, states, since, rows, visitor)
+    ties = np.zeros((len(rows), len(INTERACTION_FEATURES)), np.float32)
+    add_interactions(table, states, batch.candidates, at, visitor.astype(np.int64) * table.n + rows, ties)
     out[:, taste_end:tie_end] = ties
     gaps = _gaps(table, states, np.array([one.anchor for one in batch.candidates], np.int32), rows, visitor)
     for column, feature in enumerate(GAP_FEATURES, start=tie_end):

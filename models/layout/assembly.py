@@ -15,14 +15,14 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from models.catalog.table import ItemTable
-from models.layout.context import Scene
+from models.layout.context import PageContext
 from models.layout.fills import NO_SUBJECT, Fill
-from models.layout.module_ranking import LISTINGS, Offer, offers_of
-from models.layout.pools import Shelves
-from models.layout.stability import SLOT_MARGIN, settle, slot_margin, still_about
+from models.layout.module_ranking import LISTINGS, ModuleCandidate, rank_modules
+from models.layout.pools import CandidatePools
+from models.layout.stability import SLOT_MARGIN, slot_margin, stabilise, still_about
 from models.storefront.index import LISTS, Kind, SlotPlan
 from models.storefront.rules import Pin
-from models.storefront.view import Window
+from models.storefront.view import StorefrontView
 
 BRAND_SHARE = 0.4
 CATEGORY_SHARE = 0.6
@@ -48,11 +48,11 @@ SPARE_MAX = 400
 class Assembly(Struct, eq=False):
     """The page being filled: what is offered still, and which rows are gone."""
 
-    scene: Scene
-    window: Window
+    context: PageContext
+    view: StorefrontView
     table: ItemTable
-    shelves: Shelves
-    offers: list[Offer]
+    pools: CandidatePools
+    ranked: list[ModuleCandidate]
     """The greatest wish first."""
     placed: set[int]
     known: set[int]
@@ -66,25 +66,30 @@ class Assembly(Struct, eq=False):
 
 
 def assemble(
-    scene: Scene, shelves: Shelves, table: ItemTable, window: Window, previous: Sequence[Fill], at: float
+    context: PageContext,
+    pools: CandidatePools,
+    table: ItemTable,
+    view: StorefrontView,
+    previous: Sequence[Fill],
+    at: float,
 ) -> list[Fill]:
-    """The fills of a page, from the top; `previous` ones in the numbers of `window`."""
-    reserved = scene.rules.reserved
+    """The fills of a page, from the top; `previous` ones in the numbers of `view`."""
+    reserved = context.rules.reserved
     page = Assembly(
-        scene=scene,
-        window=window,
+        context=context,
+        view=view,
         table=table,
-        shelves=shelves,
-        offers=offers_of(scene, shelves, at),
+        pools=pools,
+        ranked=rank_modules(context, pools, at),
         placed=set(reserved),
-        known={*reserved, *scene.recent, *scene.cart, *scene.owned},
+        known={*reserved, *context.recent, *context.cart, *context.owned},
         used=set(),
         close=0,
         before={fill.module: fill for fill in previous},
     )
     standing = {fill.slot: fill.module for fill in previous}
     fills = []
-    for slot in scene.plan.slots:
+    for slot in context.plan.slots:
         fill = _fill(page, slot, standing.get(slot.code, -1))
         if fill is not None:
             page.placed.update(fill.rows)
@@ -96,79 +101,79 @@ def assemble(
 
 def _fill(page: Assembly, slot: SlotPlan, standing: int) -> Fill | None:
     """The best offer that has enough left; else the slot's default with whatever is left."""
-    pins = page.scene.rules.pins.get(slot.id, ())
-    while (offer := _most_wanted(page, slot, standing)) is not None:
-        page.offers.remove(offer)
-        rows = _choose(page, offer, len(pins))
+    pins = page.context.rules.pins.get(slot.id, ())
+    while (candidate := _best_candidate(page, slot, standing)) is not None:
+        page.ranked.remove(candidate)
+        rows = _choose(page, candidate, len(pins))
         if rows is not None:
-            if offer.module.kind in CLOSE and page.scene.plan.page == "home":
+            if candidate.module.kind in CLOSE and page.context.plan.page == "home":
                 page.close += 1
-            return Fill(slot.code, offer.module.code, offer.subject, _with_pins(rows, pins))
+            return Fill(slot.code, candidate.module.code, candidate.subject, _with_pins(rows, pins))
     return _spare(page, slot, pins)
 
 
-def _most_wanted(page: Assembly, slot: SlotPlan, standing: int) -> Offer | None:
+def _best_candidate(page: Assembly, slot: SlotPlan, standing: int) -> ModuleCandidate | None:
     """The admitted offer with the greatest wish, the standing module ahead by the margin of calm."""
     crowd = CROWDED * page.close
-    best, best_wish = None, 0.0
-    for offer in page.offers:
-        if best is not None and offer.wish + SLOT_MARGIN <= best_wish:
+    best, best_score = None, 0.0
+    for candidate in page.ranked:
+        if best is not None and candidate.score + SLOT_MARGIN <= best_score:
             break
-        code = offer.module.code
+        code = candidate.module.code
         if code in slot.admitted:
-            wish = offer.wish - crowd if offer.module.kind in CLOSE else offer.wish
+            score = candidate.score - crowd if candidate.module.kind in CLOSE else candidate.score
             if code == standing:
-                wish += slot_margin(slot.code)
-            if best is None or wish > best_wish:
-                best, best_wish = offer, wish
+                score += slot_margin(slot.code)
+            if best is None or score > best_score:
+                best, best_score = candidate, score
     return best
 
 
-def _choose(page: Assembly, offer: Offer, pins: int) -> list[int] | None:
+def _choose(page: Assembly, candidate: ModuleCandidate, pins: int) -> list[int] | None:
     """The rows that the module shows beside its pins, best first, calm kept; None when too few are left.
 
     Pins do not count as the module's own: so what has too little for one slot has it for all below.
     """
-    module = offer.module
-    rows = page.shelves.of(module.kind)
-    own = module.kind in LISTS or (page.scene.plan.page, module.kind) in LISTINGS
+    module = candidate.module
+    rows = page.pools.of(module.kind)
+    own = module.kind in LISTS or (page.context.plan.page, module.kind) in LISTINGS
     taken = page.placed if own else page.known
     if pins and len(_first(rows, taken, module.items_min)) < module.items_min:
         return None
     size = module.items_max - pins
     if size <= 0:
         return []
-    chosen = _first(rows, taken, size) if module.kind in LISTS else _calm(page, offer, taken, size)
+    chosen = _first(rows, taken, size) if module.kind in LISTS else _stable_rows(page, candidate, taken, size)
     return chosen if pins or len(chosen) >= module.items_min else None
 
 
-def _calm(page: Assembly, offer: Offer, taken: set[int], size: int) -> list[int]:
+def _stable_rows(page: Assembly, candidate: ModuleCandidate, taken: set[int], size: int) -> list[int]:
     """The rows chosen anew, settled with those that the module showed last."""
-    kind = offer.module.kind
-    rows = page.shelves.of(kind)
-    fresh = _varied(page.window, rows, taken, size) if kind in VARIED else _first(rows, taken, size)
-    previous = page.before.get(offer.module.code)
-    if previous is None or previous.rows == fresh or not still_about(previous, offer.subject):
+    kind = candidate.module.kind
+    rows = page.pools.of(kind)
+    fresh = _varied(page.view, rows, taken, size) if kind in VARIED else _first(rows, taken, size)
+    previous = page.before.get(candidate.module.code)
+    if previous is None or previous.rows == fresh or not still_about(previous, candidate.subject):
         return fresh
     if kind == "results":  # in the order of the words, not of the scores
         return fresh
-    value = page.shelves.value
+    value = page.pools.value
     offered = value if kind == "all" else set(rows)
     shown = [row for row in previous.rows if row in offered and row not in taken]
-    return settle(fresh, shown, value, size)
+    return stabilise(fresh, shown, value, size)
 
 
 def _first(rows: Sequence[int], taken: set[int], size: int) -> list[int]:
     return list(islice(filterfalse(taken.__contains__, rows), size))
 
 
-def _varied(window: Window, rows: Sequence[int], taken: set[int], size: int) -> list[int]:
+def _varied(view: StorefrontView, rows: Sequence[int], taken: set[int], size: int) -> list[int]:
     """As `_first`, but no brand or category takes more than its share while others are near, and of a product
     in several colours one is enough."""
-    brand_codes, category_codes = window.brand_codes, window.category_codes
-    brands, categories = window.no_brands.copy(), window.no_categories.copy()
+    brand_codes, category_codes = view.brand_codes, view.category_codes
+    brands, categories = view.no_brands.copy(), view.no_categories.copy()
     brand_max, category_max = max(2, int(BRAND_SHARE * size)), max(2, int(CATEGORY_SHARE * size))
-    model_codes = window.model_codes
+    model_codes = view.model_codes
     models: set[int] = set()
     chosen: list[int] = []
     spare: list[int] = []
@@ -200,7 +205,7 @@ def _spare(page: Assembly, slot: SlotPlan, pins: Sequence[Pin]) -> Fill | None:
     """The default, or another admitted module, from a shop-wide order; its minimum does not count here."""
     unused = [code for code in dict.fromkeys((slot.default, *slot.admits)) if code not in page.used]
     for code in unused:
-        module = page.window.storefront.modules[code]
+        module = page.view.storefront.modules[code]
         order = SPARE.get(module.kind)
         if order is None:
             continue
@@ -215,5 +220,5 @@ def _spare(page: Assembly, slot: SlotPlan, pins: Sequence[Pin]) -> Fill | None:
 
 def _left(page: Assembly, order: NDArray[np.int32], size: int) -> list[int]:
     """What may still be shown of an order, from its first SPARE_MAX rows that the rules allow."""
-    allowed = order[page.scene.rules.allowed[order]][:SPARE_MAX]
+    allowed = order[page.context.rules.allowed[order]][:SPARE_MAX]
     return _first(allowed.tolist(), page.placed, size)

@@ -8,12 +8,12 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.candidates.generation import Candidates, Seeking, anchor_rows, propose_all
-from models.layout.fills import Fills
+from models.candidates.generation import CandidateRequest, Candidates, anchor_rows, propose_all
+from models.layout.fills import PackedFills
 from models.storefront.index import PagePlan
 from models.storefront.rules import PageRules, page_rules
 from models.storefront.shop import Shop
-from models.storefront.view import Window
+from models.storefront.view import StorefrontView
 from models.visitor.affinities import label_key
 from models.visitor.state import EMPTY, VisitorState, personalization_refused
 from schemas.ids import Version, VisitorId
@@ -21,7 +21,7 @@ from schemas.layouts import Reason
 from schemas.storefront import PageType
 
 
-class Ask(Struct, frozen=True, kw_only=True):
+class PageRequest(Struct, frozen=True, kw_only=True):
     """A page wanted for a visitor. `version` is that of `state`; `previous` the content shown last."""
 
     visitor: VisitorId
@@ -31,10 +31,10 @@ class Ask(Struct, frozen=True, kw_only=True):
     item: str | None = None
     category: str | None = None
     q: str | None = None
-    previous: Fills | None = None
+    previous: PackedFills | None = None
 
 
-class Scene(Struct, frozen=True, eq=False):
+class PageContext(Struct, frozen=True, eq=False):
     """`state` is EMPTY when nothing personal may or can be used; `why` says which (ok: it is used).
 
     `anchor` is the row the page or the visitor's last look is about (-1: none), `focus` the hash32 of the
@@ -42,7 +42,7 @@ class Scene(Struct, frozen=True, eq=False):
     first); `recent` and `cart` are rows that may be shown.
     """
 
-    ask: Ask
+    request: PageRequest
     state: VisitorState
     why: Reason
     plan: PagePlan
@@ -61,59 +61,63 @@ class Scene(Struct, frozen=True, eq=False):
     """The words of a search page, else ""."""
 
 
-def scene_of(shop: Shop, ask: Ask, at: float) -> Scene:
+def build_context(shop: Shop, request: PageRequest, at: float) -> PageContext:
     """The scene of one ask."""
-    return scenes_of(shop, [ask], at)[0]
+    return build_contexts(shop, [request], at)[0]
 
 
-def scenes_of(shop: Shop, asks: Sequence[Ask], at: float) -> list[Scene]:
+def build_contexts(shop: Shop, requests: Sequence[PageRequest], at: float) -> list[PageContext]:
     """The scenes of asks, with their candidates; a page this storefront does not have raises KeyError."""
     table = shop.items
-    used = [usable(ask.state) for ask in asks]
-    about = [anchor_rows(table, ask.page, item=ask.item, category=ask.category, q=ask.q) for ask in asks]
+    used = [personalizable_state(request.state) for request in requests]
+    about = [
+        anchor_rows(table, request.page, item=request.item, category=request.category, q=request.q)
+        for request in requests
+    ]
     seeking = [
-        Seeking(state, ask.page, anchors) for ask, (state, _), anchors in zip(asks, used, about, strict=True)
+        CandidateRequest(state, request.page, anchors)
+        for request, (state, _), anchors in zip(requests, used, about, strict=True)
     ]
     found = propose_all(table, seeking, at)
     return [
-        _scene(shop, ask, known, anchors, candidates, at)
-        for ask, known, anchors, candidates in zip(asks, used, about, found, strict=True)
+        _build_context(shop, request, known, anchors, candidates, at)
+        for request, known, anchors, candidates in zip(requests, used, about, found, strict=True)
     ]
 
 
-def _scene(
+def _build_context(
     shop: Shop,
-    ask: Ask,
+    request: PageRequest,
     used: tuple[VisitorState, Reason],
     anchors: NDArray[np.int32],
     candidates: Candidates,
     at: float,
-) -> Scene:
+) -> PageContext:
     state, why = used
-    rules = page_rules(shop.window.rules, ask.page, at)
+    rules = page_rules(shop.view.rules, request.page, at)
     find = shop.items.row_by_key.get
     cart = [find(line.key, -1) for line in state.cart]
-    anchor = _anchor(ask, candidates, anchors, cart)
-    focus = _focus(shop, ask, state, anchor)
-    return Scene(
-        ask=ask,
+    anchor = _anchor(request, candidates, anchors, cart)
+    focus = _focus(shop, request, state, anchor)
+    return PageContext(
+        request=request,
         state=state,
         why=why,
-        plan=shop.storefront.pages[ask.page],
+        plan=shop.storefront.pages[request.page],
         rules=rules,
         candidates=candidates,
         anchor=anchor,
         focus=focus,
-        latest=focus if anchor < 0 or ask.page == "category" else _category(shop.window, anchor),
+        latest=focus if anchor < 0 or request.page == "category" else _category(shop.view, anchor),
         recent=_shown(candidates.recent, rules),
         cart=_shown(cart, rules),
         owned=[find(bought.key, -1) for bought in state.bought],
         anchors=anchors,
-        query=ask.q if ask.page == "search" and ask.q else "",
+        query=request.q if request.page == "search" and request.q else "",
     )
 
 
-def usable(state: VisitorState) -> tuple[VisitorState, Reason]:
+def personalizable_state(state: VisitorState) -> tuple[VisitorState, Reason]:
     """What of a state may and can be used: all (ok) or nothing, and why."""
     if personalization_refused(state):
         return EMPTY, "consent"
@@ -128,30 +132,30 @@ def _shown(rows: Sequence[int], rules: PageRules) -> list[int]:
 
 
 def _anchor(
-    ask: Ask, candidates: Candidates, anchors: Sequence[int] | NDArray[np.int32], cart: list[int]
+    request: PageRequest, candidates: Candidates, anchors: Sequence[int] | NDArray[np.int32], cart: list[int]
 ) -> int:
-    if ask.page == "product":
+    if request.page == "product":
         return int(anchors[0]) if len(anchors) else -1
-    if ask.page == "cart":
+    if request.page == "cart":
         return next((row for row in cart if row >= 0), -1)
     return next((row for row in candidates.recent if row >= 0), -1)
 
 
-def _focus(shop: Shop, ask: Ask, state: VisitorState, anchor: int) -> int:
+def _focus(shop: Shop, request: PageRequest, state: VisitorState, anchor: int) -> int:
     """The page's category; else this session's strongest, else the strongest of all time, else the shop's."""
     table = shop.items
-    names = shop.window.category_names
-    if ask.page == "category" and ask.category is not None:
-        key = label_key(ask.category)
+    names = shop.view.category_names
+    if request.page == "category" and request.category is not None:
+        key = label_key(request.category)
         return key if key in names else 0
-    if ask.page in ("product", "cart") and anchor >= 0:
-        return _category(shop.window, anchor)
+    if request.page in ("product", "cart") and anchor >= 0:
+        return _category(shop.view, anchor)
     tastes = state.now_categories or state.categories or state.bought_categories
     liked = max((key for key in tastes if key in names), key=lambda key: (tastes[key], -key), default=0)
     if liked or not len(table.by_popularity):
         return liked
-    return _category(shop.window, int(table.by_popularity[0]))
+    return _category(shop.view, int(table.by_popularity[0]))
 
 
-def _category(window: Window, row: int) -> int:
-    return window.category_hashes[window.category_codes[row]]
+def _category(view: StorefrontView, row: int) -> int:
+    return view.category_hashes[view.category_codes[row]]

@@ -13,7 +13,7 @@ from weakref import ref
 import msgspec
 from msgspec import Struct
 
-from models.storefront.view import Window
+from models.storefront.view import StorefrontView
 from schemas.codec import DECODE_ERRORS
 from schemas.layouts import Mode, Reason
 from schemas.storefront import PageType
@@ -25,7 +25,7 @@ UNKNOWN_SUBJECT = -(1 << 40)
 """Of fills read back from an answer, which does not say it."""
 
 
-class Stamp(Struct, frozen=True):
+class Provenance(Struct, frozen=True):
     """How a layout was made, as far as a change of it is a change of content."""
 
     mode: Mode
@@ -44,22 +44,22 @@ class Fill(Struct, frozen=True, array_like=True):
     rows: list[int]
 
 
-def no_window() -> None:
+def no_view() -> None:
     """The window of fills that have none."""
 
 
-class Fills(Struct, frozen=True, eq=False, kw_only=True):
+class PackedFills(Struct, frozen=True, eq=False, kw_only=True):
     """`codes` holds slot, module, subject and item count of each fill, `rows` all rows as int32.
 
-    Numbers and rows are those of `window`, which fills do not keep alive: many visitors of long ago would
+    Numbers and rows are those of `view`, which fills do not keep alive: many visitors of long ago would
     keep many catalogues. Fills restored from a stored answer have no window, but `texts`.
     """
 
     layout_id: str
-    stamp: Stamp
+    provenance: Provenance
     codes: tuple[int, ...] = ()
     rows: bytes = b""
-    window: Callable[[], Window | None] = no_window
+    view: Callable[[], StorefrontView | None] = no_view
     """A weak reference; gives None once no shop holds that window."""
     texts: RestoredFills | None = None
 
@@ -81,22 +81,24 @@ def subject_hash(subject: int) -> int:
     return -2 - subject
 
 
-def pack_fills(fills: Sequence[Fill], layout_id: str, stamp: Stamp, window: Window) -> Fills:
+def pack_fills(
+    fills: Sequence[Fill], layout_id: str, provenance: Provenance, view: StorefrontView
+) -> PackedFills:
     codes: list[int] = []
     rows: list[int] = []
     for fill in fills:
         codes += (fill.slot, fill.module, fill.subject, len(fill.rows))
         rows += fill.rows
-    return Fills(
+    return PackedFills(
         layout_id=layout_id,
-        stamp=stamp,
+        provenance=provenance,
         codes=tuple(codes),
         rows=array("i", rows).tobytes(),
-        window=ref(window),
+        view=ref(view),
     )
 
 
-def unpack_fills(fills: Fills) -> list[Fill]:
+def unpack_fills(fills: PackedFills) -> list[Fill]:
     """The fills in the numbers of their own window."""
     rows = array("i", fills.rows).tolist()
     codes = iter(fills.codes)
@@ -108,16 +110,18 @@ def unpack_fills(fills: Fills) -> list[Fill]:
     return unpacked
 
 
-def in_window(fills: Fills, window: Window, page: PageType, row_by_id: Mapping[str, int]) -> list[Fill]:
+def translate_fills(
+    fills: PackedFills, view: StorefrontView, page: PageType, row_by_id: Mapping[str, int]
+) -> list[Fill]:
     """The fills in the numbers of another window; what that does not know is left out."""
-    if fills.window() is window:
+    if fills.view() is view:
         return unpack_fills(fills)
     if fills.texts is not None:
         named = [(slot, module, UNKNOWN_SUBJECT, items) for slot, module, items in fills.texts.fills]
     else:
         named = _named(fills, page, row_by_id)
-    slots = {slot.id: slot.code for slot in window.storefront.pages[page].slots}
-    codes = window.storefront.module_codes
+    slots = {slot.id: slot.code for slot in view.storefront.pages[page].slots}
+    codes = view.storefront.module_codes
     return [
         Fill(slots[slot], codes[module], subject, [row for i in items if (row := row_by_id.get(i, -1)) >= 0])
         for slot, module, subject, items in named
@@ -126,10 +130,10 @@ def in_window(fills: Fills, window: Window, page: PageType, row_by_id: Mapping[s
 
 
 def _named(
-    fills: Fills, page: PageType, row_by_id: Mapping[str, int]
+    fills: PackedFills, page: PageType, row_by_id: Mapping[str, int]
 ) -> list[tuple[str, str, int, list[str]]]:
     """Slot, module and items by name, out of the numbers of the window that the fills were made in."""
-    old = fills.window()
+    old = fills.view()
     if old is None:
         return []
     slots, modules = old.storefront.pages[page].slots, old.storefront.modules
@@ -175,7 +179,7 @@ _decode_body = msgspec.json.Decoder(_Body).decode
 _decode_slots = msgspec.json.Decoder(list[_BodySlot]).decode
 
 
-def fills_of_body(body: bytes) -> Fills | None:
+def fills_of_body(body: bytes) -> PackedFills | None:
     """The Fills behind a stored body (`,"layout_id":…}`); None for one that other code wrote."""
     try:
         answer = _decode_body(b"{" + body[1:])
@@ -186,9 +190,9 @@ def fills_of_body(body: bytes) -> Fills | None:
     if not answer.layout_id:
         return None
     model = answer.model
-    return Fills(
+    return PackedFills(
         layout_id=answer.layout_id,
-        stamp=Stamp(answer.mode, answer.reason, model.name, model.version, model.role),
+        provenance=Provenance(answer.mode, answer.reason, model.name, model.version, model.role),
         texts=RestoredFills(
             [(s.slot, s.module.id, [item.id for item in s.module.items]) for s in slots],
             raw.replace(answer.layout_id.encode(), b""),

@@ -11,15 +11,15 @@ from math import exp
 
 from msgspec import Struct
 
-from models.layout.context import Scene
+from models.layout.context import PageContext
 from models.layout.fills import NO_SUBJECT, hash_subject
-from models.layout.pools import Shelves
+from models.layout.pools import CandidatePools
 from models.storefront.index import LISTS, Kind, ModulePlan
 from models.visitor.affinities import label_key
 
 LISTINGS: frozenset[tuple[str, Kind]] = frozenset({("category", "category"), ("search", "results")})
 """What a page is for: it lists everything, also what was looked at before..."""
-LISTING_WISH = 100.0
+LISTING_SCORE = 100.0
 """...and takes its slot whatever else is wanted: nobody opens a category to see the bestsellers."""
 HALF_ITEMS_WEIGHT = 0.15
 JUST_LOOKED = 1.2
@@ -35,21 +35,21 @@ STRANGER_RATE = 0.1
 PRIOR_TIMES = 10.0
 
 
-class Offer(Struct, frozen=True, eq=False):
+class ModuleCandidate(Struct, frozen=True, eq=False):
     """A module that can be offered: what it speaks of and how much it wants a slot."""
 
     module: ModulePlan
     subject: int
-    wish: float
+    score: float
 
 
-def offers_of(scene: Scene, shelves: Shelves, at: float) -> list[Offer]:
+def rank_modules(context: PageContext, pools: CandidatePools, at: float) -> list[ModuleCandidate]:
     """The modules that have something to say and enough to show, the greatest wish first."""
-    subjects, evidence = _subjects(scene), _evidence(scene, at)
-    promotions, dismissed = scene.state.promotions, scene.state.dismissed
-    counts, leads = shelves.counts, shelves.leads
-    offers = []
-    for module in scene.plan.modules:
+    subjects, evidence = _subjects(context), _evidence(context, at)
+    promotions, dismissed = context.state.promotions, context.state.dismissed
+    counts, lead_scores = pools.counts, pools.lead_scores
+    ranked = []
+    for module in context.plan.modules:
         kind = module.kind
         if counts.get(kind, 0) < max(1, module.items_min):
             continue
@@ -58,44 +58,44 @@ def offers_of(scene: Scene, shelves: Shelves, at: float) -> list[Offer]:
             continue
         if dismissed and label_key(module.id) in dismissed:
             continue
-        wish = module.head_start + evidence.get(kind, 0.0)
+        score = module.head_start + evidence.get(kind, 0.0)
         if kind not in LISTS:
-            wish += HALF_ITEMS_WEIGHT * leads[kind]
-        if (scene.plan.page, kind) in LISTINGS:
-            wish += LISTING_WISH
+            score += HALF_ITEMS_WEIGHT * lead_scores[kind]
+        if (context.plan.page, kind) in LISTINGS:
+            score += LISTING_SCORE
         if promotions:
-            wish += _affinity(module, promotions)
-        offers.append((-wish, module.code, Offer(module, subject, wish)))
-    offers.sort()
-    return [offer for _, _, offer in offers]
+            score += _affinity(module, promotions)
+        ranked.append((-score, module.code, ModuleCandidate(module, subject, score)))
+    ranked.sort()
+    return [candidate for _, _, candidate in ranked]
 
 
-def _subjects(scene: Scene) -> dict[Kind, int]:
+def _subjects(context: PageContext) -> dict[Kind, int]:
     """What modules of each kind speak of; a kind that is missing speaks of nothing in particular."""
-    focus = hash_subject(scene.focus) if scene.focus else NO_SUBJECT
-    anchor = scene.anchor
+    focus = hash_subject(context.focus) if context.focus else NO_SUBJECT
+    anchor = context.anchor
     subjects: dict[Kind, int] = {"near": anchor, "finer": anchor, "cheaper": anchor, "category": focus}
-    subjects["together"] = _basket(scene)
-    if scene.why == "ok":
-        subjects["all"] = hash_subject(scene.latest) if scene.latest else NO_SUBJECT
+    subjects["together"] = _basket(context)
+    if context.why == "ok":
+        subjects["all"] = hash_subject(context.latest) if context.latest else NO_SUBJECT
         subjects["other"] = focus
-    if scene.query:
-        subjects["results"] = hash_subject(label_key(scene.query))
+    if context.query:
+        subjects["results"] = hash_subject(label_key(context.query))
     return subjects
 
 
-def _basket(scene: Scene) -> int:
+def _basket(context: PageContext) -> int:
     """What others bought the "together" items with: item of the page, of the cart, last bought."""
-    if scene.plan.page in ("product", "cart"):
-        return scene.anchor
-    return next(iter((*scene.cart, *scene.owned[:1])), NO_SUBJECT)
+    if context.plan.page in ("product", "cart"):
+        return context.anchor
+    return next(iter((*context.cart, *context.owned[:1])), NO_SUBJECT)
 
 
-def _evidence(scene: Scene, at: float) -> dict[Kind, float]:
+def _evidence(context: PageContext, at: float) -> dict[Kind, float]:
     """What the last actions say for a kind."""
-    state = scene.state
-    evidence: dict[Kind, float] = {"recent": RECENT_WEIGHT * min(len(scene.recent), 6)}
-    if state.recent and scene.plan.page == "home":
+    state = context.state
+    evidence: dict[Kind, float] = {"recent": RECENT_WEIGHT * min(len(context.recent), 6)}
+    if state.recent and context.plan.page == "home":
         evidence["near"] = JUST_LOOKED * exp(-max(0.0, at - state.recent[0].at) / JUST_LOOKED_S)
     if state.cart:
         evidence["together"] = evidence["cart"] = CART_WEIGHT

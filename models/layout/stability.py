@@ -36,7 +36,7 @@ def still_about(previous: Fill, subject: int) -> bool:
     return previous.subject in (subject, UNKNOWN_SUBJECT)
 
 
-def settle(fresh: list[int], shown: list[int], value: Values, size: int) -> list[int]:
+def stabilise(fresh: list[int], shown: list[int], value: Values, size: int) -> list[int]:
     """The rows to show, out of `fresh` ones (best first) and those `shown` before that may still be."""
     if fresh == shown:
         return fresh
@@ -45,12 +45,12 @@ def settle(fresh: list[int], shown: list[int], value: Values, size: int) -> list
         return fresh
     shown = shown[:size]
     if new:
-        _enter(new, shown, value, size)
-    _pass_by(shown, value)
+        _insert_newcomers(new, shown, value, size)
+    _reorder(shown, value)
     return shown
 
 
-def _enter(new: list[int], shown: list[int], value: Values, size: int) -> None:
+def _insert_newcomers(new: list[int], shown: list[int], value: Values, size: int) -> None:
     """Put newcomers where their scores belong, each for the weakest one that it beats by the margin."""
     weakest = sorted(shown, key=lambda row: (value[row], -row))
     for row in new:
@@ -65,7 +65,7 @@ def _enter(new: list[int], shown: list[int], value: Values, size: int) -> None:
         shown.insert(place, row)
 
 
-def _pass_by(shown: list[int], value: Values) -> None:
+def _reorder(shown: list[int], value: Values) -> None:
     """Let items pass those before them by the margin, until none can."""
     moved = True
     while moved:

@@ -19,7 +19,7 @@ Mark = tuple[Edition, int]
 
 def mark_of(shop: Shop, at: float) -> Mark:
     """Changes whenever stored layouts may have become invalid; `at` in epoch seconds."""
-    return shop.since, period_of(shop.window.rules, at)
+    return shop.since, period_of(shop.view.rules, at)
 
 
 def still_valid(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:
@@ -27,7 +27,7 @@ def still_valid(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:
     made = Edition.parse(field_of(layout, b"edition"))
     if made is None or made.storefront < shop.since.storefront:
         return False
-    if _campaigns_moved(shop.window.rules, layout, at):
+    if _campaigns_moved(shop.view.rules, layout, at):
         return False
     return made.catalogue >= shop.since.catalogue or _all_allowed(shop, page, layout, at)
 
@@ -44,6 +44,6 @@ def _all_allowed(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:
     fills = fills_of_body(body_of(layout))
     if fills is None or fills.texts is None:
         return False
-    allowed, find = page_rules(shop.window.rules, page, at).allowed, shop.items.row_by_id.get
+    allowed, find = page_rules(shop.view.rules, page, at).allowed, shop.items.row_by_id.get
     rows = [find(item, -1) for _, _, items in fills.texts.fills for item in items]
     return -1 not in rows and bool(allowed[rows].all())

@@ -13,109 +13,123 @@ from msgspec.structs import replace
 
 from models.features.spec import NAMES
 from models.layout.assembly import assemble
-from models.layout.context import Ask, Scene, scene_of, scenes_of
-from models.layout.fills import NO_SUBJECT, Fill, Fills, Stamp, in_window, pack_fills, unpack_fills
-from models.layout.pools import shelve
+from models.layout.context import PageContext, PageRequest, build_context, build_contexts
+from models.layout.fills import (
+    NO_SUBJECT,
+    Fill,
+    PackedFills,
+    Provenance,
+    pack_fills,
+    translate_fills,
+    unpack_fills,
+)
+from models.layout.pools import build_pools
 from models.layout.rendering.answer import UNNAMED, layout_id_of, slots_json
-from models.layout.rendering.cards import hydrate
 from models.layout.rendering.wording import PERSONAL_REASONS
-from models.policy.decision import Decided
-from models.policy.explain import decision_record, explained
+from models.policy.decision import LayoutDecision
 from models.policy.fallback import NO_MODEL, static_modules
-from models.policy.rerank import Ranked, rank
-from models.policy.scoring import Scored, score_scenes
+from models.policy.scoring import Scored, score_contexts
 from models.storefront.shop import Shop
 from models.visitor.state import EMPTY
 from schemas.layouts import Layout, Reason
 
-__all__ = [
-    "Ask",
-    "Decided",
-    "Ranked",
-    "decide",
-    "decision_record",
-    "explained",
-    "hydrate",
-    "popular_layout",
-    "rank",
-]
-
 _NO_SCORES = np.empty((0, len(NAMES)), np.float32)
 
 
-def decide(shop: Shop, asks: Sequence[Ask], at: float) -> list[Decided]:
+def decide(shop: Shop, requests: Sequence[PageRequest], at: float) -> list[LayoutDecision]:
     """The layouts of many asks, in order; `at` in epoch seconds."""
-    if not asks:
+    if not requests:
         return []
     if not shop.items.n:
-        return [_undressed(shop, ask, at) for ask in asks]
-    scenes = scenes_of(shop, asks, at)
-    scored = score_scenes(shop, scenes, at)
-    shelves = shelve(shop.items, scenes, [one.scores for one in scored])
+        return [_empty_catalogue_layout(shop, request, at) for request in requests]
+    contexts = build_contexts(shop, requests, at)
+    scored = score_contexts(shop, contexts, at)
+    pools = build_pools(shop.items, contexts, [one.scores for one in scored])
     decided = []
-    for scene, one, mine in zip(scenes, scored, shelves, strict=True):
-        fills = assemble(scene, mine, shop.items, shop.window, _before(shop, scene), at)
-        decided.append(_compared(shop, scene, one, fills, at))
+    for context, one, mine in zip(contexts, scored, pools, strict=True):
+        fills = assemble(context, mine, shop.items, shop.view, _previous_fills(shop, context), at)
+        decided.append(_compare(shop, context, one, fills, at))
     return decided
 
 
-def _before(shop: Shop, scene: Scene) -> list[Fill]:
+def _previous_fills(shop: Shop, context: PageContext) -> list[Fill]:
     """What the visitor saw last, in the numbers of this shop's window."""
-    ask = scene.ask
-    return in_window(ask.previous, shop.window, ask.page, shop.items.row_by_id) if ask.previous else []
-
-
-def _compared(shop: Shop, scene: Scene, scored: Scored, assembled: Sequence[Fill], at: float) -> Decided:
-    ask, stamp = scene.ask, scored.stamp
-    fills = pack_fills(assembled, "", stamp, shop.window)
-    decided = Decided(
-        ask=ask, fills=fills, changed=True, shop=shop, scene=scene, scored=scored, assembled=assembled, at=at
+    request = context.request
+    return (
+        translate_fills(request.previous, shop.view, request.page, shop.items.row_by_id)
+        if request.previous
+        else []
     )
-    if ask.previous is not None and _same(decided, ask.previous):
-        return replace(decided, fills=replace(fills, layout_id=ask.previous.layout_id), changed=False)
+
+
+def _compare(
+    shop: Shop, context: PageContext, scored: Scored, assembled: Sequence[Fill], at: float
+) -> LayoutDecision:
+    request, provenance = context.request, scored.provenance
+    fills = pack_fills(assembled, "", provenance, shop.view)
+    decided = LayoutDecision(
+        request=request,
+        fills=fills,
+        changed=True,
+        shop=shop,
+        context=context,
+        scored=scored,
+        assembled=assembled,
+        at=at,
+    )
+    if request.previous is not None and _same_content(decided, request.previous):
+        return replace(decided, fills=replace(fills, layout_id=request.previous.layout_id), changed=False)
     unnamed = decided.slots(UNNAMED)
-    return replace(decided, fills=replace(fills, layout_id=_content_id(ask, stamp, unnamed)), unnamed=unnamed)
+    return replace(
+        decided, fills=replace(fills, layout_id=_content_id(request, provenance, unnamed)), unnamed=unnamed
+    )
 
 
-def _content_id(ask: Ask, stamp: Stamp, unnamed: bytes) -> str:
+def _content_id(request: PageRequest, provenance: Provenance, unnamed: bytes) -> str:
     """Names what is shown to whom and how it was made; not the state and the signals that led to it."""
-    made = (stamp.mode, stamp.reason, stamp.model, stamp.model_version, stamp.role)
-    return layout_id_of(ask.visitor, ask.page, *made, ask.item, ask.category, ask.q, slots=unnamed)
+    made = (provenance.mode, provenance.reason, provenance.model, provenance.model_version, provenance.role)
+    return layout_id_of(
+        request.visitor, request.page, *made, request.item, request.category, request.q, slots=unnamed
+    )
 
 
-def _same(decided: Decided, previous: Fills) -> bool:
+def _same_content(decided: LayoutDecision, previous: PackedFills) -> bool:
     """Whether the content is what `previous` was: by number in one window, else by the bytes."""
     now = decided.fills
-    if now.stamp != previous.stamp:
+    if now.provenance != previous.provenance:
         return False
-    window = previous.window()
-    if window is decided.shop.window:
+    view = previous.view()
+    if view is decided.shop.view:
         return now.rows == previous.rows and now.codes == previous.codes
     if previous.texts is not None:
         return decided.slots("") == previous.texts.json
-    if window is None:
+    if view is None:
         return False
-    personal = previous.stamp.reason in PERSONAL_REASONS
-    ask = decided.ask
+    personal = previous.provenance.reason in PERSONAL_REASONS
+    request = decided.request
     fills = unpack_fills(previous)
-    was = slots_json(window, ask.page, fills, "", personal=personal, query=ask.q or "")
+    was = slots_json(view, request.page, fills, "", personal=personal, query=request.q or "")
     return decided.slots("") == was
 
 
-def _undressed(shop: Shop, ask: Ask, at: float) -> Decided:
+def _empty_catalogue_layout(shop: Shop, request: PageRequest, at: float) -> LayoutDecision:
     """The page of a shop without items: frames only, until the catalogue is there."""
-    plan = shop.storefront.pages[ask.page]
-    stamp = Stamp("static", "stream_stale", NO_MODEL.name, NO_MODEL.version, NO_MODEL.role)
+    plan = shop.storefront.pages[request.page]
+    provenance = Provenance("static", "stream_stale", NO_MODEL.name, NO_MODEL.version, NO_MODEL.role)
     assembled = [
         Fill(slot.code, module.code, NO_SUBJECT, []) for slot, module in static_modules(shop.storefront, plan)
     ]
-    return _compared(
-        shop, scene_of(shop, ask, at), Scored(_NO_SCORES[:, 0], _NO_SCORES, stamp), assembled, at
+    return _compare(
+        shop,
+        build_context(shop, request, at),
+        Scored(_NO_SCORES[:, 0], _NO_SCORES, provenance),
+        assembled,
+        at,
     )
 
 
-def popular_layout(shop: Shop, ask: Ask, reason: Reason, at: float) -> Layout:
+def popular_layout(shop: Shop, request: PageRequest, reason: Reason, at: float) -> Layout:
     """What everybody likes, labelled with why the visitor's own page could not be had."""
-    stranger = replace(ask, state=EMPTY, version=None, previous=None)
+    stranger = replace(request, state=EMPTY, version=None, previous=None)
     layout = decide(shop, [stranger], at)[0].layout
     return layout if layout.mode == "static" else replace(layout, mode="popular", reason=reason)

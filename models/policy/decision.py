@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from msgspec import Struct
 
-from models.layout.context import Ask, Scene
-from models.layout.fills import Fill, Fills
+from models.layout.context import PageContext, PageRequest
+from models.layout.fills import Fill, PackedFills
 from models.layout.rendering.answer import (
     NO_VERSION,
     UNNAMED,
@@ -24,17 +24,17 @@ from schemas.layouts import Layout, ModelTag
 from schemas.storefront import SUBJECTS, SubjectName
 
 
-class Decided(Struct, frozen=True, eq=False, kw_only=True):
-    """A page decided. `changed` says whether its content differs from `ask.previous`.
+class LayoutDecision(Struct, frozen=True, eq=False, kw_only=True):
+    """A page decided. `changed` says whether its content differs from `request.previous`.
 
     Bytes and the layout are made when asked for: unchanged content costs none.
     """
 
-    ask: Ask
-    fills: Fills
+    request: PageRequest
+    fills: PackedFills
     changed: bool
     shop: Shop
-    scene: Scene
+    context: PageContext
     scored: Scored
     assembled: Sequence[Fill]
     at: float
@@ -43,17 +43,17 @@ class Decided(Struct, frozen=True, eq=False, kw_only=True):
 
     def head(self) -> bytes:
         """The first part of the stored answer: version and as_of of this state, edition of this shop."""
-        version = self.ask.version
-        return head_json(version.text() if version else NO_VERSION, self.ask.state.at, self.shop.edition)
+        version = self.request.version
+        return head_json(version.text() if version else NO_VERSION, self.request.state.at, self.shop.edition)
 
     def body(self) -> bytes:
         """The second part: everything else."""
         body = body_json(
             self.fills.layout_id,
-            self.ask.visitor,
-            self.ask.page,
+            self.request.visitor,
+            self.request.page,
             self.model,
-            labels=(self.fills.stamp.mode, self.fills.stamp.reason),
+            labels=(self.fills.provenance.mode, self.fills.provenance.reason),
             slots=self._named_slots(),
         )
         return with_unknown(body, self.unknown) if self.unknown else body
@@ -61,8 +61,8 @@ class Decided(Struct, frozen=True, eq=False, kw_only=True):
     @property
     def unknown(self) -> SubjectName | None:
         """What the page should be about and is not; a shop without items cannot say."""
-        known = len(self.scene.anchors) > 0 or not self.shop.items.n
-        return None if known else SUBJECTS.get(self.ask.page)
+        known = len(self.context.anchors) > 0 or not self.shop.items.n
+        return None if known else SUBJECTS.get(self.request.page)
 
     def _named_slots(self) -> bytes:
         layout_id = self.fills.layout_id
@@ -72,19 +72,19 @@ class Decided(Struct, frozen=True, eq=False, kw_only=True):
 
     def slots(self, layout_id: str) -> bytes:
         """The slots as JSON, under a layout id."""
-        personal = self.fills.stamp.reason in PERSONAL_REASONS
+        personal = self.fills.provenance.reason in PERSONAL_REASONS
         return slots_json(
-            self.shop.window,
-            self.ask.page,
+            self.shop.view,
+            self.request.page,
             self.assembled,
             layout_id,
             personal=personal,
-            query=self.ask.q or "",
+            query=self.request.q or "",
         )
 
     @property
     def model(self) -> ModelTag:
-        return model_tag(self.fills.stamp, self.shop.generation)
+        return model_tag(self.fills.provenance, self.shop.generation)
 
     @property
     def layout(self) -> Layout:

@@ -13,7 +13,7 @@ from models.candidates.generation import Candidates, sources_of
 from models.features.spec import FINGERPRINT, NAMES
 from models.layout.fills import Fill
 from models.layout.rendering.answer import NO_VERSION, layout_bytes
-from models.policy.decision import Decided
+from models.policy.decision import LayoutDecision
 from schemas.decisions import DecidedItem, DecidedSlot, Decision
 from schemas.ids import ItemId
 from schemas.layouts import Layout, LayoutItem, Why
@@ -52,13 +52,13 @@ class Evidence(Struct, frozen=True, eq=False):
         )
 
 
-def explained_layout(decided: Decided) -> Layout:
+def explained_layout(decision: LayoutDecision) -> Layout:
     """The layout with a `why` on each item."""
-    evidence = _evidence(decided)
-    pinned = {p.row: p.rule for pins in decided.scene.rules.pins.values() for p in pins}
-    layout = decided.layout
+    evidence = _evidence(decision)
+    pinned = {p.row: p.rule for pins in decision.context.rules.pins.values() for p in pins}
+    layout = decision.layout
     slots = []
-    for slot, fill in zip(layout.slots, decided.assembled, strict=True):
+    for slot, fill in zip(layout.slots, decision.assembled, strict=True):
         items = [
             LayoutItem(id=item.id, index=item.index, why=evidence.why(row, pinned.get(row)))
             for item, row in zip(slot.module.items, fill.rows, strict=True)
@@ -67,43 +67,43 @@ def explained_layout(decided: Decided) -> Layout:
     return replace(layout, slots=slots)
 
 
-def explained(decided: Decided) -> bytes:
+def explained_answer(decision: LayoutDecision) -> bytes:
     """The whole answer with explanations, as JSON."""
-    return layout_bytes(explained_layout(decided))
+    return layout_bytes(explained_layout(decision))
 
 
-def decision_record(decided: Decided) -> Decision:
+def decision_record(decision: LayoutDecision) -> Decision:
     """What `decisions.v1` holds of a decision; an item that was not scored has no features."""
-    ask, stamp = decided.ask, decided.fills.stamp
-    evidence = _evidence(decided)
-    slots = decided.shop.storefront.pages[ask.page].slots
+    request, provenance = decision.request, decision.fills.provenance
+    evidence = _evidence(decision)
+    slots = decision.shop.storefront.pages[request.page].slots
     return Decision(
-        layout_id=decided.fills.layout_id,
-        visitor_id=ask.visitor,
-        page=ask.page,
-        version=ask.version.text() if ask.version else NO_VERSION,
-        at=datetime.fromtimestamp(decided.at, UTC),
-        mode=stamp.mode,
-        reason=stamp.reason,
-        model=decided.model,
+        layout_id=decision.fills.layout_id,
+        visitor_id=request.visitor,
+        page=request.page,
+        version=request.version.text() if request.version else NO_VERSION,
+        at=datetime.fromtimestamp(decision.at, UTC),
+        mode=provenance.mode,
+        reason=provenance.reason,
+        model=decision.model,
         fingerprint=FINGERPRINT,
-        slots=[_decided_slot(decided, evidence, slots[fill.slot].id, fill) for fill in decided.assembled],
+        slots=[_decided_slot(decision, evidence, slots[fill.slot].id, fill) for fill in decision.assembled],
     )
 
 
-def _evidence(decided: Decided) -> Evidence:
-    return Evidence(decided.scene.candidates, decided.scored.scores, decided.scored.features)
+def _evidence(decision: LayoutDecision) -> Evidence:
+    return Evidence(decision.context.candidates, decision.scored.scores, decision.scored.features)
 
 
-def _decided_slot(decided: Decided, evidence: Evidence, slot: str, fill: Fill) -> DecidedSlot:
+def _decided_slot(decision: LayoutDecision, evidence: Evidence, slot: str, fill: Fill) -> DecidedSlot:
     found = [evidence.find(row) for row in fill.rows]
     features = evidence.features[[index for index in found if index >= 0]].astype(np.float64)
     values = iter(features.round(DIGITS).tolist())
-    ids = decided.shop.items.ids
+    ids = decision.shop.items.ids
     return DecidedSlot(
         slot=slot,
-        module=decided.shop.storefront.modules[fill.module].id,
-        decision_id=f"{decided.fills.layout_id}/{slot}",
+        module=decision.shop.storefront.modules[fill.module].id,
+        decision_id=f"{decision.fills.layout_id}/{slot}",
         propensity=1.0,
         items=[
             DecidedItem(

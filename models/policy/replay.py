@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from models.layout.fills import Fills
-from models.policy.decide import Ask, Decided, decide
+from models.layout.context import PageRequest
+from models.layout.fills import PackedFills
+from models.policy.decide import decide
+from models.policy.decision import LayoutDecision
 from models.policy.explain import Evidence
 from models.storefront.shop import Shop
 from models.visitor.fold import fold
@@ -31,7 +33,7 @@ class Step(Struct, frozen=True, eq=False, kw_only=True):
     before: VisitorState
     state: VisitorState
     top: list[tuple[ItemId, Why]]
-    decided: Decided
+    decision: LayoutDecision
 
 
 def replay(
@@ -39,22 +41,24 @@ def replay(
 ) -> Iterator[Step]:
     """A step for each record, visitors kept apart."""
     states: dict[VisitorId, VisitorState] = {}
-    shown: dict[VisitorId, Fills] = {}
+    shown: dict[VisitorId, PackedFills] = {}
     for record in records:
         visitor = record.event.visitor
         before = states.get(visitor, EMPTY)
         state = states[visitor] = fold(before, record)
         version = Version(record.incarnation, record.partition, record.offset)
-        ask = Ask(visitor=visitor, state=state, version=version, page=page, previous=shown.get(visitor))
-        decided = decide(shop, [ask], record.arrival)[0]
-        shown[visitor] = decided.fills
+        request = PageRequest(
+            visitor=visitor, state=state, version=version, page=page, previous=shown.get(visitor)
+        )
+        decision = decide(shop, [request], record.arrival)[0]
+        shown[visitor] = decision.fills
         yield Step(
             record=record,
             visitor=visitor,
             before=before,
             state=state,
-            top=best_candidates(decided, top),
-            decided=decided,
+            top=best_candidates(decision, top),
+            decision=decision,
         )
 
 
@@ -66,11 +70,11 @@ def recorded(events: Iterable[Event], *, incarnation: int = 1, partition: int = 
         yield EventRecord(event, partition, offset, arrival, incarnation)
 
 
-def best_candidates(decided: Decided, count: int) -> list[tuple[ItemId, Why]]:
+def best_candidates(decision: LayoutDecision, count: int) -> list[tuple[ItemId, Why]]:
     """The best scored candidates with their evidence, whatever rules and slots did to them."""
-    candidates, scored = decided.scene.candidates, decided.scored
+    candidates, scored = decision.context.candidates, decision.scored
     evidence = Evidence(candidates, scored.scores, scored.features)
-    ids = decided.shop.items.ids
+    ids = decision.shop.items.ids
     order = (-scored.scores).argsort(kind="stable")[:count].tolist() if len(scored.scores) else []
     rows = [int(candidates.rows[index]) for index in order]
     return [(ItemId(ids[row]), evidence.why(row)) for row in rows]

@@ -10,11 +10,11 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.candidates.generation import given
+from models.candidates.generation import candidates_from_rows
 from models.features.spec import Batch, matrix
-from models.layout.context import usable
+from models.layout.context import personalizable_state
 from models.policy.explain import Evidence
-from models.policy.scoring import model_tag, scores_of, stamp_of
+from models.policy.scoring import model_tag, provenance_of, scores_of
 from models.storefront.shop import Shop
 from models.visitor.state import VisitorState
 from schemas.ids import ItemId
@@ -55,10 +55,10 @@ def rank(
     No rules: what is listed is the caller's choice. Equal scores keep the order given.
     """
     table = shop.items
-    state, why = usable(state)
+    state, why = personalizable_state(state)
     rows = np.fromiter(map(table.row_by_id.get, items, repeat(-1)), np.int32, len(items))
     known = (rows >= 0).nonzero()[0]
-    candidates = given(table, state, rows)
+    candidates = candidates_from_rows(table, state, rows)
     features = matrix(Batch(table, [state], [candidates], ["category"], at))
     scores, failed = scores_of(shop.ranker, features, np.full(len(features), why == "ok"))
     mine = scores.take(candidates.rows.searchsorted(rows.take(known)))
@@ -69,15 +69,15 @@ def rank(
     unknown = _picked(items, (rows < 0).nonzero()[0]) if len(known) < len(items) else []
     evidence = Evidence(candidates, scores, features)
     whys = [evidence.why(row) for row in rows.take(best).tolist()] if explain else []
-    stamp = stamp_of(shop.ranker, why, failed)
+    provenance = provenance_of(shop.ranker, why, failed)
     return Ranked(
         ids=_picked(items, best) + unknown,
         scores=values + [lowest] * len(unknown),
         whys=[*whys, *[None] * len(unknown)] if explain else [],
         unknown=unknown,
-        mode=stamp.mode,
-        reason=stamp.reason,
-        model=model_tag(stamp, shop.generation),
+        mode=provenance.mode,
+        reason=provenance.reason,
+        model=model_tag(provenance, shop.generation),
     )
 
 

@@ -10,8 +10,8 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from models.features.spec import Batch, matrix
-from models.layout.context import Scene
-from models.layout.fills import Stamp
+from models.layout.context import PageContext
+from models.layout.fills import Provenance
 from models.ranking.ranker import PopularityRanker, Ranker, split
 from models.storefront.shop import Shop
 from schemas.errors import RankerFailed
@@ -19,7 +19,7 @@ from schemas.layouts import ModelTag, Reason
 
 Floats = NDArray[np.float32]
 UNDERSTUDY = PopularityRanker()
-_stamp = lru_cache(maxsize=64)(Stamp)
+_provenance = lru_cache(maxsize=64)(Provenance)
 """Every remembered page holds one: equal ones are the same object."""
 
 
@@ -28,23 +28,25 @@ class Scored(Struct, frozen=True, eq=False):
 
     scores: Floats
     features: Floats
-    stamp: Stamp
+    provenance: Provenance
 
 
-def score_scenes(shop: Shop, scenes: Sequence[Scene], at: float) -> list[Scored]:
+def score_contexts(shop: Shop, contexts: Sequence[PageContext], at: float) -> list[Scored]:
     """One feature matrix for all, and one run of the ranker for those we know."""
     batch = Batch(
         shop.items,
-        [scene.state for scene in scenes],
-        [scene.candidates for scene in scenes],
-        [scene.ask.page for scene in scenes],
+        [context.state for context in contexts],
+        [context.candidates for context in contexts],
+        [context.request.page for context in contexts],
         at,
     )
     features = matrix(batch)
-    known = np.array([scene.why == "ok" for scene in scenes])
+    known = np.array([context.why == "ok" for context in contexts])
     scores, failed = scores_of(shop.ranker, features, known.repeat(batch.counts))
-    scored = zip(scenes, split(scores, batch.counts), split(features, batch.counts), strict=True)
-    return [Scored(own, rows, stamp_of(shop.ranker, scene.why, failed)) for scene, own, rows in scored]
+    scored = zip(contexts, split(scores, batch.counts), split(features, batch.counts), strict=True)
+    return [
+        Scored(own, rows, provenance_of(shop.ranker, context.why, failed)) for context, own, rows in scored
+    ]
 
 
 def scores_of(
@@ -64,12 +66,14 @@ def scores_of(
     return scores, None
 
 
-def stamp_of(ranker: Ranker | None, why: Reason, failed: Reason | None) -> Stamp:
+def provenance_of(ranker: Ranker | None, why: Reason, failed: Reason | None) -> Provenance:
     if why == "ok" and failed is None and ranker is not None:
-        return _stamp("full", "ok", ranker.name, ranker.version, "champion")
+        return _provenance("full", "ok", ranker.name, ranker.version, "champion")
     reason = failed if why == "ok" and failed else why
-    return _stamp("popular", reason, UNDERSTUDY.name, UNDERSTUDY.version, "understudy")
+    return _provenance("popular", reason, UNDERSTUDY.name, UNDERSTUDY.version, "understudy")
 
 
-def model_tag(stamp: Stamp, generation: int) -> ModelTag:
-    return ModelTag(name=stamp.model, version=stamp.model_version, generation=generation, role=stamp.role)
+def model_tag(provenance: Provenance, generation: int) -> ModelTag:
+    return ModelTag(
+        name=provenance.model, version=provenance.model_version, generation=generation, role=provenance.role
+    )

@@ -13,7 +13,7 @@ from models.ranking.ranker import Ranker
 from models.storefront.defaults import DEFAULT_STOREFRONT
 from models.storefront.edition import FIRST, Edition
 from models.storefront.index import StorefrontIndex, index_storefront
-from models.storefront.view import Window, dress_window, fits
+from models.storefront.view import StorefrontView, build_view, fits
 from schemas.storefront import Storefront
 
 
@@ -25,8 +25,8 @@ class Shop(Struct, frozen=True, eq=False, kw_only=True):
     ranker: Ranker | None
     generation: int
     built_at: float
-    window: Window
-    earlier: tuple[Window, ...] = ()
+    view: StorefrontView
+    earlier: tuple[StorefrontView, ...] = ()
     """The last windows before this one: content shown from them can still be read, and kept calm."""
     edition: Edition = FIRST
     """How far storefront and catalogue were read..."""
@@ -54,7 +54,7 @@ def build_shop(
         ranker=ranker,
         generation=generation,
         built_at=built_at,
-        window=dress_window(items, index),
+        view=build_view(items, index),
         edition=edition,
         since=edition,
     )
@@ -70,11 +70,11 @@ def with_items(
 ) -> Shop:
     """The shop with newer items or signals; what only the catalogue decides is kept when it stayed."""
     newer = replace(shop, items=items, generation=generation, built_at=built_at, edition=edition)
-    if fits(shop.window, items, shop.storefront):
+    if fits(shop.view, items, shop.storefront):
         return newer
     return replace(
         newer,
-        window=dress_window(items, shop.storefront),
+        view=build_view(items, shop.storefront),
         earlier=_earlier(shop),
         since=Edition(shop.since.storefront, edition.catalogue),
     )
@@ -95,5 +95,5 @@ def with_storefront(
     return replace(built, earlier=_earlier(shop), since=Edition(edition.storefront, shop.since.catalogue))
 
 
-def _earlier(shop: Shop) -> tuple[Window, ...]:
-    return (shop.window, *shop.earlier)[:EARLIER_MAX]
+def _earlier(shop: Shop) -> tuple[StorefrontView, ...]:
+    return (shop.view, *shop.earlier)[:EARLIER_MAX]

@@ -18,7 +18,7 @@ from schemas.storefront import PageType
 
 ITEMS_MAX = 48
 """The most items of a module; pins may add some."""
-SAID_MAX = 50_000
+PHRASES_MAX = 50_000
 """Phrases kept ready; then they are made anew."""
 
 
@@ -34,7 +34,7 @@ def index_texts(count: int) -> tuple[bytes, ...]:
     return _INDEX_TEXTS[count] if count <= ITEMS_MAX else _index_texts(count)
 
 
-class Window(Struct, frozen=True, eq=False, weakref=True):
+class StorefrontView(Struct, frozen=True, eq=False, weakref=True):
     items: list[Item]
     """The table's own list: the same object, the same catalogue."""
     ids: list[str]
@@ -63,12 +63,12 @@ class Window(Struct, frozen=True, eq=False, weakref=True):
     brand_names: Mapping[int, str]
     cards: dict[int, bytes]
     """Cards made so far, by row."""
-    said: dict[tuple[int, int, bool, bool, str], bytes]
+    phrase_cache: dict[tuple[int, int, bool, bool, str], bytes]
     """Titles and reasons made so far."""
 
 
-def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
-    return Window(
+def build_view(table: ItemTable, storefront: StorefrontIndex) -> StorefrontView:
+    return StorefrontView(
         items=table.items,
         ids=table.ids,
         storefront=storefront,
@@ -96,7 +96,7 @@ def dress_window(table: ItemTable, storefront: StorefrontIndex) -> Window:
         category_names=table.pairs[3],
         brand_names=dict(zip(table.brands.hashes.tolist(), table.brands.names, strict=True)),
         cards={},
-        said={},
+        phrase_cache={},
     )
 
 
@@ -105,6 +105,6 @@ def _models(items: list[Item]) -> list[int]:
     return [codes.setdefault((item.brand, item.title), len(codes)) for item in items]
 
 
-def fits(window: Window, table: ItemTable, storefront: StorefrontIndex) -> bool:
+def fits(view: StorefrontView, table: ItemTable, storefront: StorefrontIndex) -> bool:
     """Whether the window was made for this catalogue and storefront."""
-    return window.storefront is storefront and (window.items is table.items or window.items == table.items)
+    return view.storefront is storefront and (view.items is table.items or view.items == table.items)

@@ -53,12 +53,12 @@ class Network(Struct, frozen=True, eq=False):
     biases: list[Array]
     cold: int
 
-    def prepared(self, features: Array) -> Array:
+    def standardise(self, features: Array) -> Array:
         ready: Array = (np.clip(features, self.low, self.high) - self.centre) / self.scale
         return ready
 
     def score(self, features: Array) -> Array:
-        return self.forward(self.prepared(features), self.known(features))[1]
+        return self.forward(self.standardise(features), self.known(features))[1]
 
     def known(self, features: Array) -> Array:
         """1 for a visitor we know, 0 for a stranger; float32[rows, 1]."""
@@ -133,7 +133,7 @@ def _gradients(network: Network, features: Array, looked_at: NDArray[np.int64]) 
     groups, size, width = features.shape
     rows = features.reshape(-1, width)
     known = network.known(rows)
-    layers, scores = network.forward(network.prepared(rows), known)
+    layers, scores = network.forward(network.standardise(rows), known)
     chances = _softmax(scores.reshape(groups, size))
     chances[np.arange(groups), looked_at] -= 1
     back = (chances / groups).reshape(-1, 1)

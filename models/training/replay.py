@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct, field
 
 from models.catalog.signal_aggregation import apply_delta
-from models.catalog.signal_extraction import observe
+from models.catalog.signal_extraction import extract
 from models.catalog.table import ItemTable, build_items, with_signals
 from models.training.simulation.shoppers import Shown
 from models.visitor.fold import fold
@@ -57,7 +57,7 @@ class CrowdSums:
         self._offset = 0
 
     def add(self, state: VisitorState, record: EventRecord, table: ItemTable) -> None:
-        facts = observe(state, record, table)
+        facts = extract(state, record, table)
         if facts is None:
             return
         for item in facts.items:

@@ -12,8 +12,8 @@ from models.visitor.decay import (
     LONG_TICK_S,
     NOW_TICK_S,
     add,
-    left_of,
-    quantised,
+    quantise,
+    remaining_of,
 )
 from models.visitor.state import VisitorState
 from schemas.events import EventItem
@@ -65,18 +65,20 @@ def category_key(item: EventItem) -> int:
     return label_key(name) if name else 0
 
 
-def learn(state: VisitorState, changes: Changes, items: Sequence[EventItem], gain: float, at: int) -> None:
+def update_affinities(
+    state: VisitorState, changes: Changes, items: Sequence[EventItem], gain: float, at: int
+) -> None:
     """Adds `gain` to every taste the items speak for; an event that comes late adds what is left of it."""
-    long = left_of(gain, at, changes["at"], LONG_TICK_S)
-    short = left_of(gain, at, changes["at"], NOW_TICK_S)
-    _learn_kinds(state, changes, items, long, short)
-    _learn_looks(state, changes, items, long)
+    long = remaining_of(gain, at, changes["at"], LONG_TICK_S)
+    short = remaining_of(gain, at, changes["at"], NOW_TICK_S)
+    _update_categories(state, changes, items, long, short)
+    _update_brands_colours(state, changes, items, long)
     for item in items:
         if item.price is not None:
-            _learn_price(state, changes, item.price, long)
+            _update_price(state, changes, item.price, long)
 
 
-def _learn_kinds(
+def _update_categories(
     state: VisitorState, changes: Changes, items: Sequence[EventItem], long: float, short: float
 ) -> None:
     categories = dict(changes.get("categories", state.categories))
@@ -98,7 +100,9 @@ def _learn_kinds(
     changes["now_brands"] = now_brands
 
 
-def _learn_looks(state: VisitorState, changes: Changes, items: Sequence[EventItem], gain: float) -> None:
+def _update_brands_colours(
+    state: VisitorState, changes: Changes, items: Sequence[EventItem], gain: float
+) -> None:
     for item in items:
         if item.colour:
             colours = dict(changes.get("colours", state.colours))
@@ -110,45 +114,45 @@ def _learn_looks(state: VisitorState, changes: Changes, items: Sequence[EventIte
             changes["sizes"] = sizes
 
 
-def _learn_price(state: VisitorState, changes: Changes, price: float, gain: float) -> None:
+def _update_price(state: VisitorState, changes: Changes, price: float, gain: float) -> None:
     bands = dict(changes.get("price_bands", state.price_bands))
     add(bands, price_band(price), gain, BANDS_MAX)
     changes["price_bands"] = bands
     mean = changes.get("price", state.price)
     weight = changes.get("price_weight", state.price_weight)
-    heavier = quantised(weight + gain)
+    heavier = quantise(weight + gain)
     if heavier:
         share = gain / (weight + gain)
         changes["price"] = price_level(mean + share * (log1p(price) - mean))
         changes["price_weight"] = heavier
 
 
-def learn_category(state: VisitorState, changes: Changes, name: str, gain: float, at: int) -> None:
+def update_category(state: VisitorState, changes: Changes, name: str, gain: float, at: int) -> None:
     """Adds `gain` to one category by name: a category page or a list says so without items."""
     now = changes["at"]
     key = label_key(name)
     categories = dict(changes.get("categories", state.categories))
-    add(categories, key, left_of(gain, at, now, LONG_TICK_S), CATEGORIES_MAX)
+    add(categories, key, remaining_of(gain, at, now, LONG_TICK_S), CATEGORIES_MAX)
     changes["categories"] = categories
     now_categories = dict(changes.get("now_categories", state.now_categories))
-    add(now_categories, key, left_of(gain, at, now, NOW_TICK_S), NOW_MAX)
+    add(now_categories, key, remaining_of(gain, at, now, NOW_TICK_S), NOW_MAX)
     changes["now_categories"] = now_categories
 
 
-def learn_purchase(state: VisitorState, changes: Changes, items: Sequence[EventItem], at: int) -> None:
+def update_bought(state: VisitorState, changes: Changes, items: Sequence[EventItem], at: int) -> None:
     """The slow taste of purchases: one for each item bought, whatever its quantity."""
-    gain = left_of(1.0, at, changes["at"], BOUGHT_TICK_S)
+    gain = remaining_of(1.0, at, changes["at"], BOUGHT_TICK_S)
     kept = dict(changes.get("bought_categories", state.bought_categories))
     for item in items:
         category = category_key(item)
         if category:
             add(kept, category, gain, BOUGHT_CATEGORIES_MAX)
         if item.price is not None:
-            _learn_bought_price(state, changes, log1p(item.price))
+            _update_bought_price(state, changes, log1p(item.price))
     changes["bought_categories"] = kept
 
 
-def _learn_bought_price(state: VisitorState, changes: Changes, level: float) -> None:
+def _update_bought_price(state: VisitorState, changes: Changes, level: float) -> None:
     usual = changes.get("bought_price", state.bought_price)
     mean = usual + BOUGHT_PRICE_SHARE * (level - usual) if usual else level
     changes["bought_price"] = price_level(mean)

@@ -66,21 +66,21 @@ def dwell_on(state: VisitorState, changes: Changes, engaged_ms: int | None) -> N
 
 def search_for(state: VisitorState, changes: Changes, term: str) -> None:
     """Remembers the words searched for, without their case and spacing."""
-    changes["searches"] = in_front(label_key(normalised(term)), state.searches, SEARCHES_MAX)
+    changes["searches"] = moved_to_front(label_key(normalise(term)), state.searches, SEARCHES_MAX)
 
 
-def normalised(term: str) -> str:
+def normalise(term: str) -> str:
     return " ".join(term.casefold().split())
 
 
 def wish_for(state: VisitorState, changes: Changes, items: Sequence[EventItem]) -> None:
     wishlist = state.wishlist
     for item in items[:WISHLIST_MAX]:
-        wishlist = in_front(item_key(item.item_id), wishlist, WISHLIST_MAX)
+        wishlist = moved_to_front(item_key(item.item_id), wishlist, WISHLIST_MAX)
     changes["wishlist"] = wishlist
 
 
-def in_front(key: int, keys: tuple[int, ...], limit: int) -> tuple[int, ...]:
+def moved_to_front(key: int, keys: tuple[int, ...], limit: int) -> tuple[int, ...]:
     """`key` first, each key once, at most `limit`."""
     if key in keys:
         keys = tuple(other for other in keys if other != key)

@@ -29,7 +29,7 @@ NOW_TICK_S = 60
 """This session: half-life 20 minutes."""
 
 
-def quantised(weight: float) -> float:
+def quantise(weight: float) -> float:
     """The nearest weight that one byte can hold."""
     return WEIGHTS[bisect(_BORDERS, weight)]
 
@@ -39,7 +39,7 @@ def ticks(since: int, until: int, tick_s: int) -> int:
     return max(0, until // tick_s - since // tick_s)
 
 
-def left_of(gain: float, at: int, now: int, tick_s: int) -> float:
+def remaining_of(gain: float, at: int, now: int, tick_s: int) -> float:
     """What is left at `now` of a gain made at `at`: all of it, unless the event came late."""
     if at >= now:
         return gain
@@ -50,7 +50,7 @@ def aged_weight(weight: float, steps: int) -> float:
     return WEIGHTS[max(0, CODES[weight] - steps)]
 
 
-def aged(weights: Mapping[int, float], steps: int) -> dict[int, float]:
+def decay_all(weights: Mapping[int, float], steps: int) -> dict[int, float]:
     """All weights `steps` later; what has faded out is gone."""
     return {key: WEIGHTS[code] for key, weight in weights.items() if (code := CODES[weight] - steps) > 0}
 

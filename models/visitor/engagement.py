@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import get_args
 
 from models.visitor.affinities import label_key
-from models.visitor.browsing import in_front
+from models.visitor.browsing import moved_to_front
 from models.visitor.changes import Changes
 from models.visitor.state import DISMISSED_MAX, PROMOTIONS_MAX, PURPOSES, VisitorState
 from schemas.events import Channel, Context, Device, Envelope, Properties
@@ -26,19 +26,19 @@ PURPOSE_BITS: Mapping[str, int] = {
 
 def meet(state: VisitorState, changes: Changes, event: Envelope) -> None:
     """Counts the channel, and what the context says of device and consent."""
-    changes["channels"] = counted(state.channels, CHANNELS[event.channel])
+    changes["channels"] = count_up(state.channels, CHANNELS[event.channel])
     if event.context is not None:
         _read_context(state, changes, event.context)
 
 
 def _read_context(state: VisitorState, changes: Changes, context: Context) -> None:
     if context.device is not None:
-        changes["devices"] = counted(state.devices, DEVICES[context.device])
+        changes["devices"] = count_up(state.devices, DEVICES[context.device])
     if context.consent:
         set_consent(state, changes, context.consent)
 
 
-def counted(counts: tuple[int, ...], index: int) -> tuple[int, ...]:
+def count_up(counts: tuple[int, ...], index: int) -> tuple[int, ...]:
     """One more at `index`; all halve before one would pass 255, which keeps the mix and forgets slowly."""
     if counts[index] == 255:
         counts = tuple(count // 2 for count in counts)
@@ -75,4 +75,4 @@ def promote(state: VisitorState, changes: Changes, properties: Properties, *, an
 
 def dismiss(state: VisitorState, changes: Changes, module_id: str | None) -> None:
     if module_id:
-        changes["dismissed"] = in_front(label_key(module_id), state.dismissed, DISMISSED_MAX)
+        changes["dismissed"] = moved_to_front(label_key(module_id), state.dismissed, DISMISSED_MAX)

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from models.visitor.affinities import learn, learn_category, learn_purchase
+from models.visitor.affinities import update_affinities, update_bought, update_category
 from models.visitor.browsing import dwell_on, look_at, search_for, wish_for
 from models.visitor.cart import add_to_cart, buy, clear_cart, give_back, pay_back, show_cart, take_from_cart
 from models.visitor.changes import Changes
@@ -58,18 +58,18 @@ def _page(state: VisitorState, changes: Changes, event: e.WithProperties, at: in
     properties = event.properties
     dwell_on(state, changes, properties.engagement_time_msec)
     if properties.category:
-        learn_category(state, changes, properties.category, PAGE, at)
+        update_category(state, changes, properties.category, PAGE, at)
 
 
 def _view(state: VisitorState, changes: Changes, event: e.ViewItem, at: int) -> None:
     properties = event.properties
     dwell_on(state, changes, properties.engagement_time_msec)
     look_at(state, changes, properties.items, at=at, engaged_ms=properties.engagement_time_msec)
-    learn(state, changes, properties.items, VIEW, at)
+    update_affinities(state, changes, properties.items, VIEW, at)
 
 
 def _select(state: VisitorState, changes: Changes, event: e.SelectItem, at: int) -> None:
-    learn(state, changes, event.properties.items, CLICK, at)
+    update_affinities(state, changes, event.properties.items, CLICK, at)
 
 
 def _search(state: VisitorState, changes: Changes, event: e.Search, at: int) -> None:
@@ -78,12 +78,12 @@ def _search(state: VisitorState, changes: Changes, event: e.Search, at: int) -> 
 
 def _wish(state: VisitorState, changes: Changes, event: e.AddToWishlist, at: int) -> None:
     wish_for(state, changes, event.properties.items)
-    learn(state, changes, event.properties.items, WISH, at)
+    update_affinities(state, changes, event.properties.items, WISH, at)
 
 
 def _add_to_cart(state: VisitorState, changes: Changes, event: e.AddToCart, at: int) -> None:
     add_to_cart(state, changes, event.properties.items, at)
-    learn(state, changes, event.properties.items, CART, at)
+    update_affinities(state, changes, event.properties.items, CART, at)
 
 
 def _remove_from_cart(state: VisitorState, changes: Changes, event: e.RemoveFromCart, at: int) -> None:
@@ -106,8 +106,8 @@ def _store_purchase(state: VisitorState, changes: Changes, event: e.StorePurchas
 
 def _bought(state: VisitorState, changes: Changes, order: e.OrderProperties, at: int) -> None:
     buy(state, changes, order, at)
-    learn_purchase(state, changes, order.items, at)
-    learn(state, changes, order.items, BUY, at)
+    update_bought(state, changes, order.items, at)
+    update_affinities(state, changes, order.items, BUY, at)
 
 
 def _refund(state: VisitorState, changes: Changes, event: e.Refund, at: int) -> None:
@@ -125,12 +125,12 @@ def _promotion_met(state: VisitorState, changes: Changes, event: e.WithPropertie
 
 def _promotion_answered(state: VisitorState, changes: Changes, event: e.WithProperties, at: int) -> None:
     promote(state, changes, event.properties, answered=True)
-    learn(state, changes, event.properties.items, CLICK, at)
+    update_affinities(state, changes, event.properties.items, CLICK, at)
 
 
 def _share(state: VisitorState, changes: Changes, event: e.WithProperties, at: int) -> None:
     share(state, changes)
-    learn(state, changes, event.properties.items, SHARE, at)
+    update_affinities(state, changes, event.properties.items, SHARE, at)
 
 
 def _dismiss(state: VisitorState, changes: Changes, event: e.ModuleDismissed, at: int) -> None:
@@ -142,12 +142,12 @@ def _consent(state: VisitorState, changes: Changes, event: e.ConsentUpdated, at:
 
 
 def _try_on(state: VisitorState, changes: Changes, event: e.TryonStarted, at: int) -> None:
-    learn(state, changes, event.properties.items, TRY, at)
+    update_affinities(state, changes, event.properties.items, TRY, at)
 
 
 def _review(state: VisitorState, changes: Changes, event: e.ReviewSubmitted, at: int) -> None:
     if (event.properties.rating or 0.0) >= GOOD_RATING:
-        learn(state, changes, event.properties.items, GOOD_REVIEW, at)
+        update_affinities(state, changes, event.properties.items, GOOD_REVIEW, at)
 
 
 def _contact(state: VisitorState, changes: Changes, event: e.WithProperties, at: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.visitor.changes import Changes
-from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, aged, aged_weight, ticks
+from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, aged_weight, decay_all, ticks
 from models.visitor.state import VisitorState
 from schemas.events import Event
 
@@ -44,18 +44,18 @@ def pass_time(state: VisitorState, changes: Changes, at: int) -> None:
 
 def _fade(state: VisitorState, changes: Changes, now: int) -> None:
     minutes = ticks(state.at, now, NOW_TICK_S)
-    changes["now_categories"] = aged(state.now_categories, minutes)
-    changes["now_brands"] = aged(state.now_brands, minutes)
+    changes["now_categories"] = decay_all(state.now_categories, minutes)
+    changes["now_brands"] = decay_all(state.now_brands, minutes)
     days = ticks(state.at, now, LONG_TICK_S)
     if days:
-        changes["categories"] = aged(state.categories, days)
-        changes["brands"] = aged(state.brands, days)
-        changes["colours"] = aged(state.colours, days)
-        changes["sizes"] = aged(state.sizes, days)
-        changes["price_bands"] = aged(state.price_bands, days)
+        changes["categories"] = decay_all(state.categories, days)
+        changes["brands"] = decay_all(state.brands, days)
+        changes["colours"] = decay_all(state.colours, days)
+        changes["sizes"] = decay_all(state.sizes, days)
+        changes["price_bands"] = decay_all(state.price_bands, days)
         changes["price_weight"] = aged_weight(state.price_weight, days)
         seasons = ticks(state.at, now, BOUGHT_TICK_S)
-        changes["bought_categories"] = aged(state.bought_categories, seasons)
+        changes["bought_categories"] = decay_all(state.bought_categories, seasons)
 
 
 def _begin_session(state: VisitorState, changes: Changes, at: int) -> None:

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.errors import EtalageError
-from streams.cli.usage_errors import UsageError, usage_told
+from streams.cli.usage_errors import UsageError, usage_message
 
 REFUSED = 2
 OUR_FAULT = 70
@@ -102,7 +102,7 @@ def _run(name: str, rest: Sequence[str]) -> int:
     except UsageError as exc:
         if not exc.format_message():  # a group's name alone: typer has printed what there is
             return REFUSED
-        raise EtalageError(usage_told(exc)) from exc
+        raise EtalageError(usage_message(exc)) from exc
     return code if isinstance(code, int) else 0
 
 

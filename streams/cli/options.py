@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from schemas.errors import ServiceMissing
-from streams.local.instances import located
+from streams.local.instances import locate
 from streams.runtime.net import answers
 from streams.runtime.settings import NO_KAFKA, Settings
 
@@ -19,14 +19,14 @@ Data = Annotated[
 ]
 
 
-def found_settings(data: Path | None) -> Settings:
+def find_settings(data: Path | None) -> Settings:
     """The settings, with the addresses of a running `etalage up` where none are given."""
-    return located(data).settings
+    return locate(data).settings
 
 
 def kafka_settings(data: Path | None) -> tuple[Settings, str]:
     """The settings, and Kafka's address, which must be known; ServiceMissing says how."""
-    settings = found_settings(data)
+    settings = find_settings(data)
     if not settings.kafka:
         raise ServiceMissing(NO_KAFKA)
     if not any(answers(address) for address in settings.kafka.split(",")):

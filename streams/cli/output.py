@@ -13,7 +13,7 @@ from rich.table import Column
 SHOWN_MAX = 10
 
 
-def counted(count: int, what: str) -> str:
+def count_text(count: int, what: str) -> str:
     """`1 product`, `2 products`, `2,000 products`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 

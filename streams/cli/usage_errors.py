@@ -7,13 +7,13 @@ from typing import Any
 
 import typer
 
-from streams.runtime.settings import number_told
+from streams.runtime.settings import number_text
 
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """Typer shows only some of its errors by name; this is what all wrong words have in common."""
 
 
-def usage_told(exc: Any) -> str:
+def usage_message(exc: Any) -> str:
     """`--port: a whole number from 0 to 65535, not 'abc'`, or what typer says, shortened."""
     param = getattr(exc, "param", None)
     if type(exc).__name__ == "MissingParameter":
@@ -35,7 +35,7 @@ def _wanted(param: Any) -> str | None:
     if choices := getattr(told, "choices", None):
         return f"one of {', '.join(str(getattr(choice, 'value', choice)) for choice in choices)}"
     if kind in (int, float):
-        return number_told(kind, getattr(param, "min", None), getattr(param, "max", None))
+        return number_text(kind, getattr(param, "min", None), getattr(param, "max", None))
     return "a date or time as 2026-11-24 or 2026-11-24T15:00" if kind is datetime else None
 
 

@@ -13,7 +13,7 @@ import uvicorn
 from redis.exceptions import RedisError
 
 from schemas.errors import ServiceMissing, StoreUnavailable
-from streams.gateway.http.connection_limits import BoundedHeads
+from streams.gateway.http.connection_limits import LimitedHttpProtocol
 from streams.gateway.wiring import LiveGateway
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import logger
@@ -74,7 +74,7 @@ def _server(live: LiveGateway, settings: Settings) -> uvicorn.Server:
     config = uvicorn.Config(
         live.gateway.app,
         loop="none",
-        http=BoundedHeads,
+        http=LimitedHttpProtocol,
         ws="none",
         lifespan="off",
         access_log=False,  # query strings carry visitors

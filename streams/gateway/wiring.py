@@ -15,33 +15,33 @@ from streams.gateway.admin.health import Admin, ShopSource
 from streams.gateway.admin.openapi import OpenApi
 from streams.gateway.admin.visitors import Visitors
 from streams.gateway.demo_mount import demo
-from streams.gateway.events.click_trace import Journeys
+from streams.gateway.events.click_trace import ClickTraces
 from streams.gateway.events.exposures import Decisions, Exposures
 from streams.gateway.events.outbox import Outbox
-from streams.gateway.events.partitions import Places
+from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.events.producer import EventLog, Log
 from streams.gateway.events.route import Events, IntakeParts
 from streams.gateway.http.cors import open_to
-from streams.gateway.layouts.fallbacks import Ladder
+from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub
-from streams.gateway.layouts.on_demand import Dressing
+from streams.gateway.layouts.on_demand import OnDemandLayouts
 from streams.gateway.layouts.rank import Rank
 from streams.gateway.layouts.route import Layouts
-from streams.gateway.layouts.store_reads import Reads
+from streams.gateway.layouts.store_reads import StoreReads
 from streams.gateway.layouts.stream import READ_AT_ONCE, PushParts, Streams
 from streams.gateway.router import Branch, Router
 from streams.kafka.admin import list_topics
 from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.settings import Settings
-from streams.runtime.tasks import ended
+from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.current import storefront_now
 from streams.shop.follower import ShopFollower
-from streams.shop.publishing import Standing
+from streams.shop.publishing import StoredStorefront
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import LayoutReader
-from streams.stores.redis.pipelined_layouts import WireLayouts
+from streams.stores.redis.pipelined_layouts import PipelinedLayouts
 
 WATCH_EVERY_S = 0.25
 """How soon open pages follow another catalogue or storefront, after this process has it."""
@@ -62,15 +62,15 @@ class Gateway:
     ) -> None:
         self.settings, self.metrics, self.clock = settings, metrics, clock
         self.follower, self.log = follower, log
-        self.places = Places(settings.partitions)
-        self.reads = Reads(reader, metrics)
+        self.places = PartitionMap(settings.partitions)
+        self.reads = StoreReads(reader, metrics)
         self.hub = Hub(reader.notices(), clock, metrics)
         self.exposures = Exposures(settings.namespace, log, clock, metrics)
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
-        self.journeys = Journeys()
+        self.traces = ClickTraces()
         self.admin = Admin(follower, self.places, log, self.reads, metrics)
-        dressing = Dressing(self.shop, clock, metrics, self.decisions.add)
-        self.ladder = Ladder(self.reads, dressing, self.places, self.hub, settings.live_page)
+        dressing = OnDemandLayouts(self.shop, clock, metrics, self.decisions.add)
+        self.ladder = FallbackChain(self.reads, dressing, self.places, self.hub, settings.live_page)
         self.shop_routes = ShopRoutes(settings.namespace, log, self._storefront)
         self._watching: asyncio.Task[None] | None = None
         self.app = open_to(self._router(), settings.origins)
@@ -84,7 +84,7 @@ class Gateway:
         row = table.row_of(item_id)
         return table.items[row] if row >= 0 else None
 
-    async def _storefront(self) -> Standing:
+    async def _storefront(self) -> StoredStorefront:
         """What stands in Kafka now."""
         return await storefront_now(self.settings.kafka or "", self.settings.namespace)
 
@@ -99,7 +99,7 @@ class Gateway:
     async def stop(self) -> None:
         """End streams and write what is queued."""
         self.admin.stopping = True
-        await ended(self._watching)
+        await cancel_and_wait(self._watching)
         await self.hub.stop()
         for outbox in self._outboxes():
             await outbox.stop()
@@ -149,7 +149,7 @@ class Gateway:
             log=self.log,
             places=self.places,
             find_item=self.find_item,
-            journeys=self.journeys,
+            traces=self.traces,
             clock=self.clock,
             metrics=self.metrics,
         )
@@ -158,7 +158,7 @@ class Gateway:
     def _streams(self) -> Streams:
         return Streams(
             PushParts(
-                self.ladder, self.hub, self.places, self.exposures, self.journeys,
+                self.ladder, self.hub, self.places, self.exposures, self.traces,
                 self.clock, self.metrics, self.settings.live_page, self.settings.streams_max,
                 asyncio.Semaphore(READ_AT_ONCE),
             )
@@ -170,7 +170,7 @@ class LiveGateway:
 
     def __init__(self, settings: Settings) -> None:
         metrics, clock = Metrics(), SystemClock()
-        self.layouts = WireLayouts(settings.redis or "", Keys(settings.namespace))
+        self.layouts = PipelinedLayouts(settings.redis or "", Keys(settings.namespace))
         self.follower = ShopFollower(settings, metrics, clock)
         self.log = EventLog(settings.kafka or "")
         self.gateway = Gateway(

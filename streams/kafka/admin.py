@@ -13,13 +13,13 @@ from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec import Struct
 
-from schemas.errors import EtalageError, ServiceMissing, said
+from schemas.errors import EtalageError, ServiceMissing, error_text
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
 from streams.runtime.net import answers, wait_until
 from streams.runtime.settings import NO_KAFKA, NO_REDIS, Settings, redis_url_of
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta, difference, readable
-from streams.stores.redis.client import translated
+from streams.stores.redis.client import translate_errors
 
 REDIS_S = 5.0
 BOOTSTRAP_MS = 10_000
@@ -103,7 +103,10 @@ def delete_topics(settings: Settings) -> None:
 def read_meta_sync(redis_address: str, namespace: str) -> Meta:
     """The namespace's meta, for what has no event loop; ServiceMissing when there is none yet."""
     key = Keys(namespace).meta
-    with translated(), redis.Redis.from_url(redis_url_of(redis_address), socket_timeout=REDIS_S) as client:
+    with (
+        translate_errors(),
+        redis.Redis.from_url(redis_url_of(redis_address), socket_timeout=REDIS_S) as client,
+    ):
         stands = _meta_at(client, key)
     if stands is None:
         raise ServiceMissing(f"namespace {namespace} is not set up: run `etalage topics create`")
@@ -124,7 +127,7 @@ def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
         ) as client:
             yield client
     except KafkaError as exc:
-        raise ServiceMissing(f"Kafka at {settings.kafka}: {said(exc)}") from exc
+        raise ServiceMissing(f"Kafka at {settings.kafka}: {error_text(exc)}") from exc
 
 
 def _partitions(topic: Topic, settings: Settings) -> int:
@@ -206,7 +209,10 @@ def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta
         raise ServiceMissing(NO_REDIS)
     meta = Meta(topic_id=events.topic_id, partitions=events.partitions)
     key = Keys(settings.namespace).meta
-    with translated(), redis.Redis.from_url(redis_url_of(settings.redis), socket_timeout=REDIS_S) as client:
+    with (
+        translate_errors(),
+        redis.Redis.from_url(redis_url_of(settings.redis), socket_timeout=REDIS_S) as client,
+    ):
         stands = _meta_at(client, key)
         if stands is not None:
             _refuse_meta(stands, meta, adopt=adopt)

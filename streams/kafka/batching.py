@@ -14,9 +14,9 @@ from aiokafka.producer import message_accumulator
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from schemas.errors import StreamUnavailable, said
+from schemas.errors import StreamUnavailable, error_text
 from streams.kafka.partitioner import partition_of
-from streams.runtime.tasks import heard
+from streams.runtime.tasks import ignore_result
 
 SEND_WITHIN_S = 10.0
 AT_ONCE = 100
@@ -41,7 +41,7 @@ async def send_all(
                 pending += await _send_part(producer, topic, partition, part)
             await asyncio.gather(*pending)
     except (KafkaError, OSError, TimeoutError) as exc:
-        raise StreamUnavailable(f"{topic}: {said(exc)}") from exc
+        raise StreamUnavailable(f"{topic}: {error_text(exc)}") from exc
 
 
 async def send_together(
@@ -63,7 +63,7 @@ async def send_together(
         async with asyncio.timeout(within_s):
             offset: int = (await (await producer.send_batch(batch, topic, partition=0))).offset
     except (KafkaError, OSError, TimeoutError) as exc:
-        raise StreamUnavailable(f"{topic}: {said(exc)}") from exc
+        raise StreamUnavailable(f"{topic}: {error_text(exc)}") from exc
     return offset
 
 
@@ -95,7 +95,7 @@ async def _send_part(producer: Any, topic: str, partition: int, pairs: list[Pair
 
 async def _handed_over(producer: Any, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:
     future: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
-    future.add_done_callback(heard)
+    future.add_done_callback(ignore_result)
     return future
 
 
@@ -104,7 +104,7 @@ class _HeardBatch(message_accumulator.MessageBatch):  # type: ignore[misc]  # ai
 
     def failure(self, exception: Exception) -> None:
         super().failure(exception)
-        heard(self._drain_waiter)
+        ignore_result(self._drain_waiter)
 
 
 message_accumulator.MessageBatch = _HeardBatch

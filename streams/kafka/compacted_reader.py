@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from schemas.errors import StreamUnavailable, said
+from schemas.errors import StreamUnavailable, error_text
 from schemas.topics import Topic
 
 Place = tuple[str, int]
@@ -72,7 +72,7 @@ class CompactedReader:
             await self._assign(consumer)
         except _FAILURES as exc:
             await self.stop()
-            raise StreamUnavailable(f"{', '.join(self._topics)}: {said(exc)}") from exc
+            raise StreamUnavailable(f"{', '.join(self._topics)}: {error_text(exc)}") from exc
         except BaseException:
             await self.stop()
             raise
@@ -103,7 +103,7 @@ class CompactedReader:
         try:
             found = await self._consumer.getmany(timeout_ms=int(within_s * 1000))
         except _FAILURES as exc:
-            raise StreamUnavailable(f"{', '.join(self._topics)}: {said(exc)}") from exc
+            raise StreamUnavailable(f"{', '.join(self._topics)}: {error_text(exc)}") from exc
         records: list[RawRecord] = [record for part in found.values() for record in part]
         for tp, part in found.items():
             if part:
@@ -112,11 +112,11 @@ class CompactedReader:
             self._settle({(tp.topic, tp.partition) for tp, part in found.items() if part})
         return records
 
-    def _settle(self, heard: set[Place]) -> None:
+    def _settle(self, ignore_result: set[Place]) -> None:
         """Cross off the partitions that have reached the end seen at the start."""
         now = asyncio.get_running_loop().time()
         for place, end in list(self._ends.items()):
-            if place in heard:
+            if place in ignore_result:
                 self._heard[place] = now
             silent = now - self._heard[place] >= IDLE_IS_END_S
             if self.offsets.get(place, 0) >= end or (silent and self._answered(place, end)):

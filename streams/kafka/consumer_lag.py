@@ -17,7 +17,7 @@ from streams.kafka.admin import admin, list_topics
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.telemetry.told import Once
+from streams.runtime.telemetry.told import LogOnce
 
 log = logger("group-lag")
 
@@ -43,7 +43,7 @@ def lag_of_groups(settings: Settings) -> dict[str, int]:
 
 async def keep_telling(settings: Settings, metrics: Metrics) -> None:
     """For ever; what is not known is not told."""
-    unknown = Once()
+    unknown = LogOnce()
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         try:

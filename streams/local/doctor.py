@@ -13,14 +13,14 @@ import redis
 from msgspec import Struct
 
 from schemas.errors import EtalageError, ServiceMissing
-from streams.local.instances import Located, located
+from streams.local.instances import Located, locate
 from streams.local.servers.jars import KAFKA, default_cache, kafka_jars_if_there
 from streams.local.servers.java import java, java_version
 from streams.local.servers.redis import redis_server, redis_version
 from streams.runtime.net import listens
 from streams.runtime.settings import Settings, read_settings, redis_url_of
-from streams.shop.build import ranker_told
-from streams.stores.redis.client import redis_told
+from streams.shop.build import describe_ranker
+from streams.stores.redis.client import redis_error_text
 
 OLDEST_PYTHON = (3, 11)
 COMPILED = (
@@ -48,8 +48,8 @@ def examine(data: Path | None = None) -> list[Finding]:
     ]
     if findings[-1].state == "fail":
         return findings
-    here = located(data)
-    ranker = _look("ranker", lambda: ranker_told(here.settings.ranker))
+    here = locate(data)
+    ranker = _look("ranker", lambda: describe_ranker(here.settings.ranker))
     return [*findings, ranker, *_kafka(here.settings), *_redis(here.settings), _gateway(here)]
 
 
@@ -121,7 +121,7 @@ def _given_redis(address: str) -> str:
         with redis.Redis.from_url(redis_url_of(address), socket_timeout=5) as client:
             server, memory = client.info("server"), client.info("memory")
     except (redis.RedisError, ValueError) as exc:
-        raise ServiceMissing(redis_told(exc)) from exc
+        raise ServiceMissing(redis_error_text(exc)) from exc
     if memory["maxmemory_policy"] != "noeviction":
         raise ServiceMissing(f"maxmemory-policy is {memory['maxmemory_policy']}, must be noeviction")
     return f"Redis {server['redis_version']} at {address}, noeviction"

@@ -65,7 +65,7 @@ def _take(lock: int, folder: Path) -> None:
     os.write(lock, str(os.getpid()).encode())
 
 
-def located(data: Path | None = None) -> Located:
+def locate(data: Path | None = None) -> Located:
     """Our settings, and what they leave open from the `up` in `data`, ./data or a temporary folder.
 
     An ETALAGE_KAFKA or ETALAGE_REDIS that is given wins: an `up` with another one is not looked at.
@@ -86,7 +86,7 @@ def gateway_url(url: str | None, data: Path | None = None) -> str:
     """The gateway that `url`, ETALAGE_PORT or a running `up` names, without a slash at its end."""
     if url is not None:
         return http_address(url)
-    here = located(data)
+    here = locate(data)
     if here.up is not None and here.up.url and not (is_given("port") or is_given("host")):
         return here.up.url.rstrip("/")
     if here.settings.port == 0:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-SHIM = Path(__file__).with_name("shim.py")
+SHIM = Path(__file__).parent / "servers" / "shim.py"
 STOP_WITHIN_S = 20.0
 WORDS_MAX = 300
 Popen = subprocess.Popen[bytes]

@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from streams.local.processes import last_words
 from streams.local.servers.server import LocalServer
-from streams.local.supervisor import HANGS, SILENT_S, Notice, ServerStatus, Turns
-from streams.runtime.telemetry.told import Once, Silence
+from streams.local.supervisor import HANGS, SILENT_S, Notice, RestartBackoff, ServerStatus
+from streams.runtime.telemetry.told import HeartbeatMonitor, LogOnce
 
 LOOK_EVERY_S = 1.0
 
@@ -20,9 +20,9 @@ class KeptServer:
 
     def __init__(self, name: str, server: LocalServer, notice: Notice) -> None:
         self._name, self._server, self._notice = name, server, notice
-        self._turns = Turns()
+        self._turns = RestartBackoff()
         self._launched = self._serves = False
-        self._silence, self._told = Silence(), Once()
+        self._silence, self._told = HeartbeatMonitor(), LogOnce()
         self._asker = ThreadPoolExecutor(1, thread_name_prefix=f"ask-{name}")
         self._asked: Future[bool] | None = None
         self._ask_at = 0.0
@@ -36,7 +36,7 @@ class KeptServer:
         """Notice that it ended or hangs, launch it when that is due, and notice when it serves again."""
         if self._launched and self._server.pid is None:
             self._launched = self._serves = False
-            self._asked, self._silence, self._told = None, Silence(), Once()
+            self._asked, self._silence, self._told = None, HeartbeatMonitor(), LogOnce()
             wait_s = self._turns.ended(now)
             log = self._server.log
             said = f"(log: {log}); its last words: {last_words(log)}"

@@ -18,7 +18,7 @@ from msgspec import Struct
 from streams.local.processes import Popen, kill, last_words, signal_session, spawn
 from streams.local.processes import stop as stop_child
 from streams.runtime.telemetry.probes import Status, read_status
-from streams.runtime.telemetry.told import Once, Silence
+from streams.runtime.telemetry.told import HeartbeatMonitor, LogOnce
 
 STOP_WITHIN_S = 20.0
 FIRST_WAIT_S = 0.5
@@ -38,7 +38,7 @@ Notice = Callable[[str], None]
 """Is told in one line what ended, hangs, or hangs no longer."""
 
 
-class Turns:
+class RestartBackoff:
     """When what ended may start again: soon, and ever later while it does not last."""
 
     def __init__(self) -> None:
@@ -115,9 +115,9 @@ class Child:
         self.job, self._notice = job, notice
         self.log = folder / f"{job.name}.log"
         self.status_path = folder / f"{job.name}.json"
-        self._turns = Turns()
+        self._turns = RestartBackoff()
         self._process: Popen | None = None
-        self._silence, self._sign, self._told = Silence(), 0, Once()
+        self._silence, self._sign, self._told = HeartbeatMonitor(), 0, LogOnce()
 
     def tend(self, now: float) -> None:
         """Start it when it is due; notice that it ended or hangs, and say so in one line."""
@@ -128,7 +128,7 @@ class Child:
             env = {**self.job.env, "ETALAGE_STATUS": str(self.status_path)}
             self._process = spawn(self.job.argv, log=self.log, env=env)
             self._turns.started(now)
-            self._silence, self._told = Silence(), Once()
+            self._silence, self._told = HeartbeatMonitor(), LogOnce()
         self._listen(now)
 
     def status(self) -> ChildStatus:

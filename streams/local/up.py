@@ -27,14 +27,14 @@ from streams.local.supervisor import ChildStatus, Job, ServerStatus, Supervisor,
 from streams.runtime.net import free_port, listens, wait_until
 from streams.runtime.settings import Settings, as_environment
 from streams.runtime.telemetry.logs import logger
-from streams.runtime.telemetry.told import Once
-from streams.shop.build import ranker_told
+from streams.runtime.telemetry.told import LogOnce
+from streams.shop.build import describe_ranker
 
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
 TEND_S = 0.2
 
 
-class Standing:
+class LocalStack:
     """One shop on this machine, from nothing to a printed address and back."""
 
     def __init__(self, settings: Settings, folder: Path, *, workers: int, shoppers: bool) -> None:
@@ -43,7 +43,7 @@ class Standing:
         self._servers: dict[str, KeptServer] = {}
         self._supervisor: Supervisor | None = None
         self._told: UpStatus | None = None
-        self._hindered = Once()
+        self._hindered = LogOnce()
         self._console = Console(stderr=True)
         self.stands = False
 
@@ -90,7 +90,7 @@ class Standing:
     def _look_at_ranker(self) -> None:
         """Processes serve on without it and say so in their logs, where nobody looks who sees a shop."""
         try:
-            ranker_told(self._settings.ranker)
+            describe_ranker(self._settings.ranker)
         except RankerFailed as exc:
             self._notice(f"no ranker: {exc}; popularity ranks, and layouts say model_missing")
 

@@ -14,7 +14,7 @@ TURNS = 2
 """uvloop runs what is due before it reads sockets; the second turn comes after that."""
 
 
-class Patience:
+class LoopFairDeadline:
     """`with Patience(moment):` raises TimeoutError once the loop's time has passed `moment`."""
 
     __slots__ = ("_before", "_expired", "_handle", "_loop", "_task", "_when")

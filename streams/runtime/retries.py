@@ -11,7 +11,7 @@ from schemas.errors import StoreUnavailable, StreamUnavailable
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.telemetry.told import Once
+from streams.runtime.telemetry.told import LogOnce
 
 T = TypeVar("T")
 log = logger("retries")
@@ -44,7 +44,7 @@ class Retries:
         self._metrics = metrics
         self.waiting = 0  # calls that failed at least once and have not succeeded yet
         self._why = ""
-        self._told = Once()
+        self._told = LogOnce()
 
     @property
     def trouble(self) -> str:

@@ -88,7 +88,7 @@ def settings_from(env: Mapping[str, str], prefix: str = PREFIX) -> Settings:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {prefix}{near[0].upper()}?" if near else "the README lists them all"
         raise InvalidSetting(f"{prefix}{name.upper()} is not a setting; {hint}")
-    return checked(given, lambda name: prefix + name.upper())
+    return validate(given, lambda name: prefix + name.upper())
 
 
 def read_settings() -> Settings:
@@ -115,15 +115,15 @@ def redis_url_of(address: str) -> str:
     url = address if "://" in address else f"redis://{address}/0"
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in REDIS_SCHEMES and parts.port != 0
+        personalizable_state = parts.scheme in REDIS_SCHEMES and parts.port != 0
     except ValueError:
-        usable = False
-    if not usable:
+        personalizable_state = False
+    if not personalizable_state:
         raise InvalidSetting(f"Redis: host:port or redis://…, not {address!r}")
     return url
 
 
-def number_told(kind: type, least: float | None, most: float | None) -> str:
+def number_text(kind: type, least: float | None, most: float | None) -> str:
     """What number is wanted, for a person: `a whole number from 0 to 65535`."""
     what = "a whole number" if kind is int else "a number"
     match least, most:
@@ -143,7 +143,7 @@ def _injected(name: str, value: str) -> bool:
     return bool(INJECTED.search(name)) and name != "PROBE_PORT"
 
 
-def checked(given: Mapping[str, object], named: Callable[[str], str]) -> Settings:
+def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settings:
     """The settings of these values; InvalidSetting says what was wanted, under the name that was typed."""
     try:
         settings = msgspec.convert(given, Settings, strict=False)
@@ -170,9 +170,9 @@ def _wanted(name: str) -> str:
     field = inspect.type_info(get_type_hints(Settings, include_extras=True)[name])
     match field:
         case inspect.IntType(ge=least, le=most):
-            return number_told(int, least, most)
+            return number_text(int, least, most)
         case inspect.FloatType(ge=least, le=most) if least is not None or most is not None:
-            return number_told(float, least, most)
+            return number_text(float, least, most)
         case inspect.FloatType():
             return "a number above 0"
         case inspect.LiteralType(values=values):

@@ -11,7 +11,7 @@ from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
 
 
-class Vitals(Struct, frozen=True, kw_only=True):
+class ProcessContext(Struct, frozen=True, kw_only=True):
     """`halt` ends the process without acknowledging anything, and never returns."""
 
     clock: Clock

@@ -28,7 +28,7 @@ def load_ranker_of(setting: str | None) -> tuple[Ranker | None, str]:
         return None, f"{type(exc).__name__}: {exc}"
 
 
-def ranker_told(setting: str | None) -> str:
+def describe_ranker(setting: str | None) -> str:
     """Which ranker a process with this setting uses, in one line; RankerFailed says why it has none."""
     ranker, why = load_ranker_of(setting)
     if ranker is not None:
@@ -38,7 +38,7 @@ def ranker_told(setting: str | None) -> str:
     raise RankerFailed(why)
 
 
-def everything() -> Changes:
+def all_changed() -> Changes:
     """What moved when there was nothing before."""
     return Changes(items=True, sections=True)
 

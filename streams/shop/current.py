@@ -7,7 +7,7 @@ from schemas.storefront import Section
 from schemas.topics import CATALOG, STOREFRONT
 from streams.kafka.compacted_reader import read_to_end
 from streams.shop.inputs import ShopInputs
-from streams.shop.publishing import Standing
+from streams.shop.publishing import StoredStorefront
 
 
 async def items_now(kafka: str, namespace: str) -> dict[str, Item]:
@@ -18,12 +18,12 @@ async def items_now(kafka: str, namespace: str) -> dict[str, Item]:
     return {key: items[key] for key in sorted(items)}
 
 
-async def storefront_now(kafka: str, namespace: str) -> Standing:
+async def storefront_now(kafka: str, namespace: str) -> StoredStorefront:
     """The storefront's sections and where their topic ends; StreamUnavailable when they cannot be read."""
     records = await read_to_end(kafka, STOREFRONT, namespace)
     inputs = ShopInputs()
     inputs.apply(records, namespace)
-    return Standing(inputs.sections, 1 + max((record.offset for record in records), default=-1))
+    return StoredStorefront(inputs.sections, 1 + max((record.offset for record in records), default=-1))
 
 
 async def sections_now(kafka: str, namespace: str) -> dict[str, Section]:

@@ -18,10 +18,10 @@ from schemas.errors import StreamUnavailable
 from streams.kafka.compacted_reader import CompactedReader, RawRecord
 from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.settings import Settings
-from streams.runtime.tasks import ended
+from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
-from streams.shop.build import everything, load_ranker_of, renew
+from streams.shop.build import all_changed, load_ranker_of, renew
 from streams.shop.cache import load_inputs, save_inputs
 from streams.shop.inputs import FOLLOWED, Changes, ShopInputs
 
@@ -84,7 +84,7 @@ class ShopFollower:
     async def stop(self) -> None:
         """Stop following; the last snapshot stays usable."""
         task, self._task = self._task, None
-        if await ended(task):
+        if await cancel_and_wait(task):
             await self._save()
 
     async def _from_cache(self) -> None:
@@ -92,7 +92,7 @@ class ShopFollower:
         cached = await asyncio.to_thread(load_inputs, path, self._settings.namespace) if path else None
         if cached is not None:
             shop = empty_shop(self._ranker)
-            shop = await asyncio.to_thread(renew, shop, cached, everything(), self._clock.now())
+            shop = await asyncio.to_thread(renew, shop, cached, all_changed(), self._clock.now())
             self._swap(shop, "cache")
 
     async def _follow(self) -> None:
@@ -142,7 +142,7 @@ class ShopFollower:
     async def _rebuild_when_due(self) -> None:
         since = self._clock.monotonic() - self._built_at
         if not self.ready:
-            shop, changes = empty_shop(self._ranker), everything()
+            shop, changes = empty_shop(self._ranker), all_changed()
             self._inputs.take_changes()
         elif since >= _due_after(self._inputs.changes):
             shop, changes = self._shop, self._inputs.take_changes()
@@ -159,7 +159,7 @@ class ShopFollower:
         try:
             return await asyncio.to_thread(renew, shop, self._inputs, changes, self._clock.now())
         except Exception:
-            self._inputs.changes = everything()  # what was taken is not in any shop yet
+            self._inputs.changes = all_changed()  # what was taken is not in any shop yet
             raise
 
     def _swap(self, shop: Shop, source: Source) -> None:

@@ -33,14 +33,14 @@ class SectionChanges(Struct, frozen=True):
     unchanged: int
 
 
-class Standing(Struct, frozen=True):
+class StoredStorefront(Struct, frozen=True):
     """The sections in the storefront topic, and the offset that the next record will have."""
 
     sections: Mapping[str, Section]
     end: int
 
 
-Read = Callable[[], Awaitable[Standing]]
+Read = Callable[[], Awaitable[StoredStorefront]]
 Write = Callable[[Sequence[Pair]], Awaitable[int | None]]
 """Writes all at once; the offset of the first, None when there was nothing to write."""
 

@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from schemas.errors import ServiceMissing
 from schemas.ids import hash64
 from streams.stores.keys import FORMAT, Keys
-from streams.stores.redis.client import command, translated
+from streams.stores.redis.client import command, translate_errors
 
 ADOPT = "stop the workers, run `etalage topics create --adopt`, and start them again"
 MADE_ANEW = f"the topic was made anew: if so, {ADOPT}"
@@ -65,14 +65,14 @@ def readable(key: str) -> Iterator[None]:
 
 async def read_meta(client: redis.asyncio.Redis, keys: Keys) -> Meta | None:
     """What stands in Redis; None when nothing does (new, or flushed)."""
-    with readable(keys.meta), translated():
+    with readable(keys.meta), translate_errors():
         raw = await command(client, "GET", keys.meta)
         return None if raw is None else msgspec.json.decode(raw, type=Meta)
 
 
 async def write_meta(client: redis.asyncio.Redis, keys: Keys, meta: Meta) -> None:
     """Say what holds from now on: for `etalage topics create`, which made the topic."""
-    with translated():
+    with translate_errors():
         await command(client, "SET", keys.meta, msgspec.json.encode(meta))
 
 
@@ -81,7 +81,7 @@ async def agree(client: redis.asyncio.Redis, keys: Keys, in_kafka: Meta) -> Meta
 
     A Redis that knows nothing is told: it was flushed, and the log builds it again.
     """
-    with translated():
+    with translate_errors():
         await command(client, "SET", keys.meta, msgspec.json.encode(in_kafka), "NX")
     in_redis = await read_meta(client, keys)
     if in_redis is not None and (why := difference(in_redis, in_kafka)):

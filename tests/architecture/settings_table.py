@@ -10,7 +10,7 @@ from tests.architecture.tree import ROOT, parsed
 
 README = ROOT / "README.md"
 BEGIN, END = "<!-- settings: begin -->\n", "<!-- settings: end -->\n"
-SOURCE = ROOT / "streams" / "settings.py"
+SOURCE = ROOT / "streams" / "runtime" / "settings.py"
 
 
 def table() -> str:

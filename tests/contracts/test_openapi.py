@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from streams.gateway.admin.openapi import document
 from streams.gateway.events.producer import MemoryLog
 from streams.runtime.telemetry.logs import configure
-from streams.shop.publishing import Standing
+from streams.shop.publishing import StoredStorefront
 from tests.unit.streams.gateway.house import looked_at, opened
 
 STREAM = "/v1/layouts/{page}/stream"
@@ -71,8 +71,8 @@ class Served:
             await self._server.serve(sockets=[self.socket])
 
 
-async def _no_sections(log: MemoryLog) -> Standing:
-    return Standing({}, len(log.written.get("unit.storefront.v1", ())))
+async def _no_sections(log: MemoryLog) -> StoredStorefront:
+    return StoredStorefront({}, len(log.written.get("unit.storefront.v1", ())))
 
 
 @pytest.fixture(scope="module")

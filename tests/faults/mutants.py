@@ -21,7 +21,7 @@ from streams.stores.redis.client import script_text
 from streams.stores.redis.visitors import RedisVisitors
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.engine import Engine
-from streams.workers.personalize.process import Parts
+from streams.workers.personalize.process import TestSeams
 from streams.workers.personalize.slices import Touched
 
 
@@ -85,9 +85,9 @@ def forgetful_fold(state: VisitorState, record: EventRecord) -> VisitorState:
     return fold(state, record)
 
 
-MUTANTS: Mapping[str, Parts] = {
-    "no_fence": Parts(store=WithScripts(unfenced())),
-    "no_done_check": Parts(store=WithScripts(unchecked())),
-    "ack_before_write": Parts(engine=AckFirst),
-    "no_message_id": Parts(fold=forgetful_fold),
+MUTANTS: Mapping[str, TestSeams] = {
+    "no_fence": TestSeams(store=WithScripts(unfenced())),
+    "no_done_check": TestSeams(store=WithScripts(unchecked())),
+    "ack_before_write": TestSeams(engine=AckFirst),
+    "no_message_id": TestSeams(fold=forgetful_fold),
 }

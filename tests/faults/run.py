@@ -41,7 +41,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     settle_s: float = 60.0
 
 
-class Verdict(Struct, kw_only=True):
+class LiveLayoutUpdate(Struct, kw_only=True):
     """What a run showed; `wrong` is empty when everything held. `judged` once the oracle has spoken."""
 
     seed: int
@@ -70,11 +70,11 @@ def short_faults(seed: int, *, kills: int = 21) -> tuple[str, ...]:
     return tuple(order)
 
 
-def run(plan: Plan, folder: Path, namespace: str) -> Verdict:
+def run(plan: Plan, folder: Path, namespace: str) -> LiveLayoutUpdate:
     """Play the plan; never raises for what the system did wrong, the verdict says it."""
     began = time.monotonic()
     world = World(folder, namespace, plan.seed, mutant=plan.mutant)
-    verdict = Verdict(seed=plan.seed, wrong=[], history=world.history)
+    verdict = LiveLayoutUpdate(seed=plan.seed, wrong=[], history=world.history)
     try:
         _play(plan, world, verdict)
     except AssertionError as exc:
@@ -85,7 +85,7 @@ def run(plan: Plan, folder: Path, namespace: str) -> Verdict:
     return verdict
 
 
-def _play(plan: Plan, world: World, verdict: Verdict) -> None:
+def _play(plan: Plan, world: World, verdict: LiveLayoutUpdate) -> None:
     world.open()
     topic = EVENTS.full_name(world.stack.namespace)
     records = traffic(plan.seed, visitors=plan.visitors, count=plan.events, partitions=PARTITIONS)
@@ -139,7 +139,7 @@ def _ends(kafka: str, topic: str) -> list[int]:
         consumer.close()
 
 
-def _judge(world: World, topic: str, verdict: Verdict) -> None:
+def _judge(world: World, topic: str, verdict: LiveLayoutUpdate) -> None:
     namespace = world.stack.namespace
     meta = read_meta_sync(world.redis.url, namespace)
     truth = fold_log(world.kafka.address, topic, PARTITIONS, meta.incarnation)

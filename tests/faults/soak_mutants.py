@@ -12,7 +12,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from tests.faults.run import Plan, Verdict, run
+from tests.faults.run import LiveLayoutUpdate, Plan, run
 
 TRIES = 3
 CALM = Plan(seed=0, events=10_000, visitors=400, rate=700.0, settle_s=40)
@@ -29,7 +29,7 @@ PLANS: dict[str, Plan] = {
 }
 
 
-def hunted(name: str, seed: int) -> Verdict:
+def hunted(name: str, seed: int) -> LiveLayoutUpdate:
     """The first red verdict of a mutant, else its last green one."""
     for attempt in range(TRIES):
         with tempfile.TemporaryDirectory(prefix="etalage-mutant-") as folder:

@@ -14,8 +14,8 @@ from models.ranking.ranker import PopularityRanker
 from models.storefront.shop import Shop, build_shop
 from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
-from streams.cli.inspect.replay import completed_events
-from streams.cli.inspect.replay_text import told
+from streams.cli.inspect.replay import complete_events
+from streams.cli.inspect.replay_text import step_text
 from streams.shop.documents import events_in, items_in, storefront_in
 
 FOLDER = Path(__file__).parent
@@ -55,8 +55,8 @@ def _table() -> ItemTable:
 
 def text_of(transcript: Path, shop: Shop) -> str:
     """What `etalage replay` prints of a transcript in the golden shop."""
-    events = completed_events(list(events_in(transcript.read_bytes())), shop.items.items)
-    return "\n".join(told(step) for step in replay(shop, recorded(events), top=2)) + "\n"
+    events = complete_events(list(events_in(transcript.read_bytes())), shop.items.items)
+    return "\n".join(step_text(step) for step in replay(shop, recorded(events), top=2)) + "\n"
 
 
 def expected(transcript: Path) -> Path:

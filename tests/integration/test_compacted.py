@@ -19,7 +19,7 @@ from streams.kafka.compacted_reader import CompactedReader, RawRecord, read_to_e
 from streams.kafka.partitioner import partition_of
 from streams.runtime.settings import Settings
 from streams.shop.current import items_now, sections_now, storefront_now
-from streams.shop.publishing import Standing, producer_for, push_items, push_storefront, remove_items
+from streams.shop.publishing import StoredStorefront, producer_for, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
 
 
@@ -71,7 +71,7 @@ async def test_a_storefront_push_writes_differences_and_removes_the_rest(
     first = Storefront(pages=DEFAULT_STOREFRONT.pages[:1], modules=[extra])
     second = Storefront(pages=DEFAULT_STOREFRONT.pages[:2])
 
-    async def read() -> Standing:
+    async def read() -> StoredStorefront:
         return await storefront_now(address, settings.namespace)
 
     async with producer_for(address) as producer:

@@ -24,7 +24,7 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.follower import ShopFollower
 from streams.shop.publishing import producer_for, push_items
 from streams.stores.meta import Meta
-from streams.workers.signals.combiner import CrowdCounter
+from streams.workers.signals.combiner import SignalCombiner
 from tests.stack import Stack
 
 PARTITIONS = 4
@@ -73,7 +73,7 @@ async def test_views_become_neighbours_in_the_shop(
             await push_items(producer, settings.namespace, ITEMS)
             await follower.start()
             assert await follower.wait_ready(30)
-            crowd = CrowdCounter(settings.namespace, metrics)
+            crowd = SignalCombiner(settings.namespace, metrics)
             crowd.start(producer)
             for visitor in range(5):
                 state = EMPTY

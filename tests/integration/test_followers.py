@@ -28,7 +28,7 @@ from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.build import renew
 from streams.shop.follower import ShopFollower
-from streams.shop.publishing import Standing, producer_for, push_items, push_storefront, remove_items
+from streams.shop.publishing import StoredStorefront, producer_for, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
 
 WITHIN_S = 40.0
@@ -107,14 +107,14 @@ async def test_signals_alone_keep_the_catalogues_arrays(settings: Settings) -> N
             row = after.items.row_of("i3")
             assert after.items.co_viewed[row][0] == after.items.row_of("i4")
             assert after.items.price is before.items.price
-            assert after.window is before.window
+            assert after.view is before.view
             assert after.storefront is before.storefront
             await send(producer, settings, ITEM_SIGNALS, ("i3", None))
             await until(lambda: follower.shop.items.co_viewed[row][0] == -1, "the signal is gone")
 
 
-async def nothing_stands() -> Standing:
-    return Standing({}, 0)
+async def nothing_stands() -> StoredStorefront:
+    return StoredStorefront({}, 0)
 
 
 async def test_a_storefront_is_swapped_and_one_that_does_not_fit_is_not(settings: Settings) -> None:

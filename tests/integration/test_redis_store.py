@@ -14,7 +14,7 @@ from schemas.ids import VisitorId
 from streams.stores import meta
 from streams.stores.keys import Keys
 from streams.stores.protocols import Following, Notice, SliceWrite, VisitorWrite
-from streams.stores.redis.client import connect, refuse_eviction, translated
+from streams.stores.redis.client import connect, refuse_eviction, translate_errors
 from streams.stores.redis.layouts import RedisLayouts
 from streams.stores.redis.visitors import RedisVisitors
 
@@ -77,9 +77,9 @@ async def test_a_server_that_is_not_there_is_store_unavailable(free_port: int) -
 
 
 def test_only_passing_errors_are_translated() -> None:
-    with pytest.raises(StoreUnavailable), translated():
+    with pytest.raises(StoreUnavailable), translate_errors():
         raise ResponseError("MISCONF Redis is configured to save RDB snapshots")
-    with pytest.raises(ResponseError), translated():
+    with pytest.raises(ResponseError), translate_errors():
         raise ResponseError("WRONGTYPE Operation against a key")
 
 

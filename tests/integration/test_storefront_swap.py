@@ -18,7 +18,7 @@ from streams.gateway.events.producer import EventLog
 from streams.kafka.batching import PLAIN_MAX
 from streams.runtime.settings import Settings
 from streams.shop.current import sections_now, storefront_now
-from streams.shop.publishing import Standing, producer_for, push_storefront
+from streams.shop.publishing import StoredStorefront, producer_for, push_storefront
 from streams.stores.meta import Meta
 from tests.unit.streams.eventually import eventually
 
@@ -116,7 +116,7 @@ async def test_two_pushes_at_once_do_not_mix(settings: Settings) -> None:
     async def pushed(wanted: Storefront) -> None:
         reads = 0
 
-        async def read() -> Standing:
+        async def read() -> StoredStorefront:
             nonlocal reads
             reads += 1
             now = await storefront_now(kafka, settings.namespace)

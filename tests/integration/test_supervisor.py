@@ -14,7 +14,16 @@ from pathlib import Path
 import pytest
 
 from streams.local.processes import last_words
-from streams.local.supervisor import FIRST_WAIT_S, HANGS, Child, ChildStatus, Job, Notice, Supervisor, Turns
+from streams.local.supervisor import (
+    FIRST_WAIT_S,
+    HANGS,
+    Child,
+    ChildStatus,
+    Job,
+    Notice,
+    RestartBackoff,
+    Supervisor,
+)
 from streams.runtime.net import wait_until
 
 READY = """
@@ -193,13 +202,13 @@ def test_a_supervisor_that_slept_blames_nobody(tmp_path: Path) -> None:
         assert one.status().ready
 
 
-def ended(turns: Turns, *, lived_s: float, asked: bool) -> float:
+def ended(turns: RestartBackoff, *, lived_s: float, asked: bool) -> float:
     turns.started(1000)
     return turns.ended(1000 + lived_s, asked=asked)
 
 
 def test_one_that_was_asked_to_end_starts_again_soon(tmp_path: Path) -> None:
-    turns = Turns()
+    turns = RestartBackoff()
     waits = [ended(turns, lived_s=20, asked=asked) for asked in (True, True, False, False, True, False)]
     assert waits == [FIRST_WAIT_S, FIRST_WAIT_S, 2 * FIRST_WAIT_S, 4 * FIRST_WAIT_S, FIRST_WAIT_S, 1.0]
     assert ended(turns, lived_s=0.1, asked=True) == 4 * FIRST_WAIT_S  # politely, but it does nothing else

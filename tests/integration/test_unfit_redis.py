@@ -20,7 +20,7 @@ from streams.stores.keys import Keys
 from streams.stores.meta import Meta, read_meta
 from streams.stores.redis.client import connect, refuse_cluster
 from streams.workers.personalize import preflight
-from streams.workers.personalize.preflight import checked_meta
+from streams.workers.personalize.preflight import agree_on_meta
 
 WHY = "cluster mode.*set ETALAGE_REDIS"
 
@@ -47,7 +47,7 @@ async def test_a_gateway_refuses_a_cluster(cluster: Settings) -> None:
 async def test_a_worker_refuses_a_cluster(cluster: Settings) -> None:
     client = connect(cluster.redis or "")
     with pytest.raises(ServiceMissing, match=WHY):
-        await checked_meta(client, Keys(cluster.namespace), cluster)
+        await agree_on_meta(client, Keys(cluster.namespace), cluster)
     await client.aclose()
 
 
@@ -69,7 +69,7 @@ async def test_a_redis_that_hangs_is_named_and_not_waited_for_for_ever(
     with socket.create_server(("127.0.0.1", 0)) as mute:
         client = connect(f"redis://127.0.0.1:{mute.getsockname()[1]}")
         with pytest.raises(StoreUnavailable, match=r"Redis: no answer within 0\.1 s"):
-            await checked_meta(client, Keys(settings.namespace), settings)
+            await agree_on_meta(client, Keys(settings.namespace), settings)
         await client.aclose()
     assert said == [("waiting to begin", "Redis: no answer within 0.1 s")]
 

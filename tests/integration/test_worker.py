@@ -63,8 +63,8 @@ def test_events_become_states_and_what_cannot_is_buried(make: Make) -> None:
         letter["record_id"] for letter in letters if letter["reason"] == "misplaced"
     ))  # fmt: skip
     assert "murmur2_random" in shown
-    belief = json.loads(world.stack.run("visitor", "show", "u:v1", "--json"))
-    assert belief["events"] == truth.states["u:v1"].events  # type: ignore[index]
+    profile = json.loads(world.stack.run("visitor", "show", "u:v1", "--json"))
+    assert profile["events"] == truth.states["u:v1"].events  # type: ignore[index]
     assert 'etalage_dead_letters_total{reason="misplaced"} 1.0' in worker.metrics()
     assert 'etalage_consumer_lag_records{partition="0"} 0.0' in worker.metrics()
     assert worker.terminate(12) == 0

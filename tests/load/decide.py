@@ -20,10 +20,13 @@ from time import process_time
 
 from models.catalog.table import ItemTable, build_items
 from models.layout.assembly import assemble
-from models.layout.context import scenes_of
-from models.layout.pools import shelve
-from models.policy.decide import Ask, Decided, _before, _compared, decide, decision_record, explained, hydrate
-from models.policy.scoring import score_scenes
+from models.layout.context import PageRequest, build_contexts
+from models.layout.pools import build_pools
+from models.layout.rendering.cards import hydrate
+from models.policy.decide import _compare, _previous_fills, decide
+from models.policy.decision import LayoutDecision
+from models.policy.explain import decision_record, explained_answer
+from models.policy.scoring import score_contexts
 from models.ranking.ranker import BASELINE, PopularityRanker, Ranker, load_ranker
 from models.storefront.shop import Shop, build_shop
 from models.visitor.fold import fold
@@ -90,44 +93,46 @@ def a_visit(table: ItemTable, random: Random) -> tuple[VisitorState, VisitorStat
     return state, looked(state, table, random.choices(pool, k=1), "view_item")
 
 
-def asks_of(shop: Shop, visits: Sequence[tuple[VisitorState, VisitorState]]) -> list[Ask]:
+def asks_of(shop: Shop, visits: Sequence[tuple[VisitorState, VisitorState]]) -> list[PageRequest]:
     firsts = [
-        Ask(visitor=VisitorId(f"a:visitor-{n}"), state=state, version=Version(7, 0, state.offset))
+        PageRequest(visitor=VisitorId(f"a:visitor-{n}"), state=state, version=Version(7, 0, state.offset))
         for n, (state, _) in enumerate(visits)
     ]
     shown = decide(shop, firsts, AT + 400)
     return [
-        Ask(visitor=one.ask.visitor, state=state, version=Version(7, 0, state.offset), previous=one.fills)
+        PageRequest(
+            visitor=one.request.visitor, state=state, version=Version(7, 0, state.offset), previous=one.fills
+        )
         for one, (_, state) in zip(shown, visits, strict=True)
     ]
 
 
-def stages(shop: Shop, asks: Sequence[Ask]) -> dict[str, Stage]:
+def stages(shop: Shop, requests: Sequence[PageRequest]) -> dict[str, Stage]:
     """Each stage on its own, on what the stages before it give."""
-    at, table, window = AT + 400, shop.items, shop.window
-    scenes = scenes_of(shop, asks, at)
-    scored = score_scenes(shop, scenes, at)
-    shelves = list(shelve(table, scenes, [one.scores for one in scored]))
-    before = [_before(shop, scene) for scene in scenes]
-    lines = list(zip(scenes, shelves, before, strict=True))
-    fills = [assemble(scene, mine, table, window, was, at) for scene, mine, was in lines]
-    decided: list[Decided] = decide(shop, asks, at)
+    at, table, view = AT + 400, shop.items, shop.view
+    contexts = build_contexts(shop, requests, at)
+    scored = score_contexts(shop, contexts, at)
+    shelves = list(build_pools(table, contexts, [one.scores for one in scored]))
+    before = [_previous_fills(shop, context) for context in contexts]
+    lines = list(zip(contexts, shelves, before, strict=True))
+    fills = [assemble(context, mine, table, view, was, at) for context, mine, was in lines]
+    decided: list[LayoutDecision] = decide(shop, requests, at)
     bodies = [one.head() + one.body() for one in decided]
     return {
-        "scene": lambda: scenes_of(shop, asks, at),
-        "score": lambda: score_scenes(shop, scenes, at),
-        "shelve": lambda: list(shelve(table, scenes, [one.scores for one in scored])),
-        "before": lambda: [_before(shop, scene) for scene in scenes],
-        "assemble": lambda: [assemble(scene, mine, table, window, was, at) for scene, mine, was in lines],
+        "scene": lambda: build_contexts(shop, requests, at),
+        "score": lambda: score_contexts(shop, contexts, at),
+        "shelve": lambda: list(build_pools(table, contexts, [one.scores for one in scored])),
+        "before": lambda: [_previous_fills(shop, context) for context in contexts],
+        "assemble": lambda: [assemble(context, mine, table, view, was, at) for context, mine, was in lines],
         "compare": lambda: [
-            _compared(shop, scene, one, fill, at)
-            for scene, one, fill in zip(scenes, scored, fills, strict=True)
+            _compare(shop, context, one, fill, at)
+            for context, one, fill in zip(contexts, scored, fills, strict=True)
         ],
-        "decide": lambda: decide(shop, asks, at),
+        "decide": lambda: decide(shop, requests, at),
         "bytes": lambda: [(one.head(), one.body()) for one in decided],
         "hydrate": lambda: [hydrate(body, shop) for body in bodies],
         "record": lambda: [encode(decision_record(one)) for one in decided],
-        "explain": lambda: [explained(one) for one in decided],
+        "explain": lambda: [explained_answer(one) for one in decided],
     }
 
 
@@ -154,7 +159,7 @@ def main() -> None:
     gc.freeze()
     show("µs per visitor, best (median)  " + "".join(f"{size:>18}" for size in SIZES))
     sized = {size: asks_of(shop, visits[:size]) for size in SIZES}
-    tables = {size: stages(shop, asks) for size, asks in sized.items()}
+    tables = {size: stages(shop, requests) for size, requests in sized.items()}
     for name in tables[SIZES[0]]:
         line = f"{name:31}"
         for size in SIZES:

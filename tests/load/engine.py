@@ -33,11 +33,11 @@ from streams.stores.redis.client import connect
 from streams.stores.redis.visitors import RedisVisitors
 from streams.workers.group.dead_letters import DeadLetters, Limit
 from streams.workers.group.ownership import Holding
-from streams.workers.personalize.decider import Deciding
+from streams.workers.personalize.decider import Decider
 from streams.workers.personalize.decoding import Place
-from streams.workers.personalize.engine import Engine, Means, Terms
+from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies
 from streams.workers.personalize.live_page import LivePage
-from streams.workers.signals.combiner import CrowdCounter
+from streams.workers.signals.combiner import SignalCombiner
 from tests.load.decide import a_shop
 from tests.load.traffic import browsing, now_text
 
@@ -66,20 +66,20 @@ def records_of(shop: Shop, *, visitors: int, count: int) -> list[Any]:
 def an_engine(shop: Shop, store: RedisVisitors, *, deciding: bool) -> Engine:
     """As a worker puts it together, without Kafka: nothing is sampled, no window is flushed."""
     clock, metrics = SystemClock(), Metrics()
-    crowd = CrowdCounter("bench", metrics, clock)
+    crowd = SignalCombiner("bench", metrics, clock)
     publisher: Any = None
     page = LivePage(SimpleNamespace(shop=shop), page="home", sample=0.0, metrics=metrics)
-    means = Means(
+    means = EngineDependencies(
         store=store,
         retries=Retries("Redis", deadline_s=2.0, patience_s=10.0, clock=clock, metrics=metrics),
         dead_letters=DeadLetters(publisher, "bench.dead", Limit(share=0.5, last=200), metrics),
         publisher=publisher,
         clock=clock,
         metrics=metrics,
-        deciding=Deciding(page, clock=clock, metrics=metrics),
+        deciding=Decider(page, clock=clock, metrics=metrics),
         crowd=lambda before, record: crowd.add(before, record, shop),
     )
-    terms = Terms(place=PLACE, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9)
+    terms = EngineConfig(place=PLACE, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9)
     return Engine(terms, means)
 
 

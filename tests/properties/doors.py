@@ -11,7 +11,7 @@ from schemas.errors import StoreUnavailable
 from schemas.ids import VisitorId
 from streams.stores.memory import MemoryStore
 from streams.stores.protocols import Claim, Loaded, SliceWrite
-from streams.workers.personalize.decider import Verdict, Wanted
+from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
 
 
 @dataclass
@@ -91,11 +91,11 @@ class Letters:
         self.offsets.update(letter.offset for letter in letters)
 
 
-def half_new(wanted: Sequence[Wanted], at: float) -> list[Verdict]:
+def half_new(requests: Sequence[LiveLayoutRequest], at: float) -> list[LiveLayoutUpdate]:
     """A policy whose content changes with every second event."""
     made = []
-    for one in wanted:
+    for one in requests:
         fills = one.state.events // 2
         body = b"%d" % fills if one.whole or fills != one.previous else None
-        made.append(Verdict(head=one.version.text().encode(), body=body, fills=fills))
+        made.append(LiveLayoutUpdate(head=one.version.text().encode(), body=body, fills=fills))
     return made

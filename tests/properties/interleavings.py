@@ -24,9 +24,9 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.memory import Contents, MemoryStore
 from streams.stores.protocols import Claim, fresh_nonce
 from streams.workers.group.ownership import Holding
-from streams.workers.personalize.decider import Deciding
-from streams.workers.personalize.decoding import Place, sift
-from streams.workers.personalize.engine import Engine, Fold, Means, Terms
+from streams.workers.personalize.decider import Decider
+from streams.workers.personalize.decoding import Place, decode_chunk
+from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies, Fold
 from tests.properties.doors import Call, Door, Letters, Raw, at_once, half_new
 
 PLACE = Place("t.events.v1", 1, 7)
@@ -80,12 +80,12 @@ class World:
 
     async def _live(self, me: int) -> None:
         store = Door(self, me)
-        means: Any = Means(
+        means: Any = EngineDependencies(
             store=store, retries=at_once, dead_letters=self.letters, publisher=None,  # type: ignore[arg-type]
             clock=self.clock, metrics=Metrics(), fold=self.parts.fold,
-            deciding=Deciding(half_new, clock=self.clock, metrics=Metrics()),
+            deciding=Decider(half_new, clock=self.clock, metrics=Metrics()),
         )  # fmt: skip
-        terms = Terms(
+        terms = EngineConfig(
             place=PLACE, decisions_topic="-", decide_within_s=30.0, lru_visitors=3, slice_visitors=2
         )
         engine = self.parts.engine(terms, means)
@@ -256,7 +256,7 @@ def compare(world: World) -> None:
 
 def oracle(log: Sequence[Raw]) -> tuple[dict[VisitorId, VisitorState], set[int]]:
     """States and buried offsets that the log alone says."""
-    sifted = sift(PLACE, 0, log)
+    sifted = decode_chunk(PLACE, 0, log)
     states = {}
     for visitor, records in sifted.by_visitor.items():
         state = EMPTY

@@ -9,8 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.catalog.table import ItemTable
+from models.layout.context import PageRequest
 from models.layout.fills import fills_of_body
-from models.policy.decide import Ask, Decided, decide
+from models.policy.decide import decide
+from models.policy.decision import LayoutDecision
 from models.storefront.rules import matches
 from models.storefront.shop import Shop, with_items
 from schemas.codec import encode
@@ -24,9 +26,9 @@ pages: st.SearchStrategy[PageType] = st.sampled_from(("home", "category", "produ
 laws = settings(max_examples=150, deadline=None)
 
 
-def an_ask(random: Random, table: ItemTable, page: PageType, number: int = 0) -> Ask:
+def an_ask(random: Random, table: ItemTable, page: PageType, number: int = 0) -> PageRequest:
     state = random_state(random, table.ids)
-    return Ask(
+    return PageRequest(
         visitor=VisitorId(f"a:{number}"),
         state=state,
         version=Version(state.incarnation, 2, state.offset),
@@ -37,12 +39,12 @@ def an_ask(random: Random, table: ItemTable, page: PageType, number: int = 0) ->
     )
 
 
-def shown(decided: Decided) -> dict[str, list[str]]:
+def shown(decided: LayoutDecision) -> dict[str, list[str]]:
     return {slot.slot: [item.id for item in slot.module.items] for slot in decided.layout.slots}
 
 
-def check_page(shop: Shop, decided: Decided) -> None:
-    plan = shop.storefront.pages[decided.ask.page]
+def check_page(shop: Shop, decided: LayoutDecision) -> None:
+    plan = shop.storefront.pages[decided.request.page]
     slots = [slot.slot for slot in decided.layout.slots]
     order = [slot.id for slot in plan.slots]
     assert slots == [slot for slot in order if slot in slots], "slots from the top, each once"
@@ -117,9 +119,9 @@ def test_the_same_input_gives_the_same_bytes(seed: int, size: int, page: PageTyp
     """Also when decided together with other visitors."""
     random = Random(seed)
     shop = random_shop(random, size)
-    asks = [an_ask(random, shop.items, page, number) for number in range(3)]
-    alone = [decide(shop, [ask], AT)[0] for ask in asks]
-    for one, together in zip(alone, decide(shop, asks, AT), strict=True):
+    requests = [an_ask(random, shop.items, page, number) for number in range(3)]
+    alone = [decide(shop, [request], AT)[0] for request in requests]
+    for one, together in zip(alone, decide(shop, requests, AT), strict=True):
         assert together.head() + together.body() == one.head() + one.body()
         assert encode(together.layout) == together.head() + together.body()
 
@@ -130,10 +132,13 @@ def test_deciding_again_changes_nothing(seed: int, size: int, page: PageType) ->
     """With the last content in memory, and with what a store gave back."""
     random = Random(seed)
     shop = random_shop(random, size)
-    ask = an_ask(random, shop.items, page)
-    first = decide(shop, [ask], AT)[0]
+    request = an_ask(random, shop.items, page)
+    first = decide(shop, [request], AT)[0]
     for previous in (first.fills, fills_of_body(first.body())):
-        later = Ask(**{name: getattr(ask, name) for name in Ask.__struct_fields__} | {"previous": previous})
+        later = PageRequest(
+            **{name: getattr(request, name) for name in PageRequest.__struct_fields__}
+            | {"previous": previous}
+        )
         again = decide(shop, [later], AT)[0]
         assert not again.changed
         assert again.fills.layout_id == first.fills.layout_id
@@ -146,10 +151,12 @@ def test_calm_never_keeps_what_may_not_be_shown(seed: int, size: int) -> None:
     """The page before came from another catalogue, other rules and another state."""
     random = Random(seed)
     before = random_shop(random, size)
-    ask = an_ask(random, before.items, "home")
-    previous = decide(before, [ask], AT)[0].fills
+    request = an_ask(random, before.items, "home")
+    previous = decide(before, [request], AT)[0].fills
     after = random_shop(random, size)
-    later = Ask(visitor=ask.visitor, state=ask.state, version=ask.version, previous=previous)
+    later = PageRequest(
+        visitor=request.visitor, state=request.state, version=request.version, previous=previous
+    )
     decided = decide(after, [later], AT)[0]
     check_page(after, decided)
     for item in [item for row in shown(decided).values() for item in row]:
@@ -164,8 +171,8 @@ def test_a_shop_with_enough_fills_every_slot(seed: int, page: PageType) -> None:
     """For everybody, strangers too; a slot about what is not there (an empty cart) takes something else."""
     random = Random(seed)
     shop = random_shop(random, 400, rules=False)
-    ask = an_ask(random, shop.items, page)
-    decided = decide(shop, [ask], AT)[0]
+    request = an_ask(random, shop.items, page)
+    decided = decide(shop, [request], AT)[0]
     assert list(shown(decided)) == [slot.id for slot in shop.storefront.pages[page].slots]
 
 
@@ -175,7 +182,7 @@ def test_new_signals_alone_keep_the_window(seed: int) -> None:
     random = Random(seed)
     shop = random_shop(random, 60)
     newer = with_items(shop, shop.items, generation=8, built_at=AT + 2)
-    assert newer.window is shop.window
+    assert newer.view is shop.view
     other = with_items(shop, random_table(random, 60), generation=9, built_at=AT + 4)
-    assert other.window is not shop.window
-    assert hash32("sneakers") in other.window.category_names
+    assert other.view is not shop.view
+    assert hash32("sneakers") in other.view.category_names

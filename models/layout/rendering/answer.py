@@ -16,7 +16,7 @@ from models.layout.fills import NO_SUBJECT, Fill, subject_hash
 from models.layout.rendering.wording import reason_of, subject_name, title_of
 from models.storefront.edition import Edition
 from models.storefront.index import ModulePlan
-from models.storefront.view import SAID_MAX, Window, index_texts
+from models.storefront.view import PHRASES_MAX, StorefrontView, index_texts
 from schemas.codec import encode
 from schemas.layouts import Layout, ModelTag
 from schemas.storefront import PageType
@@ -87,12 +87,12 @@ def with_unknown(body: bytes, parameter: str) -> bytes:
 
 
 def slots_json(
-    window: Window, page: PageType, fills: Sequence[Fill], layout_id: str, *, personal: bool, query: str
+    view: StorefrontView, page: PageType, fills: Sequence[Fill], layout_id: str, *, personal: bool, query: str
 ) -> bytes:
     """The `slots` of an answer, joined from the window's ready pieces."""
     tag = layout_id.encode()
-    slot_json, slot_names = window.slot_json[page], window.slot_names[page]
-    item_json, module_json = window.item_json, window.module_json
+    slot_json, slot_names = view.slot_json[page], view.slot_names[page]
+    item_json, module_json = view.item_json, view.module_json
     parts = [b"["]
     for fill in fills:
         rows = fill.rows
@@ -102,7 +102,7 @@ def slots_json(
         parts += (
             slot_json[fill.slot],
             module_json[fill.module],
-            _said(window, fill, personal, query),
+            _phrases(view, fill, personal, query),
             tag,
             slot_names[fill.slot],
         )
@@ -114,33 +114,33 @@ def slots_json(
     return b"".join(parts)
 
 
-def _said(window: Window, fill: Fill, personal: bool, query: str) -> bytes:
+def _phrases(view: StorefrontView, fill: Fill, personal: bool, query: str) -> bytes:
     """`"title","reason":"…","decision_id":"` of a fill."""
-    module = window.storefront.modules[fill.module]
+    module = view.storefront.modules[fill.module]
     words = query if module.about == "query" else ""
-    key = (fill.module, fill.subject, personal, _as_said(window, module, fill), words)
-    said = window.said.get(key)
-    if said is None:
-        name = subject_name(window, module, fill.subject, query)
-        said = b'%b,"reason":%b,"decision_id":"' % (
+    key = (fill.module, fill.subject, personal, _as_said(view, module, fill), words)
+    phrase_cache = view.phrase_cache.get(key)
+    if phrase_cache is None:
+        name = subject_name(view, module, fill.subject, query)
+        phrase_cache = b'%b,"reason":%b,"decision_id":"' % (
             encode(title_of(module, name, personal)),
             encode(reason_of(module, name, personal, as_said=key[3])),
         )
-        if len(window.said) >= SAID_MAX:
-            window.said.clear()
-        window.said[key] = said
-    return said
+        if len(view.phrase_cache) >= PHRASES_MAX:
+            view.phrase_cache.clear()
+        view.phrase_cache[key] = phrase_cache
+    return phrase_cache
 
 
-def _as_said(window: Window, module: ModulePlan, fill: Fill) -> bool:
+def _as_said(view: StorefrontView, module: ModulePlan, fill: Fill) -> bool:
     """Whether the items are what the module's reason says: more than half of the category of its item; one
     that is named leads and is half, which a varied row seldom passes."""
-    subject, rows, codes = fill.subject, fill.rows, window.category_codes
+    subject, rows, codes = fill.subject, fill.rows, view.category_codes
     if module.kind == "near" and subject >= 0:
         own = codes[subject]
         return 2 * [codes[row] for row in rows].count(own) > len(rows)
     if module.kind == "all" and subject < NO_SUBJECT:
-        key, hashes = subject_hash(subject), window.category_hashes
+        key, hashes = subject_hash(subject), view.category_hashes
         kinds = [hashes[codes[row]] for row in rows]
         return kinds[:1] == [key] and 2 * kinds.count(key) >= len(kinds)
     return True

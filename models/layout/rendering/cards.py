@@ -44,7 +44,7 @@ def _card(quoted: bytes, shop: Shop) -> bytes | None:
     row = shop.items.row_of(msgspec.json.decode(quoted, type=str))
     if row < 0:
         return None
-    cards = shop.window.cards
+    cards = shop.view.cards
     card = cards.get(row)
     if card is None:
         card = cards[row] = encode(card_of(shop.items.items[row]))

@@ -44,7 +44,7 @@ def labels_of(layout: bytes) -> tuple[str, str]:
     return field_of(layout, b"mode"), field_of(layout, b"reason")
 
 
-def relabelled(layout: bytes, mode: Mode, reason: Reason) -> bytes:
+def relabel(layout: bytes, mode: Mode, reason: Reason) -> bytes:
     """The same window under another label."""
     return orjson.dumps(orjson.loads(layout) | {"mode": mode, "reason": reason})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from models.layout.fills import NO_SUBJECT, subject_hash
 from models.storefront.index import ModulePlan
-from models.storefront.view import Window
+from models.storefront.view import StorefrontView
 from schemas.layouts import Reason
 from schemas.storefront import ModuleType
 
@@ -46,16 +46,16 @@ PERSONAL_REASONS: frozenset[Reason] = frozenset({"ok", "model_failed", "model_mi
 """Reasons of layouts that the visitor's state went into."""
 
 
-def subject_name(window: Window, module: ModulePlan, subject: int, query: str) -> str:
+def subject_name(view: StorefrontView, module: ModulePlan, subject: int, query: str) -> str:
     """The words for what a module speaks of; "" for nothing."""
     if module.about == "query":
         return query
     if subject == NO_SUBJECT:
         return ""
     if subject >= 0:
-        return window.titles[subject]
+        return view.titles[subject]
     key = subject_hash(subject)
-    return window.category_names.get(key) or window.brand_names.get(key) or ""
+    return view.category_names.get(key) or view.brand_names.get(key) or ""
 
 
 def title_of(module: ModulePlan, name: str, personal: bool) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.candidates.generation import Candidates, given
+from models.candidates.generation import Candidates, candidates_from_rows
 from models.features.spec import Batch, matrix
 from models.ranking.ranker import PopularityRanker, Ranker
 from models.training import eshop
@@ -56,7 +56,7 @@ def ranked(ranker: Ranker) -> Scorer:
     def score(moments: Sequence[Moment]) -> Scores:
         table = moments[0].table
         rows, sources = np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint16)
-        found = [given(table, moment.state, ()) for moment in moments]
+        found = [candidates_from_rows(table, moment.state, ()) for moment in moments]
         full = [Candidates(rows, sources, one.anchor, one.recent) for one in found]
         states, pages = [moment.state for moment in moments], [moment.page for moment in moments]
         at = np.array([moment.at for moment in moments])

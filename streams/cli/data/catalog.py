@@ -16,7 +16,7 @@ from schemas.codec import encode
 from schemas.errors import EtalageError
 from schemas.topics import CATALOG
 from streams.cli.options import AsJson, Data, kafka_settings
-from streams.cli.output import bar, counted, whole
+from streams.cli.output import bar, count_text, whole
 from streams.shop.current import items_now
 from streams.shop.documents import items_in, read_file
 from streams.shop.publishing import producer_for, push_items, remove_items
@@ -41,7 +41,7 @@ def push(
         typer.echo(encode({"pushed": len(items), "removed": removed}))
     else:
         gone = f", {removed:,} removed" if replace else ""
-        typer.echo(f"{counted(len(items), 'product')} written{gone}")
+        typer.echo(f"{count_text(len(items), 'product')} written{gone}")
 
 
 @app.command()
@@ -72,7 +72,7 @@ def list_items(
         return
     Console().print(_table(items[:limit]))
     more = f", the first {limit} shown" if len(items) > limit else ""
-    typer.echo(f"{counted(len(items), 'product')}{more}")
+    typer.echo(f"{count_text(len(items), 'product')}{more}")
 
 
 async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:
@@ -95,7 +95,7 @@ async def _remove(kafka: str, namespace: str, ids: Sequence[str]) -> tuple[list[
 
 
 def _removed(ids: Sequence[str]) -> str:
-    return f"{counted(len(ids), 'product')} removed"
+    return f"{count_text(len(ids), 'product')} removed"
 
 
 def _table(items: Sequence[Item]) -> Table:

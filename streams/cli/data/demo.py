@@ -10,7 +10,7 @@ import typer
 
 from schemas.codec import encode
 from schemas.errors import InvalidDocument
-from streams.cli.output import counted
+from streams.cli.output import count_text
 from streams.demo.catalogue import demo_items
 from streams.shop.documents import write_file
 
@@ -38,4 +38,4 @@ def catalogue(
     opened = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
     items = demo_items(count, seed, opened)
     write_file(out, b"".join(encode(item) + b"\n" for item in items))
-    typer.echo(f"{counted(len(items), 'product')} written to {out}")
+    typer.echo(f"{count_text(len(items), 'product')} written to {out}")

@@ -52,7 +52,7 @@ def unknown_names(lines: Iterable[EventLine]) -> list[Unknown]:
     return list(found.values())
 
 
-def completed(lines: Iterable[EventLine], find_item: FindItem) -> list[EventLine]:
+def complete_lines(lines: Iterable[EventLine], find_item: FindItem) -> list[EventLine]:
     """The lines with what the catalogue knows of their items, as the gateway adds it."""
     return [
         line

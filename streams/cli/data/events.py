@@ -19,12 +19,12 @@ from streams.cli.data.event_sender import (
     KafkaSink,
     Refused,
     Unknown,
-    completed,
+    complete_lines,
     send_events,
     unknown_names,
 )
 from streams.cli.options import AsJson, Data, kafka_settings
-from streams.cli.output import bar, counted, tell
+from streams.cli.output import bar, count_text, tell
 from streams.local.instances import http_address
 from streams.runtime.settings import Settings
 from streams.shop.current import items_now
@@ -78,7 +78,7 @@ def send(
         _report(file.name, outcome)
     if outcome.refused:
         raise InvalidDocument(
-            f"{len(outcome.refused):,} of {counted(len(lines), 'line')} of {file.name} not accepted"
+            f"{len(outcome.refused):,} of {count_text(len(lines), 'line')} of {file.name} not accepted"
         )
     if outcome.unknown:
         raise typer.Exit(NOT_ALL_KNOWN)
@@ -113,7 +113,7 @@ async def _completed(kafka: str, namespace: str, lines: list[EventLine]) -> tupl
         return lines, f"the catalogue cannot be read ({exc}): items[] are sent as they stand in the file"
     if not items:
         return lines, "the catalogue is empty: items[] are sent as they stand in the file"
-    return completed(lines, items.get), ""
+    return complete_lines(lines, items.get), ""
 
 
 def _report(name: str, outcome: Outcome) -> None:
@@ -121,7 +121,7 @@ def _report(name: str, outcome: Outcome) -> None:
     tell([f"{name} line {one.line}: {_unknown(one)}" for one in outcome.unknown])
     if outcome.note:
         typer.echo(f"note: {outcome.note}", err=True)
-    typer.echo(f"{counted(outcome.sent, 'event')} sent")
+    typer.echo(f"{count_text(outcome.sent, 'event')} sent")
 
 
 def _unknown(one: Unknown) -> str:

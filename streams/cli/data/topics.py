@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.codec import encode
-from streams.cli.options import AsJson, Data, found_settings
+from streams.cli.options import AsJson, Data, find_settings
 from streams.cli.output import whole
 from streams.kafka.admin import TopicState, create_topics, list_topics, plan
 
@@ -30,7 +30,7 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make every missing topic and tell Redis what the namespace is made of; safe to repeat."""
-    settings = found_settings(data)
+    settings = find_settings(data)
     if partitions is not None:
         settings = msgspec.structs.replace(settings, partitions=partitions)
     states, meta = create_topics(settings, adopt=adopt)
@@ -45,7 +45,7 @@ def create(
 @app.command("list")
 def list_command(data: Data = None, as_json: AsJson = False) -> None:
     """Show the topics that stand on the cluster, and name those that are missing."""
-    settings = found_settings(data)
+    settings = find_settings(data)
     states = list_topics(settings)
     if as_json:
         typer.echo(encode(states))

@@ -17,7 +17,7 @@ from schemas.dead_letters import DeadLetter, DeadLetterReason
 from schemas.errors import EtalageError
 from schemas.topics import DEAD_LETTERS
 from streams.cli.options import AsJson, Data, kafka_settings
-from streams.cli.output import counted, whole
+from streams.cli.output import count_text, whole
 from streams.kafka.compacted_reader import read_to_end
 
 app = typer.Typer(help="Records that could not be applied, kept whole.", no_args_is_help=True)
@@ -46,7 +46,7 @@ def list_letters(
     if letters:
         Console().print(table)
     hint = "; `etalage dead-letters show RECORD` prints one whole" if letters else ""
-    typer.echo(f"{counted(len(letters), 'dead letter')}{hint}")
+    typer.echo(f"{count_text(len(letters), 'dead letter')}{hint}")
 
 
 @app.command()

@@ -48,7 +48,7 @@ def run(
         layout = decode_layout(raw)
     except DECODE_ERRORS as exc:
         raise EtalageError(f"{gateway} answered something that is no layout: {exc}") from exc
-    for line in described(layout):
+    for line in layout_lines(layout):
         typer.echo(line)
 
 
@@ -64,7 +64,7 @@ def _subject(page: str, text: str) -> dict[str, str]:
     return {name: text} if name else {}
 
 
-def described(layout: Layout) -> Iterator[str]:
+def layout_lines(layout: Layout) -> Iterator[str]:
     """A layout in lines."""
     model = layout.model
     yield f"{layout.page} for {layout.visitor_id}: {layout.mode}, {layout.reason}"

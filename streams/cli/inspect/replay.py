@@ -17,10 +17,10 @@ from schemas.catalog import Item
 from schemas.codec import decode_event, encode
 from schemas.errors import InvalidDocument
 from schemas.events import Event
-from streams.cli.data.event_sender import completed
-from streams.cli.inspect.replay_text import told
+from streams.cli.data.event_sender import complete_lines
+from streams.cli.inspect.replay_text import step_text
 from streams.cli.options import AsJson
-from streams.cli.output import counted, tell
+from streams.cli.output import count_text, tell
 from streams.demo.catalogue import demo_items
 from streams.shop.documents import EventLine, events_in, items_in, read_file
 
@@ -50,18 +50,20 @@ def run(
         raise InvalidDocument(f"{file.name}: no event in it that could be applied{why}")
     items = items_in(read_file(catalog), catalog.name) if catalog else demo_items()
     tell([f"{file.name} line {line.line} would be a dead letter: {line.why}" for line in bad])
-    events = completed_events(lines, items)
+    events = complete_events(lines, items)
     shop = build_shop(build_items(items, {}, events[0].timestamp.timestamp()), ranker=_ranker(ranker))
     for step in replay(shop, recorded(events), top=top):
-        typer.echo(encode(document(step)).decode() if as_json else told(step))
+        typer.echo(encode(document(step)).decode() if as_json else step_text(step))
     if bad:
-        raise InvalidDocument(f"{len(bad):,} of {counted(len(lines), 'line')} of {file.name} are no events")
+        raise InvalidDocument(
+            f"{len(bad):,} of {count_text(len(lines), 'line')} of {file.name} are no events"
+        )
 
 
-def completed_events(lines: Sequence[EventLine], items: Sequence[Item]) -> list[Event]:
+def complete_events(lines: Sequence[EventLine], items: Sequence[Item]) -> list[Event]:
     """The events of the lines, their items completed from the catalogue."""
     by_id = {item.item_id: item for item in items}
-    return [decode_event(line.raw) for line in completed(lines, by_id.get) if line.event is not None]
+    return [decode_event(line.raw) for line in complete_lines(lines, by_id.get) if line.event is not None]
 
 
 def document(step: Step) -> dict[str, Any]:
@@ -73,8 +75,8 @@ def document(step: Step) -> dict[str, Any]:
         "event": step.record.event,
         "state": msgspec.to_builtins(step.state, str_keys=True),
         "top": [{"id": item, "why": why} for item, why in step.top],
-        "changed": step.decided.changed,
-        "layout": step.decided.layout,
+        "changed": step.decision.changed,
+        "layout": step.decision.layout,
     }
 
 

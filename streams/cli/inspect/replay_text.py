@@ -7,35 +7,35 @@ from datetime import UTC, datetime
 from math import expm1
 
 from models.policy.replay import Step
-from models.storefront.view import Window
+from models.storefront.view import StorefrontView
 from models.visitor.state import VisitorState
 from schemas.events import Event, OtherEvent
 from schemas.ids import ItemId
 from schemas.layouts import Layout, Why
-from streams.cli.output import counted
+from streams.cli.output import count_text
 
 FEATURES = 6
 """Features shown for a candidate: those furthest from nothing."""
 TASTES = 3
 
 
-def told(step: Step) -> str:
+def step_text(step: Step) -> str:
     """The whole step as lines."""
-    window = step.decided.shop.window
-    stamp = step.decided.fills.stamp
-    news = "new content" if step.decided.changed else "as before"
+    view = step.decision.shop.view
+    made = step.decision.fills.provenance
+    news = "new content" if step.decision.changed else "as before"
     lines = [
-        f"{_clock(step.record.arrival)}  {step.visitor}  {event_told(step.record.event)}",
-        f"  state   {state_told(step.state, window, step.decided.shop.items.row_by_key)}",
-        *(f"  {'top' if n == 0 else '   '}     {candidate_told(*one)}" for n, one in enumerate(step.top)),
-        f"  layout  {stamp.mode}/{stamp.reason} by {stamp.model} {stamp.model_version}, {news}",
+        f"{_clock(step.record.arrival)}  {step.visitor}  {event_text(step.record.event)}",
+        f"  state   {state_text(step.state, view, step.decision.shop.items.row_by_key)}",
+        *(f"  {'top' if n == 0 else '   '}     {candidate_text(*one)}" for n, one in enumerate(step.top)),
+        f"  layout  {made.mode}/{made.reason} by {made.model} {made.model_version}, {news}",
     ]
-    if step.decided.changed:
-        lines += [f"          {line}" for line in layout_told(step.decided.layout)]
+    if step.decision.changed:
+        lines += [f"          {line}" for line in layout_text(step.decision.layout)]
     return "\n".join(lines)
 
 
-def layout_told(layout: Layout) -> Iterator[str]:
+def layout_text(layout: Layout) -> Iterator[str]:
     """A line for each slot: title, reason, items."""
     width = max((len(slot.slot) for slot in layout.slots), default=0)
     for slot in layout.slots:
@@ -44,7 +44,7 @@ def layout_told(layout: Layout) -> Iterator[str]:
         yield f"{slot.slot:{width}}  {module.title} ({module.reason}): {items}"
 
 
-def event_told(event: Event) -> str:
+def event_text(event: Event) -> str:
     """Name and what it is about."""
     if isinstance(event, OtherEvent):
         return f"{event.event} (a name we do not know)"
@@ -58,12 +58,12 @@ def event_told(event: Event) -> str:
     return f"{name} {', '.join(about)}".strip()
 
 
-def state_told(state: VisitorState, window: Window, row_by_key: Mapping[int, int]) -> str:
+def state_text(state: VisitorState, view: StorefrontView, row_by_key: Mapping[int, int]) -> str:
     """What is known of the visitor, the strongest first."""
-    parts = [counted(state.events, "event"), f"session {state.sessions}"]
+    parts = [count_text(state.events, "event"), f"session {state.sessions}"]
     for name, tastes, names in (
-        ("now", state.now_categories, window.category_names),
-        ("likes", {**state.categories, **state.brands}, {**window.category_names, **window.brand_names}),
+        ("now", state.now_categories, view.category_names),
+        ("likes", {**state.categories, **state.brands}, {**view.category_names, **view.brand_names}),
     ):
         if tastes:
             parts.append(f"{name} {_tastes(tastes, names)}")
@@ -74,12 +74,12 @@ def state_told(state: VisitorState, window: Window, row_by_key: Mapping[int, int
         ("cart", [line.key for line in state.cart]),
     ):
         if keys:
-            shown = [window.ids[row] if (row := row_by_key.get(key, -1)) >= 0 else "?" for key in keys[:4]]
+            shown = [view.ids[row] if (row := row_by_key.get(key, -1)) >= 0 else "?" for key in keys[:4]]
             parts.append(f"{name} {' '.join(shown)}{' …' if len(keys) > 4 else ''}")
     return " · ".join(parts)
 
 
-def candidate_told(item: ItemId, why: Why) -> str:
+def candidate_text(item: ItemId, why: Why) -> str:
     """Score, sources and the features that say most."""
     telling = sorted(why.features.items(), key=lambda pair: (-abs(pair[1]), pair[0]))[:FEATURES]
     features = " ".join(f"{name}={value:g}" for name, value in telling if value)

@@ -17,8 +17,8 @@ from models.visitor.packing import unpack
 from schemas.codec import encode
 from schemas.errors import EtalageError, ServiceMissing
 from schemas.ids import VisitorId
-from streams.cli.options import AsJson, Data, found_settings
-from streams.gateway.admin.visitors import Belief, KnownItem, Liking, believed
+from streams.cli.options import AsJson, Data, find_settings
+from streams.gateway.admin.visitors import Affinity, KnownItem, VisitorProfile, build_profile
 from streams.gateway.http.parameters import VISITOR_PATTERN
 from streams.kafka.partitioner import partition_of
 from streams.runtime.settings import NO_REDIS, Settings
@@ -51,14 +51,14 @@ def show(
     if not re.fullmatch(VISITOR_PATTERN, visitor):
         raise EtalageError(f"a visitor is `u:` or `a:` and 1-126 printable ASCII characters, not {visitor!r}")
     configure(level="error")  # how the names were had is of no interest here
-    belief = asyncio.run(_belief(found_settings(data), VisitorId(visitor)))
+    profile = asyncio.run(_belief(find_settings(data), VisitorId(visitor)))
     if as_json:
-        typer.echo(encode(belief))
+        typer.echo(encode(profile))
     else:
-        _print(belief)
+        _print(profile)
 
 
-async def _belief(settings: Settings, visitor: VisitorId) -> Belief:
+async def _belief(settings: Settings, visitor: VisitorId) -> VisitorProfile:
     if not settings.redis:
         raise ServiceMissing(NO_REDIS)
     keys, client = Keys(settings.namespace), connect(settings.redis)
@@ -72,7 +72,7 @@ async def _belief(settings: Settings, visitor: VisitorId) -> Belief:
         await client.aclose()
     if packed is None:
         raise EtalageError(f"nothing is known of {visitor}")
-    return believed(visitor, partition, unpack(packed), await _shop(settings))
+    return build_profile(visitor, partition, unpack(packed), await _shop(settings))
 
 
 async def _shop(settings: Settings) -> Shop:
@@ -87,10 +87,10 @@ async def _shop(settings: Settings) -> Shop:
         await follower.stop()
 
 
-def _print(belief: Belief) -> None:
-    table = Table(show_header=False, title=belief.visitor_id)
-    for name in belief.__struct_fields__[1:]:
-        value = getattr(belief, name)
+def _print(profile: VisitorProfile) -> None:
+    table = Table(show_header=False, title=profile.visitor_id)
+    for name in profile.__struct_fields__[1:]:
+        value = getattr(profile, name)
         if value not in (None, [], {}, 0, 0.0):
             table.add_row(name.replace("_", " "), _text(name, value))
     Console().print(table)
@@ -108,7 +108,7 @@ def _text(name: str, value: Any) -> str:
             return str(value)
 
 
-def _one(value: Liking | KnownItem) -> str:
-    if isinstance(value, Liking):
+def _one(value: Affinity | KnownItem) -> str:
+    if isinstance(value, Affinity):
         return f"{value.name} {value.weight:.0%}"
     return value.title or value.id or "(left the catalogue)"

@@ -13,8 +13,8 @@ import msgspec
 import typer
 
 from streams.local.instances import data_folder
-from streams.local.up import Standing
-from streams.runtime.settings import Settings, checked, is_given, read_settings
+from streams.local.up import LocalStack
+from streams.runtime.settings import Settings, is_given, read_settings, validate
 from streams.runtime.telemetry import logs
 
 LOCAL_PARTITIONS = 16
@@ -43,7 +43,7 @@ def run(
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     stopped = threading.Event()
     with data_folder(settings.data) as folder:
-        standing = Standing(settings, folder, workers=workers, shoppers=shoppers)
+        standing = LocalStack(settings, folder, workers=workers, shoppers=shoppers)
         _listen(lambda: _stop(standing, stopped))
         try:
             standing.rise()
@@ -60,7 +60,7 @@ def _listen(then: Callable[[], None]) -> None:
         signal.signal(number, lambda *_: then())
 
 
-def _stop(standing: Standing, stopped: threading.Event) -> None:
+def _stop(standing: LocalStack, stopped: threading.Event) -> None:
     """Once all stands, leave the loop; before, break off whatever step is being taken."""
     stopped.set()
     if not standing.stands:
@@ -74,4 +74,4 @@ def _settings(*, port: int | None, namespace: str | None, data: Path | None) -> 
     if not is_given("partitions"):
         given["partitions"] = LOCAL_PARTITIONS
     merged = msgspec.structs.asdict(ours) | {k: v for k, v in given.items() if v is not None}
-    return checked(merged, lambda name: f"--{name}")
+    return validate(merged, lambda name: f"--{name}")

@@ -12,7 +12,7 @@ from streams.runtime.process import leave
 from streams.runtime.settings import Settings, read_settings
 from streams.runtime.telemetry.logs import configure
 from streams.runtime.telemetry.probes import refuse_unwritable
-from streams.workers.personalize.process import Parts
+from streams.workers.personalize.process import TestSeams
 from streams.workers.personalize.worker import Worker
 
 GC_OBJECTS = 20_000
@@ -23,7 +23,7 @@ def run() -> None:
     run_with(read_settings())
 
 
-def run_with(settings: Settings, parts: Parts | None = None) -> None:
+def run_with(settings: Settings, parts: TestSeams | None = None) -> None:
     """Run one worker until it is told to end, then leave at once: library threads must not hold it up."""
     refuse_unwritable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)

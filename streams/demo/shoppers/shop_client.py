@@ -9,7 +9,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from schemas.errors import EtalageError, said
+from schemas.errors import EtalageError, error_text
 from schemas.layouts import Layout
 from streams.demo.shoppers.acts import Act
 
@@ -54,7 +54,7 @@ class ShopClient:
             async with self._session.request(method, self._url + path, **more) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            raise ShopAway(f"{self._url} does not answer: {said(exc)}") from exc
+            raise ShopAway(f"{self._url} does not answer: {error_text(exc)}") from exc
         if answer.status != 200:
             raise ShopAway(f"{method} {path}: {answer.status} {body[:200].decode(errors='replace')}")
         return body

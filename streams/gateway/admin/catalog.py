@@ -11,13 +11,13 @@ from msgspec import Raw, Struct
 
 from schemas.catalog import Item
 from schemas.codec import DECODE_ERRORS, encode
-from schemas.errors import InvalidDocument, StreamUnavailable, said
+from schemas.errors import InvalidDocument, StreamUnavailable, error_text
 from schemas.storefront import Storefront
 from schemas.topics import CATALOG, STOREFRONT
 from streams.gateway.admin.upload_parser import Entries, cut
 from streams.gateway.events.producer import Log
 from streams.gateway.events.validation import field_named
-from streams.gateway.http.asgi import Receive, Scope, Send, encoded, read_body, send_bytes
+from streams.gateway.http.asgi import Receive, Scope, Send, encode_headers, read_body, send_bytes
 from streams.gateway.http.parameters import lone_flag, refuse_parameters
 from streams.gateway.http.problems import Problem
 from streams.kafka.batching import Pair
@@ -67,7 +67,7 @@ class ShopRoutes:
             await asyncio.sleep(0)
         written = await self._write(pair for _, pairs in judged for pair in pairs)
         answer = await _told(judged, written=written)
-        await send_bytes(send, answer, more=() if written else encoded({"retry-after": "1"}))
+        await send_bytes(send, answer, more=() if written else encode_headers({"retry-after": "1"}))
 
     async def put_storefront(self, scope: Scope, receive: Receive, send: Send) -> None:
         replace = lone_flag("replace", scope["query_string"])
@@ -82,7 +82,7 @@ class ShopRoutes:
         except InvalidDocument as exc:
             raise Problem(422, f"storefront: {exc}; replace=1 allows it", field=exc.field) from exc
         except (StreamUnavailable, TimeoutError) as exc:
-            why = f"what is written of it is not known, push it again: {said(exc)}"
+            why = f"what is written of it is not known, push it again: {error_text(exc)}"
             raise Problem(503, why, headers={"retry-after": "1"}) from exc
         await send_bytes(send, encode(changes))
 

@@ -8,11 +8,11 @@ import msgspec
 from msgspec import Struct
 
 from models.storefront.shop import Shop
-from streams.gateway.events.partitions import Places
+from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.events.producer import Log
 from streams.gateway.http.asgi import Receive, Scope, Send, send_bytes
 from streams.gateway.http.parameters import refuse_parameters
-from streams.gateway.layouts.store_reads import Reads
+from streams.gateway.layouts.store_reads import StoreReads
 from streams.runtime.telemetry.metrics import CONTENT_TYPE, Metrics
 from streams.runtime.telemetry.probes import Readiness
 
@@ -57,7 +57,7 @@ class Admin:
     """Reads only; nothing here waits."""
 
     def __init__(
-        self, follower: ShopSource, places: Places, log: Log, reads: Reads, metrics: Metrics
+        self, follower: ShopSource, places: PartitionMap, log: Log, reads: StoreReads, metrics: Metrics
     ) -> None:
         self._follower, self._places, self._log = follower, places, log
         self._reads, self._metrics = reads, metrics

@@ -15,7 +15,7 @@ from schemas.layouts import Layout
 from schemas.storefront import Storefront
 from streams.gateway.admin.catalog import CatalogAnswer
 from streams.gateway.admin.health import ShopReport
-from streams.gateway.admin.visitors import Belief
+from streams.gateway.admin.visitors import VisitorProfile
 from streams.gateway.events.route import EventsAnswer
 from streams.gateway.http.asgi import Receive, Scope, Send, send_bytes
 from streams.gateway.http.parameters import (
@@ -46,7 +46,7 @@ _TYPES: Mapping[str, Any] = {
     "CatalogAnswer": CatalogAnswer,
     "Storefront": Storefront,
     "SectionChanges": SectionChanges,
-    "Belief": Belief,
+    "Belief": VisitorProfile,
     "ShopReport": ShopReport,
     "Readiness": Readiness,
     "ProblemDocument": ProblemDocument,
@@ -102,7 +102,7 @@ def _shopkeeper_paths(named: Mapping[str, Json]) -> Json:
         parameters=[_query("replace", _FLAG, "1: also when that removes every page, or all that stands")],
         problems=(400, 413, 422, 503),
     )
-    belief = _operation(
+    profile = _operation(
         "What is believed of a visitor",
         named["Belief"],
         parameters=[_path("visitor", _VISITOR)],
@@ -111,7 +111,7 @@ def _shopkeeper_paths(named: Mapping[str, Json]) -> Json:
     return {
         "/v1/catalog/items": {"put": _catalog(named)},
         "/v1/storefront": {"put": storefront},
-        "/v1/visitors/{visitor}": {"get": belief},
+        "/v1/visitors/{visitor}": {"get": profile},
         "/v1/admin/shop": {"get": _operation("The shop in use", named["ShopReport"])},
     }
 

@@ -16,19 +16,19 @@ from models.visitor.state import PURPOSES, VisitorState, consent_given
 from schemas.errors import UnknownVersion
 from schemas.events import Channel, Device
 from schemas.ids import Version, hash32
-from streams.gateway.events.partitions import Places
+from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.http.asgi import Receive, Scope, Send, send_bytes
 from streams.gateway.http.auth import authorise
 from streams.gateway.http.parameters import refuse_parameters, visitor_text
 from streams.gateway.http.problems import Problem
-from streams.gateway.layouts.store_reads import Reads, Unread
+from streams.gateway.layouts.store_reads import StoreReads, Unread
 
 ROUTE = "/v1/visitors/{visitor}"
 READ_WITHIN_S = 0.5
 CHANNELS, DEVICES = get_args(Channel), get_args(Device)
 
 
-class Liking(Struct, frozen=True):
+class Affinity(Struct, frozen=True):
     """A taste: `weight` is its share of all tastes of its kind, 0 to 1."""
 
     name: str
@@ -45,7 +45,7 @@ class KnownItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     quantity: int | None = None
 
 
-class Belief(Struct, frozen=True, kw_only=True):
+class VisitorProfile(Struct, frozen=True, kw_only=True):
     """A visitor's state. Times in epoch seconds, money in the shop's currency."""
 
     visitor_id: str
@@ -58,10 +58,10 @@ class Belief(Struct, frozen=True, kw_only=True):
     orders: int
     spent: float
     usual_price: float | None
-    categories: list[Liking]
-    now_categories: list[Liking]
-    brands: list[Liking]
-    colours: list[Liking]
+    categories: list[Affinity]
+    now_categories: list[Affinity]
+    brands: list[Affinity]
+    colours: list[Affinity]
     recent: list[KnownItem]
     wishlist: list[KnownItem]
     cart: list[KnownItem]
@@ -78,7 +78,7 @@ class Belief(Struct, frozen=True, kw_only=True):
 class Visitors:
     """Reads the state; the names come from the shop of this process."""
 
-    def __init__(self, reads: Reads, places: Places, shop: Callable[[], Shop]) -> None:
+    def __init__(self, reads: StoreReads, places: PartitionMap, shop: Callable[[], Shop]) -> None:
         self._reads, self._places, self._shop = reads, places, shop
 
     async def get(self, text: str, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,14 +99,14 @@ class Visitors:
             state = unpack(packed)
         except UnknownVersion as exc:
             raise Problem(503, "this state was written by newer code") from exc
-        await send_bytes(send, msgspec.json.encode(believed(visitor, partition, state, self._shop())))
+        await send_bytes(send, msgspec.json.encode(build_profile(visitor, partition, state, self._shop())))
 
 
-def believed(visitor: str, partition: int, state: VisitorState, shop: Shop) -> Belief:
+def build_profile(visitor: str, partition: int, state: VisitorState, shop: Shop) -> VisitorProfile:
     """A state with the shop's names in the place of hashes; what the shop no longer knows is left out."""
     table = shop.items
     colours = {hash32(item.colour): item.colour for item in table.items if item.colour}
-    return Belief(
+    return VisitorProfile(
         visitor_id=visitor,
         version=Version(state.incarnation, partition, state.offset).text(),
         at=state.at,
@@ -135,11 +135,11 @@ def believed(visitor: str, partition: int, state: VisitorState, shop: Shop) -> B
     )
 
 
-def _likings(tastes: Mapping[int, float], name_of: Callable[[int], str | None]) -> list[Liking]:
+def _likings(tastes: Mapping[int, float], name_of: Callable[[int], str | None]) -> list[Affinity]:
     """Strongest first, of those that the shop has a name for."""
     total = sum(tastes.values())
     named = [(name_of(key), weight) for key, weight in sorted(tastes.items(), key=lambda kv: -kv[1])]
-    return [Liking(name, round(weight / total, 3)) for name, weight in named if name and total > 0]
+    return [Affinity(name, round(weight / total, 3)) for name, weight in named if name and total > 0]
 
 
 def _known(

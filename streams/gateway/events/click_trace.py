@@ -13,7 +13,7 @@ VISITORS_MAX = 2_000
 EVENTS_MAX = 8
 
 
-class Leg(Struct, frozen=True):
+class TraceSpan(Struct, frozen=True):
     """An event's first steps; epoch milliseconds."""
 
     offset: int
@@ -21,22 +21,22 @@ class Leg(Struct, frozen=True):
     accepted: float
 
 
-class Journeys:
+class ClickTraces:
     """Bounded: the oldest visitors and events are forgotten."""
 
     def __init__(self) -> None:
-        self._legs: OrderedDict[VisitorId, list[Leg]] = OrderedDict()
+        self._legs: OrderedDict[VisitorId, list[TraceSpan]] = OrderedDict()
 
     def note(self, visitor: VisitorId, offset: int, received_s: float, accepted_s: float) -> None:
         """An event was accepted; times are epoch seconds."""
         legs = self._legs.setdefault(visitor, [])
         self._legs.move_to_end(visitor)
-        legs.append(Leg(offset, received_s * 1000, accepted_s * 1000))
+        legs.append(TraceSpan(offset, received_s * 1000, accepted_s * 1000))
         del legs[:-EVENTS_MAX]
         if len(self._legs) > VISITORS_MAX:
             self._legs.popitem(last=False)
 
-    def of(self, visitor: VisitorId, version: str) -> Leg | None:
+    def of(self, visitor: VisitorId, version: str) -> TraceSpan | None:
         """The newest event that a version includes, when it was posted here."""
         try:
             offset = Version.parse(version).offset

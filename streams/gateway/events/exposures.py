@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from models.layout.rendering.fields import as_of_of, exposure_of
-from models.policy.decide import Decided, decision_record
+from models.policy.decision import LayoutDecision
+from models.policy.explain import decision_record
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash64
 from schemas.topics import DECISIONS, EXPOSURES
@@ -48,8 +49,8 @@ class Decisions:
         self._below = int(sample * 2**64)
         self.outbox = Outbox(DECISIONS.full_name(namespace), log, sent=lambda _: None, dropped=lambda: None)
 
-    def add(self, decided: Decided) -> None:
+    def add(self, decided: LayoutDecision) -> None:
         """Note a decision, when its visitor is one of the sample."""
-        visitor = decided.ask.visitor
+        visitor = decided.request.visitor
         if hash64(visitor) < self._below:
             self.outbox.put(visitor.encode(), encode(decision_record(decided)))

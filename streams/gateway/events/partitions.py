@@ -16,7 +16,7 @@ from streams.stores.meta import Meta
 RETRY_S, REFRESH_S = 0.25, 15.0
 
 
-class Places:
+class PartitionMap:
     """Until one is read, the partition count of the settings holds, and no token can be made."""
 
     def __init__(self, partitions: int) -> None:

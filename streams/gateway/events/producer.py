@@ -14,7 +14,7 @@ from msgspec import Struct
 from schemas.errors import StreamUnavailable
 from streams.kafka.batching import Pair, send_all, send_together
 from streams.runtime.circuit_breaker import Circuit
-from streams.runtime.tasks import heard
+from streams.runtime.tasks import ignore_result
 from streams.runtime.telemetry.logs import logger
 
 ACKNOWLEDGED_WITHIN_S = 1.0
@@ -180,7 +180,7 @@ class EventLog:
         future: asyncio.Future[Any] = await self._producer.send(
             message.topic, value=message.value, key=message.key, partition=message.partition
         )
-        future.add_done_callback(heard)
+        future.add_done_callback(ignore_result)
         return future
 
 

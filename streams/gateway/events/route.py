@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from schemas.ids import VisitorId
 from schemas.topics import EVENTS
-from streams.gateway.events.click_trace import Journeys
-from streams.gateway.events.partitions import Places
+from streams.gateway.events.click_trace import ClickTraces
+from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.events.producer import Log, Message
 from streams.gateway.events.validation import (
     REQUEST_BYTES_MAX,
@@ -21,7 +21,7 @@ from streams.gateway.events.validation import (
     cut_events,
     judge,
 )
-from streams.gateway.http.asgi import Receive, Scope, Send, encoded, read_body, send_bytes
+from streams.gateway.http.asgi import Receive, Scope, Send, encode_headers, read_body, send_bytes
 from streams.gateway.http.auth import caller_of
 from streams.gateway.http.parameters import refuse_parameters
 from streams.runtime.clock import Clock
@@ -45,9 +45,9 @@ class IntakeParts(Struct, frozen=True, kw_only=True):
     """What the intake needs of its process."""
 
     log: Log
-    places: Places
+    places: PartitionMap
     find_item: FindItem
-    journeys: Journeys
+    traces: ClickTraces
     clock: Clock
     metrics: Metrics
 
@@ -72,7 +72,7 @@ class Events:
         ]
         answer = self._answer(judged, written)
         retry = {"retry-after": "1"} if None in offsets else {}
-        await send_bytes(send, msgspec.json.encode(answer), more=encoded(retry))
+        await send_bytes(send, msgspec.json.encode(answer), more=encode_headers(retry))
 
     async def _append(self, messages: list[Message]) -> list[int | None]:
         """None for each while nobody knows how many partitions there are: a guess would misplace them."""
@@ -115,7 +115,7 @@ class Events:
             return EventAnswer(
                 status="retry", message_id=one.message_id, reason="not, or not surely, written; send it again"
             )
-        self._parts.journeys.note(one.visitor, offset, received, self._parts.clock.now())
+        self._parts.traces.note(one.visitor, offset, received, self._parts.clock.now())
         token = self._parts.places.token(partition, offset)
         return EventAnswer(status="accepted", message_id=one.message_id, token=token)
 

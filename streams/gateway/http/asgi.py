@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any
 
 from streams.gateway.http.problems import PROBLEM_TYPE, Problem
-from streams.runtime.deadline import Patience
+from streams.runtime.deadline import LoopFairDeadline
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -29,7 +29,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
     parts: list[bytes] = []
     size = int(header(scope, b"content-length") or 0)
     try:
-        with Patience(asyncio.get_running_loop().time() + BODY_WITHIN_S):
+        with LoopFairDeadline(asyncio.get_running_loop().time() + BODY_WITHIN_S):
             more = size <= limit
             size = 0 if more else size
             while more:
@@ -71,9 +71,9 @@ async def send_problem(send: Send, problem: Problem) -> None:
         problem.body(),
         status=problem.status,
         kind=PROBLEM_TYPE.encode(),
-        more=encoded(problem.headers),
+        more=encode_headers(problem.headers),
     )
 
 
-def encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

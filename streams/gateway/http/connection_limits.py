@@ -15,7 +15,7 @@ VANISHED_MS = 45_000
 the kernel's own limit, a quarter of an hour, and count as open."""
 
 
-class BoundedHeads(HttpToolsProtocol):
+class LimitedHttpProtocol(HttpToolsProtocol):
     """Lets go of a client that does not finish its request's head, or never begins one."""
 
     head_within_s = HEAD_WITHIN_S

@@ -10,17 +10,17 @@ import asyncio
 from collections import OrderedDict
 from contextlib import suppress
 
-from models.layout.rendering.fields import field_of, relabelled
+from models.layout.rendering.fields import field_of, relabel
 from models.visitor.packing import unpack
 from schemas.errors import UnknownVersion
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
-from streams.gateway.events.partitions import Places
+from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.hub import Hub
-from streams.gateway.layouts.on_demand import Dressing
-from streams.gateway.layouts.store_reads import Reads, Unread
-from streams.runtime.deadline import Patience
+from streams.gateway.layouts.on_demand import OnDemandLayouts
+from streams.gateway.layouts.store_reads import StoreReads, Unread
+from streams.runtime.deadline import LoopFairDeadline
 from streams.stores.protocols import Stored
 
 MARGIN_S = 0.002
@@ -33,10 +33,12 @@ KEPT_MAX = 2_000
 """Layouts kept for a Redis that does not answer: some 10 MB."""
 
 
-class Ladder:
+class FallbackChain:
     """Moments (`until`) are in the loop's time: when the answer must have been given."""
 
-    def __init__(self, reads: Reads, dressing: Dressing, places: Places, hub: Hub, live_page: str) -> None:
+    def __init__(
+        self, reads: StoreReads, dressing: OnDemandLayouts, places: PartitionMap, hub: Hub, live_page: str
+    ) -> None:
         self._reads, self._dressing, self._places, self._hub = reads, dressing, places, hub
         self._live_page = live_page
         self._kept: OrderedDict[VisitorId, bytes] = OrderedDict()
@@ -54,11 +56,11 @@ class Ladder:
         return self.finished(query, layout)
 
     def makeshift(self, query: LayoutQuery, reason: Reason) -> bytes:
-        """See Dressing.makeshift."""
+        """See OnDemandLayouts.makeshift."""
         return self._dressing.makeshift(query, reason)
 
     def finished(self, query: LayoutQuery, layout: bytes) -> bytes:
-        """See Dressing.finished."""
+        """See OnDemandLayouts.finished."""
         return self._dressing.finished(query, layout)
 
     async def current(
@@ -83,7 +85,7 @@ class Ladder:
         return self._keep(query.visitor, layout)
 
     async def _decided(self, query: LayoutQuery, partition: int, until: float, shown: bytes | None) -> bytes:
-        """Decided from the state; when the loop is so busy that there is no time, what is ready for all."""
+        """Decides from the stored state; past `until` returns the cached popular layout (reason `budget`)."""
         packed = await self._reads.state(partition, query.visitor, until)
         if asyncio.get_running_loop().time() > until:
             return self._dressing.makeshift(query, "budget")
@@ -98,8 +100,8 @@ class Ladder:
             else:  # of before a login: all that can be known is that its partition has passed it
                 layout = await self.current(query, partition, until + MARGIN_S)
         except Unread as exc:
-            return relabelled(self._without_store(query, exc.reason), "stale", exc.reason)
-        return layout if reached(stored, token) else relabelled(layout, "stale", "stream_stale")
+            return relabel(self._without_store(query, exc.reason), "stale", exc.reason)
+        return layout if reached(stored, token) else relabel(layout, "stale", "stream_stale")
 
     async def _awaited(self, query: LayoutQuery, token: Version, until: float) -> Stored:
         """What is stored in the token's partition once it is reached, or when the time is up."""
@@ -112,7 +114,7 @@ class Ladder:
         clock = asyncio.get_running_loop().time
         with self._hub.mailbox(where, visitor) as box:
             while True:
-                with suppress(TimeoutError), Patience(min(until, clock() + LOOK_EVERY_S)):
+                with suppress(TimeoutError), LoopFairDeadline(min(until, clock() + LOOK_EVERY_S)):
                     await box.take()
                 stored = await self._reads.standing(where, visitor, until + MARGIN_S)
                 if reached(stored, token) or clock() >= until:
@@ -139,7 +141,7 @@ class Ladder:
         kept = self._kept.get(query.visitor) if query.page == self._live_page else None
         if kept is None or not self._dressing.still_valid(query, kept):
             return self._dressing.makeshift(query, reason)
-        return relabelled(kept, "stale", reason)
+        return relabel(kept, "stale", reason)
 
 
 def reached(stored: Stored, token: Version) -> bool:

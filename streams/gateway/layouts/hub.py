@@ -38,7 +38,7 @@ class Mail(Struct, frozen=True):
     """Why a listener was woken: a notice, `reread` (some may have been missed), or neither: a heartbeat."""
 
     notice: Notice | None = None
-    heard: float = 0.0  # when the notice came (epoch seconds)
+    ignore_result: float = 0.0  # when the notice came (epoch seconds)
     reread: bool = False
     closed: bool = False
 
@@ -53,10 +53,10 @@ class Mailbox:
         self._closed = False
         self._waiter: asyncio.Future[None] | None = None
 
-    def put(self, notice: Notice, heard: float) -> bool:
+    def put(self, notice: Notice, ignore_result: float) -> bool:
         """Whether an older notice was overtaken. That it had changed the layout is not forgotten."""
         replaced = self._notice is not None
-        self._heard = heard
+        self._heard = ignore_result
         self._changed = notice.layout_changed or self._changed
         self._notice = notice
         self._wake()
@@ -153,22 +153,22 @@ class Hub:
                 await asyncio.sleep(REREAD_PAUSE_S)
 
     async def _listen(self) -> None:
-        async for heard in self._notices:
+        async for ignore_result in self._notices:
             try:
-                self._deliver(heard)
+                self._deliver(ignore_result)
             except Exception:  # one odd notice must not end the pushes of everybody
                 logger("gateway").exception("notice not delivered")
 
-    def _deliver(self, heard: Notice | Following) -> None:
-        room = self._rooms.get(heard.partition, {})
-        if isinstance(heard, Following):
+    def _deliver(self, ignore_result: Notice | Following) -> None:
+        room = self._rooms.get(ignore_result.partition, {})
+        if isinstance(ignore_result, Following):
             for boxes in room.values():
                 for box in boxes:
                     box.reread()
             return
         self._metrics.count("notices_total")
-        for box in room.get(heard.visitor, ()):
-            if box.put(heard, self._clock.now()):
+        for box in room.get(ignore_result.visitor, ()):
+            if box.put(ignore_result, self._clock.now()):
                 self._metrics.count("pushes_replaced_total")
 
     async def _tick(self) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from models.layout.context import Ask
+from models.layout.context import PageRequest
 from models.layout.fills import fills_of_body
 from models.layout.rendering.answer import layout_bytes
+from models.layout.rendering.cards import hydrate
 from models.layout.rendering.fields import body_of
 from models.layout.validity import still_valid
-from models.policy.decide import Decided, decide, explained, hydrate
+from models.policy.decide import decide
+from models.policy.decision import LayoutDecision
+from models.policy.explain import explained_answer
 from models.policy.fallback import static_layout
 from models.storefront.shop import Shop
 from models.visitor.packing import unpack
@@ -17,7 +20,7 @@ from models.visitor.state import EMPTY, VisitorState
 from schemas.ids import Version
 from schemas.layouts import Reason
 from streams.gateway.http.parameters import LayoutQuery
-from streams.gateway.layouts.popular_cache import Patterns
+from streams.gateway.layouts.popular_cache import PopularLayoutCache
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
@@ -25,7 +28,7 @@ from streams.runtime.telemetry.metrics import Metrics
 COMPLAIN_EVERY_S = 1.0
 
 
-class Dressing:
+class OnDemandLayouts:
     """Takes the shop once for each layout, so that none mixes two."""
 
     def __init__(
@@ -33,10 +36,10 @@ class Dressing:
         shop: Callable[[], Shop],
         clock: Clock,
         metrics: Metrics,
-        note: Callable[[Decided], None] = lambda decided: None,
+        note: Callable[[LayoutDecision], None] = lambda decided: None,
     ) -> None:
         self._shop, self._clock, self._metrics, self._note = shop, clock, metrics, note
-        self._patterns = Patterns()
+        self._patterns = PopularLayoutCache()
         self._complained_at = float("-inf")
 
     def decided(
@@ -47,10 +50,10 @@ class Dressing:
         try:
             state = unpack(packed) if packed is not None else EMPTY
             decided = decide(shop, [_ask(query, state, partition, shown)], self._clock.now())[0]
-            stamp = decided.fills.stamp
-            self._metrics.count("layouts_decided_total", mode=stamp.mode, reason=stamp.reason)
+            provenance = decided.fills.provenance
+            self._metrics.count("layouts_decided_total", mode=provenance.mode, reason=provenance.reason)
             self._note(decided)
-            return explained(decided) if query.explain else decided.head() + decided.body()
+            return explained_answer(decided) if query.explain else decided.head() + decided.body()
         except Exception:
             self._complain("layout not decided")
             return self.makeshift(query, "model_failed")
@@ -91,9 +94,9 @@ class Dressing:
             logger("gateway").exception(what)
 
 
-def _ask(query: LayoutQuery, state: VisitorState, partition: int, shown: bytes | None) -> Ask:
+def _ask(query: LayoutQuery, state: VisitorState, partition: int, shown: bytes | None) -> PageRequest:
     version = None if state.offset < 0 else Version(state.incarnation, partition, state.offset)
-    return Ask(
+    return PageRequest(
         visitor=query.visitor,
         state=state,
         version=version,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
+from models.layout.context import PageRequest
 from models.layout.rendering.answer import layout_bytes
 from models.layout.rendering.fields import layout_id_of
-from models.policy.decide import Ask, popular_layout
+from models.policy.decide import popular_layout
 from models.storefront.shop import Shop
 from models.visitor.state import EMPTY
 from schemas.codec import encode
@@ -22,7 +23,7 @@ _NOBODY = VisitorId("a:nobody")
 _NOBODY_FIELD = b'"visitor_id":' + encode(_NOBODY)
 
 
-class Patterns:
+class PopularLayoutCache:
     """Kept as long as the shop stays the same, and a few seconds at most."""
 
     def __init__(self) -> None:
@@ -46,7 +47,7 @@ class Patterns:
 
 
 def _pattern(shop: Shop, query: LayoutQuery, reason: Reason, at: float) -> tuple[bytes, str]:
-    ask = Ask(
+    request = PageRequest(
         visitor=_NOBODY,
         state=EMPTY,
         version=None,
@@ -55,5 +56,5 @@ def _pattern(shop: Shop, query: LayoutQuery, reason: Reason, at: float) -> tuple
         category=query.category,
         q=query.q,
     )
-    layout = layout_bytes(popular_layout(shop, ask, reason, at))
+    layout = layout_bytes(popular_layout(shop, request, reason, at))
     return layout, layout_id_of(layout)

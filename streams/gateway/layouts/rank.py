@@ -9,7 +9,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta, Struct
 
-from models.policy.decide import rank
+from models.policy.rerank import rank
 from models.storefront.shop import Shop
 from models.visitor.packing import unpack
 from models.visitor.state import EMPTY, VisitorState
@@ -17,7 +17,7 @@ from schemas.codec import DECODE_ERRORS
 from schemas.errors import UnknownVersion
 from schemas.ids import ItemId, Version, VisitorId
 from schemas.layouts import Mode, ModelTag, Reason, Why
-from streams.gateway.events.partitions import Places
+from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.events.validation import field_named
 from streams.gateway.http.asgi import Receive, Scope, Send, read_body, send_bytes
 from streams.gateway.http.auth import authorise
@@ -29,7 +29,7 @@ from streams.gateway.http.parameters import (
     refuse_parameters,
 )
 from streams.gateway.http.problems import Problem
-from streams.gateway.layouts.store_reads import Reads, Unread
+from streams.gateway.layouts.store_reads import StoreReads, Unread
 from streams.runtime.clock import Clock
 
 ROUTE = "/v1/rank"
@@ -77,7 +77,9 @@ _decode = msgspec.json.Decoder(RankRequest).decode
 class Rank:
     """Never waits past its deadline: without a state the order is that of everybody."""
 
-    def __init__(self, reads: Reads, places: Places, shop: Callable[[], Shop], clock: Clock) -> None:
+    def __init__(
+        self, reads: StoreReads, places: PartitionMap, shop: Callable[[], Shop], clock: Clock
+    ) -> None:
         self._reads, self._places, self._shop, self._clock = reads, places, shop, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -13,7 +13,7 @@ from streams.gateway.http.bots import is_bot
 from streams.gateway.http.cors import of_head
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
-from streams.gateway.layouts.fallbacks import Ladder
+from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 
@@ -25,7 +25,7 @@ LATE_S = 0.010
 class Layouts:
     """Always 200 for a well-formed request of a known page."""
 
-    def __init__(self, ladder: Ladder, exposures: Exposures, metrics: Metrics) -> None:
+    def __init__(self, ladder: FallbackChain, exposures: Exposures, metrics: Metrics) -> None:
         self._ladder, self._exposures, self._metrics = ladder, exposures, metrics
 
     async def get(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 from schemas.errors import KeyUnreadable, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.runtime.circuit_breaker import Circuit
-from streams.runtime.deadline import Patience
+from streams.runtime.deadline import LoopFairDeadline
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import LayoutReader, Stored
 
@@ -30,7 +30,7 @@ class Unread(Exception):
         self.reason = reason
 
 
-class Reads:
+class StoreReads:
     """Moments (`until`) are in the loop's time."""
 
     def __init__(self, reader: LayoutReader, metrics: Metrics, circuit: Circuit | None = None) -> None:
@@ -61,7 +61,7 @@ class Reads:
         if not self.circuit.allows(now):
             raise Unread("redis_down")
         try:
-            with Patience(min(until, now + WAIT_MAX_S)):
+            with LoopFairDeadline(min(until, now + WAIT_MAX_S)):
                 value = await read(partition, visitor)
         except TimeoutError:
             self._metrics.count("store_errors_total", kind="timeout")

@@ -12,15 +12,15 @@ import orjson
 from msgspec import Struct
 
 from models.layout.rendering.fields import layout_id_of
-from streams.gateway.events.click_trace import Journeys
+from streams.gateway.events.click_trace import ClickTraces
 from streams.gateway.events.exposures import Exposures
-from streams.gateway.events.partitions import Places
+from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.http.asgi import Receive, Scope, Send, header
 from streams.gateway.http.auth import authorise
 from streams.gateway.http.cors import of_head
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
-from streams.gateway.layouts.fallbacks import Ladder
+from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub, Mailbox
 from streams.gateway.layouts.store_reads import Unread
 from streams.runtime.clock import Clock
@@ -50,11 +50,11 @@ _START = {
 class PushParts(Struct, frozen=True):
     """What a stream needs of its process."""
 
-    ladder: Ladder
+    ladder: FallbackChain
     hub: Hub
-    places: Places
+    places: PartitionMap
     exposures: Exposures
-    journeys: Journeys
+    traces: ClickTraces
     clock: Clock
     metrics: Metrics
     live_page: str
@@ -121,7 +121,7 @@ class _Connection:
             if mail.reread or not self._live or (mail.notice is not None and mail.notice.layout_changed):
                 await self._push()
             if mail.notice is not None and self._query.journey:
-                await self._tell(mail.notice, mail.heard)
+                await self._tell(mail.notice, mail.ignore_result)
         await self._write(b"", more=False)
 
     async def _rest(self) -> None:
@@ -156,14 +156,14 @@ class _Connection:
             until = asyncio.get_running_loop().time() + READ_WITHIN_S
             return await self._parts.ladder.current(self._query, self._partition, until, self._shown)
 
-    async def _tell(self, notice: Notice, heard: float) -> None:
+    async def _tell(self, notice: Notice, ignore_result: float) -> None:
         """The journey of the click behind a notice (see streams.gateway.layouts.hub)."""
         journey: dict[str, object] = {"version": notice.version, "layout_changed": notice.layout_changed}
-        leg = self._parts.journeys.of(self._query.visitor, notice.version)
+        leg = self._parts.traces.of(self._query.visitor, notice.version)
         if leg is not None:
             journey |= {"received": leg.received, "accepted": leg.accepted}
         journey |= dict(zip(("applied", "folded", "ranked"), notice.times, strict=False))
-        journey |= {"noticed": heard * 1000, "pushed": self._parts.clock.now() * 1000}
+        journey |= {"noticed": ignore_result * 1000, "pushed": self._parts.clock.now() * 1000}
         await self._write(b"event: journey\ndata: %b\n\n" % orjson.dumps(journey))
 
     async def _write(self, chunk: bytes, *, more: bool = True) -> None:

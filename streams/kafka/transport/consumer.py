@@ -87,7 +87,7 @@ class ChunkConsumer(Consumer):
     async def _next_records(self, timeout: float) -> tuple[Mapping[TP, Fetched], set[TP]]:  # noqa: ASYNC109
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # as Faust itself does
-        if not await self._chunk_transport.room(timeout):
+        if not await self._chunk_transport.has_capacity(timeout):
             return {}, set()
         active = self._get_active_partitions()
         if not active:
@@ -217,14 +217,14 @@ class ChunkConsumer(Consumer):
 
 
 class ChunkTransport(Transport):
-    """`owner` must be set before the app starts; `room` says within some seconds whether more is welcome.
+    """`owner` must be set before the app starts; `has_capacity` says within seconds whether more is welcome.
 
     `committed` is told of each commit whether it went well, `lost` how many offsets are gone unapplied.
     """
 
     Consumer = ChunkConsumer
     owner: Owner
-    room: Callable[[float], Awaitable[bool]]
+    has_capacity: Callable[[float], Awaitable[bool]]
 
     def __init__(
         self,

@@ -15,7 +15,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from schemas.errors import EtalageError
 from streams.kafka.transport.chunks import Fetched
-from streams.kafka.transport.fetch_pacing import Pacing
+from streams.kafka.transport.fetch_pacing import FetchPacing
 from streams.runtime.telemetry.logs import logger
 from streams.stores.meta import MADE_ANEW
 
@@ -42,7 +42,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         await super().on_start()
         consumer = self._ensure_consumer()
         self._note_heartbeats(consumer._coordinator)
-        self._pacing = Pacing(consumer._fetcher)
+        self._pacing = FetchPacing(consumer._fetcher)
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)

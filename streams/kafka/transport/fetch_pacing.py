@@ -16,7 +16,7 @@ STREAM_FOR_S = 0.02
 """How long after records were handed over more are expected."""
 
 
-class Pacing:
+class FetchPacing:
     """Sets what the fetches of an aiokafka fetcher ask for, on its loop."""
 
     def __init__(self, fetcher: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, cast
 from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types.tuples import TP
 
-from schemas.errors import StreamUnavailable, said
+from schemas.errors import StreamUnavailable, error_text
 from streams.kafka.transport.consumer import ChunkConsumer
 from streams.kafka.transport.consumer_thread import ChunkThread
 from streams.workers.group.ownership import NotAssigned
@@ -25,7 +25,7 @@ def _translated() -> Iterator[None]:
     except IllegalStateError as exc:
         raise NotAssigned(str(exc)) from exc
     except (KafkaError, OSError) as exc:
-        raise StreamUnavailable(f"Kafka: {said(exc)}") from exc
+        raise StreamUnavailable(f"Kafka: {error_text(exc)}") from exc
     except RuntimeError as exc:  # the thread ends before those who still ask it
         if str(exc) != "Event loop is closed":
             raise

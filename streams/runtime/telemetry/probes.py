@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from schemas.errors import InvalidSetting
 from streams.runtime.telemetry.logs import logger
-from streams.runtime.telemetry.told import Once
+from streams.runtime.telemetry.told import LogOnce
 
 log = logger("status")
 
@@ -149,7 +149,7 @@ class StatusFile:
         self._path = path
         self._told: Status | None = None
         self._signed_at = float("-inf")
-        self._hindered = Once()
+        self._hindered = LogOnce()
 
     def owes(self, status: Status) -> bool:
         """Whether `tell` has something to do."""

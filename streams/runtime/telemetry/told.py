@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Once:
+class LogOnce:
     """Whether a trouble was told: `begins` and `ends` answer True when that is news."""
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class Once:
         return news
 
 
-class Silence:
+class HeartbeatMonitor:
     """Seconds without a sign of life, as far as we were awake: a look counts for LOOK_MAX_S at most.
 
     So whoever looks may itself have been stopped, starved or asleep: nobody is blamed for that.

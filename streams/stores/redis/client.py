@@ -29,7 +29,7 @@ from redis.exceptions import (
 )
 from redis.retry import Retry
 
-from schemas.errors import ServiceMissing, StoreUnavailable, said
+from schemas.errors import ServiceMissing, StoreUnavailable, error_text
 from streams.runtime.settings import redis_url_of
 
 Call = Callable[..., Awaitable[Any]]
@@ -49,23 +49,23 @@ UNREACHED = re.compile(r"Error (?:(\d+) )?(.*)connecting to (\S+?)\.(?: (.*)\.)?
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translate_errors() -> Iterator[None]:
     """Passing failures of Redis leave as StoreUnavailable; anything else is a defect and leaves as it is."""
     try:
         yield
     except PASSING as exc:
-        raise StoreUnavailable(redis_told(exc)) from exc
+        raise StoreUnavailable(redis_error_text(exc)) from exc
     except ResponseError as exc:
         if str(exc).startswith(PASSING_WORDS):
             raise StoreUnavailable(f"Redis: {exc}") from exc
         raise
 
 
-def redis_told(exc: BaseException) -> str:
+def redis_error_text(exc: BaseException) -> str:
     """What Redis or its client says; a connection that cannot be made is told as Kafka's is."""
     found = UNREACHED.fullmatch(str(exc))
     if found is None:
-        return f"Redis: {said(exc)}"
+        return f"Redis: {error_text(exc)}"
     number, first, address, last = found.groups()
     why = os.strerror(int(number)) if number else last or first.strip()  # the number's text has no address
     return f"Redis at {address} does not answer{why and ': '}{why}"
@@ -103,7 +103,7 @@ def connect(address: str, *, connections: int = 32) -> redis.asyncio.Redis:
 
 async def refuse_eviction(client: redis.asyncio.Redis) -> None:
     """ServiceMissing when this Redis may throw visitors away to make room."""
-    with translated():
+    with translate_errors():
         memory = await client.info("memory")
     policy = memory.get("maxmemory_policy")
     if policy != "noeviction":
@@ -115,7 +115,7 @@ async def refuse_eviction(client: redis.asyncio.Redis) -> None:
 
 async def refuse_cluster(client: redis.asyncio.Redis) -> None:
     """ServiceMissing when this Redis is a node of a Redis Cluster, whose redirections we do not follow."""
-    with translated():
+    with translate_errors():
         cluster = await client.info("cluster")
     if cluster.get("cluster_enabled"):
         raise ServiceMissing(
@@ -133,12 +133,12 @@ class Script:
         self._sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
     @classmethod
-    def named(cls, client: redis.asyncio.Redis, name: str) -> Script:
+    def packaged(cls, client: redis.asyncio.Redis, name: str) -> Script:
         """The packaged script `scripts/<name>.lua`, each call on a connection of its own."""
         return cls(partial(command, client), script_text(name))
 
     async def __call__(self, keys: list[str], arguments: list[object]) -> Any:
-        with translated():
+        with translate_errors():
             try:
                 return await self._call("EVALSHA", self._sha, len(keys), *keys, *arguments)
             except NoScriptError:

@@ -16,7 +16,7 @@ Words = tuple[Any, ...]
 Asked = tuple[Words, "asyncio.Future[Any]"]
 
 
-class Courier:
+class CommandBatcher:
     """`await courier("GET", key)`; errors as redis-py raises them, each for its own command."""
 
     def __init__(self, client: redis.asyncio.Redis) -> None:

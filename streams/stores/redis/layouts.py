@@ -13,7 +13,7 @@ import redis.asyncio
 from schemas.ids import VisitorId
 from streams.stores.keys import Keys
 from streams.stores.protocols import Following, Notice, Stored
-from streams.stores.redis.client import PASSING, Script, command, connect, translated
+from streams.stores.redis.client import PASSING, Script, command, connect, translate_errors
 
 RECONNECT_S = 0.25
 """Pause before a lost connection for notices is opened again."""
@@ -26,15 +26,15 @@ class RedisLayouts:
         self._client = client
         self._keys = keys
         self._address = address
-        self._read = Script.named(client, "read")
+        self._read = Script.packaged(client, "read")
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
-        with translated():
+        with translate_errors():
             head, body = await command(self._client, "HMGET", self._keys.layout(partition, visitor), "h", "b")
         return None if head is None or body is None else (head, body)
 
     async def state(self, partition: int, visitor: VisitorId) -> bytes | None:
-        with translated():
+        with translate_errors():
             state: bytes | None = await command(self._client, "GET", self._keys.state(partition, visitor))
         return state
 
@@ -90,8 +90,8 @@ class RedisNotices:
         while True:
             await self._someone.wait()
             try:
-                async for heard in self._listen():
-                    yield heard
+                async for ignore_result in self._listen():
+                    yield ignore_result
             except PASSING:
                 await self._hang_up()
                 await asyncio.sleep(RECONNECT_S)
@@ -105,8 +105,8 @@ class RedisNotices:
             message = await self._listening.get_message(timeout=1.0)
             if message is None:
                 await self._tell()  # what a broken connection kept `follow` from saying
-            for heard in self._understood(message):
-                yield heard
+            for ignore_result in self._understood(message):
+                yield ignore_result
 
     def _understood(self, message: dict[str, Any] | None) -> list[Notice | Following]:
         if message is None or message["type"] not in ("smessage", "ssubscribe"):

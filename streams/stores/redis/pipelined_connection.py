@@ -16,7 +16,7 @@ from redis.asyncio.connection import parse_url
 
 from schemas.errors import KeyUnreadable, StoreUnavailable
 from streams.runtime.settings import redis_url_of
-from streams.runtime.tasks import heard
+from streams.runtime.tasks import ignore_result
 from streams.runtime.telemetry.logs import logger
 
 Reply = Any
@@ -33,7 +33,7 @@ OnMessage = Callable[[bytes, bytes], None]
 """Takes channel and payload of a message that nobody asked for."""
 
 
-class Wire(asyncio.Protocol):
+class PipelinedConnection(asyncio.Protocol):
     """The protocol of one connection (RESP2); with `on_message` it may subscribe."""
 
     def __init__(self, on_message: OnMessage | None = None) -> None:
@@ -104,7 +104,7 @@ class Wire(asyncio.Protocol):
 _NOTHING = object()
 
 
-class Redialler:
+class ReconnectingConnection:
     """Keeps a Wire open: dials in the background for ever, and lets go of one that is stuck."""
 
     def __init__(
@@ -112,11 +112,11 @@ class Redialler:
         url: str,
         *,
         on_message: OnMessage | None = None,
-        on_open: Callable[[Wire], Awaitable[None]] | None = None,
+        on_open: Callable[[PipelinedConnection], Awaitable[None]] | None = None,
     ) -> None:
         self._address: dict[str, Any] = dict(parse_url(redis_url_of(url)))
         self._on_message, self._on_open = on_message, on_open
-        self.wire: Wire | None = None
+        self.wire: PipelinedConnection | None = None
         self._open = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -130,7 +130,7 @@ class Redialler:
         if self.wire is not None:
             self.wire.close()
 
-    async def settled(self) -> None:
+    async def wait_connected(self) -> None:
         """Wait until there is a connection."""
         await self._open.wait()
 
@@ -157,7 +157,7 @@ class Redialler:
             self.wire = None
             self._open.clear()
 
-    async def _dial(self) -> Wire:
+    async def _dial(self) -> PipelinedConnection:
         address = self._address
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(HANDSHAKE_S):
@@ -176,31 +176,31 @@ class Redialler:
                 raise
         return wire
 
-    def _make(self) -> Wire:
-        return Wire(self._on_message)
+    def _make(self) -> PipelinedConnection:
+        return PipelinedConnection(self._on_message)
 
-    async def _greet(self, wire: Wire) -> None:
+    async def _greet(self, wire: PipelinedConnection) -> None:
         address = self._address
         if address.get("password"):
             names = (address["username"],) if address.get("username") else ()
-            checked(await wire.ask("AUTH", *names, address["password"]))
+            raise_on_error(await wire.ask("AUTH", *names, address["password"]))
         if address.get("db"):
-            checked(await wire.ask("SELECT", address["db"]))
-        checked(await wire.ask("PING"))
+            raise_on_error(await wire.ask("SELECT", address["db"]))
+        raise_on_error(await wire.ask("PING"))
 
 
-async def _watch(wire: Wire) -> None:
+async def _watch(wire: PipelinedConnection) -> None:
     """Until the connection is lost or stuck; asked now and then, so that silence means something."""
     while not wire.closed.done():
         if not wire.stuck_for:
-            wire.ask("PING").add_done_callback(heard)
+            wire.ask("PING").add_done_callback(ignore_result)
         await asyncio.wait([wire.closed], timeout=STUCK_S / 3)
         if wire.stuck_for > STUCK_S:
             wire.close()
             return
 
 
-def checked(reply: Reply) -> Reply:
+def raise_on_error(reply: Reply) -> Reply:
     """A reply that is an error means that the store cannot serve now (loading, out of memory, moved)."""
     if isinstance(reply, hiredis.ReplyError):
         raise (KeyUnreadable if str(reply).startswith("WRONGTYPE") else StoreUnavailable)(f"Redis: {reply}")

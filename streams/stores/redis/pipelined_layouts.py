@@ -12,15 +12,19 @@ from schemas.errors import StoreUnavailable
 from schemas.ids import VisitorId
 from streams.stores.keys import Keys
 from streams.stores.protocols import Following, Notice, Stored
-from streams.stores.redis.pipelined_connection import Redialler, Wire, checked
+from streams.stores.redis.pipelined_connection import (
+    PipelinedConnection,
+    ReconnectingConnection,
+    raise_on_error,
+)
 
 
-class WireLayouts:
+class PipelinedLayouts:
     """Reads through one pipelined connection; notices on another."""
 
     def __init__(self, address: str, keys: Keys) -> None:
         self._address, self._keys = address, keys
-        self._redis = Redialler(address)
+        self._redis = ReconnectingConnection(address)
 
     def start(self) -> None:
         """Connect in the background, for ever."""
@@ -29,16 +33,18 @@ class WireLayouts:
     async def stop(self) -> None:
         await self._redis.stop()
 
-    async def settled(self) -> None:
+    async def wait_connected(self) -> None:
         """Wait until there is a connection."""
-        await self._redis.settled()
+        await self._redis.wait_connected()
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
         head, body = _values(await self._redis.ask("HMGET", self._keys.layout(partition, visitor), "h", "b"))
         return None if head is None or body is None else (head, body)
 
     async def state(self, partition: int, visitor: VisitorId) -> bytes | None:
-        state: bytes | None = checked(await self._redis.ask("GET", self._keys.state(partition, visitor)))
+        state: bytes | None = raise_on_error(
+            await self._redis.ask("GET", self._keys.state(partition, visitor))
+        )
         return state
 
     async def state_layout_done(self, partition: int, visitor: VisitorId) -> Stored:
@@ -51,26 +57,30 @@ class WireLayouts:
         own, state, layout = await asyncio.gather(*asked)
         (done, incarnation), (head, body) = _values(own), _values(layout)
         return Stored(
-            state=checked(state), head=head, body=body, done=_number(done), incarnation=_number(incarnation)
+            state=raise_on_error(state),
+            head=head,
+            body=body,
+            done=_number(done),
+            incarnation=_number(incarnation),
         )
 
     async def meta(self) -> bytes | None:
         """The JSON in `<ns>:meta`, None before the topics were created."""
-        meta: bytes | None = checked(await self._redis.ask("GET", self._keys.meta))
+        meta: bytes | None = raise_on_error(await self._redis.ask("GET", self._keys.meta))
         return meta
 
-    def notices(self) -> WireNotices:
-        return WireNotices(self._address, self._keys)
+    def notices(self) -> PipelinedNotices:
+        return PipelinedNotices(self._address, self._keys)
 
 
-class WireNotices:
+class PipelinedNotices:
     """One plain connection; one SSUBSCRIBE a channel, as each channel has its own cluster slot."""
 
     def __init__(self, address: str, keys: Keys) -> None:
         self._keys = keys
         self._wanted: set[int] = set()
         self._heard: asyncio.Queue[Notice | Following | None] = asyncio.Queue()
-        self._redis = Redialler(address, on_message=self._message, on_open=self._opened)
+        self._redis = ReconnectingConnection(address, on_message=self._message, on_open=self._opened)
         self._started = False
 
     async def follow(self, partition: int) -> None:
@@ -91,24 +101,24 @@ class WireNotices:
         self._heard.put_nowait(None)
 
     async def __aiter__(self) -> AsyncIterator[Notice | Following]:
-        while (heard := await self._heard.get()) is not None:
-            yield heard
+        while (ignore_result := await self._heard.get()) is not None:
+            yield ignore_result
 
-    async def _opened(self, wire: Wire) -> None:
+    async def _opened(self, wire: PipelinedConnection) -> None:
         told: set[int] = set()
         while missing := self._wanted - told:  # one may be wanted while another is being told
             for partition in sorted(missing):
                 await self._subscribe(wire, partition)
             told |= missing
 
-    async def _subscribe(self, wire: Wire, partition: int) -> None:
+    async def _subscribe(self, wire: PipelinedConnection, partition: int) -> None:
         if await self._told(wire, "SSUBSCRIBE", partition):
             self._heard.put_nowait(Following(partition))
 
-    async def _told(self, wire: Wire, command: str, partition: int) -> bool:
+    async def _told(self, wire: PipelinedConnection, command: str, partition: int) -> bool:
         """Whether Redis did it; a connection that broke meanwhile subscribes again when it is back."""
         try:
-            checked(await wire.ask(command, self._keys.channel(partition)))
+            raise_on_error(await wire.ask(command, self._keys.channel(partition)))
         except StoreUnavailable:
             wire.close()
             return False
@@ -125,5 +135,5 @@ def _number(text: bytes | None) -> int | None:
 
 
 def _values(reply: Any) -> Sequence[bytes | None]:
-    values: Sequence[bytes | None] = checked(reply)
+    values: Sequence[bytes | None] = raise_on_error(reply)
     return values

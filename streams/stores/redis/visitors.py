@@ -19,8 +19,8 @@ from streams.stores.protocols import (
     VisitorWrite,
     fresh_nonce,
 )
-from streams.stores.redis.client import Script, script_text, translated
-from streams.stores.redis.command_batching import Courier
+from streams.stores.redis.client import Script, script_text, translate_errors
+from streams.stores.redis.command_batching import CommandBatcher
 
 
 class Lifetimes(Struct, frozen=True):
@@ -43,7 +43,7 @@ class RedisVisitors:
         scripts: Mapping[str, str] | None = None,
     ) -> None:
         texts = scripts or {}
-        self._call = Courier(client)
+        self._call = CommandBatcher(client)
         self._keys = keys
         self._incarnation = incarnation
         self._lifetimes = lifetimes or Lifetimes()
@@ -69,7 +69,7 @@ class RedisVisitors:
             return []
         states = [self._keys.state(partition, visitor) for visitor in visitors]
         if not bodies:
-            with translated():
+            with translate_errors():
                 return [Loaded(state) for state in await self._call("MGET", *states)]
         layouts = [self._keys.layout(partition, visitor) for visitor in visitors]
         found = await self._load([key for pair in zip(states, layouts, strict=True) for key in pair], [])

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import faust
 
 from streams.kafka.transport.chunks import Chunk
-from streams.workers.group.partition_lanes import Lanes
+from streams.workers.group.partition_lanes import PartitionLanes
 
 
 class ChunkDelivery:
@@ -26,14 +26,14 @@ class ChunkDelivery:
         self._consumer.forget_chunk(self._message, self.chunk)
 
 
-async def hand_over(app: faust.App, event: Any, lanes: Lanes) -> None:
+async def hand_over(app: faust.App, event: Any, lanes: PartitionLanes) -> None:
     """Give every chunk of a round to its lane."""
     for chunk in event.value.chunks:
         await lanes.put(ChunkDelivery(app.consumer, event.message, chunk))
 
 
 def add_personalize(
-    app: faust.App, topic: Any, lanes: Lanes, halt: Callable[[BaseException], NoReturn]
+    app: faust.App, topic: Any, lanes: PartitionLanes, halt: Callable[[BaseException], NoReturn]
 ) -> None:
     """Add the agent to the app. Nothing is raised out of it: Faust would acknowledge and lose the chunk."""
 

@@ -8,10 +8,12 @@ from typing import Any, NoReturn
 import faust
 
 from streams.workers.group.agents import hand_over
-from streams.workers.group.partition_lanes import Lanes
+from streams.workers.group.partition_lanes import PartitionLanes
 
 
-def add_items(app: faust.App, topic: Any, lanes: Lanes, halt: Callable[[BaseException], NoReturn]) -> None:
+def add_items(
+    app: faust.App, topic: Any, lanes: PartitionLanes, halt: Callable[[BaseException], NoReturn]
+) -> None:
     """Add the agent to the app. Nothing is raised out of it: Faust would acknowledge and lose the chunk."""
 
     async def items(stream: Any) -> None:

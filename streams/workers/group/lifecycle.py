@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from streams.runtime.process import halt, leave_after
 from streams.runtime.settings import Settings
-from streams.runtime.tasks import in_background
+from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
 from streams.runtime.telemetry.probes import SIGN_EVERY_S, ProbeServer, Readiness, Status, StatusFile
 from streams.workers.group.ownership import Ownership
@@ -28,7 +28,7 @@ async def nothing() -> None:
     """Nothing is left to be done."""
 
 
-class Work(Struct, frozen=True, kw_only=True):
+class ProcessWork(Struct, frozen=True, kw_only=True):
     """What a process does: an app with the transport that `ownership` owns.
 
     `ready` speaks of the rest that must be there; `finish` is done first when told to end.
@@ -40,26 +40,26 @@ class Work(Struct, frozen=True, kw_only=True):
     finish: Callable[[], Awaitable[None]] = nothing
 
 
-Begin = Callable[[AsyncExitStack], Coroutine[None, None, Work]]
+Begin = Callable[[AsyncExitStack], Coroutine[None, None, ProcessWork]]
 
 
-class Life:
-    """`lead` returns when the process was told to end (SIGTERM, SIGINT) and did."""
+class ProcessLifecycle:
+    """`run` returns when the process was told to end (SIGTERM, SIGINT) and did."""
 
     def __init__(self, kind: str, settings: Settings, metrics: Metrics) -> None:
         self._kind, self._settings, self._metrics = kind, settings, metrics
         self._ending = asyncio.Event()
-        self._work: Work | None = None
+        self._work: ProcessWork | None = None
         self._address = ""
         self._status = StatusFile(settings.status)
 
-    async def lead(self, begin: Begin) -> None:
+    async def run(self, begin: Begin) -> None:
         """Answer probes, do the work that `begin` puts together (its stack closes at the end), and end."""
         async with AsyncExitStack() as stack:
             probe = ProbeServer(readiness=self.readiness, metrics=self._metrics.render)
             self._address = await probe.start(self._settings.host, self._settings.probe_port)
             stack.push_async_callback(probe.stop)
-            in_background(stack, self._give_signs(), "signs")
+            run_in_background(stack, self._give_signs(), "signs")
             beginning = asyncio.create_task(begin(stack), name="beginning")
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._end, beginning)
@@ -85,13 +85,13 @@ class Life:
             return Readiness(False, "partitions are being taken")
         return rest
 
-    def _end(self, beginning: asyncio.Task[Work]) -> None:
+    def _end(self, beginning: asyncio.Task[ProcessWork]) -> None:
         if not self._ending.is_set():
             self._ending.set()
             beginning.cancel()
             leave_after(self._settings.drain_s + HARD_EXIT_EXTRA_S)
 
-    async def _do(self, work: Work) -> None:
+    async def _do(self, work: ProcessWork) -> None:
         """Until told to end: what is under way is finished, what waits is read again by the next owner."""
         await work.app.start()
         while not self._ending.is_set():

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 from schemas.errors import EtalageError, Fenced, Regressed
 from streams.runtime.retries import Retry
 from streams.runtime.telemetry.logs import logger
-from streams.runtime.vitals import Vitals
+from streams.runtime.vitals import ProcessContext
 from streams.stores.meta import MADE_ANEW
 from streams.stores.protocols import Claim, fresh_nonce
 
@@ -92,7 +92,7 @@ class Ownership:
         *,
         owner: str,
         retries: Retry,
-        vitals: Vitals,
+        vitals: ProcessContext,
     ) -> None:
         self._store, self._log, self._owner, self._retries = store, log, owner, retries
         self._halt, self._metrics, self._clock = vitals.halt, vitals.metrics, vitals.clock

@@ -1,9 +1,9 @@
 """One lane a partition: chunks in order within it, all lanes side by side.
 
 While a chunk waits for Redis, others are folded, and what arrives meanwhile is settled as one: the worse the
-lag, the larger the chunks. Lanes go in step: more is fetched once all are done, so whom a round touched is
-decided in one run of the policy, and no lane waits for the runs of others. Nothing is ever raised out of
-here: a chunk ends settled and acknowledged, forgotten (its partition is read again), or the process halts.
+lag, the larger the chunks. All lanes of a round finish before the next fetch (backpressure), so one policy
+run decides for every visitor of the round. Nothing is ever raised out of here: a chunk ends settled and
+acknowledged, forgotten (its partition is read again), or the process halts.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from typing import Protocol
 
 from schemas.errors import Fenced, Regressed
 from streams.kafka.transport.chunks import CHUNK_RECORDS, Chunk, Record
-from streams.runtime.vitals import Vitals
+from streams.runtime.vitals import ProcessContext
 from streams.workers.group.ownership import Holding, Why, why_lost
 
 IN_FLIGHT = 64
 """Chunks taken in and not yet settled; above it the agent waits."""
-WELCOME = 32
+LOW_WATER = 32
 """In flight below which more is fetched: what waits in the fetcher comes later, but as larger chunks."""
 IN_STEP_S = 0.05
 """How long lanes that are done wait for one that is held up, before more is fetched all the same."""
-VIGIL_S = 2.0
+IDLE_CHECK_S = 2.0
 """How often the store is asked about a partition without traffic."""
 
 
@@ -59,10 +59,10 @@ class Holders(Protocol):
     def lost(self, holding: Holding, why: Why) -> None: ...
 
 
-class Lanes:
+class PartitionLanes:
     """`put` takes a delivery in, waiting while too many are in flight."""
 
-    def __init__(self, engine: Apply, ownership: Holders, vitals: Vitals) -> None:
+    def __init__(self, engine: Apply, ownership: Holders, vitals: ProcessContext) -> None:
         self._engine, self._ownership = engine, ownership
         self._halt, self._metrics = vitals.halt, vitals.metrics
         self._room = asyncio.Semaphore(IN_FLIGHT)
@@ -75,7 +75,7 @@ class Lanes:
         self._running: dict[int, asyncio.Task[None]] = {}
         self._settling: set[asyncio.Future[None]] = set()
 
-    async def room(self, within_s: float) -> bool:
+    async def has_capacity(self, within_s: float) -> bool:
         """Whether more chunks are welcome, or come to be within some seconds."""
         await _set_within(self._idle, IN_STEP_S)
         return await _set_within(self._welcome, within_s)
@@ -88,13 +88,13 @@ class Lanes:
         if partition not in self._running:
             self._start(partition)
 
-    async def keep_vigil(self) -> None:
+    async def verify_idle_partitions(self) -> None:
         """For ever: see every few seconds that the store still stands where each idle partition left it.
 
         Without traffic nobody else would notice that Redis forgot, and visitors would stay as they were.
         """
         while True:
-            await asyncio.sleep(VIGIL_S)
+            await asyncio.sleep(IDLE_CHECK_S)
             for holding in self._ownership.holdings():
                 if holding.partition not in self._running:
                     self._start(holding.partition, verify=holding)
@@ -177,7 +177,7 @@ class Lanes:
 
     def _in_flight(self, more: int) -> None:
         self._flying += more
-        if self._flying < WELCOME:
+        if self._flying < LOW_WATER:
             self._welcome.set()
         else:
             self._welcome.clear()

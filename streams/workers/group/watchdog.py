@@ -12,7 +12,7 @@ from typing import Protocol
 
 from schemas.errors import EtalageError, StreamUnavailable
 from streams.runtime.telemetry.logs import logger
-from streams.runtime.vitals import Vitals
+from streams.runtime.vitals import ProcessContext
 from streams.workers.group.ownership import Holding, NotAssigned, Ownership
 
 log = logger("watchdog")
@@ -66,7 +66,7 @@ class Watchdog:
         *,
         stall_s: float,
         excused: Callable[[], bool],
-        vitals: Vitals,
+        vitals: ProcessContext,
     ) -> None:
         self._ownership, self._ends, self._stall_s, self._excused = ownership, ends, stall_s, excused
         self._halt, self._metrics, self._clock = vitals.halt, vitals.metrics, vitals.clock

@@ -1,4 +1,4 @@
-"""Deciding for several lanes at once: what was asked while the loop turned once is one run of the policy."""
+"""Decides for several lanes at once: what was asked while the loop turned once is one run of the policy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AT_ONCE = 64
 """Visitors of one run: the loop is held for 5 to 10 ms, and a matrix of 64 × 200 rows is still in cache."""
 
 
-class Wanted(Struct, frozen=True, kw_only=True, gc=False):
+class LiveLayoutRequest(Struct, frozen=True, kw_only=True, gc=False):
     """A live layout wanted, with its body also when the content did not change if `whole` says so.
 
     `previous` is what the page shows (None: unknown); `body` what Redis had of it, if nothing is remembered.
@@ -35,7 +35,7 @@ class Wanted(Struct, frozen=True, kw_only=True, gc=False):
     whole: bool = True
 
 
-class Verdict(Struct, frozen=True, kw_only=True, gc=False):
+class LiveLayoutUpdate(Struct, frozen=True, kw_only=True, gc=False):
     """What becomes of the live layout; no body: its content did not change.
 
     `record` is the decision record to publish (None: not sampled).
@@ -50,13 +50,13 @@ class Verdict(Struct, frozen=True, kw_only=True, gc=False):
 class Decide(Protocol):
     """The policy on the live page; one run for all. May fail: then no layout is written."""
 
-    def __call__(self, wanted: Sequence[Wanted], at: float) -> Sequence[Verdict]: ...
+    def __call__(self, requests: Sequence[LiveLayoutRequest], at: float) -> Sequence[LiveLayoutUpdate]: ...
 
 
-Waiting = tuple[Sequence[Wanted], "asyncio.Future[Sequence[Verdict | None]]"]
+Waiting = tuple[Sequence[LiveLayoutRequest], "asyncio.Future[Sequence[LiveLayoutUpdate | None]]"]
 
 
-class Deciding:
+class Decider:
     """Collects what lanes want and runs `decide` once a turn of the loop, for AT_ONCE visitors at most."""
 
     def __init__(self, decide: Decide, *, clock: Clock, metrics: Metrics) -> None:
@@ -64,11 +64,11 @@ class Deciding:
         self._waiting: deque[Waiting] = deque()
         self._scheduled = False
 
-    async def __call__(self, wanted: Sequence[Wanted]) -> Sequence[Verdict | None]:
+    async def __call__(self, requests: Sequence[LiveLayoutRequest]) -> Sequence[LiveLayoutUpdate | None]:
         """A verdict for each (at most AT_ONCE); None for one on whom the policy failed."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Sequence[Verdict | None]] = loop.create_future()
-        self._waiting.append((wanted, future))
+        future: asyncio.Future[Sequence[LiveLayoutUpdate | None]] = loop.create_future()
+        self._waiting.append((requests, future))
         self._schedule(loop)
         return await future
 
@@ -80,12 +80,12 @@ class Deciding:
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         self._scheduled = False
         batch = self._next_batch()
-        verdicts = self._verdicts([one for wanted, _ in batch for one in wanted])
+        updates = self._updates([one for requests, _ in batch for one in requests])
         at = 0
-        for wanted, future in batch:
+        for requests, future in batch:
             if not future.done():  # its lane may have been cancelled
-                future.set_result(verdicts[at : at + len(wanted)])
-            at += len(wanted)
+                future.set_result(updates[at : at + len(requests)])
+            at += len(requests)
         if self._waiting:
             self._schedule(loop)  # others get their turn in between
 
@@ -97,16 +97,16 @@ class Deciding:
             batch.append(self._waiting.popleft())
         return batch
 
-    def _verdicts(self, wanted: list[Wanted]) -> Sequence[Verdict | None]:
+    def _updates(self, requests: list[LiveLayoutRequest]) -> Sequence[LiveLayoutUpdate | None]:
         started = self._clock.monotonic()
         try:
-            verdicts = self._decide(wanted, self._clock.now())
+            updates = self._decide(requests, self._clock.now())
         except Exception as exc:
-            if len(wanted) > 1:  # one visitor's defect is nobody else's
-                return [verdict for one in wanted for verdict in self._verdicts([one])]
+            if len(requests) > 1:  # one visitor's defect is nobody else's
+                return [update for one in requests for update in self._updates([one])]
             # Deciding must never keep a state from being written: the gateway decides on request instead.
             log.error("deciding failed", why=repr(exc))
             self._metrics.count("ranker_failures_total", reason="decide_failed")
             return [None]
         self._metrics.observe("stage_duration_seconds", self._clock.monotonic() - started, stage="decide")
-        return verdicts
+        return updates

@@ -31,7 +31,7 @@ class Place(Struct, frozen=True):
     incarnation: int
 
 
-class Sifted(Struct):
+class DecodedChunk(Struct):
     """Events in the order of their records, grouped by visitor; how many of each event name."""
 
     by_visitor: dict[VisitorId, list[EventRecord]] = field(default_factory=dict)
@@ -39,10 +39,10 @@ class Sifted(Struct):
     names: Counter[str] = field(default_factory=Counter)
 
 
-def sift(place: Place, partition: int, records: Sequence[Record]) -> Sifted:
+def decode_chunk(place: Place, partition: int, records: Sequence[Record]) -> DecodedChunk:
     """Decode each record once; only what is wrong with this one record buries it."""
-    sifted = Sifted()
-    by_visitor, names = sifted.by_visitor, sifted.names
+    decoded = DecodedChunk()
+    by_visitor, names = decoded.by_visitor, decoded.names
     for record in records:
         try:
             event = decode_event(record.value)
@@ -50,7 +50,7 @@ def sift(place: Place, partition: int, records: Sequence[Record]) -> Sifted:
             _check_key(record.key, visitor, partition, place.partitions)
         except InvalidEvent as exc:
             reason: Any = exc.reason
-            sifted.letters.append(letter_of(place.topic, record, reason, str(exc)))
+            decoded.letters.append(letter_of(place.topic, record, reason, str(exc)))
             continue
         names[name_of(event)] += 1
         entry = EventRecord(event, partition, record.offset, record.timestamp / 1000, place.incarnation)
@@ -58,7 +58,7 @@ def sift(place: Place, partition: int, records: Sequence[Record]) -> Sifted:
             by_visitor[visitor].append(entry)
         else:
             by_visitor[visitor] = [entry]
-    return sifted
+    return decoded
 
 
 def _check_key(key: bytes | None, visitor: VisitorId, partition: int, partitions: int) -> None:

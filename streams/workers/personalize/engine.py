@@ -26,17 +26,17 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import Loaded, SliceWrite, VisitorStore, VisitorWrite
 from streams.workers.group.dead_letters import DeadLetters
 from streams.workers.group.ownership import Holding
-from streams.workers.personalize.decider import Deciding, Verdict, Wanted
-from streams.workers.personalize.decoding import Place, Sifted, letter_of, sift
+from streams.workers.personalize.decider import Decider, LiveLayoutRequest, LiveLayoutUpdate
+from streams.workers.personalize.decoding import DecodedChunk, Place, decode_chunk, letter_of
 from streams.workers.personalize.slices import SLICE_VISITORS, Touched, batches, slices
-from streams.workers.personalize.stage_metrics import Counting
-from streams.workers.personalize.visitor_cache import Remembered, VisitorCache
+from streams.workers.personalize.stage_metrics import StageMetrics
+from streams.workers.personalize.visitor_cache import CachedVisitor, VisitorCache
 
 Fold = Callable[[VisitorState, EventRecord], VisitorState]
 Crowd = Callable[[VisitorState, EventRecord], None]
 
 
-class Terms(Struct, frozen=True, kw_only=True):
+class EngineConfig(Struct, frozen=True, kw_only=True):
     """What the engine must know: where records stand, and which are still worth a decision."""
 
     place: Place
@@ -47,7 +47,7 @@ class Terms(Struct, frozen=True, kw_only=True):
     slice_visitors: int = SLICE_VISITORS
 
 
-class Means(Struct, frozen=True, kw_only=True):
+class EngineDependencies(Struct, frozen=True, kw_only=True):
     """What the engine works with. Without `deciding` it folds only; `crowd` counts what was applied."""
 
     store: VisitorStore
@@ -56,7 +56,7 @@ class Means(Struct, frozen=True, kw_only=True):
     publisher: Publisher
     clock: Clock
     metrics: Metrics
-    deciding: Deciding | None = None
+    deciding: Decider | None = None
     crowd: Crowd | None = None
     fold: Fold = fold
 
@@ -64,10 +64,10 @@ class Means(Struct, frozen=True, kw_only=True):
 class Engine:
     """`apply` may run for several partitions at once, and never twice at once for one."""
 
-    def __init__(self, terms: Terms, means: Means) -> None:
+    def __init__(self, terms: EngineConfig, means: EngineDependencies) -> None:
         self._terms, self._means = terms, means
         self._metrics, self._clock = means.metrics, means.clock
-        self._counting = Counting(means.metrics, means.clock)
+        self._counting = StageMetrics(means.metrics, means.clock)
         self._stage = self._counting.stage
         self.remembered = VisitorCache(terms.lru_visitors)
         means.metrics.watch("lru_visitors", lambda: len(self.remembered))
@@ -75,17 +75,17 @@ class Engine:
     async def apply(self, holding: Holding, records: Sequence[Record], end: int) -> Awaitable[None] | None:
         """Apply records up to offset `end`; what is returned ends when all that was published is safe."""
         started, taken = self._clock.monotonic(), self._clock.now()
-        sifted = sift(self._terms.place, holding.partition, records)
+        decoded = decode_chunk(self._terms.place, holding.partition, records)
         started = self._stage("decode", started)
-        known = await self._known(holding, sifted.by_visitor)
+        known = await self._known(holding, decoded.by_visitor)
         started = self._stage("load", started)
-        touched = self._folded(sifted, known, records)
+        touched = self._folded(decoded, known, records)
         self._stage("fold", started)
         times = (_milliseconds(taken), _milliseconds(self._clock.now()))
         # Safe before `done` passes them: a record ends applied or buried, whatever happens next.
-        await self._means.dead_letters.bury(sifted.letters, of=len(records))
+        await self._means.dead_letters.bury(decoded.letters, of=len(records))
         published = await self._written(holding, touched, end, times)
-        self._counting.chunk_settled(sifted, touched, len(records))
+        self._counting.chunk_settled(decoded, touched, len(records))
         return published
 
     async def verify(self, holding: Holding) -> None:
@@ -100,9 +100,9 @@ class Engine:
 
     async def _known(
         self, holding: Holding, visitors: Iterable[VisitorId]
-    ) -> dict[VisitorId, tuple[Remembered, bytes | None]]:
+    ) -> dict[VisitorId, tuple[CachedVisitor, bytes | None]]:
         """What is remembered of each visitor, from memory or else from the store."""
-        known: dict[VisitorId, tuple[Remembered, bytes | None]] = {}
+        known: dict[VisitorId, tuple[CachedVisitor, bytes | None]] = {}
         missing: list[VisitorId] = []
         for visitor in visitors:
             entry = self.remembered.get(visitor, holding)
@@ -115,7 +115,7 @@ class Engine:
             self._metrics.count("lru_misses_total", len(missing))
             for visitor, loaded in zip(missing, await self._load(holding, missing), strict=True):
                 state = EMPTY if loaded.state is None else _unpacked(holding.partition, loaded.state)
-                known[visitor] = Remembered(holding, state, None, float("-inf")), loaded.body
+                known[visitor] = CachedVisitor(holding, state, None, float("-inf")), loaded.body
         return known
 
     async def _load(self, holding: Holding, visitors: list[VisitorId]) -> list[Loaded]:
@@ -127,16 +127,19 @@ class Engine:
     # -- folding
 
     def _folded(
-        self, sifted: Sifted, known: dict[VisitorId, tuple[Remembered, bytes | None]], raw: Sequence[Record]
+        self,
+        decoded: DecodedChunk,
+        known: dict[VisitorId, tuple[CachedVisitor, bytes | None]],
+        raw: Sequence[Record],
     ) -> list[Touched]:
         touched = []
-        for visitor, records in sifted.by_visitor.items():
+        for visitor, records in decoded.by_visitor.items():
             entry, body = known[visitor]
             one = Touched(visitor, entry, entry.state, body, [], [])
             for record in records:
                 failed = self._fold_one(one, record)
                 if failed is not None:
-                    sifted.letters.append(self._fold_failed(record, raw, failed))
+                    decoded.letters.append(self._fold_failed(record, raw, failed))
             if one.applied:
                 touched.append(one)
         return touched
@@ -165,15 +168,15 @@ class Engine:
         published: list[asyncio.Task[None]] = []
         groups = list(batches(touched, self._terms.slice_visitors))
         for at, batch in enumerate(groups):
-            verdicts = await self._decided(holding, batch)
+            updates = await self._decided(holding, batch)
             records = [
-                (one.visitor.encode(), verdict.record)
-                for one, verdict in zip(batch, verdicts, strict=True)
-                if verdict is not None and verdict.record is not None
+                (one.visitor.encode(), update.record)
+                for one, update in zip(batch, updates, strict=True)
+                if update is not None and update.record is not None
             ]
             if records:
                 published.append(self._means.publisher.publish(self._terms.decisions_topic, records))
-            parts = slices(batch, verdicts)
+            parts = slices(batch, updates)
             ranked = _milliseconds(self._clock.now())
             for number, (part, decided) in enumerate(parts):
                 last = at == len(groups) - 1 and number == len(parts) - 1
@@ -183,22 +186,24 @@ class Engine:
             await self._write(holding, self._slice(holding, [], [], end), [], [])
         return _all_of(published) if published else None
 
-    async def _decided(self, holding: Holding, batch: Sequence[Touched]) -> list[Verdict | None]:
+    async def _decided(self, holding: Holding, batch: Sequence[Touched]) -> list[LiveLayoutUpdate | None]:
         """A verdict for each visitor whose newest record is young enough to matter."""
-        verdicts: list[Verdict | None] = [None] * len(batch)
+        updates: list[LiveLayoutUpdate | None] = [None] * len(batch)
         if self._means.deciding is None:
-            return verdicts
+            return updates
         oldest = self._clock.now() - self._terms.decide_within_s
         young = [index for index, one in enumerate(batch) if one.arrivals[-1] >= oldest]
         if young:
-            decided = await self._means.deciding([self._wanted(holding, batch[index]) for index in young])
-            for index, verdict in zip(young, decided, strict=True):
-                verdicts[index] = verdict
-        return verdicts
+            decided = await self._means.deciding(
+                [self._layout_requests(holding, batch[index]) for index in young]
+            )
+            for index, update in zip(young, decided, strict=True):
+                updates[index] = update
+        return updates
 
-    def _wanted(self, holding: Holding, one: Touched) -> Wanted:
+    def _layout_requests(self, holding: Holding, one: Touched) -> LiveLayoutRequest:
         shown_at = one.before.shown_at
-        return Wanted(
+        return LiveLayoutRequest(
             visitor=one.visitor,
             state=one.state,
             version=Version(one.state.incarnation, holding.partition, one.state.offset),
@@ -209,7 +214,11 @@ class Engine:
         )
 
     def _slice(
-        self, holding: Holding, part: Sequence[Touched], verdicts: Sequence[Verdict | None], end: int | None
+        self,
+        holding: Holding,
+        part: Sequence[Touched],
+        updates: Sequence[LiveLayoutUpdate | None],
+        end: int | None,
     ) -> SliceWrite:
         """What one slice writes; `end` with the last of a chunk."""
         return SliceWrite(
@@ -219,7 +228,7 @@ class Engine:
             expect_part=holding.part,
             done=holding.done if end is None else end,
             part=holding.part + 1 if end is None else 0,
-            visitors=[self._visitor_write(holding, *pair) for pair in zip(part, verdicts, strict=True)],
+            visitors=[self._visitor_write(holding, *pair) for pair in zip(part, updates, strict=True)],
         )
 
     async def _write(
@@ -227,34 +236,37 @@ class Engine:
         holding: Holding,
         write: SliceWrite,
         part: Sequence[Touched],
-        verdicts: Sequence[Verdict | None],
+        updates: Sequence[LiveLayoutUpdate | None],
     ) -> None:
         started = self._clock.monotonic()
         await self._means.retries("write", lambda: self._means.store.write(write))
         now = self._stage("write", started)
         holding.done, holding.part, holding.proven = write.done, write.part, True
-        self._remember(holding, zip(part, write.visitors, verdicts, strict=True), now)
-        self._counting.slice_written(part, verdicts)
+        self._remember(holding, zip(part, write.visitors, updates, strict=True), now)
+        self._counting.slice_written(part, updates)
 
-    def _visitor_write(self, holding: Holding, one: Touched, verdict: Verdict | None) -> VisitorWrite:
+    def _visitor_write(self, holding: Holding, one: Touched, update: LiveLayoutUpdate | None) -> VisitorWrite:
         state = one.state
         return VisitorWrite(
             visitor=one.visitor,
             state=pack(state),
             version=f"{state.incarnation}.{holding.partition}.{state.offset}",
-            head=verdict.head if verdict else None,
-            body=verdict.body if verdict else None,
-            drop_layout=verdict is None,
+            head=update.head if update else None,
+            body=update.body if update else None,
+            drop_layout=update is None,
         )
 
     def _remember(
-        self, holding: Holding, slice_: Iterable[tuple[Touched, VisitorWrite, Verdict | None]], now: float
+        self,
+        holding: Holding,
+        slice_: Iterable[tuple[Touched, VisitorWrite, LiveLayoutUpdate | None]],
+        now: float,
     ) -> None:
         """Only what is surely written is remembered and told to the crowd."""
         crowd = self._means.crowd
-        for one, written, verdict in slice_:
-            fills, shown_at = (verdict.fills, now) if verdict else (None, float("-inf"))
-            entry = Remembered(holding, one.state, fills, shown_at, packed=written.state)
+        for one, written, update in slice_:
+            fills, shown_at = (update.fills, now) if update else (None, float("-inf"))
+            entry = CachedVisitor(holding, one.state, fills, shown_at, packed=written.state)
             self.remembered.put(one.visitor, entry)
             if crowd is not None:
                 for before, record in one.applied:

@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from models.layout.context import Ask
-from models.layout.fills import Fills, fills_of_body
-from models.policy.decide import decide, decision_record
-from models.policy.decision import Decided
+from models.layout.context import PageRequest
+from models.layout.fills import PackedFills, fills_of_body
+from models.policy.decide import decide
+from models.policy.decision import LayoutDecision
+from models.policy.explain import decision_record
 from models.storefront.shop import Shop
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash64
 from streams.runtime.telemetry.metrics import Metrics
-from streams.workers.personalize.decider import Verdict, Wanted
+from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
 
 
 class HasShop(Protocol):
@@ -31,26 +32,26 @@ class LivePage:
         self._follower, self._page, self._metrics = follower, page, metrics
         self._recorded_below = int(sample * 2**64)
 
-    def __call__(self, wanted: Sequence[Wanted], at: float) -> Sequence[Verdict]:
-        asks = [self._ask(one) for one in wanted]
-        decided = decide(self._follower.shop, asks, at)  # one shop for all: no mixture of generations
+    def __call__(self, requests: Sequence[LiveLayoutRequest], at: float) -> Sequence[LiveLayoutUpdate]:
+        pages = [self._page_request(one) for one in requests]
+        decided = decide(self._follower.shop, pages, at)  # one shop for all: no mixture of generations
         self._count(decided)
         return [
-            self._verdict(made, whole=made.changed or one.whole)
-            for made, one in zip(decided, wanted, strict=True)
+            self._update(made, whole=made.changed or one.whole)
+            for made, one in zip(decided, requests, strict=True)
         ]
 
-    def _ask(self, one: Wanted) -> Ask:
-        previous: Fills | None = one.previous
+    def _page_request(self, one: LiveLayoutRequest) -> PageRequest:
+        previous: PackedFills | None = one.previous
         if previous is None and one.body is not None:
             previous = fills_of_body(one.body)
-        return Ask(
+        return PageRequest(
             visitor=one.visitor, state=one.state, version=one.version, page=self._page, previous=previous
         )
 
-    def _verdict(self, made: Decided, *, whole: bool) -> Verdict:
-        recorded = made.changed and self._sampled(made.ask.visitor)
-        return Verdict(
+    def _update(self, made: LayoutDecision, *, whole: bool) -> LiveLayoutUpdate:
+        recorded = made.changed and self._sampled(made.request.visitor)
+        return LiveLayoutUpdate(
             head=made.head(),
             body=made.body() if whole else None,
             fills=made.fills,
@@ -60,7 +61,7 @@ class LivePage:
     def _sampled(self, visitor: VisitorId) -> bool:
         return hash64(visitor) < self._recorded_below
 
-    def _count(self, decided: Sequence[Decided]) -> None:
-        labels = Counter((made.fills.stamp.mode, made.fills.stamp.reason) for made in decided)
+    def _count(self, decided: Sequence[LayoutDecision]) -> None:
+        labels = Counter((made.fills.provenance.mode, made.fills.provenance.reason) for made in decided)
         for (mode, reason), count in labels.items():
             self._metrics.count("layouts_decided_total", count, mode=mode, reason=reason)

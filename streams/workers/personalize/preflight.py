@@ -32,7 +32,7 @@ class Changed(EtalageError):
     """What was true at boot no longer is."""
 
 
-async def checked_meta(client: redis.asyncio.Redis, keys: Keys, settings: Settings) -> Meta:
+async def agree_on_meta(client: redis.asyncio.Redis, keys: Keys, settings: Settings) -> Meta:
     """The meta that Kafka and Redis agree on; ServiceMissing says in one line what to do."""
     await _soon("Redis", lambda: refuse_cluster(client), StoreUnavailable)
     await _soon("Redis", lambda: refuse_eviction(client), StoreUnavailable)

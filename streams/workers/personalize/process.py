@@ -20,9 +20,9 @@ from streams.runtime.clock import Clock
 from streams.runtime.process import halt
 from streams.runtime.retries import Retries
 from streams.runtime.settings import Settings
-from streams.runtime.tasks import in_background
+from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.vitals import Vitals
+from streams.runtime.vitals import ProcessContext
 from streams.shop.follower import ShopFollower
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
@@ -33,14 +33,14 @@ from streams.workers.group.agents import add_personalize
 from streams.workers.group.dead_letters import DeadLetters, Limit
 from streams.workers.group.faust_app import build_app, events_topic
 from streams.workers.group.ownership import Ownership
-from streams.workers.group.partition_lanes import Lanes
+from streams.workers.group.partition_lanes import PartitionLanes
 from streams.workers.group.watchdog import Watchdog
-from streams.workers.personalize.decider import Deciding
+from streams.workers.personalize.decider import Decider
 from streams.workers.personalize.decoding import Place
-from streams.workers.personalize.engine import Engine, Fold, Means, Terms
+from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies, Fold
 from streams.workers.personalize.live_page import LivePage
-from streams.workers.personalize.preflight import checked_meta, keep_checking
-from streams.workers.signals.combiner import CrowdCounter
+from streams.workers.personalize.preflight import agree_on_meta, keep_checking
+from streams.workers.signals.combiner import SignalCombiner
 
 DAY_S = 86_400
 PUBLISH_WITHIN_S = 20.0
@@ -61,7 +61,7 @@ def redis_store(client: redis.asyncio.Redis, keys: Keys, meta: Meta, settings: S
     return RedisVisitors(client, keys, incarnation=meta.incarnation, lifetimes=lifetimes)
 
 
-class Parts(Struct, frozen=True, kw_only=True):
+class TestSeams(Struct, frozen=True, kw_only=True):
     """What tests put something else in the place of, to see that its safeguards are needed."""
 
     store: StoreOf = redis_store
@@ -83,20 +83,20 @@ class Assembly:
     """Puts a worker together; `stack` takes what must be closed."""
 
     def __init__(
-        self, settings: Settings, parts: Parts, *, metrics: Metrics, clock: Clock, stack: AsyncExitStack
+        self, settings: Settings, parts: TestSeams, *, metrics: Metrics, clock: Clock, stack: AsyncExitStack
     ) -> None:
         self._settings, self._parts = settings, parts
         self._metrics, self._clock, self._stack = metrics, clock, stack
-        self._vitals = Vitals(clock=clock, metrics=metrics, halt=halt)
+        self._vitals = ProcessContext(clock=clock, metrics=metrics, halt=halt)
         self._storing = self._retries("Redis", settings.redis_deadline_s)
         self._publishing = self._retries("Kafka", PUBLISH_WITHIN_S)
 
-    async def assembled(self) -> Assembled:
+    async def assemble(self) -> Assembled:
         """Everything connected and nothing started: `app.start()` begins the work."""
         settings = self._settings
         keys, client = Keys(settings.namespace), connect(settings.redis or "", connections=CONNECTIONS)
         self._stack.push_async_callback(client.aclose)
-        meta = await checked_meta(client, keys, settings)
+        meta = await agree_on_meta(client, keys, settings)
         store = self._parts.store(client, keys, meta, settings)
         follower = await self._following()
         producer = await self._producing()
@@ -107,13 +107,13 @@ class Assembly:
         ownership = self._owning(store, events_log)
         transport: Any = app.transport
         transport.owner = ownership
-        lanes = Lanes(engine, ownership, self._vitals)
-        transport.room = lanes.room
+        lanes = PartitionLanes(engine, ownership, self._vitals)
+        transport.has_capacity = lanes.has_capacity
         add_personalize(app, events_topic(app, settings), lanes, halt)
         app.finalize()
         watchdog = self._watching(ownership, events_log)
-        in_background(self._stack, lanes.keep_vigil(), "vigil")
-        in_background(self._stack, keep_checking(meta, client, keys, settings, halt), "meta")
+        run_in_background(self._stack, lanes.verify_idle_partitions(), "idle-partitions")
+        run_in_background(self._stack, keep_checking(meta, client, keys, settings, halt), "meta")
         storing, publishing = self._storing, self._publishing
         return Assembled(
             app, ownership, follower, lambda: (storing.trouble, publishing.trouble, watchdog.trouble)
@@ -138,9 +138,9 @@ class Assembly:
         self._stack.push_async_callback(producer.stop)
         return producer
 
-    def _terms(self, meta: Meta) -> Terms:
+    def _terms(self, meta: Meta) -> EngineConfig:
         settings = self._settings
-        return Terms(
+        return EngineConfig(
             place=Place(EVENTS.full_name(settings.namespace), meta.partitions, meta.incarnation),
             decisions_topic=DECISIONS.full_name(settings.namespace),
             decide_within_s=settings.decide_within_s,
@@ -148,22 +148,22 @@ class Assembly:
             lru_visitors=settings.lru_visitors,
         )
 
-    async def _means(self, store: VisitorStore, follower: ShopFollower, producer: Any) -> Means:
+    async def _means(self, store: VisitorStore, follower: ShopFollower, producer: Any) -> EngineDependencies:
         settings, metrics = self._settings, self._metrics
         publisher = Publisher(producer, self._publishing)
         limit = Limit(share=settings.dead_letter_share, last=settings.dead_letter_min)
         page = LivePage(follower, page=settings.live_page, sample=settings.decisions_sample, metrics=metrics)
-        crowd = CrowdCounter(settings.namespace, metrics, self._clock)
+        crowd = SignalCombiner(settings.namespace, metrics, self._clock)
         crowd.start(producer)
         self._stack.push_async_callback(crowd.stop)
-        return Means(
+        return EngineDependencies(
             store=store,
             retries=self._storing,
             dead_letters=DeadLetters(publisher, DEAD_LETTERS.full_name(settings.namespace), limit, metrics),
             publisher=publisher,
             clock=self._clock,
             metrics=metrics,
-            deciding=Deciding(page, clock=self._clock, metrics=metrics),
+            deciding=Decider(page, clock=self._clock, metrics=metrics),
             crowd=lambda before, record: crowd.add(before, record, follower.shop),
             fold=self._parts.fold,
         )
@@ -185,7 +185,7 @@ class Assembly:
             excused=lambda: self._storing.waiting + self._publishing.waiting > 0,
             vitals=self._vitals,
         )
-        in_background(self._stack, watchdog.run(), "watchdog")
+        run_in_background(self._stack, watchdog.run(), "watchdog")
         return watchdog
 
     def _retries(self, service: str, deadline_s: float) -> Retries:

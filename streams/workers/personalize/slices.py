@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from models.visitor.state import EventRecord, VisitorState
 from schemas.ids import VisitorId
-from streams.workers.personalize.decider import Verdict
-from streams.workers.personalize.visitor_cache import Remembered
+from streams.workers.personalize.decider import LiveLayoutUpdate
+from streams.workers.personalize.visitor_cache import CachedVisitor
 
 T = TypeVar("T")
 
@@ -25,7 +25,7 @@ class Touched(Struct, gc=False):
     """A visitor whom the chunk changed; `applied` are its records with the state before each."""
 
     visitor: VisitorId
-    before: Remembered
+    before: CachedVisitor
     state: VisitorState
     body: bytes | None
     arrivals: list[float]
@@ -40,16 +40,16 @@ def batches(many: Sequence[T], size: int) -> Iterator[Sequence[T]]:
 
 
 def slices(
-    batch: Sequence[Touched], verdicts: Sequence[Verdict | None]
-) -> list[tuple[list[Touched], list[Verdict | None]]]:
+    batch: Sequence[Touched], updates: Sequence[LiveLayoutUpdate | None]
+) -> list[tuple[list[Touched], list[LiveLayoutUpdate | None]]]:
     """Cut so that no slice holds more than SLICE_LAYOUTS whole layouts."""
-    parts: list[tuple[list[Touched], list[Verdict | None]]] = [([], [])]
+    parts: list[tuple[list[Touched], list[LiveLayoutUpdate | None]]] = [([], [])]
     layouts = 0
-    for one, verdict in zip(batch, verdicts, strict=True):
-        layouts += verdict is not None and verdict.body is not None
+    for one, update in zip(batch, updates, strict=True):
+        layouts += update is not None and update.body is not None
         if layouts > SLICE_LAYOUTS:
             parts.append(([], []))
             layouts = 1
         parts[-1][0].append(one)
-        parts[-1][1].append(verdict)
+        parts[-1][1].append(update)
     return parts

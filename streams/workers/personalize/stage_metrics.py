@@ -7,12 +7,12 @@ from math import inf
 
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
-from streams.workers.personalize.decider import Verdict
-from streams.workers.personalize.decoding import Sifted
+from streams.workers.personalize.decider import LiveLayoutUpdate
+from streams.workers.personalize.decoding import DecodedChunk
 from streams.workers.personalize.slices import Touched
 
 
-class Counting:
+class StageMetrics:
     """Over the metrics of one process."""
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
@@ -24,29 +24,29 @@ class Counting:
         self._metrics.observe("stage_duration_seconds", now - started, stage=stage)
         return now
 
-    def slice_written(self, part: Sequence[Touched], verdicts: Sequence[Verdict | None]) -> None:
+    def slice_written(self, part: Sequence[Touched], updates: Sequence[LiveLayoutUpdate | None]) -> None:
         """Freshness of each visitor with a layout; of a slice of old records once, by the oldest."""
         wall, observe = self._clock.now(), self._metrics.observe
         folded, whole, heads = inf, 0, 0
-        for one, verdict in zip(part, verdicts, strict=True):
-            if verdict is None:
+        for one, update in zip(part, updates, strict=True):
+            if update is None:
                 folded = min(folded, one.arrivals[0])
                 continue
             observe("freshness_seconds", max(0.0, wall - one.arrivals[-1]), origin="decided")
-            whole += verdict.body is not None
-            heads += verdict.body is None
+            whole += update.body is not None
+            heads += update.body is None
         if folded < inf:
             observe("freshness_seconds", max(0.0, wall - folded), origin="folded")
         observe("slice_visitors", len(part))
         self._metrics.count("layouts_written_total", whole, part="whole")
         self._metrics.count("layouts_written_total", heads, part="head")
 
-    def chunk_settled(self, sifted: Sifted, touched: Sequence[Touched], records: int) -> None:
+    def chunk_settled(self, decoded: DecodedChunk, touched: Sequence[Touched], records: int) -> None:
         """Every record of a chunk, by its name and by how it ended; those left over were applied before."""
-        count, buried = self._metrics.count, len(sifted.letters)
+        count, buried = self._metrics.count, len(decoded.letters)
         applied = sum(len(one.applied) for one in touched)
         self._metrics.observe("chunk_records", records)
-        for name, of_name in sifted.names.items():
+        for name, of_name in decoded.names.items():
             count("events_received_total", of_name, type=name)
         count("events_processed_total", applied, outcome="applied")
         count("events_processed_total", buried, outcome="buried")

@@ -18,7 +18,7 @@ UNPACKED = 8_000
 """Visitors whose state is kept ready: those with several events in the same seconds."""
 
 
-class Remembered:
+class CachedVisitor:
     """One visitor as last written under `holding`; `packed` are the bytes of `state`.
 
     `fills` is what the live layout shows (None: unknown or dropped); `shown_at` when it was last written (s).
@@ -40,7 +40,7 @@ class Remembered:
         """The state, unpacked anew when it was let go."""
         return unpack(self._packed) if self._state is None else self._state
 
-    def let_go(self) -> None:
+    def drop_unpacked(self) -> None:
         """Keep the packed bytes alone, when there are any."""
         if self._packed:
             self._state = None
@@ -51,8 +51,8 @@ class VisitorCache:
 
     def __init__(self, size: int, *, unpacked: int = UNPACKED) -> None:
         self._size, self._unpacked = size, unpacked
-        self._entries: OrderedDict[VisitorId, Remembered] = OrderedDict()
-        self._ready: OrderedDict[VisitorId, Remembered] = OrderedDict()
+        self._entries: OrderedDict[VisitorId, CachedVisitor] = OrderedDict()
+        self._ready: OrderedDict[VisitorId, CachedVisitor] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -60,7 +60,7 @@ class VisitorCache:
     def __iter__(self) -> Iterator[VisitorId]:
         return iter(self._entries)
 
-    def get(self, visitor: VisitorId, holding: Holding) -> Remembered | None:
+    def get(self, visitor: VisitorId, holding: Holding) -> CachedVisitor | None:
         """What is remembered under this very holding."""
         entry = self._entries.get(visitor)
         if entry is None:
@@ -71,13 +71,13 @@ class VisitorCache:
             return None
         return entry
 
-    def put(self, visitor: VisitorId, entry: Remembered) -> None:
+    def put(self, visitor: VisitorId, entry: CachedVisitor) -> None:
         """Remember as the most recent; the least recent leaves when there is no room."""
         for kept in (self._entries, self._ready):
             kept[visitor] = entry
             kept.move_to_end(visitor)
         if len(self._ready) > self._unpacked:
-            self._ready.popitem(last=False)[1].let_go()
+            self._ready.popitem(last=False)[1].drop_unpacked()
         if len(self._entries) > self._size:
             gone, _ = self._entries.popitem(last=False)
             self._ready.pop(gone, None)

@@ -24,7 +24,7 @@ from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import Claim, fresh_nonce
 from streams.workers.group.ownership import Holding, Log
-from streams.workers.signals.partition_sums import SignalSums
+from streams.workers.signals.partition_sums import PartitionSums
 
 log = logger("items")
 
@@ -35,7 +35,7 @@ GATHER_S = 0.05
 """An assignment asks for all its partitions in one breath: they are read together."""
 
 
-class Summing:
+class SignalAggregator:
     """`claim` and `apply` are what ownership and lanes ask for; `producer` sends raw bytes."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Summing:
         self._settings, self._deltas, self._producer = settings, deltas, producer
         self._retries, self._metrics, self._clock = retries, metrics, clock
         self._topic = ITEM_SIGNALS.full_name(settings.namespace)
-        self._sums: dict[str, SignalSums] = {}
+        self._sums: dict[str, PartitionSums] = {}
         self._written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._writing: asyncio.Future[None] | None = None
         self._waiting = 0
@@ -66,7 +66,7 @@ class Summing:
         await self._let_go(partition)
         records = (await self._signals(partition))[partition]
         start, end = await self._deltas.bounds(partition)
-        sums = SignalSums()
+        sums = PartitionSums()
         await asyncio.to_thread(sums.load, records)
         epoch = f"{partition}:{kafka_generation}:{nonce or fresh_nonce()}"
         self._sums[epoch] = sums

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from models.catalog.signal_extraction import Facts, observe
+from models.catalog.signal_extraction import ItemInteractions, extract
 from models.storefront.shop import Shop
 from models.visitor.state import EventRecord, VisitorState
 from schemas.codec import encode
@@ -19,7 +19,7 @@ from schemas.signals import Delta
 from schemas.topics import ITEM_DELTAS
 from streams.kafka.batching import send_all
 from streams.runtime.clock import Clock, SystemClock
-from streams.runtime.tasks import ended
+from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 
@@ -35,7 +35,7 @@ COUNT_WITHIN_S = 60.0
 replayed must not count twice."""
 
 
-class Tally(Struct):
+class ItemCounts(Struct):
     """The running sums of one item."""
 
     at: float = 0.0
@@ -59,13 +59,13 @@ class Tally(Struct):
         )
 
 
-class CrowdCounter:
+class SignalCombiner:
     """`add` after a record was applied and written, `start` once there is a producer, `stop` at the end."""
 
     def __init__(self, namespace: str, metrics: Metrics, clock: Clock | None = None) -> None:
         self._topic = ITEM_DELTAS.full_name(namespace)
         self._metrics, self._clock = metrics, clock or SystemClock()
-        self._window: dict[ItemId, Tally] = {}
+        self._window: dict[ItemId, ItemCounts] = {}
         self._producer: Any = None
         self._task: asyncio.Task[None] | None = None
 
@@ -73,44 +73,44 @@ class CrowdCounter:
         """Count one record; `before` is the visitor's state without it. A few µs, never waits or raises."""
         if self._clock.now() - record.arrival > COUNT_WITHIN_S:
             return
-        facts = observe(before, record, shop.items)
+        facts = extract(before, record, shop.items)
         if facts is not None:
             self._count(facts, record.arrival)
 
-    def _count(self, facts: Facts, at: float) -> None:
+    def _count(self, facts: ItemInteractions, at: float) -> None:
         count, together, weight = facts.count, facts.together, facts.weight
         for item in facts.items:
-            tally = self._tally(item, at)
-            setattr(tally, count, getattr(tally, count) + 1)
+            counts = self._counts_of(item, at)
+            setattr(counts, count, getattr(counts, count) + 1)
         last, ones = None, {}  # pairs of one item stand together
         for one, other in facts.pairs:
             if one is not last:
-                last, ones = one, getattr(self._tally(one, at), together)
+                last, ones = one, getattr(self._counts_of(one, at), together)
             ones[other] = ones.get(other, 0) + weight
-            others = getattr(self._tally(other, at), together)
+            others = getattr(self._counts_of(other, at), together)
             others[one] = others.get(one, 0) + weight
 
-    def _tally(self, item: ItemId, at: float) -> Tally:
-        tally = self._window.get(item)
-        if tally is None:
-            tally = self._new_tally(item)
-        if at > tally.at:
-            tally.at = at
-        return tally
+    def _counts_of(self, item: ItemId, at: float) -> ItemCounts:
+        counts = self._window.get(item)
+        if counts is None:
+            counts = self._new_counts(item)
+        if at > counts.at:
+            counts.at = at
+        return counts
 
-    def _new_tally(self, item: ItemId) -> Tally:
+    def _new_counts(self, item: ItemId) -> ItemCounts:
         """Kept in the window, or in a full one nowhere."""
-        tally = Tally()
+        counts = ItemCounts()
         if len(self._window) < ITEMS_MAX:
-            self._window[item] = tally
+            self._window[item] = counts
         else:
             self._metrics.count("deltas_total", direction="dropped")
-        return tally
+        return counts
 
     def take(self) -> list[Delta]:
         """The running window's deltas; a new window begins."""
         window, self._window = self._window, {}
-        return [tally.delta(item) for item, tally in window.items()]
+        return [counts.delta(item) for item, counts in window.items()]
 
     def start(self, producer: Any) -> None:
         """Flush each second through an aiokafka producer of raw bytes, which stays the caller's."""
@@ -120,7 +120,7 @@ class CrowdCounter:
     async def stop(self) -> None:
         """Send what is left; call before the producer is stopped."""
         task, self._task = self._task, None
-        if await ended(task):
+        if await cancel_and_wait(task):
             await self.flush()
 
     async def _flush_for_ever(self) -> None:

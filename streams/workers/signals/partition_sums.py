@@ -23,7 +23,7 @@ _decode_delta = msgspec.json.Decoder(Delta).decode
 _decode_signal = msgspec.json.Decoder(Signal).decode
 
 
-class SignalSums:
+class PartitionSums:
     """`load` what was written before, `apply` deltas; write what `take` gives, then say `written`."""
 
     def __init__(self) -> None:

@@ -17,18 +17,18 @@ from streams.runtime.clock import SystemClock
 from streams.runtime.process import halt
 from streams.runtime.retries import Retries
 from streams.runtime.settings import Settings
-from streams.runtime.tasks import in_background
+from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
 from streams.runtime.telemetry.probes import untroubled
-from streams.runtime.vitals import Vitals
+from streams.runtime.vitals import ProcessContext
 from streams.shop.publishing import producer_for
 from streams.workers.group.faust_app import build_app
 from streams.workers.group.items import add_items
-from streams.workers.group.lifecycle import Life, Work
+from streams.workers.group.lifecycle import ProcessLifecycle, ProcessWork
 from streams.workers.group.ownership import Ownership
-from streams.workers.group.partition_lanes import Lanes
+from streams.workers.group.partition_lanes import PartitionLanes
 from streams.workers.group.watchdog import Watchdog
-from streams.workers.signals.aggregator import Summing
+from streams.workers.signals.aggregator import SignalAggregator
 
 GROUP = "items"
 CLAIM_WITHIN_S = 60.0
@@ -38,7 +38,7 @@ CLAIM_WITHIN_S = 60.0
 class Owner:
     """Tells ownership and the sums, in the right order, what the group decided."""
 
-    def __init__(self, ownership: Ownership, summing: Summing) -> None:
+    def __init__(self, ownership: Ownership, summing: SignalAggregator) -> None:
         self._ownership, self._summing = ownership, summing
 
     def assigned(self, partitions: Iterable[int], generation: int) -> None:
@@ -58,7 +58,7 @@ class ItemsProcess:
             raise ServiceMissing("no Kafka is known: set ETALAGE_KAFKA=host:port (or run `etalage up`)")
         self._settings, self._kafka = settings, settings.kafka
         self._clock, self._metrics = SystemClock(), Metrics()
-        self._vitals = Vitals(clock=self._clock, metrics=self._metrics, halt=halt)
+        self._vitals = ProcessContext(clock=self._clock, metrics=self._metrics, halt=halt)
         self._retries = Retries(
             "Kafka",
             deadline_s=CLAIM_WITHIN_S,
@@ -70,29 +70,29 @@ class ItemsProcess:
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT."""
-        await Life("items", self._settings, self._metrics).lead(self._begin)
+        await ProcessLifecycle("items", self._settings, self._metrics).run(self._begin)
 
-    async def _begin(self, stack: AsyncExitStack) -> Work:
+    async def _begin(self, stack: AsyncExitStack) -> ProcessWork:
         await self._retries("boot", self._check_topics)
         producer = await stack.enter_async_context(producer_for(self._kafka))
         app = build_app(self._settings, self._metrics, GROUP)
         deltas = EventsLog(app, self._topic)
-        summing = Summing(
+        summing = SignalAggregator(
             self._settings, deltas, producer, retries=self._retries, metrics=self._metrics, clock=self._clock
         )
         ownership = self._owning(summing, deltas)
         transport: Any = app.transport
         transport.owner = Owner(ownership, summing)
         topic = app.topic(self._topic, key_serializer="raw", value_serializer="raw")
-        lanes = Lanes(summing, ownership, self._vitals)
-        transport.room = lanes.room
+        lanes = PartitionLanes(summing, ownership, self._vitals)
+        transport.has_capacity = lanes.has_capacity
         add_items(app, topic, lanes, halt)
         app.finalize()
         watchdog = self._watchdog(ownership, deltas)
-        in_background(stack, watchdog.run(), "watchdog")
-        in_background(stack, _flushing(summing), "flush")
-        in_background(stack, keep_telling(self._settings, self._metrics), "group-lag")
-        return Work(
+        run_in_background(stack, watchdog.run(), "watchdog")
+        run_in_background(stack, _flushing(summing), "flush")
+        run_in_background(stack, keep_telling(self._settings, self._metrics), "group-lag")
+        return ProcessWork(
             app=app,
             ownership=ownership,
             ready=lambda: untroubled(self._retries.trouble, watchdog.trouble),
@@ -114,7 +114,7 @@ class ItemsProcess:
                 "run `etalage topics create`"
             )
 
-    def _owning(self, summing: Summing, deltas: EventsLog) -> Ownership:
+    def _owning(self, summing: SignalAggregator, deltas: EventsLog) -> Ownership:
         return Ownership(
             summing,
             deltas,
@@ -132,14 +132,14 @@ class ItemsProcess:
             vitals=self._vitals,
         )
 
-    async def _finish(self, summing: Summing) -> None:
+    async def _finish(self, summing: SignalAggregator) -> None:
         """Write what is summed, if that can be done in time; the rest is read again by the next owner."""
         with suppress(TimeoutError, StreamUnavailable):
             async with asyncio.timeout(self._settings.drain_s / 2):
                 await summing.flush()
 
 
-async def _flushing(summing: Summing) -> None:
+async def _flushing(summing: SignalAggregator) -> None:
     try:
         await summing.run()
     except Exception as exc:

@@ -12,7 +12,7 @@ from models.catalog.table import ItemTable, build_items
 from models.features.spec import SPEC
 from models.storefront.index import index_storefront
 from models.storefront.shop import Shop, build_shop
-from models.visitor.decay import quantised
+from models.visitor.decay import quantise
 from models.visitor.state import Bought, CartLine, RecentItem, VisitorState
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
@@ -116,7 +116,7 @@ def random_state(random: Random, ids: list[str]) -> VisitorState:
     """Up to a dozen looks, a cart, purchases; ids the shop does not know among them."""
     keys = [hash48(name) for name in random.sample([*ids, "gone-1", "gone-2"], min(12, len(ids)))]
     seen = keys[: random.randint(0, 12)]
-    tastes = {hash32(kind): quantised(random.uniform(0.5, 6)) for kind in random.sample(KINDS, 2)}
+    tastes = {hash32(kind): quantise(random.uniform(0.5, 6)) for kind in random.sample(KINDS, 2)}
     return VisitorState(
         incarnation=3,
         offset=random.randint(0, 500),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from models.catalog.table import ItemTable, build_items
-from models.visitor.decay import quantised
+from models.visitor.decay import quantise
 from models.visitor.state import Bought, CartLine, RecentItem, VisitorState
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
@@ -55,8 +55,8 @@ def shop() -> ItemTable:
 def a_visitor(first: int = 5, *, seen: int = 6, cart: bool = True) -> VisitorState:
     """Looked at every KINDS-th item from `first` on, so all of one kind; newest first."""
     numbers = [(first + KINDS * step) % N for step in range(seen)]
-    kinds = {hash32(f"kind{first % KINDS}"): quantised(4.0)}
-    brands = {hash32(f"brand{number % BRANDS}"): quantised(1.0) for number in numbers[:4]}
+    kinds = {hash32(f"kind{first % KINDS}"): quantise(4.0)}
+    brands = {hash32(f"brand{number % BRANDS}"): quantise(1.0) for number in numbers[:4]}
     return VisitorState(
         incarnation=1,
         offset=9,
@@ -68,13 +68,13 @@ def a_visitor(first: int = 5, *, seen: int = 6, cart: bool = True) -> VisitorSta
         session_events=8,
         session_views=seen,
         price=3.5,
-        price_weight=quantised(3.0),
+        price_weight=quantise(3.0),
         categories=kinds,
         now_categories=kinds,
         brands=brands,
         now_brands=brands,
-        colours={hash32("colour1"): quantised(2.0)},
-        price_bands={8: quantised(2.0)},
+        colours={hash32("colour1"): quantise(2.0)},
+        price_bands={8: quantise(2.0)},
         recent=tuple(RecentItem(hash48(f"i{n:03}"), int(AT) - 20 - 30 * i) for i, n in enumerate(numbers)),
         cart=(CartLine(hash48(f"i{numbers[0]:03}"), int(AT) - 30, 1, 20.0),) if cart and seen else (),
         bought=(Bought(hash48("i007"), int(AT) - 80_000, 17.0, hash32("kind7")),),

@@ -15,7 +15,7 @@ from models.candidates.generation import (
     Candidates,
     Rows,
     anchor_rows,
-    given,
+    candidates_from_rows,
     propose,
     sources_of,
 )
@@ -125,7 +125,7 @@ def test_a_tiny_and_an_empty_shop() -> None:
 
 
 def test_given_rows_are_kept_once() -> None:
-    found = given(shop(), a_visitor(5), [9, 3, 9, -1])
+    found = candidates_from_rows(shop(), a_visitor(5), [9, 3, 9, -1])
     assert found.rows.tolist() == [3, 9]
     assert isinstance(found, Candidates)
     assert sources_of(int(found.sources[0])) == ["given"]

@@ -10,7 +10,7 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from models.candidates.generation import given, propose
+from models.candidates.generation import candidates_from_rows, propose
 from models.catalog.table import build_items
 from models.features.interaction import find_places
 from models.features.item import RATE_PRIOR
@@ -25,7 +25,7 @@ def value(state: VisitorState, number: int, name: str, page: str = "home", at: f
     """One feature of one item."""
     table = shop()
     row = table.row_of(f"i{number:03}")
-    batch = Batch(table, [state], [given(table, state, [row])], [page], at)
+    batch = Batch(table, [state], [candidates_from_rows(table, state, [row])], [page], at)
     return float(matrix(batch)[0, NAMES.index(name)])
 
 

@@ -10,8 +10,10 @@ from msgspec.structs import replace
 
 from models.catalog.table import ItemTable, build_items
 from models.layout.assembly import BRAND_SHARE, CATEGORY_SHARE
+from models.layout.context import PageRequest
 from models.layout.stability import SLOT_MARGIN
-from models.policy.decide import Ask, Decided, decide
+from models.policy.decide import decide
+from models.policy.decision import LayoutDecision
 from models.ranking.ranker import PopularityRanker
 from models.storefront.shop import Shop, build_shop
 from models.visitor.state import EMPTY, CartLine, RecentItem, VisitorState
@@ -45,14 +47,16 @@ def table(kinds: int = 6, brands: int = 5, each: int = 40) -> ItemTable:
     return build_items(items, signals, AT)
 
 
-def page(shop: Shop, state: VisitorState | None = None, previous: Decided | None = None) -> Decided:
-    ask = Ask(
+def page(
+    shop: Shop, state: VisitorState | None = None, previous: LayoutDecision | None = None
+) -> LayoutDecision:
+    request = PageRequest(
         visitor=VisitorId("a:v"),
         state=state or looked("k1-000"),
         version=None,
         previous=previous.fills if previous else None,
     )
-    return decide(shop, [ask], AT)[0]
+    return decide(shop, [request], AT)[0]
 
 
 def looked(*ids: str, cart: str = "") -> VisitorState:
@@ -67,7 +71,7 @@ def looked(*ids: str, cart: str = "") -> VisitorState:
     )
 
 
-def row(decided: Decided, slot: str) -> list[str]:
+def row(decided: LayoutDecision, slot: str) -> list[str]:
     return next([item.id for item in one.module.items] for one in decided.layout.slots if one.slot == slot)
 
 
@@ -258,7 +262,7 @@ def test_a_listing_stands_on_its_own_page_however_popular_something_else_is(
     signals = {famous: Signal(item_id=famous, at=AT, delta_offset=1, popularity=1e6, trend=1e6)}
     shop = build_shop(build_items(table().items, signals, AT), ranker=PopularityRanker())
     where: PageType = "category" if kind else "search"
-    ask = Ask(visitor=VisitorId("a:v"), state=EMPTY, version=None, page=where, category=kind, q=q)
-    first = decide(shop, [ask], AT)[0].layout.slots[0].module
+    request = PageRequest(visitor=VisitorId("a:v"), state=EMPTY, version=None, page=where, category=kind, q=q)
+    first = decide(shop, [request], AT)[0].layout.slots[0].module
     assert first.type == ("category_grid" if kind else "search_results")
     assert {item.id[:2] for item in first.items} == {"k5"}

@@ -1,4 +1,4 @@
-"""Shelves hold what their names say, best first."""
+"""Pools hold what their names say, best first."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from models.catalog.table import ItemTable
-from models.layout.context import Ask, Scene, scene_of
-from models.layout.pools import BEST, Shelves, shelve
-from models.policy.scoring import score_scenes
+from models.layout.context import PageContext, PageRequest, build_context
+from models.layout.pools import BEST, CandidatePools, build_pools
+from models.policy.scoring import score_contexts
 from models.storefront.shop import Shop, build_shop
 from schemas.ids import VisitorId
 from schemas.storefront import Match, PageType, RuleDef, Storefront
@@ -20,23 +20,25 @@ SHOP = random_shop(Random(21), 300, rules=False)
 TABLE: ItemTable = SHOP.items
 
 
-def scene(shop: Shop, seed: int, page: PageType = "home") -> Scene:
+def context(shop: Shop, seed: int, page: PageType = "home") -> PageContext:
     state = random_state(Random(seed), shop.items.ids)
-    ask = Ask(visitor=VisitorId("a:v"), state=state, version=None, page=page, category="mugs", q="thing 12")
-    return scene_of(shop, ask, AT)
+    request = PageRequest(
+        visitor=VisitorId("a:v"), state=state, version=None, page=page, category="mugs", q="thing 12"
+    )
+    return build_context(shop, request, AT)
 
 
-def shelved(shop: Shop, *scenes: Scene) -> list[Shelves]:
-    scores = [scored.scores for scored in score_scenes(shop, scenes, AT)]
-    return list(shelve(shop.items, scenes, scores))
+def shelved(shop: Shop, *contexts: PageContext) -> list[CandidatePools]:
+    scores = [scored.scores for scored in score_contexts(shop, contexts, AT)]
+    return list(build_pools(shop.items, contexts, scores))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_every_shelf_holds_what_it_says(seed: int) -> None:
-    one = scene(SHOP, seed)
-    shelves = shelved(SHOP, one)[0]
-    rows = {kind: shelves.of(kind) for kind in shelves.counts}
-    assert {kind: len(found) for kind, found in rows.items()} == shelves.counts
+    one = context(SHOP, seed)
+    pools = shelved(SHOP, one)[0]
+    rows = {kind: pools.of(kind) for kind in pools.counts}
+    assert {kind: len(found) for kind, found in rows.items()} == pools.counts
     kinds = [item.category for item in TABLE.items]
     focus = TABLE.category_name(one.focus)
     assert {kinds[row] for row in rows["category"]} <= {focus}
@@ -53,14 +55,14 @@ def test_every_shelf_holds_what_it_says(seed: int) -> None:
 
 
 def test_best_first_and_equal_ones_by_id() -> None:
-    one = scene(SHOP, 3)
-    mine = next(shelve(TABLE, [one], [np.zeros(len(one.candidates.rows), np.float32)]))
+    one = context(SHOP, 3)
+    mine = next(build_pools(TABLE, [one], [np.zeros(len(one.candidates.rows), np.float32)]))
     assert mine.of("all") == sorted(mine.of("all"))
     mine = shelved(SHOP, one)[0]
     for name in mine.counts:
         rows = mine.of(name)
         if name not in ("recent", "cart"):
-            assert not rows or mine.leads[name] == mine.value[rows[0]] + mine.value[rows[:BEST][-1]]
+            assert not rows or mine.lead_scores[name] == mine.value[rows[0]] + mine.value[rows[:BEST][-1]]
             own = TABLE.category[one.anchor]
             keys = [(name == "near" and TABLE.category[row] != own, -mine.value[row], row) for row in rows]
             assert keys == sorted(keys), name
@@ -69,7 +71,7 @@ def test_best_first_and_equal_ones_by_id() -> None:
 def test_what_was_looked_at_with_it_comes_after_what_is_of_its_kind() -> None:
     mixed = 0
     for seed in range(8):
-        one = scene(SHOP, seed)
+        one = context(SHOP, seed)
         if one.anchor >= 0:
             own = TABLE.category[one.anchor]
             others = [bool(TABLE.category[row] != own) for row in shelved(SHOP, one)[0].of("near")]
@@ -79,14 +81,14 @@ def test_what_was_looked_at_with_it_comes_after_what_is_of_its_kind() -> None:
 
 
 def test_scores_are_standardised() -> None:
-    values = np.array(list(shelved(SHOP, scene(SHOP, 2))[0].value.values()))
+    values = np.array(list(shelved(SHOP, context(SHOP, 2))[0].value.values()))
     assert (values.mean(), values.std()) == (pytest.approx(0, abs=1e-3), pytest.approx(1, abs=1e-3))
 
 
 def test_scenes_do_not_mix() -> None:
     pages: tuple[PageType, ...] = ("home", "category", "search", "cart", "product")
-    scenes = [scene(SHOP, seed, page) for seed, page in enumerate(pages)]
-    for one, together in zip(scenes, shelved(SHOP, *scenes), strict=True):
+    contexts = [context(SHOP, seed, page) for seed, page in enumerate(pages)]
+    for one, together in zip(contexts, shelved(SHOP, *contexts), strict=True):
         alone = shelved(SHOP, one)[0]
         for module in one.plan.modules:
             assert together.of(module.kind) == alone.of(module.kind), (one.plan.page, module.id)
@@ -97,7 +99,7 @@ def test_a_boost_counts_from_the_lowest_score() -> None:
     item = next(row for row in range(50) if table.stock[row] > 0)
     rule = RuleDef(id="b", action="boost", match=Match(items=[table.ids[item]]), factor=0.0)
     shop = build_shop(table, Storefront(rules=[rule]), OddRanker())
-    rows = shelved(shop, scene(shop, 1))[0].of("all")
-    values = shelved(shop, scene(shop, 1))[0].value
+    rows = shelved(shop, context(shop, 1))[0].of("all")
+    values = shelved(shop, context(shop, 1))[0].value
     assert item in rows
     assert values[item] == min(values.values())

@@ -5,35 +5,35 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.layout.stability import ENTRY_MARGIN, PLACE_MARGIN, settle, slot_margin
+from models.layout.stability import ENTRY_MARGIN, PLACE_MARGIN, slot_margin, stabilise
 
 VALUE = {1: 3.0, 2: 2.5, 3: 2.0, 4: 1.9, 5: 1.0, 6: 2.04}
 
 
 def test_nearly_as_good_stays() -> None:
-    assert settle([1, 2, 6], [1, 2, 3], VALUE, 3) == [1, 2, 3]
+    assert stabilise([1, 2, 6], [1, 2, 3], VALUE, 3) == [1, 2, 3]
 
 
 def test_better_by_the_margin_comes_in_for_the_weakest() -> None:
     value = VALUE | {6: 2.0 + ENTRY_MARGIN + 0.01}
-    assert settle([1, 2, 6], [1, 2, 3], value, 3) == [1, 2, 6]
+    assert stabilise([1, 2, 6], [1, 2, 3], value, 3) == [1, 2, 6]
 
 
 def test_a_newcomer_stands_where_its_score_belongs() -> None:
-    assert settle([6, 1, 2], [1, 2, 3], VALUE | {6: 3.0 + PLACE_MARGIN + 0.01}, 3) == [6, 1, 2]
+    assert stabilise([6, 1, 2], [1, 2, 3], VALUE | {6: 3.0 + PLACE_MARGIN + 0.01}, 3) == [6, 1, 2]
 
 
 def test_order_moves_by_the_margin_only() -> None:
-    assert settle([1, 2, 3], [2, 1, 3], VALUE | {1: 2.5 + PLACE_MARGIN}, 3) == [2, 1, 3]
-    assert settle([1, 2, 3], [2, 1, 3], VALUE | {1: 2.6 + PLACE_MARGIN}, 3) == [1, 2, 3]
+    assert stabilise([1, 2, 3], [2, 1, 3], VALUE | {1: 2.5 + PLACE_MARGIN}, 3) == [2, 1, 3]
+    assert stabilise([1, 2, 3], [2, 1, 3], VALUE | {1: 2.6 + PLACE_MARGIN}, 3) == [1, 2, 3]
 
 
 def test_a_page_that_changes_mostly_changes_at_once() -> None:
-    assert settle([4, 5, 1], [1, 2, 3], VALUE, 3) == [4, 5, 1]
+    assert stabilise([4, 5, 1], [1, 2, 3], VALUE, 3) == [4, 5, 1]
 
 
 def test_what_left_makes_room() -> None:
-    assert settle([1, 2, 3], [1, 3], VALUE, 3) == [1, 2, 3]
+    assert stabilise([1, 2, 3], [1, 3], VALUE, 3) == [1, 2, 3]
 
 
 def test_above_the_fold_is_calmer() -> None:
@@ -49,6 +49,6 @@ def test_settling_again_changes_nothing(
 ) -> None:
     value = dict(enumerate(scores))
     fresh = sorted(fresh, key=lambda row: (-value[row], row))[:size]
-    once = settle(fresh, shown[:size], value, size)
+    once = stabilise(fresh, shown[:size], value, size)
     assert len(set(once)) == len(once) <= max(size, len(fresh))
-    assert settle(fresh, once, value, size) == once
+    assert stabilise(fresh, once, value, size) == once

@@ -11,7 +11,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from models.catalog.table import with_signals
-from models.policy.decide import Ask, Decided, decide, popular_layout
+from models.layout.context import PageRequest
+from models.policy.decide import decide, popular_layout
+from models.policy.decision import LayoutDecision
 from models.ranking.ranker import PopularityRanker, Ranker
 from models.storefront.shop import Shop, build_shop, empty_shop, with_items
 from models.visitor.fold import fold
@@ -78,8 +80,10 @@ def in_stock(kind: str) -> list[int]:
     ]
 
 
-def ask(state: VisitorState, previous: Decided | None = None, page: PageType = "home") -> Ask:
-    return Ask(
+def request(
+    state: VisitorState, previous: LayoutDecision | None = None, page: PageType = "home"
+) -> PageRequest:
+    return PageRequest(
         visitor=VisitorId("a:x"),
         state=state,
         version=Version(7, 0, state.offset) if state.offset >= 0 else None,
@@ -88,7 +92,7 @@ def ask(state: VisitorState, previous: Decided | None = None, page: PageType = "
     )
 
 
-def modules(decided: Decided) -> dict[str, str]:
+def modules(decided: LayoutDecision) -> dict[str, str]:
     return {slot.module.id: slot.slot for slot in decided.layout.slots}
 
 
@@ -111,7 +115,7 @@ LOOKED = after(EMPTY, ("view_item", in_stock("lamps")[0]), ("view_item", in_stoc
 def test_how_a_page_was_made_is_said(
     state: VisitorState, ranker: Ranker | None, mode: str, reason: str, role: str
 ) -> None:
-    layout = decide(a_shop(ranker), [ask(state)], AT + 60)[0].layout
+    layout = decide(a_shop(ranker), [request(state)], AT + 60)[0].layout
     assert (layout.mode, layout.reason, layout.model.role) == (mode, reason, role)
     assert layout.model.generation == 4
     assert len(layout.slots) == 7
@@ -119,8 +123,8 @@ def test_how_a_page_was_made_is_said(
 
 def test_a_refusal_leaves_no_trace_of_the_state() -> None:
     refused = after(LOOKED, ("view_item", in_stock("mugs")[0]), ("consent_updated", None))
-    layout = decide(a_shop(), [ask(refused)], AT + 60)[0].layout
-    stranger = decide(a_shop(), [ask(EMPTY)], AT + 60)[0].layout
+    layout = decide(a_shop(), [request(refused)], AT + 60)[0].layout
+    stranger = decide(a_shop(), [request(EMPTY)], AT + 60)[0].layout
     assert [[i.id for i in s.module.items] for s in layout.slots] == [
         [i.id for i in s.module.items] for s in stranger.slots
     ]
@@ -129,14 +133,14 @@ def test_a_refusal_leaves_no_trace_of_the_state() -> None:
 
 def test_one_run_for_all_known_visitors() -> None:
     ranker = CountingRanker()
-    decided = decide(a_shop(ranker), [ask(LOOKED), ask(EMPTY), ask(LOOKED)], AT + 60)
-    known = [len(one.scene.candidates.rows) for one in (decided[0], decided[2])]
+    decided = decide(a_shop(ranker), [request(LOOKED), request(EMPTY), request(LOOKED)], AT + 60)
+    known = [len(one.context.candidates.rows) for one in (decided[0], decided[2])]
     assert ranker.runs == [sum(known)]
     assert [one.layout.mode for one in decided] == ["full", "popular", "full"]
 
 
 def test_one_failure_fails_no_stranger() -> None:
-    decided = decide(a_shop(BrokenRanker()), [ask(LOOKED), ask(EMPTY)], AT + 60)
+    decided = decide(a_shop(BrokenRanker()), [request(LOOKED), request(EMPTY)], AT + 60)
     assert [one.layout.reason for one in decided] == ["model_failed", "cold_start"]
 
 
@@ -144,23 +148,31 @@ def test_one_failure_fails_no_stranger() -> None:
 def test_the_id_names_content_and_not_the_snapshot(page: PageType) -> None:
     before = a_shop()
     after_signals = with_items(before, with_signals(TABLE, {}, AT), generation=99, built_at=AT + 5)
-    first, second = (decide(shop, [ask(LOOKED, page=page)], AT + 60)[0] for shop in (before, after_signals))
+    first, second = (
+        decide(shop, [request(LOOKED, page=page)], AT + 60)[0] for shop in (before, after_signals)
+    )
     assert second.model.generation == 99
     assert first.slots("") == second.slots("")
     assert first.layout.layout_id == second.layout.layout_id
-    other = decide(before, [ask(after(LOOKED, ("view_item", in_stock("mugs")[0])), page=page)], AT + 60)[0]
+    other = decide(before, [request(after(LOOKED, ("view_item", in_stock("mugs")[0])), page=page)], AT + 60)[
+        0
+    ]
     assert (other.slots("") == first.slots("")) == (other.layout.layout_id == first.layout.layout_id)
 
 
 def test_an_id_is_of_one_visitor_page_and_way_of_making() -> None:
-    asks = [ask(LOOKED), replace(ask(LOOKED), visitor=VisitorId("a:y")), replace(ask(LOOKED), page="cart")]
-    ids = [one.layout.layout_id for one in decide(a_shop(), asks, AT + 60)]
-    ids.append(decide(a_shop(None), asks[:1], AT + 60)[0].layout.layout_id)
+    requests = [
+        request(LOOKED),
+        replace(request(LOOKED), visitor=VisitorId("a:y")),
+        replace(request(LOOKED), page="cart"),
+    ]
+    ids = [one.layout.layout_id for one in decide(a_shop(), requests, AT + 60)]
+    ids.append(decide(a_shop(None), requests[:1], AT + 60)[0].layout.layout_id)
     assert len(set(ids)) == 4
 
 
 def test_every_decision_id_is_the_layouts_own() -> None:
-    layout = decide(a_shop(), [ask(LOOKED)], AT + 60)[0].layout
+    layout = decide(a_shop(), [request(LOOKED)], AT + 60)[0].layout
     for slot in layout.slots:
         assert slot.module.decision_id == f"{layout.layout_id}/{slot.slot}"
 
@@ -171,10 +183,10 @@ def test_nothing_asked_nothing_decided() -> None:
 
 def test_a_click_shows_at_once() -> None:
     shop = a_shop()
-    first = decide(shop, [ask(LOOKED)], AT + 30)[0]
+    first = decide(shop, [request(LOOKED)], AT + 30)[0]
     mug = in_stock("mugs")[3]
     clicked = after(LOOKED, ("view_item", mug))
-    second = decide(shop, [ask(clicked, first)], clicked.at)[0]
+    second = decide(shop, [request(clicked, first)], clicked.at)[0]
     assert second.changed
     assert modules(second)["because-you-viewed"] in ("home.row-1", "home.row-2")
     row = next(s.module for s in second.layout.slots if s.module.id == "because-you-viewed")
@@ -186,9 +198,9 @@ def test_a_click_shows_at_once() -> None:
 
 def test_an_event_that_changes_nothing_keeps_the_content_and_moves_the_version() -> None:
     shop = a_shop()
-    first = decide(shop, [ask(LOOKED)], AT + 30)[0]
+    first = decide(shop, [request(LOOKED)], AT + 30)[0]
     later = after(LOOKED, ("page_view", None))
-    second = decide(shop, [ask(later, first)], AT + 31)[0]
+    second = decide(shop, [request(later, first)], AT + 31)[0]
     assert not second.changed
     assert second.body() == first.body()
     assert (first.layout.version, second.layout.version) == ("7.0.1", "7.0.2")
@@ -197,41 +209,41 @@ def test_an_event_that_changes_nothing_keeps_the_content_and_moves_the_version()
 
 def test_a_dismissed_module_stays_away() -> None:
     away = msgspec.structs.replace(LOOKED, dismissed=(hash32("trending"), hash32("popular")))
-    assert not {"trending", "popular"} & set(modules(decide(a_shop(), [ask(away)], AT + 60)[0]))
+    assert not {"trending", "popular"} & set(modules(decide(a_shop(), [request(away)], AT + 60)[0]))
 
 
 def test_a_module_that_is_answered_climbs() -> None:
     shop = a_shop()
-    slots = list(modules(decide(shop, [ask(LOOKED)], AT + 900)[0]))
+    slots = list(modules(decide(shop, [request(LOOKED)], AT + 900)[0]))
     fond = msgspec.structs.replace(LOOKED, promotions={hash32(slots[-1]): (20, 18)})
-    assert list(modules(decide(shop, [ask(fond)], AT + 900)[0])).index(slots[-1]) < len(slots) - 1
+    assert list(modules(decide(shop, [request(fond)], AT + 900)[0])).index(slots[-1]) < len(slots) - 1
 
 
 def test_a_boost_moves_items_up() -> None:
     mug = in_stock("mugs")[0]
     boosted = RuleDef(id="b", action="boost", match=Match(items=[TABLE.ids[mug]]), factor=60.0)
-    page = decide(a_shop(RANKER, boosted), [ask(LOOKED)], AT + 60)[0]
-    if mug in page.scene.candidates.rows:
+    page = decide(a_shop(RANKER, boosted), [request(LOOKED)], AT + 60)[0]
+    if mug in page.context.candidates.rows:
         assert TABLE.ids[mug] == page.layout.slots[0].module.items[0].id
     else:
         pytest.fail("the item to boost is no candidate; choose another")
 
 
 def test_an_empty_shop_has_frames() -> None:
-    layout = decide(empty_shop(), [ask(LOOKED)], AT)[0].layout
+    layout = decide(empty_shop(), [request(LOOKED)], AT)[0].layout
     assert (layout.mode, layout.reason) == ("static", "stream_stale")
     assert len(layout.slots) == 7
     assert all(slot.module.items == [] and "{" not in slot.module.title for slot in layout.slots)
 
 
 def test_what_everybody_likes_says_why() -> None:
-    layout = popular_layout(a_shop(), ask(LOOKED), "redis_down", AT)
+    layout = popular_layout(a_shop(), request(LOOKED), "redis_down", AT)
     assert (layout.mode, layout.reason, layout.version) == ("popular", "redis_down", "0.0.0")
-    assert popular_layout(empty_shop(), ask(LOOKED), "redis_down", AT).mode == "static"
+    assert popular_layout(empty_shop(), request(LOOKED), "redis_down", AT).mode == "static"
 
 
 def test_search_results_follow_the_words() -> None:
-    page = Ask(visitor=VisitorId("a:x"), state=LOOKED, version=None, page="search", q="thing 17")
+    page = PageRequest(visitor=VisitorId("a:x"), state=LOOKED, version=None, page="search", q="thing 17")
     results = decide(a_shop(), [page], AT)[0].layout.slots[0].module
     assert results.title == "Results for thing 17"
     assert TABLE.items[TABLE.row_of("i0017")].stock
@@ -239,7 +251,7 @@ def test_search_results_follow_the_words() -> None:
 
 
 def test_a_category_page_lists_its_category() -> None:
-    page = Ask(visitor=VisitorId("a:x"), state=LOOKED, version=None, page="category", category="mugs")
+    page = PageRequest(visitor=VisitorId("a:x"), state=LOOKED, version=None, page="category", category="mugs")
     grid = decide(a_shop(), [page], AT)[0].layout.slots[0].module
     assert (grid.id, grid.title) == ("category", "Mugs")
     assert {TABLE.items[TABLE.row_of(item.id)].category for item in grid.items} == {"mugs"}
@@ -247,7 +259,7 @@ def test_a_category_page_lists_its_category() -> None:
 
 def test_other_items_in_the_same_modules_are_new_content() -> None:
     shop = a_shop()
-    first = decide(shop, [ask(EMPTY)], AT)[0]
+    first = decide(shop, [request(EMPTY)], AT)[0]
     falling = {
         ItemId(name): Signal(
             item_id=ItemId(name), at=AT, delta_offset=9, popularity=0.1 * row, trend=0.1 * row
@@ -255,8 +267,8 @@ def test_other_items_in_the_same_modules_are_new_content() -> None:
         for row, name in enumerate(TABLE.ids)
     }
     newer = with_items(shop, with_signals(TABLE, falling, AT), generation=5, built_at=AT)
-    second = decide(newer, [ask(EMPTY, first)], AT)[0]
-    assert newer.window is shop.window
+    second = decide(newer, [request(EMPTY, first)], AT)[0]
+    assert newer.view is shop.view
     assert list(modules(second)) == list(modules(first))
     assert [f.rows for f in second.assembled] != [f.rows for f in first.assembled]
     assert second.changed

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from models.features.spec import FINGERPRINT, NAMES, Batch, matrix
-from models.policy.decide import Ask, decide
-from models.policy.decision import Decided
-from models.policy.explain import decision_record, explained, explained_layout
+from models.layout.context import PageRequest
+from models.policy.decide import decide
+from models.policy.decision import LayoutDecision
+from models.policy.explain import decision_record, explained_answer, explained_layout
 from models.storefront.shop import Shop
 from schemas.codec import encode
 from schemas.decisions import Decision
@@ -20,25 +21,25 @@ from tests.unit.models.random_shops import AT, random_shop, random_state
 
 
 @pytest.fixture
-def decided() -> Decided:
+def decided() -> LayoutDecision:
     random = Random(11)
     shop: Shop = random_shop(random, 150)
     state = random_state(random, shop.items.ids)
-    ask = Ask(visitor=VisitorId("a:v"), state=state, version=Version(3, 1, 9))
-    return decide(shop, [ask], AT)[0]
+    request = PageRequest(visitor=VisitorId("a:v"), state=state, version=Version(3, 1, 9))
+    return decide(shop, [request], AT)[0]
 
 
-def test_an_explanation_is_the_layout_with_reasons(decided: Decided) -> None:
+def test_an_explanation_is_the_layout_with_reasons(decided: LayoutDecision) -> None:
     layout = explained_layout(decided)
     plain = [[msgspec.structs.replace(item, why=None) for item in slot.module.items] for slot in layout.slots]
     assert plain == [slot.module.items for slot in decided.layout.slots]
-    assert msgspec.json.decode(explained(decided), type=Layout) == layout
+    assert msgspec.json.decode(explained_answer(decided), type=Layout) == layout
 
 
-def test_its_features_are_those_of_the_matrix(decided: Decided) -> None:
-    scene = decided.scene
-    features = matrix(Batch(decided.shop.items, [scene.state], [scene.candidates], ["home"], AT))
-    rows = scene.candidates.rows.tolist()
+def test_its_features_are_those_of_the_matrix(decided: LayoutDecision) -> None:
+    context = decided.context
+    features = matrix(Batch(decided.shop.items, [context.state], [context.candidates], ["home"], AT))
+    rows = context.candidates.rows.tolist()
     checked = 0
     for slot in explained_layout(decided).slots:
         for item in slot.module.items:
@@ -53,8 +54,8 @@ def test_its_features_are_those_of_the_matrix(decided: Decided) -> None:
     assert checked > 5
 
 
-def test_a_pin_names_its_rule(decided: Decided) -> None:
-    pins = {p.row: p.rule for pins in decided.scene.rules.pins.values() for p in pins}
+def test_a_pin_names_its_rule(decided: LayoutDecision) -> None:
+    pins = {p.row: p.rule for pins in decided.context.rules.pins.values() for p in pins}
     whys = {
         decided.shop.items.row_of(item.id): item.why
         for slot in explained_layout(decided).slots
@@ -64,7 +65,7 @@ def test_a_pin_names_its_rule(decided: Decided) -> None:
     assert {row: why.pinned_by for row, why in whys.items() if why and why.pinned_by} == pins
 
 
-def test_a_record_says_what_was_decided(decided: Decided) -> None:
+def test_a_record_says_what_was_decided(decided: LayoutDecision) -> None:
     record = decision_record(decided)
     layout = decided.layout
     assert msgspec.json.decode(encode(record), type=Decision) == record

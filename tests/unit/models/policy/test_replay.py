@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
-from models.policy.decide import Ask, decide
+from models.layout.context import PageRequest
+from models.policy.decide import decide
 from models.policy.replay import recorded, replay
 from models.visitor.fold import fold
 from models.visitor.packing import pack
@@ -35,10 +36,10 @@ def test_layouts_are_those_of_decide_with_calm() -> None:
     previous = None
     for step in (step for step in replay(SHOP, recorded(EVENTS)) if step.visitor == "a:one"):
         version = Version(1, 0, step.record.offset)
-        ask = Ask(visitor=step.visitor, state=step.state, version=version, previous=previous)
-        expected = decide(SHOP, [ask], step.record.arrival)[0]
-        assert step.decided.layout == expected.layout
-        assert step.decided.changed == expected.changed
+        request = PageRequest(visitor=step.visitor, state=step.state, version=version, previous=previous)
+        expected = decide(SHOP, [request], step.record.arrival)[0]
+        assert step.decision.layout == expected.layout
+        assert step.decision.changed == expected.changed
         previous = expected.fills
 
 

@@ -26,7 +26,7 @@ def test_newer_signals_keep_the_window() -> None:
     newer = with_items(
         shop, with_signals(TABLE, {signal.item_id: signal}, AT + 1), generation=2, built_at=AT + 1
     )
-    assert newer.window is shop.window
+    assert newer.view is shop.view
     assert (newer.generation, shop.generation) == (2, 1)
     assert newer.items.popularity[0] == pytest.approx(1e4, rel=0.01)
 
@@ -34,13 +34,13 @@ def test_newer_signals_keep_the_window() -> None:
 def test_another_catalogue_dresses_another_window() -> None:
     shop = build_shop(TABLE)
     newer = with_items(shop, random_table(Random(5), 31), generation=2, built_at=AT)
-    assert newer.window is not shop.window
-    assert len(newer.window.item_json) == 31
+    assert newer.view is not shop.view
+    assert len(newer.view.item_json) == 31
 
 
 def test_a_few_earlier_windows_are_kept() -> None:
     shop = build_shop(TABLE)
-    first = ref(shop.window)
+    first = ref(shop.view)
     for seed in range(4):
         shop = with_items(shop, random_table(Random(seed), 20 + seed), generation=seed, built_at=AT)
     assert first() is shop.earlier[-1]
@@ -52,15 +52,15 @@ def test_a_few_earlier_windows_are_kept() -> None:
 def test_the_same_items_read_again_keep_the_window() -> None:
     shop = build_shop(TABLE)
     again = build_items([msgspec.structs.replace(item) for item in TABLE.items], {}, AT)
-    assert with_items(shop, again, generation=2, built_at=AT).window is shop.window
+    assert with_items(shop, again, generation=2, built_at=AT).view is shop.view
 
 
 def test_rules_follow_the_storefront() -> None:
     shop = build_shop(TABLE, generation=1)
     rule = RuleDef(id="x", action="exclude", match=Match(items=[TABLE.ids[0]]))
     ruled = with_storefront(shop, Storefront(rules=[rule]), generation=2, built_at=AT)
-    assert [one.rule.id for one in ruled.window.rules.rules] == ["x"]
-    assert shop.window.rules.rules == ()
+    assert [one.rule.id for one in ruled.view.rules.rules] == ["x"]
+    assert shop.view.rules.rules == ()
 
 
 def test_each_part_is_used_since_the_edition_that_changed_it() -> None:

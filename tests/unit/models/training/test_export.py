@@ -86,7 +86,7 @@ def test_onnx_scores_as_the_network(network: Network, model: bytes) -> None:
 
 def test_a_stranger_is_ranked_by_the_linear_score_alone(model: bytes, network: Network) -> None:
     rows = examples()[0][0]
-    linear = (network.prepared(rows) @ network.straight)[:, 0]
+    linear = (network.standardise(rows) @ network.straight)[:, 0]
     assert np.allclose(OnnxRanker(model, manifest(model)).score(rows), linear, atol=1e-4)
     known = rows.copy()
     known[:, COLD] = 0

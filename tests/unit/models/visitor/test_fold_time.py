@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.visitor.decay import aged, quantised, ticks
+from models.visitor.decay import decay_all, quantise, ticks
 from models.visitor.sessions import effective_time
 from models.visitor.state import EMPTY
 from schemas.codec import decode_event, encode
@@ -96,4 +96,4 @@ def test_a_clock_of_2099_counts_as_now() -> None:
 def test_ticks_are_never_negative() -> None:
     assert ticks(0, 119, 60) == 1
     assert ticks(119, 0, 60) == 0
-    assert aged({1: 1.0, 2: quantised(0.04)}, 10) == {1: 0.707107}
+    assert decay_all({1: 1.0, 2: quantise(0.04)}, 10) == {1: 0.707107}

@@ -12,7 +12,8 @@ import httpx
 from msgspec import Struct
 
 from models.catalog.table import build_items
-from models.policy.decide import Ask, decide
+from models.layout.context import PageRequest
+from models.policy.decide import decide
 from models.storefront.shop import Shop, build_shop, empty_shop
 from models.visitor.packing import pack
 from models.visitor.state import RecentItem, VisitorState
@@ -86,9 +87,9 @@ class House:
         if partition not in self._epochs:
             self._epochs[partition] = (await self.store.claim(partition, "unit", 1)).epoch
         version = Version(state.incarnation, partition, state.offset)
-        decided = decide(self.follower.shop, [Ask(visitor=visitor, state=state, version=version)], state.at)[
-            0
-        ]
+        decided = decide(
+            self.follower.shop, [PageRequest(visitor=visitor, state=state, version=version)], state.at
+        )[0]
         after = state.offset + 1 if done is None else done
         one = VisitorWrite(
             visitor=visitor, state=pack(state), version=version.text(),

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash32
-from streams.gateway.admin.visitors import Belief
+from streams.gateway.admin.visitors import VisitorProfile
 from streams.gateway.events.validation import REQUEST_BYTES_MAX
 from streams.gateway.http.problems import PROBLEM_TYPE
 from streams.gateway.layouts.rank import RankAnswer
@@ -95,10 +95,10 @@ async def test_items_are_judged_one_by_one(house: House, client: httpx.AsyncClie
 
 async def test_what_is_believed_of_a_visitor(house: House, client: httpx.AsyncClient) -> None:
     await house.write(looked_at(["sneakers-0001"]))
-    belief = msgspec.json.decode((await client.get(f"/v1/visitors/{ANN}")).content, type=Belief)
-    assert belief.recent[0].id == "sneakers-0001"
+    profile = msgspec.json.decode((await client.get(f"/v1/visitors/{ANN}")).content, type=VisitorProfile)
+    assert profile.recent[0].id == "sneakers-0001"
     table = house.follower.shop.items
-    assert belief.recent[0].title == table.items[table.row_of("sneakers-0001")].title
+    assert profile.recent[0].title == table.items[table.row_of("sneakers-0001")].title
     assert (await client.get("/v1/visitors/a:nobody")).status_code == 404
     assert (await client.get("/v1/visitors/nobody")).status_code == 400
 

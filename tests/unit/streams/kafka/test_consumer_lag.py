@@ -11,7 +11,7 @@ from schemas.errors import ServiceMissing
 from streams.kafka import consumer_lag
 from streams.kafka.consumer_lag import keep_telling
 from streams.runtime.settings import Settings
-from streams.runtime.tasks import ended
+from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.metrics import Metrics
 from tests.unit.streams.eventually import eventually
 
@@ -44,5 +44,5 @@ async def test_lag_is_told_while_it_is_known(monkeypatch: pytest.MonkeyPatch) ->
     await eventually(lambda: asked > until)
     away = False
     await eventually(told)
-    await ended(telling)
+    await cancel_and_wait(telling)
     assert said == ["the groups' lag is not known", "the groups' lag is known again"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import EtalageError, InvalidSetting, ServiceMissing
-from streams.local.instances import TEMPORARY, data_folder, gateway_url, located
+from streams.local.instances import TEMPORARY, data_folder, gateway_url, locate
 from streams.local.supervisor import UpStatus, write_up_status
 from streams.runtime.settings import Settings
 
@@ -42,15 +42,15 @@ def addresses(settings: Settings) -> tuple[str | None, str | None, str, int]:
 
 
 def test_nothing_runs() -> None:
-    assert located().up is None
-    assert located().settings == Settings()
+    assert locate().up is None
+    assert locate().settings == Settings()
     assert gateway_url(None) == "http://127.0.0.1:8080"
 
 
 def test_the_one_in_data_is_found() -> None:
     up = up_in(Path("data"))
-    assert located().up == up
-    assert addresses(located().settings) == ("k:1", "r:2", "shop", 3)
+    assert locate().up == up
+    assert addresses(locate().settings) == ("k:1", "r:2", "shop", 3)
     assert gateway_url(None) == "http://127.0.0.1:7777"
     assert gateway_url("http://other:1/") == "http://other:1"
 
@@ -62,54 +62,54 @@ def test_a_folder_that_is_named_wins(way: str, tmp_path: Path, monkeypatch: pyte
     up = up_in(named, kafka="k:9")
     if way == "environment":
         monkeypatch.setenv("ETALAGE_DATA", str(named))
-    assert located(named if way == "option" else None).up == up
+    assert locate(named if way == "option" else None).up == up
 
 
 def test_a_named_folder_in_which_nothing_runs_is_an_error(tmp_path: Path) -> None:
     up_in(Path("data"))
     with pytest.raises(ServiceMissing, match="no `etalage up` runs in"):
-        located(tmp_path / "named")
+        locate(tmp_path / "named")
 
 
 def test_one_in_a_temporary_folder_is_found_and_two_are_asked_about() -> None:
     place = Path(tempfile.gettempdir())
     up = up_in(place / f"{TEMPORARY}one")
-    assert located().up == up
+    assert locate().up == up
     up_in(place / f"{TEMPORARY}two", kafka="k:2")
     with pytest.raises(EtalageError, match="say which with --data"):
-        located()
+        locate()
 
 
 def test_what_a_dead_one_left_behind_is_not_believed() -> None:
     up_in(Path("data"), pid=2**22 + 1)
-    assert located().up is None
+    assert locate().up is None
 
 
 def test_a_process_that_got_the_number_of_a_dead_one_is_not_believed() -> None:
     up_in(Path("data"))
     os.utime("data/status.json", (LONG_AGO, LONG_AGO))
-    assert located().up is None
+    assert locate().up is None
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]"])
 def test_a_broken_status_file_is_none(content: str) -> None:
     Path("data").mkdir()
     Path("data/status.json").write_text(content)
-    assert located().up is None
+    assert locate().up is None
 
 
 def test_addresses_that_are_given_win(monkeypatch: pytest.MonkeyPatch) -> None:
     up_in(Path("data"))
     monkeypatch.setenv("ETALAGE_KAFKA", "mine:1")
-    assert located().up is None
-    assert addresses(located().settings) == ("mine:1", None, "etalage", Settings().partitions)
+    assert locate().up is None
+    assert addresses(locate().settings) == ("mine:1", None, "etalage", Settings().partitions)
 
 
 def test_what_is_given_and_agrees_is_completed(monkeypatch: pytest.MonkeyPatch) -> None:
     up_in(Path("data"))
     monkeypatch.setenv("ETALAGE_REDIS", "redis://r:2/0")
     monkeypatch.setenv("ETALAGE_NAMESPACE", "mine")
-    assert addresses(located().settings) == ("k:1", "redis://r:2/0", "mine", 3)
+    assert addresses(locate().settings) == ("k:1", "redis://r:2/0", "mine", 3)
 
 
 def test_a_port_that_is_given_wins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,7 @@ class Bed:
             self.now += 1
             self.kept.tend(self.now)
 
-    def heard(self, ready: bool) -> bool:
+    def ignore_result(self, ready: bool) -> bool:
         """Tended in place until the answer that is under way has come."""
 
         def so() -> bool:
@@ -85,7 +85,7 @@ def test_one_that_hangs_is_told_of_once_and_heard_again(bed: Bed) -> None:
     status = bed.kept.status()
     assert (status.ready, status.reason, status.restarts) == (False, HANGS, 0)
     bed.server.may.set()
-    assert bed.heard(ready=True)
+    assert bed.ignore_result(ready=True)
     bed.tend_seconds(3)
     assert bed.notices == [
         "one does not answer for 10 s; it runs on (log: one.log)",
@@ -102,5 +102,5 @@ def test_one_that_has_not_served_yet_is_only_not_ready(bed: Bed) -> None:
     assert not bed.kept.status().ready
     assert bed.notices == ["one ended, again in 0.5 s (log: one.log); its last words: "]
     bed.server.may.set()
-    assert bed.heard(ready=True)
+    assert bed.ignore_result(ready=True)
     assert len(bed.notices) == 1

@@ -12,7 +12,7 @@ import pytest
 from schemas.errors import EtalageError
 from streams.local.instances import STATUS_FILE
 from streams.local.supervisor import write_up_status
-from streams.local.up import Standing
+from streams.local.up import LocalStack
 from streams.runtime.settings import Settings
 
 
@@ -21,7 +21,7 @@ def test_a_ranker_that_cannot_be_used_is_told_once_before_anything_starts(
     ranker: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: list[str] = []
-    up = Standing(Settings(ranker=ranker, port=0), tmp_path, workers=1, shoppers=False)
+    up = LocalStack(Settings(ranker=ranker, port=0), tmp_path, workers=1, shoppers=False)
     monkeypatch.setattr(up, "_notice", told.append)
 
     def stop() -> None:
@@ -36,14 +36,14 @@ def test_a_ranker_that_cannot_be_used_is_told_once_before_anything_starts(
 
 def test_a_port_that_is_taken_names_both_ways_to_choose_another(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        up = Standing(Settings(port=other.getsockname()[1]), tmp_path, workers=1, shoppers=False)
+        up = LocalStack(Settings(port=other.getsockname()[1]), tmp_path, workers=1, shoppers=False)
         with pytest.raises(EtalageError, match="--port or ETALAGE_PORT "):
             up.rise()
 
 
 def test_a_full_disk_is_told_once_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
-    up = Standing(Settings(), tmp_path, workers=1, shoppers=False)
+    up = LocalStack(Settings(), tmp_path, workers=1, shoppers=False)
     monkeypatch.setattr(up, "_notice", told.append)
 
     def full(*_: Any) -> None:

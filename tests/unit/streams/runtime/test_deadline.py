@@ -8,27 +8,27 @@ import time
 
 import pytest
 
-from streams.runtime.deadline import Patience
+from streams.runtime.deadline import LoopFairDeadline
 
 
 async def test_time_runs_out() -> None:
     loop = asyncio.get_running_loop()
     started = loop.time()
-    with pytest.raises(TimeoutError), Patience(started + 0.02):
+    with pytest.raises(TimeoutError), LoopFairDeadline(started + 0.02):
         await asyncio.Event().wait()
     assert 0.015 < loop.time() - started < 0.5
 
 
 async def test_what_is_done_in_time_is_done() -> None:
     loop = asyncio.get_running_loop()
-    with Patience(loop.time() + 0.05):
+    with LoopFairDeadline(loop.time() + 0.05):
         await asyncio.sleep(0)
     await asyncio.sleep(0.08)
 
 
 async def test_a_cancellation_from_outside_stays_one() -> None:
     async def work() -> None:
-        with Patience(asyncio.get_running_loop().time() + 10):
+        with LoopFairDeadline(asyncio.get_running_loop().time() + 10):
             await asyncio.Event().wait()
 
     task = asyncio.create_task(work())
@@ -42,7 +42,7 @@ async def test_an_answer_that_came_while_the_loop_was_held_up_counts() -> None:
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)
     try:
-        with Patience(asyncio.get_running_loop().time() + 0.01):
+        with LoopFairDeadline(asyncio.get_running_loop().time() + 0.01):
             reading = asyncio.ensure_future(reader.read(5))
             await asyncio.sleep(0)
             theirs.send(b"hello")

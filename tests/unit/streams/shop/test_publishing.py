@@ -10,7 +10,7 @@ from models.storefront.defaults import DEFAULT_STOREFRONT
 from schemas.errors import InvalidDocument
 from schemas.storefront import ModuleDef, Storefront, sections_of
 from streams.kafka.batching import Pair
-from streams.shop.publishing import Standing, refuse_clearing, replace_storefront
+from streams.shop.publishing import StoredStorefront, refuse_clearing, replace_storefront
 
 NOTHING = Storefront()
 PAGES = DEFAULT_STOREFRONT.pages
@@ -43,10 +43,10 @@ def test_what_leaves_a_page_or_never_had_one_is_not(now: Storefront, wanted: Sto
 
 async def test_who_was_overtaken_removes_the_pages_that_came_between() -> None:
     """Its own modules are written by then: to refuse now would leave both mixed."""
-    standing = [Standing({}, 0), Standing(sections_of(ONE_PAGE) | sections_of(NEW), 2)]
+    standing = [StoredStorefront({}, 0), StoredStorefront(sections_of(ONE_PAGE) | sections_of(NEW), 2)]
     written: list[Pair] = []
 
-    async def read() -> Standing:
+    async def read() -> StoredStorefront:
         return standing.pop(0)
 
     async def write(pairs: Sequence[Pair]) -> int:

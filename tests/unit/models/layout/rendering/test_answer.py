@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from models.catalog.table import build_items
-from models.layout.fills import Fill, fills_of_body, hash_subject, in_window
+from models.layout.context import PageRequest
+from models.layout.fills import Fill, fills_of_body, hash_subject, translate_fills
 from models.layout.rendering.answer import (
     body_bytes,
     decode_layout,
@@ -19,7 +20,8 @@ from models.layout.rendering.answer import (
     slots_json,
 )
 from models.layout.rendering.cards import card_of, hydrate
-from models.policy.decide import Ask, Decided, decide
+from models.policy.decide import decide
+from models.policy.decision import LayoutDecision
 from models.policy.fallback import static_layout
 from models.storefront.edition import FIRST, Edition
 from models.storefront.shop import build_shop
@@ -49,14 +51,16 @@ AWKWARD = 'a:"quoted"\\slash'
 
 
 @pytest.fixture
-def decided() -> Decided:
+def decided() -> LayoutDecision:
     random = Random(5)
     shop = random_shop(random, 150)
     state = random_state(random, shop.items.ids)
-    return decide(shop, [Ask(visitor=VisitorId(AWKWARD), state=state, version=Version(1, 2, 3))], AT)[0]
+    return decide(shop, [PageRequest(visitor=VisitorId(AWKWARD), state=state, version=Version(1, 2, 3))], AT)[
+        0
+    ]
 
 
-def test_head_and_body_are_the_answer(decided: Decided) -> None:
+def test_head_and_body_are_the_answer(decided: LayoutDecision) -> None:
     layout = decided.layout
     assert decided.head() + decided.body() == encode(layout) == layout_bytes(layout)
     assert (head_bytes(layout), body_bytes(layout)) == (decided.head(), decided.body())
@@ -74,12 +78,12 @@ def test_an_id_tells_every_part_apart() -> None:
     assert len(ids) == 4
 
 
-def test_content_is_read_back(decided: Decided) -> None:
+def test_content_is_read_back(decided: LayoutDecision) -> None:
     fills = fills_of_body(decided.body())
     assert fills is not None
-    assert (fills.layout_id, fills.stamp) == (decided.fills.layout_id, decided.fills.stamp)
+    assert (fills.layout_id, fills.provenance) == (decided.fills.layout_id, decided.fills.provenance)
     table = decided.shop.items
-    back = in_window(fills, decided.shop.window, "home", table.row_by_id)
+    back = translate_fills(fills, decided.shop.view, "home", table.row_by_id)
     assert [(f.slot, f.module, f.rows) for f in back] == [
         (f.slot, f.module, f.rows) for f in decided.assembled
     ]
@@ -95,7 +99,7 @@ def reason(module: str, subject: int, shown: str, *, personal: bool = True) -> s
     names = {"j": "jacket", "b": "bag"}
     rows = [MIXED.items.row_of(f"{names[letter]}-{n}") for n, letter in enumerate(shown)]
     fill = Fill(0, MIXED.storefront.module_codes[module], subject, rows)
-    raw = slots_json(MIXED.window, "home", [fill], "id", personal=personal, query="")
+    raw = slots_json(MIXED.view, "home", [fill], "id", personal=personal, query="")
     return msgspec.json.decode(raw, type=list[LayoutSlot])[0].module.reason
 
 
@@ -127,7 +131,7 @@ def test_strangers_are_told_the_same_of_what_stands_beside_an_item() -> None:
     assert reason("similar", anchor, "bbb", personal=False) == BESIDE
 
 
-def test_cards_are_put_in(decided: Decided) -> None:
+def test_cards_are_put_in(decided: LayoutDecision) -> None:
     table = decided.shop.items
     answer = decided.head() + decided.body()
     for _ in range(2):  # the second time from the window's ready cards
@@ -148,7 +152,7 @@ def test_hostile_ids_and_titles_keep_the_answer_whole() -> None:
     ]
     shop = build_shop(build_items(items, {}, AT))
     state = random_state(Random(2), [item.item_id for item in items])
-    decided = decide(shop, [Ask(visitor=VisitorId("a:v"), state=state, version=None)], AT)[0]
+    decided = decide(shop, [PageRequest(visitor=VisitorId("a:v"), state=state, version=None)], AT)[0]
     layout = decode_layout(hydrate(decided.head() + decided.body(), shop))
     cards = {item.id: item.card for slot in layout.slots for item in slot.module.items}
     assert cards == {item.item_id: card_of(item) for item in items}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from models.layout.rendering.answer import head_json
-from models.layout.rendering.fields import as_of_of, body_of, exposure_of, labels_of, layout_id_of, relabelled
+from models.layout.rendering.fields import as_of_of, body_of, exposure_of, labels_of, layout_id_of, relabel
 from models.policy.fallback import static_layout
 from models.storefront.edition import FIRST
 from schemas.codec import encode
@@ -26,7 +26,7 @@ def test_labels() -> None:
 
 
 def test_another_label_on_the_same_window() -> None:
-    stale = msgspec.json.decode(relabelled(RAW, "stale", "stream_stale"), type=Layout)
+    stale = msgspec.json.decode(relabel(RAW, "stale", "stream_stale"), type=Layout)
     assert (stale.mode, stale.reason) == ("stale", "stream_stale")
     assert msgspec.structs.replace(stale, mode="static", reason="redis_down") == LAYOUT
 

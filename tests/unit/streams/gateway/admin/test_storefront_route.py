@@ -11,7 +11,7 @@ import pytest
 from models.storefront.defaults import DEFAULT_STOREFRONT
 from schemas.codec import encode
 from schemas.storefront import ModuleDef, RuleDef, Section, Storefront, sections_of
-from streams.shop.publishing import Standing
+from streams.shop.publishing import StoredStorefront
 from tests.unit.streams.gateway.house import House
 
 
@@ -20,8 +20,8 @@ def sections(house: House, monkeypatch: pytest.MonkeyPatch) -> dict[str, Section
     """What stands in the storefront topic."""
     standing: dict[str, Section] = {}
 
-    async def read() -> Standing:
-        return Standing(standing, len(house.log.written.get("unit.storefront.v1", ())))
+    async def read() -> StoredStorefront:
+        return StoredStorefront(standing, len(house.log.written.get("unit.storefront.v1", ())))
 
     monkeypatch.setattr(house.gateway.shop_routes, "_read", read)
     return standing
@@ -64,8 +64,8 @@ async def test_a_storefront_takes_one_flag(client: httpx.AsyncClient, query: str
 async def test_a_storefront_push_that_is_always_overtaken_is_to_be_sent_again(
     house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def behind() -> Standing:
-        return Standing({}, -1)
+    async def behind() -> StoredStorefront:
+        return StoredStorefront({}, -1)
 
     monkeypatch.setattr(house.gateway.shop_routes, "_read", behind)
     wanted = Storefront(modules=[ModuleDef(id="mine", type="trending", title="Mine")])
@@ -78,7 +78,7 @@ async def test_two_storefronts_put_at_once_are_written_one_after_the_other(
 ) -> None:
     topic = "unit.storefront.v1"
 
-    async def read() -> Standing:
+    async def read() -> StoredStorefront:
         records = list(house.log.written.get(topic, ()))
         await asyncio.sleep(0)
         standing = {
@@ -86,7 +86,7 @@ async def test_two_storefronts_put_at_once_are_written_one_after_the_other(
             for key, value in dict(records).items()
             if value is not None
         }
-        return Standing(standing, len(records))
+        return StoredStorefront(standing, len(records))
 
     monkeypatch.setattr(house.gateway.shop_routes, "_read", read)
     documents = [

@@ -29,28 +29,28 @@ class Heard:
 
 
 async def test_what_waits_is_written_when_kafka_is_back() -> None:
-    log, heard = MemoryLog(), Heard()
-    box = Outbox("t", log, sent=heard.send, dropped=heard.drop)
+    log, ignore_result = MemoryLog(), Heard()
+    box = Outbox("t", log, sent=ignore_result.send, dropped=ignore_result.drop)
     log.down = True
     box.put(b"a", b"1")
     box.put(b"b", b"2")
     await box.stop()
-    assert (len(box), heard.sent) == (2, 0)
+    assert (len(box), ignore_result.sent) == (2, 0)
     log.down = False
     await box.stop()
     assert log.written["t"] == [(b"a", b"1"), (b"b", b"2")]
-    assert (len(box), heard.sent, heard.dropped) == (0, 2, 0)
+    assert (len(box), ignore_result.sent, ignore_result.dropped) == (0, 2, 0)
 
 
 async def test_the_newest_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "QUEUED_MAX", 2)
-    log, heard = MemoryLog(), Heard()
-    box = Outbox("t", log, sent=heard.send, dropped=heard.drop)
+    log, ignore_result = MemoryLog(), Heard()
+    box = Outbox("t", log, sent=ignore_result.send, dropped=ignore_result.drop)
     for value in (b"1", b"2", b"3"):
         box.put(b"a", value)
     await box.stop()
     assert log.written["t"] == [(b"a", b"1"), (b"a", b"2")]
-    assert heard.dropped == 1
+    assert ignore_result.dropped == 1
 
 
 async def test_decisions_of_a_sample_are_recorded(house: House, client: httpx.AsyncClient) -> None:

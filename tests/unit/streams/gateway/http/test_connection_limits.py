@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 import uvicorn
 
-from streams.gateway.http.connection_limits import BoundedHeads
+from streams.gateway.http.connection_limits import LimitedHttpProtocol
 
 WITHIN_S = 20.0
 REQUEST = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"
 
 
-class Hasty(BoundedHeads):
+class Hasty(LimitedHttpProtocol):
     head_within_s = 0.5
 
 
 @asynccontextmanager
-async def served(protocol: type[BoundedHeads]) -> AsyncIterator[int]:
+async def served(protocol: type[LimitedHttpProtocol]) -> AsyncIterator[int]:
     """The port of a server whose answer comes after twice the time that a hasty one grants a head."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

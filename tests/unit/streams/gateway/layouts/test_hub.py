@@ -27,7 +27,7 @@ async def test_latest_wins_and_a_change_is_remembered() -> None:
     assert box.put(notice("1.3.2", changed=False), 2.0)
     mail = await box.take()
     assert mail.notice is not None
-    assert (mail.notice.version, mail.notice.layout_changed, mail.heard) == ("1.3.2", True, 2.0)
+    assert (mail.notice.version, mail.notice.layout_changed, mail.ignore_result) == ("1.3.2", True, 2.0)
     box.put(notice("1.3.3", changed=False), 3.0)
     later = (await box.take()).notice
     assert later is not None
@@ -79,13 +79,13 @@ async def test_each_visitor_hears_of_itself(hub: Hub, notices: MemoryNotices) ->
             assert (await box.take()).reread
         notices.hear(notice("1.3.7"))
         for box in (ann, ann_too):
-            heard = (await box.take()).notice
-            assert heard is not None
-            assert heard.version == "1.3.7"
+            ignore_result = (await box.take()).notice
+            assert ignore_result is not None
+            assert ignore_result.version == "1.3.7"
         notices.hear(notice("1.3.8", visitor=BOB))
-        heard = (await bob.take()).notice
-        assert heard is not None
-        assert heard.version == "1.3.8"
+        ignore_result = (await bob.take()).notice
+        assert ignore_result is not None
+        assert ignore_result.version == "1.3.8"
 
 
 async def test_stopping_ends_every_stream(notices: MemoryNotices) -> None:

@@ -140,7 +140,7 @@ async def test_a_page_that_is_not_live_is_decided_again_twice_a_second(house: Ho
 async def test_the_journey_of_a_click(house: House) -> None:
     async with opened_page(house, journey=1) as page:
         await page.next()
-        house.gateway.journeys.note(ANN, 0, 100.0, 100.5)
+        house.gateway.traces.note(ANN, 0, 100.0, 100.5)
         version = await house.write(looked_at(["sneakers-0001"], offset=0))
         told = [await page.next(), await page.next()]
         journey = msgspec.json.decode(told[1].data)

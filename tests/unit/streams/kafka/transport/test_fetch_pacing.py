@@ -1,4 +1,4 @@
-"""Pacing: a lone record is not waited for, a stream is gathered."""
+"""FetchPacing: a lone record is not waited for, a stream is gathered."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streams.kafka.transport import fetch_pacing
-from streams.kafka.transport.fetch_pacing import Pacing
+from streams.kafka.transport.fetch_pacing import FetchPacing
 from tests.unit.streams.eventually import eventually
 
 LONE, STREAM = (500, 1), (4, 200_000)
@@ -20,7 +20,7 @@ def asked(fetcher: Any) -> tuple[int, int]:
 
 async def test_a_first_record_is_sent_at_once_and_what_follows_is_gathered() -> None:
     fetcher = SimpleNamespace()
-    paced = Pacing(fetcher)
+    paced = FetchPacing(fetcher)
     assert asked(fetcher) == LONE
     paced.fed()
     assert asked(fetcher) == STREAM
@@ -29,7 +29,7 @@ async def test_a_first_record_is_sent_at_once_and_what_follows_is_gathered() -> 
 
 async def test_a_stream_is_gathered_as_long_as_it_flows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch_pacing, "STREAM_FOR_S", 3600)
-    paced = Pacing(fetcher := SimpleNamespace())
+    paced = FetchPacing(fetcher := SimpleNamespace())
     paced.fed()
     first = paced._lull
     paced.fed()

@@ -7,7 +7,7 @@ from redis.exceptions import ConnectionError, TimeoutError
 from redis.utils import format_error_message
 
 from schemas.errors import StoreUnavailable
-from streams.stores.redis.client import translated
+from streams.stores.redis.client import translate_errors
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from streams.stores.redis.client import translated
 )  # fmt: skip
 def test_a_connection_that_cannot_be_made(address: str, cause: OSError, why: str) -> None:
     """In the words of the client that we use, whatever its version makes of them."""
-    with pytest.raises(StoreUnavailable) as caught, translated():
+    with pytest.raises(StoreUnavailable) as caught, translate_errors():
         raise ConnectionError(format_error_message(address, cause))
     assert str(caught.value) == f"Redis at {address} does not answer{why}"
 
@@ -34,6 +34,6 @@ def test_a_connection_that_cannot_be_made(address: str, cause: OSError, why: str
     ],
 )
 def test_other_troubles_keep_their_words(exc: Exception, told: str) -> None:
-    with pytest.raises(StoreUnavailable) as caught, translated():
+    with pytest.raises(StoreUnavailable) as caught, translate_errors():
         raise exc
     assert str(caught.value) == told

@@ -18,7 +18,7 @@ from streams.runtime.telemetry import probes
 from streams.runtime.telemetry.metrics import Metrics
 from streams.runtime.telemetry.probes import Readiness, read_status
 from streams.workers.group import lifecycle
-from streams.workers.group.lifecycle import Life, Work
+from streams.workers.group.lifecycle import ProcessLifecycle, ProcessWork
 from tests.unit.streams.eventually import eventually
 
 
@@ -73,12 +73,14 @@ async def test_it_says_what_it_waits_for_and_ends_in_order(
     async def finish() -> None:
         app.told.append("finished")
 
-    async def begin(stack: AsyncExitStack) -> Work:
+    async def begin(stack: AsyncExitStack) -> ProcessWork:
         await begin_now.wait()
         stack.callback(app.told.append, "closed")
-        return Work(app=cast(Any, app), ownership=cast(Any, ownership), ready=lambda: shop[0], finish=finish)
+        return ProcessWork(
+            app=cast(Any, app), ownership=cast(Any, ownership), ready=lambda: shop[0], finish=finish
+        )
 
-    living = asyncio.create_task(Life("worker", settings, metrics).lead(begin))
+    living = asyncio.create_task(ProcessLifecycle("worker", settings, metrics).run(begin))
     await eventually(lambda: said() == (False, "not yet connected; the log says what is waited for"))
     begin_now.set()
     await eventually(lambda: said() == (False, "no shop"))
@@ -102,12 +104,12 @@ async def test_it_says_what_it_waits_for_and_ends_in_order(
 async def test_told_to_end_before_it_had_begun(settings: Settings, said: Said, bounds: list[float]) -> None:
     closed = asyncio.Event()
 
-    async def begin(stack: AsyncExitStack) -> Work:
+    async def begin(stack: AsyncExitStack) -> ProcessWork:
         stack.callback(closed.set)
         await asyncio.Event().wait()
         raise AssertionError
 
-    living = asyncio.create_task(Life("items", settings, Metrics()).lead(begin))
+    living = asyncio.create_task(ProcessLifecycle("items", settings, Metrics()).run(begin))
     await eventually(lambda: said() == (False, "not yet connected; the log says what is waited for"))
     os.kill(os.getpid(), signal.SIGINT)
     await living
@@ -128,11 +130,11 @@ async def test_one_whose_app_takes_long_to_start_lives(
         starting.set()
         await started.wait()
 
-    async def begin(stack: AsyncExitStack) -> Work:
-        return Work(app=cast(Any, app), ownership=cast(Any, ownership))
+    async def begin(stack: AsyncExitStack) -> ProcessWork:
+        return ProcessWork(app=cast(Any, app), ownership=cast(Any, ownership))
 
     monkeypatch.setattr(app, "start", start)
-    living = asyncio.create_task(Life("worker", settings, Metrics()).lead(begin))
+    living = asyncio.create_task(ProcessLifecycle("worker", settings, Metrics()).run(begin))
     await starting.wait()
     os.utime(settings.status or "", (1, 1))
     await eventually(lambda: Path(settings.status or "").stat().st_mtime > 1)
@@ -142,9 +144,9 @@ async def test_one_whose_app_takes_long_to_start_lives(
 
 
 async def test_what_keeps_it_from_beginning_is_told(settings: Settings, bounds: list[float]) -> None:
-    async def begin(stack: AsyncExitStack) -> Work:
+    async def begin(stack: AsyncExitStack) -> ProcessWork:
         raise OSError("no way")
 
     with pytest.raises(OSError, match="no way"):
-        await Life("items", settings, Metrics()).lead(begin)
+        await ProcessLifecycle("items", settings, Metrics()).run(begin)
     assert bounds == []

@@ -12,7 +12,7 @@ from schemas.errors import Fenced
 from streams.runtime.clock import SystemClock
 from streams.runtime.retries import Retries
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.vitals import Vitals
+from streams.runtime.vitals import ProcessContext
 from streams.stores.memory import MemoryStore
 from streams.stores.protocols import SliceWrite
 from streams.workers.group.ownership import Holding, LogTruncated, NotAssigned, Ownership
@@ -70,7 +70,7 @@ class Bed:
             self.log,
             owner="me",
             retries=Retries("Redis", deadline_s=1, patience_s=1, clock=clock, metrics=self.metrics),
-            vitals=Vitals(clock=clock, metrics=self.metrics, halt=self.halt),
+            vitals=ProcessContext(clock=clock, metrics=self.metrics, halt=self.halt),
         )
 
     def halt(self, exc: BaseException) -> NoReturn:
@@ -250,7 +250,7 @@ async def test_the_watchdog_ends_what_stands_still_while_there_is_lag(bed: Bed) 
     clock, excuse = Ticking(), [False]
     bed.ownership.assigned([P], 1)
     holding: Any = await bed.held()
-    vitals = Vitals(clock=clock, metrics=Metrics(), halt=bed.halt)
+    vitals = ProcessContext(clock=clock, metrics=Metrics(), halt=bed.halt)
     dog = Watchdog(bed.ownership, Ends(), stall_s=30, excused=lambda: excuse[0], vitals=vitals)
     dog.look({P: 100})
     clock.at = 29

@@ -1,4 +1,4 @@
-"""Lanes: order within a partition, chunks that end settled or forgotten, and nothing ever raised."""
+"""PartitionLanes: order within a partition, chunks that end settled or forgotten, and nothing ever raised."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from schemas.errors import Fenced, Regressed
 from streams.kafka.transport.chunks import Chunk
 from streams.runtime.clock import SystemClock
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.vitals import Vitals
+from streams.runtime.vitals import ProcessContext
 from streams.stores.protocols import Claim
 from streams.workers.group.ownership import Holding, Why
-from streams.workers.group.partition_lanes import WELCOME, Lanes
+from streams.workers.group.partition_lanes import LOW_WATER, PartitionLanes
 from tests.unit.streams.eventually import eventually
 
 
@@ -92,8 +92,8 @@ class Bed:
     def __init__(self) -> None:
         self.engine, self.halted = Engine(), asyncio.Event()
         self.owners = Owners(0, 1)
-        vitals = Vitals(clock=SystemClock(), metrics=Metrics(), halt=self.halt)
-        self.lanes = Lanes(self.engine, self.owners, vitals)
+        vitals = ProcessContext(clock=SystemClock(), metrics=Metrics(), halt=self.halt)
+        self.lanes = PartitionLanes(self.engine, self.owners, vitals)
 
     def halt(self, exc: BaseException) -> NoReturn:
         self.halted.set()
@@ -134,10 +134,10 @@ async def test_a_slow_partition_does_not_hold_up_another(bed: Bed) -> None:
 
 
 async def test_more_is_welcome_once_all_lanes_are_done(bed: Bed) -> None:
-    assert await bed.lanes.room(0)
+    assert await bed.lanes.has_capacity(0)
     bed.engine.open.clear()
     await bed.lanes.put(Delivered(0, 5))
-    asking = asyncio.create_task(bed.lanes.room(5))
+    asking = asyncio.create_task(bed.lanes.has_capacity(5))
     await asyncio.sleep(0)
     assert not asking.done()
     bed.engine.open.set()
@@ -149,18 +149,18 @@ async def test_a_lane_held_up_does_not_keep_the_others_from_more(bed: Bed) -> No
     bed.engine.open.clear()
     await bed.lanes.put(Delivered(0, 5))
     async with asyncio.timeout(5):
-        assert await bed.lanes.room(60)
+        assert await bed.lanes.has_capacity(60)
     assert not bed.engine.applied
 
 
 async def test_nothing_is_welcome_while_much_is_not_acknowledged(bed: Bed) -> None:
     bed.engine.publishing = asyncio.get_running_loop().create_future()
-    for number in range(WELCOME):
+    for number in range(LOW_WATER):
         await bed.lanes.put(Delivered(number, number + 1))
     await eventually(lambda: len(bed.engine.applied) > 0)
-    assert not await bed.lanes.room(0.01)
+    assert not await bed.lanes.has_capacity(0.01)
     bed.engine.publishing.set_result(None)
-    assert await bed.lanes.room(5)
+    assert await bed.lanes.has_capacity(5)
 
 
 async def test_a_chunk_of_an_earlier_turn_is_forgotten(bed: Bed) -> None:
@@ -215,11 +215,11 @@ async def test_what_was_published_is_safe_before_the_acknowledgement(bed: Bed) -
 
 
 async def test_idle_partitions_are_verified(bed: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streams.workers.group.partition_lanes.VIGIL_S", 0.01)
-    vigil = asyncio.create_task(bed.lanes.keep_vigil())
+    monkeypatch.setattr("streams.workers.group.partition_lanes.IDLE_CHECK_S", 0.01)
+    checking = asyncio.create_task(bed.lanes.verify_idle_partitions())
     await eventually(lambda: len(bed.engine.verified) >= 2)
     bed.engine.fails = Regressed("flushed", done=None)
     await eventually(lambda: not bed.owners.holdings())
-    vigil.cancel()
+    checking.cancel()
     assert sorted(set(bed.engine.verified)) == [0, 1]
     assert set(bed.owners.lost_because) == {"regressed"}

@@ -7,7 +7,7 @@ from typing import Any, NoReturn, cast
 import pytest
 
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.vitals import Vitals
+from streams.runtime.vitals import ProcessContext
 from streams.stores.protocols import Claim
 from streams.workers.group.ownership import Holding
 from streams.workers.group.watchdog import Stalled, Watchdog
@@ -35,7 +35,7 @@ class Bed:
         self.clock, self.metrics = Clock(), Metrics()
         self.held: Holding | None = Holding(P, Claim("1:x", None), turn=1, at=0, why="assigned")
         self.assigned = frozenset({P})
-        vitals = Vitals(clock=cast(Any, self.clock), metrics=self.metrics, halt=self.halt)
+        vitals = ProcessContext(clock=cast(Any, self.clock), metrics=self.metrics, halt=self.halt)
         ends: Any = None
         self.dog = Watchdog(cast(Any, self), ends, stall_s=30, excused=lambda: False, vitals=vitals)
 

@@ -7,12 +7,13 @@ from models.visitor.state import EMPTY
 from schemas.ids import Version, VisitorId
 from streams.runtime.clock import ManualClock
 from streams.runtime.telemetry.metrics import Metrics
-from streams.workers.personalize.decider import AT_ONCE, Deciding, Verdict, Wanted
+from streams.workers.personalize.decider import AT_ONCE, Decider, LiveLayoutRequest, LiveLayoutUpdate
 
 
-def wanted(n: int, lane: str = "x") -> list[Wanted]:
+def wanted(n: int, lane: str = "x") -> list[LiveLayoutRequest]:
     return [
-        Wanted(visitor=VisitorId(f"a:{lane}{i}"), state=EMPTY, version=Version(1, 0, i)) for i in range(n)
+        LiveLayoutRequest(visitor=VisitorId(f"a:{lane}{i}"), state=EMPTY, version=Version(1, 0, i))
+        for i in range(n)
     ]
 
 
@@ -22,13 +23,13 @@ class Policy:
     def __init__(self) -> None:
         self.runs: list[int] = []
 
-    def __call__(self, wanted: Sequence[Wanted], at: float) -> list[Verdict]:
-        self.runs.append(len(wanted))
-        return [Verdict(head=one.visitor.encode(), body=None, fills=None) for one in wanted]
+    def __call__(self, requests: Sequence[LiveLayoutRequest], at: float) -> list[LiveLayoutUpdate]:
+        self.runs.append(len(requests))
+        return [LiveLayoutUpdate(head=one.visitor.encode(), body=None, fills=None) for one in requests]
 
 
-def deciding(policy: Policy) -> Deciding:
-    return Deciding(policy, clock=ManualClock(), metrics=Metrics())
+def deciding(policy: Policy) -> Decider:
+    return Decider(policy, clock=ManualClock(), metrics=Metrics())
 
 
 async def test_lanes_that_ask_together_share_a_run_and_get_their_own() -> None:
@@ -51,10 +52,10 @@ async def test_no_run_is_larger_than_the_limit() -> None:
 
 
 async def test_a_policy_that_fails_gives_no_layout_and_no_error() -> None:
-    def broken(wanted: Sequence[Wanted], at: float) -> list[Verdict]:
+    def broken(requests: Sequence[LiveLayoutRequest], at: float) -> list[LiveLayoutUpdate]:
         raise ZeroDivisionError
 
-    decide = Deciding(broken, clock=ManualClock(), metrics=Metrics())
+    decide = Decider(broken, clock=ManualClock(), metrics=Metrics())
     assert await decide(wanted(2)) == [None, None]
     assert await decide(wanted(1)) == [None]
 
@@ -62,14 +63,14 @@ async def test_a_policy_that_fails_gives_no_layout_and_no_error() -> None:
 async def test_one_visitors_defect_is_nobody_elses() -> None:
     policy = Policy()
 
-    def choosy(wanted: Sequence[Wanted], at: float) -> Sequence[Verdict]:
-        if any(one.visitor == "a:x1" for one in wanted):
+    def choosy(requests: Sequence[LiveLayoutRequest], at: float) -> Sequence[LiveLayoutUpdate]:
+        if any(one.visitor == "a:x1" for one in requests):
             raise ZeroDivisionError
-        return policy(wanted, at)
+        return policy(requests, at)
 
-    decide = Deciding(choosy, clock=ManualClock(), metrics=Metrics())
+    decide = Decider(choosy, clock=ManualClock(), metrics=Metrics())
     answer = await decide(wanted(3))
-    assert [verdict is None for verdict in answer] == [False, True, False]
+    assert [update is None for update in answer] == [False, True, False]
 
 
 async def test_a_lane_that_left_does_not_disturb_the_others() -> None:
@@ -79,4 +80,4 @@ async def test_a_lane_that_left_does_not_disturb_the_others() -> None:
     await asyncio.sleep(0)
     leaving.cancel()
     answer = await staying
-    assert [verdict and verdict.head for verdict in answer] == [b"a:s0"]
+    assert [update and update.head for update in answer] == [b"a:s0"]

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.ids import VisitorId
 from streams.kafka.partitioner import partition_of
-from streams.workers.personalize.decoding import Place, letter_of, sift
+from streams.workers.personalize.decoding import Place, decode_chunk, letter_of
 
 PLACE = Place("shop.events.v1", 4, 9)
 ANN = partition_of(b"u:ann", 4)
@@ -31,15 +31,17 @@ def record(offset: int, key: bytes | None, value: bytes | None) -> Any:
 
 
 def test_good_records_are_grouped_by_visitor_in_order() -> None:
-    sifted = sift(PLACE, ANN, [record(4, b"u:ann", event()), record(6, b"u:ann", event(name="wheel_spun"))])
-    (ann,) = sifted.by_visitor.values()
-    assert list(sifted.by_visitor) == [VisitorId("u:ann")]
+    decoded = decode_chunk(
+        PLACE, ANN, [record(4, b"u:ann", event()), record(6, b"u:ann", event(name="wheel_spun"))]
+    )
+    (ann,) = decoded.by_visitor.values()
+    assert list(decoded.by_visitor) == [VisitorId("u:ann")]
     assert [(r.offset, r.partition, r.arrival, r.incarnation) for r in ann] == [
         (4, ANN, 1_700_000_000.123, 9),
         (6, ANN, 1_700_000_000.123, 9),
     ]
-    assert sifted.names == {"page_view": 1, "other": 1}
-    assert not sifted.letters
+    assert decoded.names == {"page_view": 1, "other": 1}
+    assert not decoded.letters
 
 
 @pytest.mark.parametrize(
@@ -55,13 +57,13 @@ def test_good_records_are_grouped_by_visitor_in_order() -> None:
 )
 def test_what_can_never_be_applied_gets_a_letter(key: bytes | None, value: bytes | None, reason: str) -> None:
     bad = record(5, key, value)
-    sifted = sift(PLACE, ANN, [bad, record(6, b"u:ann", event())])
-    assert [letter.reason for letter in sifted.letters] == [reason]
-    assert [r.offset for r in sifted.by_visitor[VisitorId("u:ann")]] == [6]
+    decoded = decode_chunk(PLACE, ANN, [bad, record(6, b"u:ann", event())])
+    assert [letter.reason for letter in decoded.letters] == [reason]
+    assert [r.offset for r in decoded.by_visitor[VisitorId("u:ann")]] == [6]
 
 
 def test_a_record_on_the_wrong_partition_is_told_how_to_do_it_right() -> None:
-    (letter,) = sift(PLACE, (ANN + 1) % 4, [record(5, b"u:ann", event())]).letters
+    (letter,) = decode_chunk(PLACE, (ANN + 1) % 4, [record(5, b"u:ann", event())]).letters
     assert letter.reason == "misplaced"
     assert "murmur2_random" in letter.detail
 

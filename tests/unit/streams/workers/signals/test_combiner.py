@@ -18,7 +18,7 @@ from schemas.signals import Delta
 from streams.runtime.clock import ManualClock
 from streams.runtime.telemetry.metrics import Metrics
 from streams.workers.signals import combiner
-from streams.workers.signals.combiner import CrowdCounter
+from streams.workers.signals.combiner import SignalCombiner
 
 T0 = 1_760_000_000.0
 
@@ -42,8 +42,8 @@ def purchase(*items: str, at: float = T0) -> EventRecord:
     )
 
 
-def counter(metrics: Metrics | None = None) -> CrowdCounter:
-    return CrowdCounter("shop", metrics or Metrics(), ManualClock(T0))
+def counter(metrics: Metrics | None = None) -> SignalCombiner:
+    return SignalCombiner("shop", metrics or Metrics(), ManualClock(T0))
 
 
 def test_events_of_a_window_become_one_delta_an_item(shop: Shop) -> None:

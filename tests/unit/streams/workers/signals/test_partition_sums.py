@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemas.codec import encode
 from schemas.ids import ItemId
 from schemas.signals import Delta, Signal
-from streams.workers.signals.partition_sums import SignalSums
+from streams.workers.signals.partition_sums import PartitionSums
 from tests.unit.streams.raw import Raw
 
 T0 = 1000.0
@@ -30,7 +30,7 @@ def views_of(signals: Sequence[Signal]) -> dict[str, float]:
 
 
 def test_what_changed_is_given_once() -> None:
-    sums = SignalSums()
+    sums = PartitionSums()
     assert sums.apply([delta(0, "a"), delta(1, "b"), delta(2, "a")]) == 3
     taken = sums.take()
     assert views_of(taken) == {"a": 2.0, "b": 1.0}
@@ -42,7 +42,7 @@ def test_what_changed_is_given_once() -> None:
 
 
 def test_what_was_not_written_is_given_again() -> None:
-    sums = SignalSums()
+    sums = PartitionSums()
     sums.apply([delta(0, "a")])
     sums.take()
     sums.apply([delta(1, "b")])
@@ -50,7 +50,7 @@ def test_what_was_not_written_is_given_again() -> None:
 
 
 def test_signals_say_where_the_last_whole_flush_ended() -> None:
-    sums = SignalSums()
+    sums = PartitionSums()
     sums.apply([delta(0, "a"), delta(1, "b")])
     assert {signal.done for signal in sums.take()} == {0}
     sums.written()
@@ -59,28 +59,28 @@ def test_signals_say_where_the_last_whole_flush_ended() -> None:
 
 
 def test_what_does_not_decode_is_counted_and_left_out() -> None:
-    sums = SignalSums()
+    sums = PartitionSums()
     sums.load([Raw("s", 0, 0, b"a", b"{")])
     assert sums.apply([Raw("d", 0, 0, b"a", b"nonsense"), Raw("d", 0, 1, b"a", None), delta(2, "a")]) == 1
     assert sums.skipped == 3
 
 
 def test_of_two_signals_the_one_with_more_deltas_counts() -> None:
-    first = SignalSums()
+    first = PartitionSums()
     first.apply([delta(0, "a")])
     old = first.take()
     first.apply([delta(1, "a")])
     new = first.take()
-    second = SignalSums()
+    second = PartitionSums()
     second.load(written([*new, *old]))
     second.begin(2)
     assert second.apply([delta(1, "a")]) == 0
 
 
 def test_a_topic_made_again_keeps_the_sums_and_counts_what_comes() -> None:
-    sums = SignalSums()
+    sums = PartitionSums()
     sums.apply([delta(6, "b"), delta(7, "a")])
-    again = SignalSums()
+    again = PartitionSums()
     again.load(written(sums.take()))
     assert again.begin(3) == 3
     assert again.apply([delta(3, "a")]) == 1
@@ -97,11 +97,11 @@ def test_crashes_anywhere_in_a_flush_neither_lose_nor_double(items: list[str], d
     topic: list[Raw] = []
     for _ in range(data.draw(st.integers(1, 4), label="lives")):
         live(log, topic, data)
-    final = SignalSums()
+    final = PartitionSums()
     final.load(topic)
     final.apply(log[final.begin(len(log)) :])
     last = written([*final.take()])
-    check = SignalSums()
+    check = PartitionSums()
     check.load([*topic, *last])
     assert {key: signal.popularity for key, signal in check._signals.items()} == {
         item: float(items.count(item)) for item in set(items)
@@ -110,7 +110,7 @@ def test_crashes_anywhere_in_a_flush_neither_lose_nor_double(items: list[str], d
 
 def live(log: list[Raw], topic: list[Raw], data: st.DataObject) -> None:
     """One process: reads on, flushes at some points, dies with its last flush partly written."""
-    sums = SignalSums()
+    sums = PartitionSums()
     sums.load(topic)
     at = sums.begin(len(log))
     for _ in range(data.draw(st.integers(0, 3), label="flushes")):
