@@ -25,8 +25,6 @@ from models.catalog.orderings import (
 )
 from models.catalog.search import build_index, search_rows
 from models.catalog.signal_columns import SignalColumns, build_columns, refresh_columns
-from models.features.affinity import Vocabulary, vocabulary
-from models.features.item import item_block
 from models.visitor.affinities import price_band
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
@@ -63,7 +61,6 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
     pairs: tuple[Rows, Rows, NDArray[np.uint32], Mapping[int, str]]
     """(row, code) of every category level an item stands in, hash32 of each code, and their names."""
     words: Mapping[str, Rows]
-    vocabulary: Vocabulary
     step_up: Rows
     better_priced: Rows
 
@@ -87,8 +84,6 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
     """Where each row stands in `by_popularity`."""
     category_rows: Groups
     brand_rows: Groups
-    block: Floats
-    """float32[n, len(ITEM_FEATURES)]"""
 
     @property
     def category(self) -> Rows:
@@ -156,7 +151,7 @@ def with_signals(table: ItemTable, changed: Mapping[ItemId, Signal], at: float) 
 
 _CATALOGUE_FIELDS = (
     "n", "ids", "items", "keys", "row_by_id", "row_by_key", "categories", "brands", "colours", "families",
-    "vocabulary", "price", "list_price", "log_price", "price_band", "stock", "created_at", "pairs",
+    "price", "list_price", "log_price", "price_band", "stock", "created_at", "pairs",
     "words", "step_up", "better_priced",
 )  # fmt: skip
 
@@ -178,7 +173,6 @@ def _table(catalogue: Mapping[str, Any], crowd: SignalColumns) -> ItemTable:
         popularity_order=none,
         category_rows=Groups(none, {}, {}),
         brand_rows=Groups(none, {}, {}),
-        block=np.empty((0, 0), np.float32),
     )
     buyable = bare.stock > 0
     by_popularity = best_first(buyable, bare.popularity, bare.created_at)
@@ -196,7 +190,6 @@ def _table(catalogue: Mapping[str, Any], crowd: SignalColumns) -> ItemTable:
         popularity_order=rank,
         category_rows=group_rows(pair_rows, pair_codes, pair_keys, rank),
         brand_rows=group_rows(every, bare.brands.column, bare.brands.hashes, rank),
-        block=item_block(bare),
     )
 
 
@@ -226,7 +219,6 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
         "brands": brands,
         "colours": colours,
         "families": families,
-        "vocabulary": vocabulary(categories, brands, colours, families, bands),
         "price": price,
         "list_price": np.maximum(listed, price),
         "log_price": np.log1p(price),

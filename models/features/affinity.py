@@ -17,6 +17,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from models.catalog.orderings import Coding
+from models.catalog.table import ItemTable
 from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, STEPS_PER_OCTAVE
 from models.visitor.state import VisitorState
 
@@ -79,18 +80,18 @@ class Vocabulary(Struct, frozen=True, eq=False):
     """int32[n, len(AFFINITY_FEATURES)]: the place each feature of an item reads."""
 
 
-def vocabulary(
-    categories: Coding, brands: Coding, colours: Coding, families: Coding, price_band: NDArray[np.uint8]
-) -> Vocabulary:
+def build_vocabulary(table: ItemTable) -> Vocabulary:
+    """The vocabulary of a catalogue."""
+    categories, brands, colours, families = table.categories, table.brands, table.colours, table.families
     bands = Coding(
-        price_band.astype(np.int32), {b: b for b in range(BANDS)}, [""] * BANDS, np.empty(0, np.uint32)
+        table.price_band.astype(np.int32), {b: b for b in range(BANDS)}, [""] * BANDS, np.empty(0, np.uint32)
     )
     family_of: dict[int, int] = {}
     rows = {code: row for row, code in enumerate(categories.column.tolist())}
     for key, code in categories.of.items():
         family_of[key] = int(families.column[rows[code]])
     columns = {"category": categories, "brand": brands, "colour": colours, "family": families, "band": bands}
-    codes = {kind: build_coding.of for kind, build_coding in columns.items()} | {"family": family_of}
+    codes = {kind: coding.of for kind, coding in columns.items()} | {"family": family_of}
     known = _Known()
     for key in chain(categories.of, brands.of, colours.of, bands.of):
         known.setdefault(key, len(known) + 1)

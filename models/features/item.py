@@ -6,16 +6,14 @@ Each is a function of the table (item columns and crowd signals at `table.at`) g
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
 from models.catalog.orderings import share_below, share_below_within
-
-if TYPE_CHECKING:
-    from models.catalog.table import ItemTable
+from models.catalog.table import ItemTable
 
 Floats = NDArray[np.float32]
 RATE_PRIOR = 20.0

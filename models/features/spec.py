@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from models.candidates.generation import Candidates
 from models.catalog.table import ItemTable
 from models.features.affinity import AFFINITY_FEATURES, affinity_columns
+from models.features.index import FeatureIndex
 from models.features.interaction import INTERACTION_FEATURES, add_interactions
 from models.features.item import ITEM_FEATURES
 from models.features.visitor import VISITOR_FEATURES, moments, visitor_block
@@ -32,7 +33,7 @@ class Batch(Struct, frozen=True, eq=False):
     """Visitors to be scored together: one state, candidate set and page each; `at` in epoch seconds, one
     number or float64[V]."""
 
-    table: ItemTable
+    index: FeatureIndex
     states: Sequence[VisitorState]
     candidates: Sequence[Candidates]
     pages: Sequence[str]
@@ -115,16 +116,16 @@ def vectorize(batch: Batch, out: Matrix) -> None:
     """Fills `out`, float32[rows, len(SPEC)]; numpy calls do not grow with the number of visitors."""
     if not len(out):
         return
-    table, states, counts = batch.table, batch.states, batch.counts
+    table, states, counts = batch.index.table, batch.states, batch.counts
     at: list[float] = np.broadcast_to(batch.at, len(states)).tolist()
     rows = np.concatenate([one.rows for one in batch.candidates])
     visitor = np.arange(len(states), dtype=np.int32).repeat(counts)
     many = moments(states, batch.pages, at)
     item_end, visitor_end, taste_end, tie_end = _ENDS
-    out[:, :item_end] = table.block.take(rows, axis=0)
+    out[:, :item_end] = batch.index.block.take(rows, axis=0)
     out[:, item_end:visitor_end] = visitor_block(many).take(visitor, axis=0)
     since = np.array([moment.since for moment in many])
-    out[:, visitor_end:taste_end] = affinity_columns(table.vocabulary, states, since, rows, visitor)
+    out[:, visitor_end:taste_end] = affinity_columns(batch.index.vocabulary, states, since, rows, visitor)
     ties = np.zeros((len(rows), len(INTERACTION_FEATURES)), np.float32)
     add_interactions(table, states, batch.candidates, at, visitor.astype(np.int64) * table.n + rows, ties)
     out[:, taste_end:tie_end] = ties

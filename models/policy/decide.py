@@ -29,6 +29,7 @@ from models.layout.rendering.wording import PERSONAL_REASONS
 from models.policy.decision import LayoutDecision
 from models.policy.fallback import NO_MODEL, static_modules
 from models.policy.scoring import Scored, score_contexts
+from models.policy.snapshot import Snapshot
 from models.storefront.shop import Shop
 from models.visitor.state import EMPTY
 from schemas.layouts import Layout, Reason
@@ -36,14 +37,15 @@ from schemas.layouts import Layout, Reason
 _NO_SCORES = np.empty((0, len(NAMES)), np.float32)
 
 
-def decide(shop: Shop, requests: Sequence[PageRequest], at: float) -> list[LayoutDecision]:
+def decide(snapshot: Snapshot, requests: Sequence[PageRequest], at: float) -> list[LayoutDecision]:
     """The layouts of many asks, in order; `at` in epoch seconds."""
     if not requests:
         return []
+    shop = snapshot.shop
     if not shop.items.n:
         return [_empty_catalogue_layout(shop, request, at) for request in requests]
     contexts = build_contexts(shop, requests, at)
-    scored = score_contexts(shop, contexts, at)
+    scored = score_contexts(snapshot, contexts, at)
     pools = build_pools(shop.items, contexts, [one.scores for one in scored])
     decided = []
     for context, one, mine in zip(contexts, scored, pools, strict=True):
@@ -128,8 +130,8 @@ def _empty_catalogue_layout(shop: Shop, request: PageRequest, at: float) -> Layo
     )
 
 
-def popular_layout(shop: Shop, request: PageRequest, reason: Reason, at: float) -> Layout:
+def popular_layout(snapshot: Snapshot, request: PageRequest, reason: Reason, at: float) -> Layout:
     """What everybody likes, labelled with why the visitor's own page could not be had."""
     stranger = replace(request, state=EMPTY, version=None, previous=None)
-    layout = decide(shop, [stranger], at)[0].layout
+    layout = decide(snapshot, [stranger], at)[0].layout
     return layout if layout.mode == "static" else replace(layout, mode="popular", reason=reason)

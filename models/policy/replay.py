@@ -14,7 +14,7 @@ from models.layout.fills import PackedFills
 from models.policy.decide import decide
 from models.policy.decision import LayoutDecision
 from models.policy.explain import Evidence
-from models.storefront.shop import Shop
+from models.policy.snapshot import Snapshot
 from models.visitor.fold import fold
 from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.events import Event
@@ -37,7 +37,7 @@ class Step(Struct, frozen=True, eq=False, kw_only=True):
 
 
 def replay(
-    shop: Shop, records: Iterable[EventRecord], *, page: PageType = "home", top: int = TOP
+    snapshot: Snapshot, records: Iterable[EventRecord], *, page: PageType = "home", top: int = TOP
 ) -> Iterator[Step]:
     """A step for each record, visitors kept apart."""
     states: dict[VisitorId, VisitorState] = {}
@@ -50,7 +50,7 @@ def replay(
         request = PageRequest(
             visitor=visitor, state=state, version=version, page=page, previous=shown.get(visitor)
         )
-        decision = decide(shop, [request], record.arrival)[0]
+        decision = decide(snapshot, [request], record.arrival)[0]
         shown[visitor] = decision.fills
         yield Step(
             record=record,

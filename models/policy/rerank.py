@@ -15,7 +15,7 @@ from models.features.spec import Batch, matrix
 from models.layout.context import personalizable_state
 from models.policy.explain import Evidence
 from models.policy.scoring import model_tag, provenance_of, scores_of
-from models.storefront.shop import Shop
+from models.policy.snapshot import Snapshot
 from models.visitor.state import VisitorState
 from schemas.ids import ItemId
 from schemas.layouts import Mode, ModelTag, Reason, Why
@@ -48,19 +48,19 @@ class Ranked(Struct, frozen=True, kw_only=True):
 
 
 def rank(
-    shop: Shop, state: VisitorState, items: Sequence[str], at: float, *, explain: bool = False
+    snapshot: Snapshot, state: VisitorState, items: Sequence[str], at: float, *, explain: bool = False
 ) -> Ranked:
     """All `items`, best first; those the shop does not know last, in the order given.
 
     No rules: what is listed is the caller's choice. Equal scores keep the order given.
     """
-    table = shop.items
+    table, ranker = snapshot.shop.items, snapshot.ranker
     state, why = personalizable_state(state)
     rows = np.fromiter(map(table.row_by_id.get, items, repeat(-1)), np.int32, len(items))
     known = (rows >= 0).nonzero()[0]
     candidates = candidates_from_rows(table, state, rows)
-    features = matrix(Batch(table, [state], [candidates], ["category"], at))
-    scores, failed = scores_of(shop.ranker, features, np.full(len(features), why == "ok"))
+    features = matrix(Batch(snapshot.features, [state], [candidates], ["category"], at))
+    scores, failed = scores_of(ranker, features, np.full(len(features), why == "ok"))
     mine = scores.take(candidates.rows.searchsorted(rows.take(known)))
     order = np.argsort(-mine, kind="stable")
     best = known.take(order)
@@ -69,7 +69,7 @@ def rank(
     unknown = _picked(items, (rows < 0).nonzero()[0]) if len(known) < len(items) else []
     evidence = Evidence(candidates, scores, features)
     whys = [evidence.why(row) for row in rows.take(best).tolist()] if explain else []
-    provenance = provenance_of(shop.ranker, why, failed)
+    provenance = provenance_of(ranker, why, failed)
     return Ranked(
         ids=_picked(items, best) + unknown,
         scores=values + [lowest] * len(unknown),
@@ -77,7 +77,7 @@ def rank(
         unknown=unknown,
         mode=provenance.mode,
         reason=provenance.reason,
-        model=model_tag(provenance, shop.generation),
+        model=model_tag(provenance, snapshot.shop.generation),
     )
 
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from models.features.spec import Batch, matrix
 from models.layout.context import PageContext
 from models.layout.fills import Provenance
-from models.ranking.ranker import PopularityRanker, Ranker, split
-from models.storefront.shop import Shop
+from models.policy.snapshot import Snapshot
+from models.ranking.popularity import PopularityRanker
+from models.ranking.ranker import Ranker, split_by_visitor
 from schemas.errors import RankerFailed
 from schemas.layouts import ModelTag, Reason
 
@@ -31,22 +32,22 @@ class Scored(Struct, frozen=True, eq=False):
     provenance: Provenance
 
 
-def score_contexts(shop: Shop, contexts: Sequence[PageContext], at: float) -> list[Scored]:
+def score_contexts(snapshot: Snapshot, contexts: Sequence[PageContext], at: float) -> list[Scored]:
     """One feature matrix for all, and one run of the ranker for those we know."""
     batch = Batch(
-        shop.items,
+        snapshot.features,
         [context.state for context in contexts],
         [context.candidates for context in contexts],
         [context.request.page for context in contexts],
         at,
     )
-    features = matrix(batch)
+    features, ranker = matrix(batch), snapshot.ranker
     known = np.array([context.why == "ok" for context in contexts])
-    scores, failed = scores_of(shop.ranker, features, known.repeat(batch.counts))
-    scored = zip(contexts, split(scores, batch.counts), split(features, batch.counts), strict=True)
-    return [
-        Scored(own, rows, provenance_of(shop.ranker, context.why, failed)) for context, own, rows in scored
-    ]
+    scores, failed = scores_of(ranker, features, known.repeat(batch.counts))
+    own_scores = split_by_visitor(scores, batch.counts)
+    own_features = split_by_visitor(features, batch.counts)
+    scored = zip(contexts, own_scores, own_features, strict=True)
+    return [Scored(own, rows, provenance_of(ranker, context.why, failed)) for context, own, rows in scored]
 
 
 def scores_of(

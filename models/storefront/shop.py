@@ -1,7 +1,4 @@
-"""One immutable snapshot that decisions are made from: items with their signals, storefront, ranker.
-
-A process holds one reference to the newest Shop and swaps it between decisions, so none mixes two.
-"""
+"""The Shop: one immutable value of items with their signals and the storefront, checked and indexed."""
 
 from __future__ import annotations
 
@@ -9,7 +6,6 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from models.catalog.table import ItemTable, build_items
-from models.ranking.ranker import Ranker
 from models.storefront.defaults import DEFAULT_STOREFRONT
 from models.storefront.edition import FIRST, Edition
 from models.storefront.index import StorefrontIndex, index_storefront
@@ -22,7 +18,6 @@ class Shop(Struct, frozen=True, eq=False, kw_only=True):
 
     items: ItemTable
     storefront: StorefrontIndex
-    ranker: Ranker | None
     generation: int
     built_at: float
     view: StorefrontView
@@ -40,7 +35,6 @@ EARLIER_MAX = 4
 def build_shop(
     items: ItemTable,
     storefront: Storefront | StorefrontIndex = DEFAULT_STOREFRONT,
-    ranker: Ranker | None = None,
     *,
     generation: int = 0,
     built_at: float = 0.0,
@@ -51,7 +45,6 @@ def build_shop(
     return Shop(
         items=items,
         storefront=index,
-        ranker=ranker,
         generation=generation,
         built_at=built_at,
         view=build_view(items, index),
@@ -60,9 +53,9 @@ def build_shop(
     )
 
 
-def empty_shop(ranker: Ranker | None = None) -> Shop:
-    """A Shop without items: every page it decides is the static one."""
-    return build_shop(build_items([], {}, 0.0), ranker=ranker)
+def empty_shop() -> Shop:
+    """A Shop without items."""
+    return build_shop(build_items([], {}, 0.0))
 
 
 def with_items(
@@ -89,9 +82,7 @@ def with_storefront(
     edition: Edition = FIRST,
 ) -> Shop:
     """The shop with another storefront; InvalidDocument when it is wrong, and `shop` is as it was."""
-    built = build_shop(
-        shop.items, storefront, shop.ranker, generation=generation, built_at=built_at, edition=edition
-    )
+    built = build_shop(shop.items, storefront, generation=generation, built_at=built_at, edition=edition)
     return replace(built, earlier=_earlier(shop), since=Edition(edition.storefront, shop.since.catalogue))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from msgspec import Struct
 
 from models.candidates.generation import Candidates, Rows, anchor_rows, propose
-from models.catalog.table import ItemTable
+from models.features.index import FeatureIndex
 from models.features.spec import NAMES, Batch, matrix
 from models.training import eshop
 from models.training.mlp import Examples
@@ -40,7 +40,7 @@ EMPTY_SHARE = 0.5
 class Drawn(Struct, frozen=True, eq=False):
     """One group before its features are computed."""
 
-    table: ItemTable
+    index: FeatureIndex
     state: VisitorState
     rows: Rows
     page: str
@@ -98,7 +98,7 @@ def _group(rng: np.random.Generator, moment: Moment, state: VisitorState, page: 
     others = pool[rng.choice(len(pool), GROUP, replace=False, shuffle=False)]
     others = others[others != moment.target][: GROUP - 1]
     rows = np.sort(np.append(others, np.int32(moment.target)))
-    return Drawn(moment.table, state, rows, page, moment.at, moment.target, found.anchor, found.recent)
+    return Drawn(moment.index, state, rows, page, moment.at, moment.target, found.anchor, found.recent)
 
 
 def candidates_of(moment: Moment, state: VisitorState, page: str) -> Candidates:
@@ -117,7 +117,7 @@ def _examples(drawn: list[Drawn]) -> Examples:
         part = drawn[start:end]
         rows = [Candidates(one.rows, np.zeros(GROUP, np.uint16), one.anchor, one.recent) for one in part]
         at = np.array([one.at for one in part])
-        batch = Batch(part[0].table, [one.state for one in part], rows, [one.page for one in part], at)
+        batch = Batch(part[0].index, [one.state for one in part], rows, [one.page for one in part], at)
         features[start:end] = matrix(batch).reshape(len(part), GROUP, len(NAMES))
         looked_at[start:end] = [int(np.searchsorted(one.rows, one.target)) for one in part]
     return Examples(features, looked_at)
@@ -127,6 +127,6 @@ def _runs(drawn: list[Drawn]) -> Iterator[tuple[int, int]]:
     """Stretches of one snapshot, at most CHUNK long."""
     start = 0
     for end in range(1, len(drawn) + 1):
-        if end == len(drawn) or drawn[end].table is not drawn[start].table or end - start == CHUNK:
+        if end == len(drawn) or drawn[end].index is not drawn[start].index or end - start == CHUNK:
             yield start, end
             start = end

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from models.catalog.signal_aggregation import apply_delta
 from models.catalog.signal_extraction import extract
 from models.catalog.table import ItemTable, build_items, with_signals
+from models.features.index import FeatureIndex, index_features
 from models.training.simulation.shoppers import Shown
 from models.visitor.fold import fold
 from models.visitor.state import EMPTY, EventRecord, VisitorState
@@ -27,13 +28,17 @@ from schemas.signals import Delta, Signal
 class Moment(Struct, frozen=True, eq=False):
     """Just before a visitor looks at the item of row `target`."""
 
-    table: ItemTable
+    index: FeatureIndex
     state: VisitorState
     visitor: str
     at: float
     target: int
     page: str
     category: str | None
+
+    @property
+    def table(self) -> ItemTable:
+        return self.index.table
 
 
 class _Sum(Struct):
@@ -98,20 +103,20 @@ def replay(
     """Moments of all looks at known items. The snapshot is renewed when `period(at)` changes."""
     if not events:
         return
-    table = build_items(items, {}, events[0].at)
+    index = index_features(build_items(items, {}, events[0].at))
     states: dict[str, VisitorState] = {}
     crowd = CrowdSums()
     current = period(events[0].at)
     for offset, shown in enumerate(events):
         if period(shown.at) != current:
             current = period(shown.at)
-            table = with_signals(table, crowd.flush(), shown.at)
+            index = index_features(with_signals(index.table, crowd.flush(), shown.at), index)
         state = states.get(shown.visitor, EMPTY)
-        target = _target(shown, table)
+        target = _target(shown, index.table)
         if target >= 0:
-            yield Moment(table, state, shown.visitor, shown.at, target, shown.page, shown.category)
+            yield Moment(index, state, shown.visitor, shown.at, target, shown.page, shown.category)
         record = EventRecord(shown.event, 0, offset, shown.at, 1)
-        crowd.add(state, record, table)
+        crowd.add(state, record, index.table)
         states[shown.visitor] = fold(state, record)
 
 

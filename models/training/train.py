@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.features.spec import FINGERPRINT, NAMES
 from models.ranking.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, digest
-from models.ranking.ranker import PopularityRanker
+from models.ranking.popularity import PopularityRanker
 from models.training.dataset import GROUP, SHOPPERS, Report, build
 from models.training.export import (
     booster_to_onnx,

@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from models.layout.validity import mark_of
+from models.policy.snapshot import Snapshot
 from models.storefront.shop import Shop
 from schemas.catalog import Item
 from schemas.errors import EtalageError
@@ -69,18 +70,21 @@ class Gateway:
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
         self.traces = ClickTraces()
         self.admin = Admin(follower, self.places, log, self.reads, metrics)
-        dressing = OnDemandLayouts(self.shop, clock, metrics, self.decisions.add)
+        dressing = OnDemandLayouts(self.snapshot, clock, metrics, self.decisions.add)
         self.ladder = FallbackChain(self.reads, dressing, self.places, self.hub, settings.live_page)
         self.shop_routes = ShopRoutes(settings.namespace, log, self._storefront)
         self._watching: asyncio.Task[None] | None = None
         self.app = open_to(self._router(), settings.origins)
 
     def shop(self) -> Shop:
-        return self.follower.shop
+        return self.follower.snapshot.shop
+
+    def snapshot(self) -> Snapshot:
+        return self.follower.snapshot
 
     def find_item(self, item_id: str) -> Item | None:
         """The catalogue's item of that id."""
-        table = self.follower.shop.items
+        table = self.shop().items
         row = table.row_of(item_id)
         return table.items[row] if row >= 0 else None
 
@@ -125,7 +129,7 @@ class Gateway:
             layouts=layouts,
             exact={
                 "/v1/events": {"POST": self._events()},
-                "/v1/rank": {"POST": Rank(self.reads, self.places, self.shop, self.clock)},
+                "/v1/rank": {"POST": Rank(self.reads, self.places, self.snapshot, self.clock)},
                 "/v1/catalog/items": {"PUT": shop.put_items},
                 "/v1/storefront": {"PUT": shop.put_storefront},
                 "/v1/admin/shop": {"GET": admin.shop},

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from models.catalog.table import ItemTable, build_items, with_signals
-from models.ranking.ranker import Ranker, load_ranker
+from models.policy.snapshot import Snapshot, build_snapshot
+from models.ranking.onnx import load_ranker
+from models.ranking.ranker import Ranker
 from models.storefront.shop import Shop, with_items, with_storefront
 from schemas.errors import EtalageError, InvalidDocument, RankerFailed
 from schemas.storefront import storefront_of
@@ -43,12 +45,17 @@ def all_changed() -> Changes:
     return Changes(items=True, sections=True)
 
 
-def renew(shop: Shop, inputs: ShopInputs, changes: Changes, at: float) -> Shop:
-    """A newer snapshot at `at` (epoch seconds) that shares with `shop` whatever `changes` does not name.
+def renew(snapshot: Snapshot, inputs: ShopInputs, changes: Changes, at: float) -> Snapshot:
+    """A newer snapshot at `at` (epoch seconds) that shares with `snapshot` whatever `changes` does not name.
 
     Sections that do not fit together leave the storefront as it was: those who write them one by one may
     mend it with the next.
     """
+    shop = _renew_shop(snapshot.shop, inputs, changes, at)
+    return build_snapshot(shop, snapshot.ranker, snapshot)
+
+
+def _renew_shop(shop: Shop, inputs: ShopInputs, changes: Changes, at: float) -> Shop:
     generation, edition = inputs.generation, inputs.edition
     table = _table(shop, inputs, changes, at)
     made = with_items(shop, table, generation=generation, built_at=at, edition=edition)

@@ -12,8 +12,9 @@ import random
 from contextlib import suppress
 from typing import Literal
 
+from models.policy.snapshot import Snapshot, empty_snapshot
 from models.ranking.ranker import Ranker
-from models.storefront.shop import Shop, empty_shop
+from models.storefront.shop import Shop
 from schemas.errors import StreamUnavailable
 from streams.kafka.compacted_reader import CompactedReader, RawRecord
 from streams.runtime.clock import Clock, SystemClock
@@ -40,13 +41,13 @@ Source = Literal["none", "cache", "kafka"]
 
 
 class ShopFollower:
-    """`shop` is always usable: empty at first, then the cached one, then the live one."""
+    """`snapshot` is always usable: empty at first, then the cached one, then the live one."""
 
     def __init__(self, settings: Settings, metrics: Metrics, clock: Clock | None = None) -> None:
         self._settings, self._metrics = settings, metrics
         self._clock = clock or SystemClock()
         self._inputs = ShopInputs()
-        self._shop: Shop = empty_shop()
+        self._snapshot = empty_snapshot()
         self._ranker: Ranker | None = None
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
@@ -57,9 +58,14 @@ class ShopFollower:
         self.ranker_reason = ""
 
     @property
-    def shop(self) -> Shop:
+    def snapshot(self) -> Snapshot:
         """The snapshot to use for one decision or one slice; take it once and keep it for its length."""
-        return self._shop
+        return self._snapshot
+
+    @property
+    def shop(self) -> Shop:
+        """The Shop of the newest snapshot."""
+        return self._snapshot.shop
 
     @property
     def ready(self) -> bool:
@@ -77,7 +83,7 @@ class ShopFollower:
         self._ranker, self.ranker_reason = await asyncio.to_thread(load_ranker_of, self._settings.ranker)
         if self.ranker_reason:
             log.warning("no ranker", why=self.ranker_reason)
-        self._shop = empty_shop(self._ranker)
+        self._snapshot = empty_snapshot(self._ranker)
         await self._from_cache()
         self._task = asyncio.create_task(self._follow(), name="shop-follower")
 
@@ -91,9 +97,9 @@ class ShopFollower:
         path = self._settings.shop_cache
         cached = await asyncio.to_thread(load_inputs, path, self._settings.namespace) if path else None
         if cached is not None:
-            shop = empty_shop(self._ranker)
-            shop = await asyncio.to_thread(renew, shop, cached, all_changed(), self._clock.now())
-            self._swap(shop, "cache")
+            empty = empty_snapshot(self._ranker)
+            snapshot = await asyncio.to_thread(renew, empty, cached, all_changed(), self._clock.now())
+            self._swap(snapshot, "cache")
 
     async def _follow(self) -> None:
         """Read until cancelled; whatever fails is tried again, from where it stood."""
@@ -142,31 +148,31 @@ class ShopFollower:
     async def _rebuild_when_due(self) -> None:
         since = self._clock.monotonic() - self._built_at
         if not self.ready:
-            shop, changes = empty_shop(self._ranker), all_changed()
+            snapshot, changes = empty_snapshot(self._ranker), all_changed()
             self._inputs.take_changes()
         elif since >= _due_after(self._inputs.changes):
-            shop, changes = self._shop, self._inputs.take_changes()
+            snapshot, changes = self._snapshot, self._inputs.take_changes()
         else:
             return
         self._built_at = self._clock.monotonic()
         self._metrics.count("signals_total", len(changes.signals), direction="followed")
-        self._swap(await self._renewed(shop, changes), "kafka")
+        self._swap(await self._renewed(snapshot, changes), "kafka")
         self._ready.set()
         if self._clock.monotonic() - self._saved_at >= SAVE_EVERY_S:
             await self._save()
 
-    async def _renewed(self, shop: Shop, changes: Changes) -> Shop:
+    async def _renewed(self, snapshot: Snapshot, changes: Changes) -> Snapshot:
         try:
-            return await asyncio.to_thread(renew, shop, self._inputs, changes, self._clock.now())
+            return await asyncio.to_thread(renew, snapshot, self._inputs, changes, self._clock.now())
         except Exception:
             self._inputs.changes = all_changed()  # what was taken is not in any shop yet
             raise
 
-    def _swap(self, shop: Shop, source: Source) -> None:
-        self._shop, self.source = shop, source
+    def _swap(self, snapshot: Snapshot, source: Source) -> None:
+        self._snapshot, self.source = snapshot, source
         self._metrics.count("shop_swaps_total")
-        self._metrics.set("shop_items", shop.items.n)
-        self._metrics.set("shop_built_timestamp_seconds", shop.built_at)
+        self._metrics.set("shop_items", snapshot.shop.items.n)
+        self._metrics.set("shop_built_timestamp_seconds", snapshot.shop.built_at)
 
     async def _save(self) -> None:
         """Keep the inputs of the live shop on disk; those that came from there need not go back."""

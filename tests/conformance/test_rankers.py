@@ -7,13 +7,17 @@ import pytest
 from numpy.typing import NDArray
 
 from models.candidates.generation import propose
+from models.features.index import index_features
 from models.features.spec import NAMES, Batch, matrix
-from models.ranking.ranker import PopularityRanker, Ranker, load_ranker, score_candidates, split
+from models.ranking.onnx import load_ranker
+from models.ranking.popularity import PopularityRanker
+from models.ranking.ranker import Ranker, split_by_visitor
 from models.visitor.state import EMPTY
 from schemas.errors import RankerFailed
 from tests.unit.models.shop_fixture import AT, a_visitor, shop
 
 STATES = [a_visitor(5), EMPTY, a_visitor(40, seen=1, cart=False), a_visitor(9, seen=12)]
+INDEX = index_features(shop())
 PAGES = ["home", "home", "product", "cart"]
 
 
@@ -25,7 +29,7 @@ def ranker(request: pytest.FixtureRequest) -> Ranker:
 @pytest.fixture(scope="module")
 def features() -> NDArray[np.float32]:
     found = [propose(shop(), state, page, [3], AT) for state, page in zip(STATES, PAGES, strict=True)]
-    return matrix(Batch(shop(), STATES, found, PAGES, AT))
+    return matrix(Batch(INDEX, STATES, found, PAGES, AT))
 
 
 def test_has_a_name_and_a_version(ranker: Ranker) -> None:
@@ -98,18 +102,16 @@ def test_another_shape_or_type_fails(ranker: Ranker, wrong: NDArray[np.float32])
 
 def test_all_visitors_are_scored_in_one_go(ranker: Ranker) -> None:
     found = [propose(shop(), state, page, [3], AT) for state, page in zip(STATES, PAGES, strict=True)]
-    scores = score_candidates(shop(), STATES, found, PAGES, AT, ranker)
+    batch = Batch(INDEX, STATES, found, PAGES, AT)
+    scores = split_by_visitor(ranker.score(matrix(batch)), batch.counts)
     assert [len(one) for one in scores] == [len(one.rows) for one in found]
-    joined = ranker.score(matrix(Batch(shop(), STATES, found, PAGES, AT)))
-    for one, part in zip(scores, split(joined, [len(f.rows) for f in found]), strict=True):
-        assert np.array_equal(one, part)
 
 
 def test_a_liked_category_comes_first(ranker: Ranker) -> None:
     """Of items equal in all else, the one of the kind looked at scores higher."""
     state = a_visitor(5)
     found = propose(shop(), state, "home", (), AT)
-    scores = score_candidates(shop(), [state], [found], ["home"], AT, ranker)[0]
+    scores = ranker.score(matrix(Batch(INDEX, [state], [found], ["home"], AT)))
     kind = shop().category[shop().row_of("i005")]
     liked = shop().category[found.rows] == kind
     assert scores[liked].mean() > scores[~liked].mean() + scores.std() / 2

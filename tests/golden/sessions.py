@@ -10,8 +10,9 @@ from pathlib import Path
 
 from models.catalog.table import ItemTable, build_items
 from models.policy.replay import recorded, replay
-from models.ranking.ranker import PopularityRanker
-from models.storefront.shop import Shop, build_shop
+from models.policy.snapshot import Snapshot, build_snapshot
+from models.ranking.popularity import PopularityRanker
+from models.storefront.shop import build_shop
 from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
 from streams.cli.inspect.replay import complete_events
@@ -24,15 +25,10 @@ AT = 1_793_520_000.0
 """2026-11-01, epoch seconds: the moment of the catalogue and its signals."""
 
 
-def golden_shop() -> Shop:
+def golden_snapshot() -> Snapshot:
     """120 products with made-up crowd signals, and a storefront with one rule of each action."""
-    return build_shop(
-        _table(),
-        storefront_in((FOLDER / "storefront.json").read_bytes(), "storefront.json"),
-        PopularityRanker(),
-        generation=1,
-        built_at=AT,
-    )
+    storefront = storefront_in((FOLDER / "storefront.json").read_bytes(), "storefront.json")
+    return build_snapshot(build_shop(_table(), storefront, generation=1, built_at=AT), PopularityRanker())
 
 
 def _table() -> ItemTable:
@@ -53,10 +49,10 @@ def _table() -> ItemTable:
     return build_items(items, signals, AT)
 
 
-def text_of(transcript: Path, shop: Shop) -> str:
+def text_of(transcript: Path, snapshot: Snapshot) -> str:
     """What `etalage replay` prints of a transcript in the golden shop."""
-    events = complete_events(list(events_in(transcript.read_bytes())), shop.items.items)
-    return "\n".join(step_text(step) for step in replay(shop, recorded(events), top=2)) + "\n"
+    events = complete_events(list(events_in(transcript.read_bytes())), snapshot.shop.items.items)
+    return "\n".join(step_text(step) for step in replay(snapshot, recorded(events), top=2)) + "\n"
 
 
 def expected(transcript: Path) -> Path:
@@ -67,4 +63,4 @@ if __name__ == "__main__":
     if sys.argv[1:] != ["--write"]:
         sys.exit("python -m tests.golden.sessions --write")
     for one in TRANSCRIPTS:
-        expected(one).write_text(text_of(one, golden_shop()))
+        expected(one).write_text(text_of(one, golden_snapshot()))

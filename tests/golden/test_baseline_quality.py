@@ -10,7 +10,7 @@ from datetime import date
 
 import pytest
 
-from models.ranking.ranker import load_ranker
+from models.ranking.onnx import load_ranker
 from models.training.evaluation.evaluate import on_real
 from models.training.evaluation.metrics import Quality
 

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from models.policy.snapshot import Snapshot
 from models.storefront.defaults import DEFAULT_STOREFRONT
-from models.storefront.shop import Shop
 from schemas.catalog import Item
 from schemas.codec import encode
 from schemas.ids import ItemId
@@ -162,7 +162,7 @@ async def test_two_processes_that_read_as_far_have_one_generation(settings: Sett
 async def test_without_a_ranker_there_is_a_shop_and_a_reason(settings: Settings, ranker: str) -> None:
     async with following(replace(settings, ranker=ranker)) as follower:
         assert await follower.wait_ready(WITHIN_S)
-        assert follower.shop.ranker is None
+        assert follower.snapshot.ranker is None
         assert follower.ranker_reason
 
 
@@ -170,7 +170,7 @@ async def test_a_broken_model_is_no_crash(settings: Settings, tmp_path: Path) ->
     (tmp_path / "manifest.json").write_text("{}")
     (tmp_path / "model.onnx").write_bytes(b"not a model")
     async with following(replace(settings, ranker=str(tmp_path))) as follower:
-        assert follower.shop.ranker is None
+        assert follower.snapshot.ranker is None
         assert "is not a manifest" in follower.ranker_reason
 
 
@@ -227,7 +227,7 @@ async def test_kafka_may_come_later_go_and_come_back(
 async def test_shops_are_built_off_the_loop(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
 
-    def noted(*args: Any) -> Shop:
+    def noted(*args: Any) -> Snapshot:
         threads.append(threading.current_thread())
         return renew(*args)
 

@@ -27,8 +27,11 @@ from models.policy.decide import _compare, _previous_fills, decide
 from models.policy.decision import LayoutDecision
 from models.policy.explain import decision_record, explained_answer
 from models.policy.scoring import score_contexts
-from models.ranking.ranker import BASELINE, PopularityRanker, Ranker, load_ranker
-from models.storefront.shop import Shop, build_shop
+from models.policy.snapshot import Snapshot, build_snapshot
+from models.ranking.onnx import BASELINE, load_ranker
+from models.ranking.popularity import PopularityRanker
+from models.ranking.ranker import Ranker
+from models.storefront.shop import build_shop
 from models.visitor.fold import fold
 from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.codec import decode_event, encode
@@ -42,7 +45,7 @@ SIZES = (1, 16, 64)
 Stage = Callable[[], object]
 
 
-def a_shop(count: int, random: Random) -> Shop:
+def a_snapshot(count: int, random: Random) -> Snapshot:
     items = demo_items(count)
     kinds: dict[str, list[ItemId]] = {}
     for item in items:
@@ -61,7 +64,8 @@ def a_shop(count: int, random: Random) -> Shop:
         )
         for item in items
     }
-    return build_shop(build_items(items, signals, AT), ranker=a_ranker(), generation=5, built_at=AT)
+    shop = build_shop(build_items(items, signals, AT), generation=5, built_at=AT)
+    return build_snapshot(shop, a_ranker())
 
 
 def a_ranker() -> Ranker:
@@ -93,12 +97,12 @@ def a_visit(table: ItemTable, random: Random) -> tuple[VisitorState, VisitorStat
     return state, looked(state, table, random.choices(pool, k=1), "view_item")
 
 
-def asks_of(shop: Shop, visits: Sequence[tuple[VisitorState, VisitorState]]) -> list[PageRequest]:
+def requests_of(snapshot: Snapshot, visits: Sequence[tuple[VisitorState, VisitorState]]) -> list[PageRequest]:
     firsts = [
         PageRequest(visitor=VisitorId(f"a:visitor-{n}"), state=state, version=Version(7, 0, state.offset))
         for n, (state, _) in enumerate(visits)
     ]
-    shown = decide(shop, firsts, AT + 400)
+    shown = decide(snapshot, firsts, AT + 400)
     return [
         PageRequest(
             visitor=one.request.visitor, state=state, version=Version(7, 0, state.offset), previous=one.fills
@@ -107,20 +111,21 @@ def asks_of(shop: Shop, visits: Sequence[tuple[VisitorState, VisitorState]]) -> 
     ]
 
 
-def stages(shop: Shop, requests: Sequence[PageRequest]) -> dict[str, Stage]:
+def stages(snapshot: Snapshot, requests: Sequence[PageRequest]) -> dict[str, Stage]:
     """Each stage on its own, on what the stages before it give."""
+    shop = snapshot.shop
     at, table, view = AT + 400, shop.items, shop.view
     contexts = build_contexts(shop, requests, at)
-    scored = score_contexts(shop, contexts, at)
+    scored = score_contexts(snapshot, contexts, at)
     shelves = list(build_pools(table, contexts, [one.scores for one in scored]))
     before = [_previous_fills(shop, context) for context in contexts]
     lines = list(zip(contexts, shelves, before, strict=True))
     fills = [assemble(context, mine, table, view, was, at) for context, mine, was in lines]
-    decided: list[LayoutDecision] = decide(shop, requests, at)
+    decided: list[LayoutDecision] = decide(snapshot, requests, at)
     bodies = [one.head() + one.body() for one in decided]
     return {
         "scene": lambda: build_contexts(shop, requests, at),
-        "score": lambda: score_contexts(shop, contexts, at),
+        "score": lambda: score_contexts(snapshot, contexts, at),
         "shelve": lambda: list(build_pools(table, contexts, [one.scores for one in scored])),
         "before": lambda: [_previous_fills(shop, context) for context in contexts],
         "assemble": lambda: [assemble(context, mine, table, view, was, at) for context, mine, was in lines],
@@ -128,7 +133,7 @@ def stages(shop: Shop, requests: Sequence[PageRequest]) -> dict[str, Stage]:
             _compare(shop, context, one, fill, at)
             for context, one, fill in zip(contexts, scored, fills, strict=True)
         ],
-        "decide": lambda: decide(shop, requests, at),
+        "decide": lambda: decide(snapshot, requests, at),
         "bytes": lambda: [(one.head(), one.body()) for one in decided],
         "hydrate": lambda: [hydrate(body, shop) for body in bodies],
         "record": lambda: [encode(decision_record(one)) for one in decided],
@@ -153,25 +158,25 @@ def main() -> None:
     options.add_argument("--profile", action="store_true")
     asked = options.parse_args()
     random = Random(5)
-    shop = a_shop(asked.items, random)
-    visits = [a_visit(shop.items, random) for _ in range(max(SIZES))]
+    snapshot = a_snapshot(asked.items, random)
+    visits = [a_visit(snapshot.shop.items, random) for _ in range(max(SIZES))]
     gc.collect()
     gc.freeze()
     show("µs per visitor, best (median)  " + "".join(f"{size:>18}" for size in SIZES))
-    sized = {size: asks_of(shop, visits[:size]) for size in SIZES}
-    tables = {size: stages(shop, requests) for size, requests in sized.items()}
+    sized = {size: requests_of(snapshot, visits[:size]) for size in SIZES}
+    tables = {size: stages(snapshot, requests) for size, requests in sized.items()}
     for name in tables[SIZES[0]]:
         line = f"{name:31}"
         for size in SIZES:
             times = spent(tables[size][name], max(5, asked.rounds * 4 // size))
             line += f"{min(times) / size:10.1f} ({median(times) / size:.1f})".rjust(18)
         show(line)
-    decided = decide(shop, sized[SIZES[-1]], AT + 400)
+    decided = decide(snapshot, sized[SIZES[-1]], AT + 400)
     changed, rows = sum(one.changed for one in decided), sum(len(one.scored.scores) for one in decided)
     show(f"{changed} of {len(decided)} changed, {rows // len(decided)} candidates a visitor")
     show(f"{len(decided[0].body())} bytes a body")
     if asked.profile:
-        profile(lambda: decide(shop, sized[SIZES[-1]], AT + 400))
+        profile(lambda: decide(snapshot, sized[SIZES[-1]], AT + 400))
 
 
 def profile(act: Stage) -> None:

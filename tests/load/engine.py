@@ -23,7 +23,7 @@ from statistics import median
 from types import SimpleNamespace
 from typing import Any
 
-from models.storefront.shop import Shop
+from models.policy.snapshot import Snapshot
 from streams.local.servers.redis import LocalRedis
 from streams.runtime.clock import SystemClock
 from streams.runtime.retries import Retries
@@ -38,7 +38,7 @@ from streams.workers.personalize.decoding import Place
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies
 from streams.workers.personalize.live_page import LivePage
 from streams.workers.signals.combiner import SignalCombiner
-from tests.load.decide import a_shop
+from tests.load.decide import a_snapshot
 from tests.load.traffic import browsing, now_text
 
 PLACE = Place("bench.events.v1", 1, 7)
@@ -46,9 +46,9 @@ CASES = {"folded-256": 256, "folded-16": 16, "decided-64": 64, "decided-16": 16,
 ROUNDS = 6
 
 
-def records_of(shop: Shop, *, visitors: int, count: int) -> list[Any]:
+def records_of(snapshot: Snapshot, *, visitors: int, count: int) -> list[Any]:
     """Raw records as aiokafka hands them on; the time is put in when a chunk begins."""
-    prepared = browsing(shop.items.items, visitors=visitors, count=count, seed=11)
+    prepared = browsing(snapshot.shop.items.items, visitors=visitors, count=count, seed=11)
     stamp = now_text()
     return [
         SimpleNamespace(
@@ -63,12 +63,12 @@ def records_of(shop: Shop, *, visitors: int, count: int) -> list[Any]:
     ]
 
 
-def an_engine(shop: Shop, store: RedisVisitors, *, deciding: bool) -> Engine:
+def an_engine(snapshot: Snapshot, store: RedisVisitors, *, deciding: bool) -> Engine:
     """As a worker puts it together, without Kafka: nothing is sampled, no window is flushed."""
     clock, metrics = SystemClock(), Metrics()
     crowd = SignalCombiner("bench", metrics, clock)
     publisher: Any = None
-    page = LivePage(SimpleNamespace(shop=shop), page="home", sample=0.0, metrics=metrics)
+    page = LivePage(SimpleNamespace(snapshot=snapshot), page="home", sample=0.0, metrics=metrics)
     means = EngineDependencies(
         store=store,
         retries=Retries("Redis", deadline_s=2.0, patience_s=10.0, clock=clock, metrics=metrics),
@@ -77,7 +77,7 @@ def an_engine(shop: Shop, store: RedisVisitors, *, deciding: bool) -> Engine:
         clock=clock,
         metrics=metrics,
         deciding=Decider(page, clock=clock, metrics=metrics),
-        crowd=lambda before, record: crowd.add(before, record, shop),
+        crowd=lambda before, record: crowd.add(before, record, snapshot.shop),
     )
     terms = EngineConfig(place=PLACE, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9)
     return Engine(terms, means)
@@ -92,12 +92,12 @@ async def applied(engine: Engine, holding: Holding, records: Sequence[Any], size
     return time.process_time() - since
 
 
-async def measured(case: str, shop: Shop, records: list[Any], url: str, profiler: Any) -> list[float]:
+async def measured(case: str, snapshot: Snapshot, records: list[Any], url: str, profiler: Any) -> list[float]:
     """µs of CPU an event, of each round; one round before is not counted."""
     client = connect(url)
     try:
         store = RedisVisitors(client, Keys(f"b{uuid.uuid4().hex[:8]}"), incarnation=PLACE.incarnation)
-        engine = an_engine(shop, store, deciding=case.startswith("decided"))
+        engine = an_engine(snapshot, store, deciding=case.startswith("decided"))
         claim = await store.claim(0, "bench", 1)
         holding = Holding(0, claim, turn=1, at=0, why="assigned")
         each = len(records) // (ROUNDS + 1)
@@ -121,14 +121,14 @@ def main() -> None:
     options.add_argument("--cases", default=",".join(CASES))
     options.add_argument("--profile", default="")
     asked = options.parse_args()
-    shop = a_shop(2000, Random(5))
-    records = records_of(shop, visitors=asked.visitors, count=asked.events)
+    snapshot = a_snapshot(2000, Random(5))
+    records = records_of(snapshot, visitors=asked.visitors, count=asked.events)
     gc.collect()
     gc.freeze()
     with LocalRedis() as redis:
         for case in [asked.profile] if asked.profile else asked.cases.split(","):
             profiler = cProfile.Profile() if asked.profile else None
-            spent = asyncio.run(measured(case, shop, records, redis.url, profiler))
+            spent = asyncio.run(measured(case, snapshot, records, redis.url, profiler))
             show(f"{case:14} median {median(spent):7.1f} µs   best {min(spent):7.1f} µs")
             if profiler:
                 pstats.Stats(profiler).sort_stats("tottime").print_stats(45)

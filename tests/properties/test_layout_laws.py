@@ -18,7 +18,7 @@ from models.storefront.shop import Shop, with_items
 from schemas.codec import encode
 from schemas.ids import Version, VisitorId, hash32
 from schemas.storefront import PageType, RuleDef
-from tests.unit.models.random_shops import AT, KINDS, random_shop, random_state, random_table
+from tests.unit.models.random_shops import AT, KINDS, random_snapshot, random_state, random_table
 
 seeds = st.integers(0, 2**32 - 1)
 sizes = st.sampled_from((1, 2, 5, 20, 60, 150))
@@ -90,8 +90,9 @@ def pins_of(shop: Shop, page: PageType) -> dict[str, list[tuple[RuleDef, str]]]:
 @given(seeds, sizes, pages, st.booleans())
 def test_a_page_is_whole(seed: int, size: int, page: PageType, ranker: bool) -> None:
     random = Random(seed)
-    shop = random_shop(random, size, ranker=ranker)
-    decided = decide(shop, [an_ask(random, shop.items, page)], AT)[0]
+    snapshot = random_snapshot(random, size, ranker=ranker)
+    shop = snapshot.shop
+    decided = decide(snapshot, [an_ask(random, shop.items, page)], AT)[0]
     check_page(shop, decided)
     for item in [item for row in shown(decided).values() for item in row]:
         assert is_allowed(shop, item, page)
@@ -101,8 +102,9 @@ def test_a_page_is_whole(seed: int, size: int, page: PageType, ranker: bool) -> 
 @given(seeds, sizes)
 def test_pins_hold(seed: int, size: int) -> None:
     random = Random(seed)
-    shop = random_shop(random, size)
-    page = shown(decide(shop, [an_ask(random, shop.items, "home")], AT)[0])
+    snapshot = random_snapshot(random, size)
+    shop = snapshot.shop
+    page = shown(decide(snapshot, [an_ask(random, shop.items, "home")], AT)[0])
     for slot, owed in pins_of(shop, "home").items():
         pinned = {item for _, item in owed}
         assert pinned <= set(page[slot])
@@ -118,10 +120,11 @@ def test_pins_hold(seed: int, size: int) -> None:
 def test_the_same_input_gives_the_same_bytes(seed: int, size: int, page: PageType) -> None:
     """Also when decided together with other visitors."""
     random = Random(seed)
-    shop = random_shop(random, size)
+    snapshot = random_snapshot(random, size)
+    shop = snapshot.shop
     requests = [an_ask(random, shop.items, page, number) for number in range(3)]
-    alone = [decide(shop, [request], AT)[0] for request in requests]
-    for one, together in zip(alone, decide(shop, requests, AT), strict=True):
+    alone = [decide(snapshot, [request], AT)[0] for request in requests]
+    for one, together in zip(alone, decide(snapshot, requests, AT), strict=True):
         assert together.head() + together.body() == one.head() + one.body()
         assert encode(together.layout) == together.head() + together.body()
 
@@ -131,15 +134,16 @@ def test_the_same_input_gives_the_same_bytes(seed: int, size: int, page: PageTyp
 def test_deciding_again_changes_nothing(seed: int, size: int, page: PageType) -> None:
     """With the last content in memory, and with what a store gave back."""
     random = Random(seed)
-    shop = random_shop(random, size)
+    snapshot = random_snapshot(random, size)
+    shop = snapshot.shop
     request = an_ask(random, shop.items, page)
-    first = decide(shop, [request], AT)[0]
+    first = decide(snapshot, [request], AT)[0]
     for previous in (first.fills, fills_of_body(first.body())):
         later = PageRequest(
             **{name: getattr(request, name) for name in PageRequest.__struct_fields__}
             | {"previous": previous}
         )
-        again = decide(shop, [later], AT)[0]
+        again = decide(snapshot, [later], AT)[0]
         assert not again.changed
         assert again.fills.layout_id == first.fills.layout_id
         assert again.body() == first.body()
@@ -150,17 +154,17 @@ def test_deciding_again_changes_nothing(seed: int, size: int, page: PageType) ->
 def test_calm_never_keeps_what_may_not_be_shown(seed: int, size: int) -> None:
     """The page before came from another catalogue, other rules and another state."""
     random = Random(seed)
-    before = random_shop(random, size)
-    request = an_ask(random, before.items, "home")
+    before = random_snapshot(random, size)
+    request = an_ask(random, before.shop.items, "home")
     previous = decide(before, [request], AT)[0].fills
-    after = random_shop(random, size)
+    after = random_snapshot(random, size)
     later = PageRequest(
         visitor=request.visitor, state=request.state, version=request.version, previous=previous
     )
     decided = decide(after, [later], AT)[0]
-    check_page(after, decided)
+    check_page(after.shop, decided)
     for item in [item for row in shown(decided).values() for item in row]:
-        assert is_allowed(after, item, "home")
+        assert is_allowed(after.shop, item, "home")
 
 
 @settings(max_examples=40, deadline=None)
@@ -170,9 +174,10 @@ def test_calm_never_keeps_what_may_not_be_shown(seed: int, size: int) -> None:
 def test_a_shop_with_enough_fills_every_slot(seed: int, page: PageType) -> None:
     """For everybody, strangers too; a slot about what is not there (an empty cart) takes something else."""
     random = Random(seed)
-    shop = random_shop(random, 400, rules=False)
+    snapshot = random_snapshot(random, 400, rules=False)
+    shop = snapshot.shop
     request = an_ask(random, shop.items, page)
-    decided = decide(shop, [request], AT)[0]
+    decided = decide(snapshot, [request], AT)[0]
     assert list(shown(decided)) == [slot.id for slot in shop.storefront.pages[page].slots]
 
 
@@ -180,7 +185,8 @@ def test_a_shop_with_enough_fills_every_slot(seed: int, page: PageType) -> None:
 @given(seeds)
 def test_new_signals_alone_keep_the_window(seed: int) -> None:
     random = Random(seed)
-    shop = random_shop(random, 60)
+    snapshot = random_snapshot(random, 60)
+    shop = snapshot.shop
     newer = with_items(shop, shop.items, generation=8, built_at=AT + 2)
     assert newer.view is shop.view
     other = with_items(shop, random_table(random, 60), generation=9, built_at=AT + 4)

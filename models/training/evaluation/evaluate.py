@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from models.candidates.generation import Candidates, candidates_from_rows
 from models.features.spec import Batch, matrix
-from models.ranking.ranker import PopularityRanker, Ranker
+from models.ranking.popularity import PopularityRanker
+from models.ranking.ranker import Ranker
 from models.training import eshop
 from models.training.dataset import (
     SHOPPERS,
@@ -54,13 +55,14 @@ def ranked(ranker: Ranker) -> Scorer:
     """Scores of all items of the shop by a ranker, float[moments, n], knowing the history."""
 
     def score(moments: Sequence[Moment]) -> Scores:
-        table = moments[0].table
+        index = moments[0].index
+        table = index.table
         rows, sources = np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint16)
         found = [candidates_from_rows(table, moment.state, ()) for moment in moments]
         full = [Candidates(rows, sources, one.anchor, one.recent) for one in found]
         states, pages = [moment.state for moment in moments], [moment.page for moment in moments]
         at = np.array([moment.at for moment in moments])
-        return ranker.score(matrix(Batch(table, states, full, pages, at))).reshape(len(moments), table.n)
+        return ranker.score(matrix(Batch(index, states, full, pages, at))).reshape(len(moments), table.n)
 
     return score
 
@@ -69,9 +71,10 @@ def ranked_empty(ranker: Ranker) -> Scorer:
     """The same with an empty state on the home page: one order for all moments of a snapshot."""
 
     def score(moments: Sequence[Moment]) -> Scores:
-        table = moments[0].table
+        index = moments[0].index
+        table = index.table
         full = Candidates(np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint16), -1, [])
-        scores = ranker.score(matrix(Batch(table, [EMPTY], [full], ["home"], moments[0].at)))
+        scores = ranker.score(matrix(Batch(index, [EMPTY], [full], ["home"], moments[0].at)))
         return np.tile(scores, (len(moments), 1))
 
     return score

@@ -11,7 +11,9 @@ import typer
 
 from models.catalog.table import build_items
 from models.policy.replay import Step, recorded, replay
-from models.ranking.ranker import BASELINE, Ranker, load_ranker
+from models.policy.snapshot import build_snapshot
+from models.ranking.onnx import BASELINE, load_ranker
+from models.ranking.ranker import Ranker
 from models.storefront.shop import build_shop
 from schemas.catalog import Item
 from schemas.codec import decode_event, encode
@@ -51,8 +53,8 @@ def run(
     items = items_in(read_file(catalog), catalog.name) if catalog else demo_items()
     tell([f"{file.name} line {line.line} would be a dead letter: {line.why}" for line in bad])
     events = complete_events(lines, items)
-    shop = build_shop(build_items(items, {}, events[0].timestamp.timestamp()), ranker=_ranker(ranker))
-    for step in replay(shop, recorded(events), top=top):
+    shop = build_shop(build_items(items, {}, events[0].timestamp.timestamp()))
+    for step in replay(build_snapshot(shop, _ranker(ranker)), recorded(events), top=top):
         typer.echo(encode(document(step)).decode() if as_json else step_text(step))
     if bad:
         raise InvalidDocument(

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.ranking.ranker import BASELINE, load_ranker
+from models.ranking.onnx import BASELINE, load_ranker
 from streams.cli.model.train import extra_for_training, stages
 from streams.cli.options import AsJson
 

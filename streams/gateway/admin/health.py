@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from models.storefront.shop import Shop
+from models.policy.snapshot import Snapshot
 from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.events.producer import Log
 from streams.gateway.http.asgi import Receive, Scope, Send, send_bytes
@@ -21,7 +21,7 @@ class ShopSource(Protocol):
     """Where the shop of this process comes from, as streams.shop.follower.ShopFollower offers it."""
 
     @property
-    def shop(self) -> Shop: ...
+    def snapshot(self) -> Snapshot: ...
 
     @property
     def ready(self) -> bool: ...
@@ -92,9 +92,10 @@ class Admin:
 
     async def shop(self, scope: Scope, receive: Receive, send: Send) -> None:
         refuse_parameters(scope["query_string"])
-        await send_bytes(send, msgspec.json.encode(self._report(self._follower.shop)))
+        await send_bytes(send, msgspec.json.encode(self._report(self._follower.snapshot)))
 
-    def _report(self, shop: Shop) -> ShopReport:
+    def _report(self, snapshot: Snapshot) -> ShopReport:
+        shop, ranker = snapshot.shop, snapshot.ranker
         readiness = self.readiness()
         return ShopReport(
             generation=shop.generation,
@@ -104,8 +105,8 @@ class Admin:
             source=self._follower.source,
             ready=readiness.ready,
             reason=readiness.reason,
-            ranker=shop.ranker.name if shop.ranker else None,
-            ranker_version=shop.ranker.version if shop.ranker else None,
+            ranker=ranker.name if ranker else None,
+            ranker_version=ranker.version if ranker else None,
             partitions=self._places.partitions,
             kafka=self._log.connected,
             redis=self._reads.circuit.state,

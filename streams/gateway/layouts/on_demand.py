@@ -14,7 +14,7 @@ from models.policy.decide import decide
 from models.policy.decision import LayoutDecision
 from models.policy.explain import explained_answer
 from models.policy.fallback import static_layout
-from models.storefront.shop import Shop
+from models.policy.snapshot import Snapshot
 from models.visitor.packing import unpack
 from models.visitor.state import EMPTY, VisitorState
 from schemas.ids import Version
@@ -33,12 +33,12 @@ class OnDemandLayouts:
 
     def __init__(
         self,
-        shop: Callable[[], Shop],
+        snapshot: Callable[[], Snapshot],
         clock: Clock,
         metrics: Metrics,
         note: Callable[[LayoutDecision], None] = lambda decided: None,
     ) -> None:
-        self._shop, self._clock, self._metrics, self._note = shop, clock, metrics, note
+        self._snapshot, self._clock, self._metrics, self._note = snapshot, clock, metrics, note
         self._patterns = PopularLayoutCache()
         self._complained_at = float("-inf")
 
@@ -46,10 +46,10 @@ class OnDemandLayouts:
         self, query: LayoutQuery, partition: int, packed: bytes | None, shown: bytes | None = None
     ) -> bytes:
         """The layout for a stored state; `shown` is the layout (or body) that stands there now, for calm."""
-        shop = self._shop()
+        snapshot = self._snapshot()
         try:
             state = unpack(packed) if packed is not None else EMPTY
-            decided = decide(shop, [_ask(query, state, partition, shown)], self._clock.now())[0]
+            decided = decide(snapshot, [_ask(query, state, partition, shown)], self._clock.now())[0]
             provenance = decided.fills.provenance
             self._metrics.count("layouts_decided_total", mode=provenance.mode, reason=provenance.reason)
             self._note(decided)
@@ -61,17 +61,17 @@ class OnDemandLayouts:
     def still_valid(self, query: LayoutQuery, layout: bytes) -> bool:
         """Whether a stored layout may be shown by the shop as it is now; not one that cannot be read."""
         try:
-            return still_valid(self._shop(), query.page, layout, self._clock.now())
+            return still_valid(self._snapshot().shop, query.page, layout, self._clock.now())
         except Exception:
             self._complain("stored layout not understood")
             return False
 
     def makeshift(self, query: LayoutQuery, reason: Reason) -> bytes:
         """What everybody likes, for when nothing can be known of the visitor; else the packaged page."""
-        shop = self._shop()
+        snapshot = self._snapshot()
         try:
-            if shop.items.n:
-                return self._patterns.fitted(shop, query, reason, self._clock.now())
+            if snapshot.shop.items.n:
+                return self._patterns.fitted(snapshot, query, reason, self._clock.now())
         except Exception:
             self._complain("popular layout not made")
         return layout_bytes(static_layout(query.page, query.visitor, reason))
@@ -81,7 +81,7 @@ class OnDemandLayouts:
         if not query.hydrate:
             return layout
         try:
-            return hydrate(layout, self._shop())
+            return hydrate(layout, self._snapshot().shop)
         except Exception:
             self._complain("layout not hydrated")
             return layout

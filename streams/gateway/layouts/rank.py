@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from models.policy.rerank import rank
-from models.storefront.shop import Shop
+from models.policy.snapshot import Snapshot
 from models.visitor.packing import unpack
 from models.visitor.state import EMPTY, VisitorState
 from schemas.codec import DECODE_ERRORS
@@ -78,9 +78,9 @@ class Rank:
     """Never waits past its deadline: without a state the order is that of everybody."""
 
     def __init__(
-        self, reads: StoreReads, places: PartitionMap, shop: Callable[[], Shop], clock: Clock
+        self, reads: StoreReads, places: PartitionMap, snapshot: Callable[[], Snapshot], clock: Clock
     ) -> None:
-        self._reads, self._places, self._shop, self._clock = reads, places, shop, clock
+        self._reads, self._places, self._snapshot, self._clock = reads, places, snapshot, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = asyncio.get_running_loop().time()
@@ -107,7 +107,7 @@ class Rank:
     def _ranked(
         self, request: RankRequest, state: VisitorState, version: str, reason: Reason | None
     ) -> RankAnswer:
-        ranked = rank(self._shop(), state, request.items, self._clock.now(), explain=request.explain)
+        ranked = rank(self._snapshot(), state, request.items, self._clock.now(), explain=request.explain)
         return RankAnswer(
             visitor_id=request.visitor,
             version=version,

@@ -11,16 +11,16 @@ from models.layout.fills import PackedFills, fills_of_body
 from models.policy.decide import decide
 from models.policy.decision import LayoutDecision
 from models.policy.explain import decision_record
-from models.storefront.shop import Shop
+from models.policy.snapshot import Snapshot
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash64
 from streams.runtime.telemetry.metrics import Metrics
 from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
 
 
-class HasShop(Protocol):
+class HasSnapshot(Protocol):
     @property
-    def shop(self) -> Shop:
+    def snapshot(self) -> Snapshot:
         """The snapshot to use now."""
         ...
 
@@ -28,13 +28,14 @@ class HasShop(Protocol):
 class LivePage:
     """`sample` is the share of visitors whose new layouts are recorded for analysis and training."""
 
-    def __init__(self, follower: HasShop, *, page: Any, sample: float, metrics: Metrics) -> None:
+    def __init__(self, follower: HasSnapshot, *, page: Any, sample: float, metrics: Metrics) -> None:
         self._follower, self._page, self._metrics = follower, page, metrics
         self._recorded_below = int(sample * 2**64)
 
     def __call__(self, requests: Sequence[LiveLayoutRequest], at: float) -> Sequence[LiveLayoutUpdate]:
         pages = [self._page_request(one) for one in requests]
-        decided = decide(self._follower.shop, pages, at)  # one shop for all: no mixture of generations
+        # One snapshot for all: no mixture of generations.
+        decided = decide(self._follower.snapshot, pages, at)
         self._count(decided)
         return [
             self._update(made, whole=made.changed or one.whole)

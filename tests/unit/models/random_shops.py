@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from models.catalog.table import ItemTable, build_items
 from models.features.spec import SPEC
+from models.policy.snapshot import Snapshot, build_snapshot
 from models.storefront.index import index_storefront
-from models.storefront.shop import Shop, build_shop
+from models.storefront.shop import build_shop
 from models.visitor.decay import quantise
 from models.visitor.state import Bought, CartLine, RecentItem, VisitorState
 from schemas.catalog import Item
@@ -104,12 +105,13 @@ def _rule(random: Random, number: int, ids: list[str], slots: list[str]) -> Rule
     return RuleDef(id=name, action="exclude", match=match)
 
 
-def random_shop(random: Random, count: int, *, ranker: bool = True, rules: bool = True) -> Shop:
+def random_snapshot(random: Random, count: int, *, ranker: bool = True, rules: bool = True) -> Snapshot:
     table = random_table(random, count)
     plain = index_storefront(Storefront())
     slots = [slot.id for slot in plain.pages["home"].slots]
     document = Storefront(rules=random_rules(random, table.ids, slots) if rules else [])
-    return build_shop(table, document, OddRanker() if ranker else None, generation=7, built_at=AT)
+    shop = build_shop(table, document, generation=7, built_at=AT)
+    return build_snapshot(shop, OddRanker() if ranker else None)
 
 
 def random_state(random: Random, ids: list[str]) -> VisitorState:

@@ -9,6 +9,7 @@ import pytest
 
 from models.catalog.signal_aggregation import POPULARITY_HALF_LIFE, TREND_HALF_LIFE
 from models.catalog.table import ItemTable, build_items, with_signals
+from models.features.item import item_block
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
 from schemas.signals import Neighbour, Signal
@@ -107,7 +108,7 @@ def test_one_build_equals_many_steps() -> None:
     for one in SIGNALS.values():
         stepwise = with_signals(stepwise, {one.item_id: one}, AT)
     once = build_items(CATALOGUE, SIGNALS, AT)
-    assert np.array_equal(stepwise.block, once.block)
+    assert np.array_equal(item_block(stepwise), item_block(once))
     assert np.array_equal(stepwise.co_viewed_weight, once.co_viewed_weight)
     assert stepwise.by_trend.tolist() == once.by_trend.tolist()
 
@@ -131,7 +132,7 @@ def test_a_plain_colour_finds_its_shades_first() -> None:
 
 def test_an_empty_catalogue_is_a_table() -> None:
     table = build_items([], {}, AT)
-    assert (table.n, len(table.by_popularity), table.block.shape[0]) == (0, 0, 0)
+    assert (table.n, len(table.by_popularity), len(item_block(table))) == (0, 0, 0)
 
 
 def test_the_later_of_two_items_with_one_id_counts() -> None:

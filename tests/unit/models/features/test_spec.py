@@ -12,20 +12,23 @@ from msgspec.structs import replace
 
 from models.candidates.generation import candidates_from_rows, propose
 from models.catalog.table import build_items
+from models.features.index import index_features
 from models.features.interaction import find_places
 from models.features.item import RATE_PRIOR
 from models.features.spec import FINGERPRINT, NAMES, SPEC, Batch, Feature, fingerprint, matrix, vectorize
-from models.ranking.ranker import split
+from models.ranking.ranker import split_by_visitor
 from models.visitor.state import EMPTY, VisitorState
 from schemas.ids import hash32, hash48
 from tests.unit.models.shop_fixture import AT, KINDS, N, a_visitor, shop
+
+INDEX = index_features(shop())
 
 
 def value(state: VisitorState, number: int, name: str, page: str = "home", at: float = AT) -> float:
     """One feature of one item."""
     table = shop()
     row = table.row_of(f"i{number:03}")
-    batch = Batch(table, [state], [candidates_from_rows(table, state, [row])], [page], at)
+    batch = Batch(INDEX, [state], [candidates_from_rows(table, state, [row])], [page], at)
     return float(matrix(batch)[0, NAMES.index(name)])
 
 
@@ -59,10 +62,10 @@ visitor_sets = st.lists(
 def test_a_batch_is_its_visitors_side_by_side(states: list[VisitorState], page: str) -> None:
     table = shop()
     found = [propose(table, state, page, [3], AT) for state in states]
-    together = Batch(table, states, found, [page] * len(states), AT)
-    parts = split(matrix(together), together.counts)
+    together = Batch(INDEX, states, found, [page] * len(states), AT)
+    parts = split_by_visitor(matrix(together), together.counts)
     for state, one, part in zip(states, found, parts, strict=True):
-        alone = matrix(Batch(table, [state], [one], [page], AT))
+        alone = matrix(Batch(INDEX, [state], [one], [page], AT))
         assert np.array_equal(alone, part)
         assert np.isfinite(part).all()
 
@@ -166,6 +169,6 @@ def test_a_clock_behind_the_state_is_taken_as_the_states_own() -> None:
 
 def test_an_empty_shop_and_no_visitors_fill_nothing() -> None:
     table = build_items([], {}, AT)
-    out = matrix(Batch(table, [EMPTY], [propose(table, EMPTY)], ["home"], AT))
+    out = matrix(Batch(index_features(table), [EMPTY], [propose(table, EMPTY)], ["home"], AT))
     assert out.shape == (0, len(SPEC))
-    vectorize(Batch(shop(), [], [], [], AT), np.empty((0, len(SPEC)), np.float32))
+    vectorize(Batch(INDEX, [], [], [], AT), np.empty((0, len(SPEC)), np.float32))

@@ -14,7 +14,8 @@ from models.layout.context import PageRequest
 from models.layout.stability import SLOT_MARGIN
 from models.policy.decide import decide
 from models.policy.decision import LayoutDecision
-from models.ranking.ranker import PopularityRanker
+from models.policy.snapshot import build_snapshot
+from models.ranking.popularity import PopularityRanker
 from models.storefront.shop import Shop, build_shop
 from models.visitor.state import EMPTY, CartLine, RecentItem, VisitorState
 from schemas.catalog import Item
@@ -56,7 +57,7 @@ def page(
         version=None,
         previous=previous.fills if previous else None,
     )
-    return decide(shop, [request], AT)[0]
+    return decide(build_snapshot(shop, PopularityRanker()), [request], AT)[0]
 
 
 def looked(*ids: str, cart: str = "") -> VisitorState:
@@ -81,7 +82,7 @@ def one_row(*modules: ModuleDef, rules: tuple[RuleDef, ...] = (), names: tuple[s
     document = Storefront(
         pages=[PageDef(page="home", slots=[slot])], modules=list(modules), rules=list(rules)
     )
-    return build_shop(table(), document, PopularityRanker())
+    return build_shop(table(), document)
 
 
 PLAIN = ModuleDef(id="plain", type="recommended", title="For you", items_max=10, prior=1.0)
@@ -101,7 +102,7 @@ def test_a_product_in_several_colours_comes_once_in_a_varied_row() -> None:
     ]
     slot = SlotDef(id="home.a", admits=["plain"], default="plain")
     document = Storefront(pages=[PageDef(page="home", slots=[slot])], modules=[PLAIN])
-    shop = build_shop(build_items(items, {}, AT), document, PopularityRanker())
+    shop = build_shop(build_items(items, {}, AT), document)
     titles = {item.item_id: item.title for item in items}
     hero = [titles[name] for name in row(page(shop), "home.a")[:4]]
     assert len(set(hero)) == len(hero)
@@ -135,7 +136,7 @@ def test_a_kind_that_rules_took_away_is_not_claimed() -> None:
     plain = Storefront(pages=[PageDef(page="home", slots=[slot])], modules=[module])
     told = []
     for document in (plain, replace(plain, rules=[out])):
-        shop = build_shop(build_items(items, {signal.item_id: signal}, AT), document, PopularityRanker())
+        shop = build_shop(build_items(items, {signal.item_id: signal}, AT), document)
         shown = page(shop).layout.slots[0].module
         told.append(({item.id[:2] for item in shown.items}, shown.reason))
     assert told == [
@@ -148,13 +149,13 @@ def test_without_other_things_a_share_is_no_reason_to_show_less() -> None:
     items = [item for item in table(kinds=1, brands=1).items if item.item_id != "k0-000"]
     slot = SlotDef(id="home.a", admits=["plain"], default="plain")
     document = Storefront(pages=[PageDef(page="home", slots=[slot])], modules=[PLAIN])
-    shop = build_shop(build_items(items, {}, AT), document, PopularityRanker())
+    shop = build_shop(build_items(items, {}, AT), document)
     assert len(row(page(shop, looked("k0-001")), "home.a")) == 10
 
 
 def test_what_was_looked_at_is_not_recommended() -> None:
     seen = ("k1-000", "k1-001", "k1-002")
-    decided = page(build_shop(table(), ranker=PopularityRanker()), looked(*seen, cart="k2-000"))
+    decided = page(build_shop(table()), looked(*seen, cart="k2-000"))
     for slot in decided.layout.slots:
         shown = {item.id for item in slot.module.items}
         if slot.module.type not in ("recently_viewed", "from_cart"):
@@ -206,7 +207,7 @@ def test_a_pin_that_is_excluded_or_out_of_stock_opens_no_slot() -> None:
     items = [replace(item, stock=item.item_id != "k5-039") for item in shop.items.items]
     slot = SlotDef(id="home.a", admits=["cart"], default="cart")
     document = Storefront(pages=[PageDef(page="home", slots=[slot])], modules=[CART], rules=[pin])
-    sold_out = build_shop(build_items(items, {}, AT), document, PopularityRanker())
+    sold_out = build_shop(build_items(items, {}, AT), document)
     assert page(sold_out).layout.slots == []
 
 
@@ -214,11 +215,11 @@ def test_a_pin_stands_even_where_the_only_module_was_taken_by_a_slot_above() -> 
     slots = [SlotDef(id=f"home.{name}", admits=["plain"], default="plain") for name in "ab"]
     pin = RuleDef(id="a", action="pin", match=Match(items=["k5-039"]), slot="home.b", index=2)
     document = Storefront(pages=[PageDef(page="home", slots=slots)], modules=[PLAIN], rules=[pin])
-    shown = page(build_shop(table(), document, PopularityRanker()))
+    shown = page(build_shop(table(), document))
     assert len(row(shown, "home.a")) == 10
     assert row(shown, "home.b") == ["k5-039"]
     bare = Storefront(pages=[PageDef(page="home", slots=slots)], modules=[PLAIN])
-    assert len(page(build_shop(table(), bare, PopularityRanker())).layout.slots) == 1
+    assert len(page(build_shop(table(), bare)).layout.slots) == 1
 
 
 def test_a_slot_takes_the_better_module_and_falls_back_to_its_default() -> None:
@@ -244,7 +245,7 @@ def test_a_module_keeps_its_slot_unless_another_gains_the_margin() -> None:
 
 
 def test_the_home_page_does_not_only_speak_of_one_thing() -> None:
-    decided = page(build_shop(table(), ranker=PopularityRanker()), looked("k1-000", "k1-005"))
+    decided = page(build_shop(table()), looked("k1-000", "k1-005"))
     close = [
         slot.module.id
         for slot in decided.layout.slots
@@ -260,9 +261,9 @@ def test_a_listing_stands_on_its_own_page_however_popular_something_else_is(
 ) -> None:
     famous = ItemId("k0-000")
     signals = {famous: Signal(item_id=famous, at=AT, delta_offset=1, popularity=1e6, trend=1e6)}
-    shop = build_shop(build_items(table().items, signals, AT), ranker=PopularityRanker())
+    shop = build_shop(build_items(table().items, signals, AT))
     where: PageType = "category" if kind else "search"
     request = PageRequest(visitor=VisitorId("a:v"), state=EMPTY, version=None, page=where, category=kind, q=q)
-    first = decide(shop, [request], AT)[0].layout.slots[0].module
+    first = decide(build_snapshot(shop, PopularityRanker()), [request], AT)[0].layout.slots[0].module
     assert first.type == ("category_grid" if kind else "search_results")
     assert {item.id[:2] for item in first.items} == {"k5"}

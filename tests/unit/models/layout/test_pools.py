@@ -11,12 +11,13 @@ from models.catalog.table import ItemTable
 from models.layout.context import PageContext, PageRequest, build_context
 from models.layout.pools import BEST, CandidatePools, build_pools
 from models.policy.scoring import score_contexts
+from models.policy.snapshot import build_snapshot
 from models.storefront.shop import Shop, build_shop
 from schemas.ids import VisitorId
 from schemas.storefront import Match, PageType, RuleDef, Storefront
-from tests.unit.models.random_shops import AT, OddRanker, random_shop, random_state, random_table
+from tests.unit.models.random_shops import AT, OddRanker, random_snapshot, random_state, random_table
 
-SHOP = random_shop(Random(21), 300, rules=False)
+SHOP = random_snapshot(Random(21), 300, rules=False).shop
 TABLE: ItemTable = SHOP.items
 
 
@@ -29,7 +30,7 @@ def context(shop: Shop, seed: int, page: PageType = "home") -> PageContext:
 
 
 def shelved(shop: Shop, *contexts: PageContext) -> list[CandidatePools]:
-    scores = [scored.scores for scored in score_contexts(shop, contexts, AT)]
+    scores = [scored.scores for scored in score_contexts(build_snapshot(shop, OddRanker()), contexts, AT)]
     return list(build_pools(shop.items, contexts, scores))
 
 
@@ -98,7 +99,7 @@ def test_a_boost_counts_from_the_lowest_score() -> None:
     table = random_table(Random(9), 50)
     item = next(row for row in range(50) if table.stock[row] > 0)
     rule = RuleDef(id="b", action="boost", match=Match(items=[table.ids[item]]), factor=0.0)
-    shop = build_shop(table, Storefront(rules=[rule]), OddRanker())
+    shop = build_shop(table, Storefront(rules=[rule]))
     rows = shelved(shop, context(shop, 1))[0].of("all")
     values = shelved(shop, context(shop, 1))[0].value
     assert item in rows

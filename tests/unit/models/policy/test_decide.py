@@ -14,8 +14,10 @@ from models.catalog.table import with_signals
 from models.layout.context import PageRequest
 from models.policy.decide import decide, popular_layout
 from models.policy.decision import LayoutDecision
-from models.ranking.ranker import PopularityRanker, Ranker
-from models.storefront.shop import Shop, build_shop, empty_shop, with_items
+from models.policy.snapshot import Snapshot, build_snapshot, empty_snapshot
+from models.ranking.popularity import PopularityRanker
+from models.ranking.ranker import Ranker
+from models.storefront.shop import build_shop, with_items
 from models.visitor.fold import fold
 from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.codec import decode_event, encode
@@ -46,8 +48,9 @@ class BrokenRanker(PopularityRanker):
         raise RankerFailed("no")
 
 
-def a_shop(ranker: Ranker | None = RANKER, *rules: RuleDef) -> Shop:
-    return build_shop(TABLE, Storefront(rules=list(rules)), ranker, generation=4, built_at=AT)
+def a_snapshot(ranker: Ranker | None = RANKER, *rules: RuleDef) -> Snapshot:
+    shop = build_shop(TABLE, Storefront(rules=list(rules)), generation=4, built_at=AT)
+    return build_snapshot(shop, ranker)
 
 
 def after(state: VisitorState, *acts: tuple[str, int | None]) -> VisitorState:
@@ -115,7 +118,7 @@ LOOKED = after(EMPTY, ("view_item", in_stock("lamps")[0]), ("view_item", in_stoc
 def test_how_a_page_was_made_is_said(
     state: VisitorState, ranker: Ranker | None, mode: str, reason: str, role: str
 ) -> None:
-    layout = decide(a_shop(ranker), [request(state)], AT + 60)[0].layout
+    layout = decide(a_snapshot(ranker), [request(state)], AT + 60)[0].layout
     assert (layout.mode, layout.reason, layout.model.role) == (mode, reason, role)
     assert layout.model.generation == 4
     assert len(layout.slots) == 7
@@ -123,8 +126,8 @@ def test_how_a_page_was_made_is_said(
 
 def test_a_refusal_leaves_no_trace_of_the_state() -> None:
     refused = after(LOOKED, ("view_item", in_stock("mugs")[0]), ("consent_updated", None))
-    layout = decide(a_shop(), [request(refused)], AT + 60)[0].layout
-    stranger = decide(a_shop(), [request(EMPTY)], AT + 60)[0].layout
+    layout = decide(a_snapshot(), [request(refused)], AT + 60)[0].layout
+    stranger = decide(a_snapshot(), [request(EMPTY)], AT + 60)[0].layout
     assert [[i.id for i in s.module.items] for s in layout.slots] == [
         [i.id for i in s.module.items] for s in stranger.slots
     ]
@@ -133,23 +136,24 @@ def test_a_refusal_leaves_no_trace_of_the_state() -> None:
 
 def test_one_run_for_all_known_visitors() -> None:
     ranker = CountingRanker()
-    decided = decide(a_shop(ranker), [request(LOOKED), request(EMPTY), request(LOOKED)], AT + 60)
+    decided = decide(a_snapshot(ranker), [request(LOOKED), request(EMPTY), request(LOOKED)], AT + 60)
     known = [len(one.context.candidates.rows) for one in (decided[0], decided[2])]
     assert ranker.runs == [sum(known)]
     assert [one.layout.mode for one in decided] == ["full", "popular", "full"]
 
 
 def test_one_failure_fails_no_stranger() -> None:
-    decided = decide(a_shop(BrokenRanker()), [request(LOOKED), request(EMPTY)], AT + 60)
+    decided = decide(a_snapshot(BrokenRanker()), [request(LOOKED), request(EMPTY)], AT + 60)
     assert [one.layout.reason for one in decided] == ["model_failed", "cold_start"]
 
 
 @pytest.mark.parametrize("page", ["home", "cart", "category"])
 def test_the_id_names_content_and_not_the_snapshot(page: PageType) -> None:
-    before = a_shop()
-    after_signals = with_items(before, with_signals(TABLE, {}, AT), generation=99, built_at=AT + 5)
+    before = a_snapshot()
+    moved = with_items(before.shop, with_signals(TABLE, {}, AT), generation=99, built_at=AT + 5)
+    after_signals = build_snapshot(moved, RANKER, before)
     first, second = (
-        decide(shop, [request(LOOKED, page=page)], AT + 60)[0] for shop in (before, after_signals)
+        decide(snapshot, [request(LOOKED, page=page)], AT + 60)[0] for snapshot in (before, after_signals)
     )
     assert second.model.generation == 99
     assert first.slots("") == second.slots("")
@@ -166,27 +170,27 @@ def test_an_id_is_of_one_visitor_page_and_way_of_making() -> None:
         replace(request(LOOKED), visitor=VisitorId("a:y")),
         replace(request(LOOKED), page="cart"),
     ]
-    ids = [one.layout.layout_id for one in decide(a_shop(), requests, AT + 60)]
-    ids.append(decide(a_shop(None), requests[:1], AT + 60)[0].layout.layout_id)
+    ids = [one.layout.layout_id for one in decide(a_snapshot(), requests, AT + 60)]
+    ids.append(decide(a_snapshot(None), requests[:1], AT + 60)[0].layout.layout_id)
     assert len(set(ids)) == 4
 
 
 def test_every_decision_id_is_the_layouts_own() -> None:
-    layout = decide(a_shop(), [request(LOOKED)], AT + 60)[0].layout
+    layout = decide(a_snapshot(), [request(LOOKED)], AT + 60)[0].layout
     for slot in layout.slots:
         assert slot.module.decision_id == f"{layout.layout_id}/{slot.slot}"
 
 
 def test_nothing_asked_nothing_decided() -> None:
-    assert decide(a_shop(), [], AT) == []
+    assert decide(a_snapshot(), [], AT) == []
 
 
 def test_a_click_shows_at_once() -> None:
-    shop = a_shop()
-    first = decide(shop, [request(LOOKED)], AT + 30)[0]
+    snapshot = a_snapshot()
+    first = decide(snapshot, [request(LOOKED)], AT + 30)[0]
     mug = in_stock("mugs")[3]
     clicked = after(LOOKED, ("view_item", mug))
-    second = decide(shop, [request(clicked, first)], clicked.at)[0]
+    second = decide(snapshot, [request(clicked, first)], clicked.at)[0]
     assert second.changed
     assert modules(second)["because-you-viewed"] in ("home.row-1", "home.row-2")
     row = next(s.module for s in second.layout.slots if s.module.id == "because-you-viewed")
@@ -197,10 +201,10 @@ def test_a_click_shows_at_once() -> None:
 
 
 def test_an_event_that_changes_nothing_keeps_the_content_and_moves_the_version() -> None:
-    shop = a_shop()
-    first = decide(shop, [request(LOOKED)], AT + 30)[0]
+    snapshot = a_snapshot()
+    first = decide(snapshot, [request(LOOKED)], AT + 30)[0]
     later = after(LOOKED, ("page_view", None))
-    second = decide(shop, [request(later, first)], AT + 31)[0]
+    second = decide(snapshot, [request(later, first)], AT + 31)[0]
     assert not second.changed
     assert second.body() == first.body()
     assert (first.layout.version, second.layout.version) == ("7.0.1", "7.0.2")
@@ -209,20 +213,20 @@ def test_an_event_that_changes_nothing_keeps_the_content_and_moves_the_version()
 
 def test_a_dismissed_module_stays_away() -> None:
     away = msgspec.structs.replace(LOOKED, dismissed=(hash32("trending"), hash32("popular")))
-    assert not {"trending", "popular"} & set(modules(decide(a_shop(), [request(away)], AT + 60)[0]))
+    assert not {"trending", "popular"} & set(modules(decide(a_snapshot(), [request(away)], AT + 60)[0]))
 
 
 def test_a_module_that_is_answered_climbs() -> None:
-    shop = a_shop()
-    slots = list(modules(decide(shop, [request(LOOKED)], AT + 900)[0]))
+    snapshot = a_snapshot()
+    slots = list(modules(decide(snapshot, [request(LOOKED)], AT + 900)[0]))
     fond = msgspec.structs.replace(LOOKED, promotions={hash32(slots[-1]): (20, 18)})
-    assert list(modules(decide(shop, [request(fond)], AT + 900)[0])).index(slots[-1]) < len(slots) - 1
+    assert list(modules(decide(snapshot, [request(fond)], AT + 900)[0])).index(slots[-1]) < len(slots) - 1
 
 
 def test_a_boost_moves_items_up() -> None:
     mug = in_stock("mugs")[0]
     boosted = RuleDef(id="b", action="boost", match=Match(items=[TABLE.ids[mug]]), factor=60.0)
-    page = decide(a_shop(RANKER, boosted), [request(LOOKED)], AT + 60)[0]
+    page = decide(a_snapshot(RANKER, boosted), [request(LOOKED)], AT + 60)[0]
     if mug in page.context.candidates.rows:
         assert TABLE.ids[mug] == page.layout.slots[0].module.items[0].id
     else:
@@ -230,21 +234,21 @@ def test_a_boost_moves_items_up() -> None:
 
 
 def test_an_empty_shop_has_frames() -> None:
-    layout = decide(empty_shop(), [request(LOOKED)], AT)[0].layout
+    layout = decide(empty_snapshot(), [request(LOOKED)], AT)[0].layout
     assert (layout.mode, layout.reason) == ("static", "stream_stale")
     assert len(layout.slots) == 7
     assert all(slot.module.items == [] and "{" not in slot.module.title for slot in layout.slots)
 
 
 def test_what_everybody_likes_says_why() -> None:
-    layout = popular_layout(a_shop(), request(LOOKED), "redis_down", AT)
+    layout = popular_layout(a_snapshot(), request(LOOKED), "redis_down", AT)
     assert (layout.mode, layout.reason, layout.version) == ("popular", "redis_down", "0.0.0")
-    assert popular_layout(empty_shop(), request(LOOKED), "redis_down", AT).mode == "static"
+    assert popular_layout(empty_snapshot(), request(LOOKED), "redis_down", AT).mode == "static"
 
 
 def test_search_results_follow_the_words() -> None:
     page = PageRequest(visitor=VisitorId("a:x"), state=LOOKED, version=None, page="search", q="thing 17")
-    results = decide(a_shop(), [page], AT)[0].layout.slots[0].module
+    results = decide(a_snapshot(), [page], AT)[0].layout.slots[0].module
     assert results.title == "Results for thing 17"
     assert TABLE.items[TABLE.row_of("i0017")].stock
     assert results.items[0].id == "i0017"
@@ -252,23 +256,23 @@ def test_search_results_follow_the_words() -> None:
 
 def test_a_category_page_lists_its_category() -> None:
     page = PageRequest(visitor=VisitorId("a:x"), state=LOOKED, version=None, page="category", category="mugs")
-    grid = decide(a_shop(), [page], AT)[0].layout.slots[0].module
+    grid = decide(a_snapshot(), [page], AT)[0].layout.slots[0].module
     assert (grid.id, grid.title) == ("category", "Mugs")
     assert {TABLE.items[TABLE.row_of(item.id)].category for item in grid.items} == {"mugs"}
 
 
 def test_other_items_in_the_same_modules_are_new_content() -> None:
-    shop = a_shop()
-    first = decide(shop, [request(EMPTY)], AT)[0]
+    snapshot = a_snapshot()
+    first = decide(snapshot, [request(EMPTY)], AT)[0]
     falling = {
         ItemId(name): Signal(
             item_id=ItemId(name), at=AT, delta_offset=9, popularity=0.1 * row, trend=0.1 * row
         )
         for row, name in enumerate(TABLE.ids)
     }
-    newer = with_items(shop, with_signals(TABLE, falling, AT), generation=5, built_at=AT)
-    second = decide(newer, [request(EMPTY, first)], AT)[0]
-    assert newer.view is shop.view
+    newer = with_items(snapshot.shop, with_signals(TABLE, falling, AT), generation=5, built_at=AT)
+    second = decide(build_snapshot(newer, RANKER), [request(EMPTY, first)], AT)[0]
+    assert newer.view is snapshot.shop.view
     assert list(modules(second)) == list(modules(first))
     assert [f.rows for f in second.assembled] != [f.rows for f in first.assembled]
     assert second.changed

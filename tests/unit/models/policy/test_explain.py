@@ -7,26 +7,26 @@ from random import Random
 import msgspec
 import pytest
 
+from models.features.index import index_features
 from models.features.spec import FINGERPRINT, NAMES, Batch, matrix
 from models.layout.context import PageRequest
 from models.policy.decide import decide
 from models.policy.decision import LayoutDecision
 from models.policy.explain import decision_record, explained_answer, explained_layout
-from models.storefront.shop import Shop
 from schemas.codec import encode
 from schemas.decisions import Decision
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Layout
-from tests.unit.models.random_shops import AT, random_shop, random_state
+from tests.unit.models.random_shops import AT, random_snapshot, random_state
 
 
 @pytest.fixture
 def decided() -> LayoutDecision:
     random = Random(11)
-    shop: Shop = random_shop(random, 150)
-    state = random_state(random, shop.items.ids)
+    snapshot = random_snapshot(random, 150)
+    state = random_state(random, snapshot.shop.items.ids)
     request = PageRequest(visitor=VisitorId("a:v"), state=state, version=Version(3, 1, 9))
-    return decide(shop, [request], AT)[0]
+    return decide(snapshot, [request], AT)[0]
 
 
 def test_an_explanation_is_the_layout_with_reasons(decided: LayoutDecision) -> None:
@@ -38,7 +38,9 @@ def test_an_explanation_is_the_layout_with_reasons(decided: LayoutDecision) -> N
 
 def test_its_features_are_those_of_the_matrix(decided: LayoutDecision) -> None:
     context = decided.context
-    features = matrix(Batch(decided.shop.items, [context.state], [context.candidates], ["home"], AT))
+    features = matrix(
+        Batch(index_features(decided.shop.items), [context.state], [context.candidates], ["home"], AT)
+    )
     rows = context.candidates.rows.tolist()
     checked = 0
     for slot in explained_layout(decided).slots:

@@ -13,16 +13,16 @@ from models.visitor.state import EMPTY
 from schemas.codec import decode_event
 from schemas.ids import Version
 from tests.random_events import random_event
-from tests.unit.models.random_shops import random_shop
+from tests.unit.models.random_shops import random_snapshot
 
-SHOP = random_shop(Random(2), 80)
+SNAPSHOT = random_snapshot(Random(2), 80)
 EVENTS = [
     decode_event(random_event(Random(n), visitor, n)) for n in range(12) for visitor in ("a:one", "u:two")
 ]
 
 
 def test_states_are_the_fold_of_the_visitors_own_records() -> None:
-    steps = list(replay(SHOP, recorded(EVENTS)))
+    steps = list(replay(SNAPSHOT, recorded(EVENTS)))
     assert len(steps) == len(EVENTS)
     for visitor in ("a:one", "u:two"):
         state = EMPTY
@@ -34,10 +34,10 @@ def test_states_are_the_fold_of_the_visitors_own_records() -> None:
 
 def test_layouts_are_those_of_decide_with_calm() -> None:
     previous = None
-    for step in (step for step in replay(SHOP, recorded(EVENTS)) if step.visitor == "a:one"):
+    for step in (step for step in replay(SNAPSHOT, recorded(EVENTS)) if step.visitor == "a:one"):
         version = Version(1, 0, step.record.offset)
         request = PageRequest(visitor=step.visitor, state=step.state, version=version, previous=previous)
-        expected = decide(SHOP, [request], step.record.arrival)[0]
+        expected = decide(SNAPSHOT, [request], step.record.arrival)[0]
         assert step.decision.layout == expected.layout
         assert step.decision.changed == expected.changed
         previous = expected.fills
@@ -51,7 +51,7 @@ def test_time_never_runs_back() -> None:
 
 
 def test_the_best_candidates_come_with_their_features() -> None:
-    for step in replay(SHOP, recorded(EVENTS[:6]), top=3):
+    for step in replay(SNAPSHOT, recorded(EVENTS[:6]), top=3):
         scores = [why.score for _, why in step.top]
         assert scores == sorted(scores, reverse=True)
         assert len(scores) == 3

@@ -7,15 +7,15 @@ from random import Random
 from models.features.spec import NAMES
 from models.policy.rerank import rank
 from models.visitor.state import EMPTY
-from tests.unit.models.random_shops import AT, random_shop, random_state
+from tests.unit.models.random_shops import AT, random_snapshot, random_state
 
-SHOP = random_shop(Random(3), 100, rules=False)
-STATE = random_state(Random(8), SHOP.items.ids)
+SNAPSHOT = random_snapshot(Random(3), 100, rules=False)
+STATE = random_state(Random(8), SNAPSHOT.shop.items.ids)
 
 
 def test_all_come_back_best_first_and_the_unknown_last() -> None:
-    items = ["nobody", *SHOP.items.ids[:20], "nowhere"]
-    ranked = rank(SHOP, STATE, items, AT)
+    items = ["nobody", *SNAPSHOT.shop.items.ids[:20], "nowhere"]
+    ranked = rank(SNAPSHOT, STATE, items, AT)
     assert sorted(item for item, _, _ in ranked.items) == sorted(items)
     scores = [score for _, score, _ in ranked.items]
     assert scores == sorted(scores, reverse=True)
@@ -24,15 +24,15 @@ def test_all_come_back_best_first_and_the_unknown_last() -> None:
 
 
 def test_equal_scores_keep_the_order_given() -> None:
-    assert [item for item, _, _ in rank(SHOP, STATE, ["b", "a"], AT).items] == ["b", "a"]
+    assert [item for item, _, _ in rank(SNAPSHOT, STATE, ["b", "a"], AT).items] == ["b", "a"]
 
 
 def test_an_explanation_on_request() -> None:
-    whys = [why for _, _, why in rank(SHOP, STATE, SHOP.items.ids[:3], AT, explain=True).items]
+    whys = [why for _, _, why in rank(SNAPSHOT, STATE, SNAPSHOT.shop.items.ids[:3], AT, explain=True).items]
     assert all(why is not None and list(why.features) == list(NAMES) for why in whys)
-    assert all(why is None for _, _, why in rank(SHOP, STATE, SHOP.items.ids[:3], AT).items)
+    assert all(why is None for _, _, why in rank(SNAPSHOT, STATE, SNAPSHOT.shop.items.ids[:3], AT).items)
 
 
 def test_a_stranger_gets_what_others_like() -> None:
-    ranked = rank(SHOP, EMPTY, SHOP.items.ids[:30], AT)
+    ranked = rank(SNAPSHOT, EMPTY, SNAPSHOT.shop.items.ids[:30], AT)
     assert (ranked.mode, ranked.reason, ranked.model.role) == ("popular", "cold_start", "understudy")

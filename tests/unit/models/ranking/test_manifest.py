@@ -8,7 +8,7 @@ import pytest
 
 from models.features.spec import FINGERPRINT, NAMES
 from models.ranking.manifest import MANIFEST_FILE, MODEL_FILE, parse_manifest
-from models.ranking.ranker import BASELINE, load_ranker
+from models.ranking.onnx import BASELINE, load_ranker
 from schemas.errors import RankerFailed
 
 

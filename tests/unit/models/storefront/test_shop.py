@@ -91,5 +91,5 @@ def test_a_wrong_storefront_changes_nothing() -> None:
 
 def test_an_empty_shop_has_pages_and_no_items() -> None:
     shop = empty_shop()
-    assert (shop.items.n, shop.generation, shop.ranker) == (0, 0, None)
+    assert (shop.items.n, shop.generation) == (0, 0)
     assert set(shop.storefront.pages) == {"home", "category", "product", "cart", "search"}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.features.spec import FINGERPRINT, NAMES
 from models.ranking.manifest import Manifest, digest
-from models.ranking.ranker import OnnxRanker
+from models.ranking.onnx import OnnxRanker
 from models.training.export import (
     ExportFailed,
     booster_to_onnx,

@@ -67,9 +67,9 @@ def test_signals_hold_finished_periods_only(shop: Made, events: list[Shown]) -> 
     for one, other in zip(part, whole, strict=False):
         assert one.state == other.state
         assert one.target == other.target
-    same = part[-1].table, whole[len(part) - 1].table
+    same = part[-1].index, whole[len(part) - 1].index
     assert np.array_equal(same[0].block, same[1].block)
-    assert np.array_equal(same[0].co_viewed, same[1].co_viewed)
+    assert np.array_equal(same[0].table.co_viewed, same[1].table.co_viewed)
 
 
 def test_a_group_holds_the_look_and_others(monkeypatch: pytest.MonkeyPatch) -> None:

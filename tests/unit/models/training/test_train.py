@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from models.ranking.manifest import MODEL_FILE, Manifest, digest
-from models.ranking.ranker import load_ranker
+from models.ranking.onnx import load_ranker
 from models.training import dataset, eshop
 from models.training.replay import Moment, replay
 from models.training.train import Kind, train

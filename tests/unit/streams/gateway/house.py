@@ -14,6 +14,7 @@ from msgspec import Struct
 from models.catalog.table import build_items
 from models.layout.context import PageRequest
 from models.policy.decide import decide
+from models.policy.snapshot import Snapshot, build_snapshot
 from models.storefront.shop import Shop, build_shop, empty_shop
 from models.visitor.packing import pack
 from models.visitor.state import RecentItem, VisitorState
@@ -37,10 +38,18 @@ ANN = VisitorId("a:ann")
 class FixedShop(Struct, kw_only=True):
     """A follower that has arrived."""
 
-    shop: Shop
+    snapshot: Snapshot
     ready: bool = True
     reason: str = ""
     source: str = "kafka"
+
+    @property
+    def shop(self) -> Shop:
+        return self.snapshot.shop
+
+    @shop.setter
+    def shop(self, shop: Shop) -> None:
+        self.snapshot = build_snapshot(shop, earlier=self.snapshot)
 
 
 @cache
@@ -56,7 +65,7 @@ class House:
         self.store = MemoryStore(incarnation=META.incarnation)
         self.log = MemoryLog()
         self.metrics = Metrics()
-        self.follower = FixedShop(shop=shop)
+        self.follower = FixedShop(snapshot=build_snapshot(shop))
         self.gateway = Gateway(
             Settings(namespace="unit", partitions=PARTITIONS, **settings),
             metrics=self.metrics,
@@ -88,7 +97,7 @@ class House:
             self._epochs[partition] = (await self.store.claim(partition, "unit", 1)).epoch
         version = Version(state.incarnation, partition, state.offset)
         decided = decide(
-            self.follower.shop, [PageRequest(visitor=visitor, state=state, version=version)], state.at
+            self.follower.snapshot, [PageRequest(visitor=visitor, state=state, version=version)], state.at
         )[0]
         after = state.offset + 1 if done is None else done
         one = VisitorWrite(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from models.ranking.manifest import MANIFEST_FILE, MODEL_FILE
-from models.ranking.ranker import load_ranker
+from models.ranking.onnx import load_ranker
 from streams.local.doctor import Finding, examine
 
 

@@ -23,6 +23,7 @@ from models.layout.rendering.cards import card_of, hydrate
 from models.policy.decide import decide
 from models.policy.decision import LayoutDecision
 from models.policy.fallback import static_layout
+from models.policy.snapshot import build_snapshot
 from models.storefront.edition import FIRST, Edition
 from models.storefront.shop import build_shop
 from schemas.catalog import Item
@@ -30,7 +31,7 @@ from schemas.codec import encode
 from schemas.ids import Version, VisitorId, hash32
 from schemas.layouts import Layout, LayoutSlot
 from schemas.storefront import PageType
-from tests.unit.models.random_shops import AT, random_shop, random_state
+from tests.unit.models.random_shops import AT, random_snapshot, random_state
 
 MIXED = build_shop(
     build_items(
@@ -53,11 +54,11 @@ AWKWARD = 'a:"quoted"\\slash'
 @pytest.fixture
 def decided() -> LayoutDecision:
     random = Random(5)
-    shop = random_shop(random, 150)
-    state = random_state(random, shop.items.ids)
-    return decide(shop, [PageRequest(visitor=VisitorId(AWKWARD), state=state, version=Version(1, 2, 3))], AT)[
-        0
-    ]
+    snapshot = random_snapshot(random, 150)
+    state = random_state(random, snapshot.shop.items.ids)
+    return decide(
+        snapshot, [PageRequest(visitor=VisitorId(AWKWARD), state=state, version=Version(1, 2, 3))], AT
+    )[0]
 
 
 def test_head_and_body_are_the_answer(decided: LayoutDecision) -> None:
@@ -152,7 +153,9 @@ def test_hostile_ids_and_titles_keep_the_answer_whole() -> None:
     ]
     shop = build_shop(build_items(items, {}, AT))
     state = random_state(Random(2), [item.item_id for item in items])
-    decided = decide(shop, [PageRequest(visitor=VisitorId("a:v"), state=state, version=None)], AT)[0]
+    decided = decide(
+        build_snapshot(shop), [PageRequest(visitor=VisitorId("a:v"), state=state, version=None)], AT
+    )[0]
     layout = decode_layout(hydrate(decided.head() + decided.body(), shop))
     cards = {item.id: item.card for slot in layout.slots for item in slot.module.items}
     assert cards == {item.item_id: card_of(item) for item in items}

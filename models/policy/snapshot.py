@@ -1,0 +1,50 @@
+"""What one decision is made from: a Shop, the feature index of its items, and the rankers by role.
+
+A process holds one reference to the newest Snapshot and swaps it between decisions, so none mixes two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from models.features.index import FeatureIndex, index_features
+from models.ranking.ranker import Ranker
+from models.storefront.shop import Shop, empty_shop
+
+CHAMPION = "champion"
+"""The role of the ranker that serves; further roles (a canary, a shadow) rank beside it."""
+
+
+class Snapshot(Struct, frozen=True, eq=False, kw_only=True):
+    """Immutable; shares with the one before whatever did not change."""
+
+    shop: Shop
+    features: FeatureIndex
+    rankers: Mapping[str, Ranker]
+    """Role -> ranker; without a champion the understudy ranks."""
+
+    @property
+    def ranker(self) -> Ranker | None:
+        """The ranker that serves."""
+        return self.rankers.get(CHAMPION)
+
+
+def build_snapshot(shop: Shop, ranker: Ranker | None = None, earlier: Snapshot | None = None) -> Snapshot:
+    """The snapshot of a shop.
+
+    Args:
+        shop: Items with their signals, and the storefront.
+        ranker: The champion; None when there is none.
+        earlier: The snapshot before it; its feature index is shared as far as its items are the same.
+    """
+    features = earlier.features if earlier is not None else None
+    if features is None or features.table is not shop.items:
+        features = index_features(shop.items, features)
+    return Snapshot(shop=shop, features=features, rankers={CHAMPION: ranker} if ranker is not None else {})
+
+
+def empty_snapshot(ranker: Ranker | None = None) -> Snapshot:
+    """A snapshot without items: every page decided from it is the static one."""
+    return build_snapshot(empty_shop(), ranker)

@@ -1,0 +1,83 @@
+"""Rankers from ONNX artifacts: loading, the check of their input and output, and scoring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from models.features.spec import NAMES
+from models.ranking.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, check_manifest, parse_manifest
+from models.ranking.ranker import Matrix, Scores, check_features, check_scores
+from schemas.errors import RankerFailed
+
+BASELINE = Path(__file__).parent / "artifacts" / "baseline"
+"""The packaged model."""
+
+
+class OnnxRanker:
+    """A model from an artifact; safe to call from several threads, one thread of its own per call.
+
+    Raises:
+        RankerFailed: onnxruntime cannot load it, or its input or output is not what features need.
+        FingerprintMismatch: It was trained on other features than this code computes.
+    """
+
+    def __init__(self, model: bytes, manifest: Manifest) -> None:
+        check_manifest(manifest, model)
+        self.manifest = manifest
+        self.name = manifest.name
+        self.version = manifest.version
+        self._session = _open_session(model)
+        self._input, self._output = _check_signature(self._session)
+
+    def score(self, features: Matrix) -> Scores:
+        """See Ranker.score."""
+        check_features(features)
+        try:
+            found = self._session.run([self._output], {self._input: features})[0]
+        except Exception as exc:  # onnxruntime raises classes of its own for each status code
+            raise RankerFailed(f"{self.name} {self.version}: {exc}") from exc
+        return check_scores(np.asarray(found, np.float32).reshape(-1), len(features), self.name)
+
+
+def load_ranker(folder: str | Path = BASELINE) -> OnnxRanker:
+    """The ranker in an artifact folder (`model.onnx` and `manifest.json`).
+
+    Raises:
+        RankerFailed: A file is missing or is not what it should be.
+        FingerprintMismatch: It was trained on other features than this code computes.
+    """
+    try:
+        manifest = (Path(folder) / MANIFEST_FILE).read_bytes()
+        model = (Path(folder) / MODEL_FILE).read_bytes()
+    except OSError as exc:
+        raise RankerFailed(f"no model in {folder}: {exc.strerror}") from exc
+    return OnnxRanker(model, parse_manifest(manifest))
+
+
+def _open_session(model: bytes) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    # A spinning thread would burn a core between requests.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as exc:  # onnxruntime raises classes of its own for each status code
+        raise RankerFailed(f"not a model that onnxruntime can load: {exc}") from exc
+
+
+def _check_signature(session: Any) -> tuple[str, str]:
+    """Names of input and output; RankerFailed unless it maps float32[N, features] to float scores."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or inputs[0].shape[1:] != [len(NAMES)]:
+        found = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
+        raise RankerFailed(f"the model must take one float32[N, {len(NAMES)}], it takes {found}")
+    if len(outputs) != 1 or outputs[0].type != "tensor(float)":
+        raise RankerFailed("the model must give one float32 score per row")
+    return inputs[0].name, outputs[0].name
