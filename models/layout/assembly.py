@@ -17,10 +17,11 @@ from numpy.typing import NDArray
 from models.catalog.table import ItemTable
 from models.layout.context import PageContext
 from models.layout.fills import NO_SUBJECT, Fill
-from models.layout.module_ranking import LISTINGS, ModuleCandidate, rank_modules
+from models.layout.kinds.registry import kind_of
+from models.layout.module_ranking import ModuleCandidate, rank_modules
 from models.layout.pools import CandidatePools
 from models.layout.stability import SLOT_MARGIN, slot_margin, stabilise, still_about
-from models.storefront.index import LISTS, Kind, SlotPlan
+from models.storefront.index import SlotPlan
 from models.storefront.rules import Pin
 from models.storefront.view import StorefrontView
 
@@ -29,20 +30,10 @@ CATEGORY_SHARE = 0.6
 """The most of one row that one brand, one category may take where variety is wanted..."""
 LOOK_PLACES = 4
 """...among so many times as many items as the row holds: variety is not worth a much worse item."""
-VARIED: frozenset[Kind] = frozenset({"all", "trending", "new", "popular", "reduced", "other"})
-CLOSE: frozenset[Kind] = frozenset({"near", "finer", "cheaper", "category"})
-"""Kinds that stay with one item or category..."""
 CROWDED = 0.7
-"""...and what each of them on the page takes from the wish of the next: a window shows other things too."""
-SPARE: dict[Kind, str] = {
-    "all": "by_popularity",
-    "other": "by_popularity",
-    "popular": "by_popularity",
-    "trending": "by_trend",
-    "new": "by_newness",
-}
-"""Shop-wide orders that may truthfully stand in for an empty shelf."""
+"""What each close module on the home page takes from the score of the next: a page shows other things too."""
 SPARE_MAX = 400
+"""How far into a shop-wide order a spare row looks. All of these are own choices, not tuned on data."""
 
 
 class Assembly(Struct, eq=False):
@@ -60,7 +51,7 @@ class Assembly(Struct, eq=False):
     used: set[int]
     """Modules that stand on the page."""
     close: int
-    """How many CLOSE modules stand on it; counted on the home page only: elsewhere closeness is the point."""
+    """How many close modules stand on it; counted on the home page only: elsewhere closeness is the point."""
     before: dict[int, Fill]
     """Module number -> what it showed last."""
 
@@ -106,7 +97,7 @@ def _fill(page: Assembly, slot: SlotPlan, standing: int) -> Fill | None:
         page.ranked.remove(candidate)
         rows = _choose(page, candidate, len(pins))
         if rows is not None:
-            if candidate.module.kind in CLOSE and page.context.plan.page == "home":
+            if candidate.kind.close and page.context.plan.page == "home":
                 page.close += 1
             return Fill(slot.code, candidate.module.code, candidate.subject, _with_pins(rows, pins))
     return _spare(page, slot, pins)
@@ -121,7 +112,7 @@ def _best_candidate(page: Assembly, slot: SlotPlan, standing: int) -> ModuleCand
             break
         code = candidate.module.code
         if code in slot.admitted:
-            score = candidate.score - crowd if candidate.module.kind in CLOSE else candidate.score
+            score = candidate.score - crowd if candidate.kind.close else candidate.score
             if code == standing:
                 score += slot_margin(slot.code)
             if best is None or score > best_score:
@@ -134,31 +125,31 @@ def _choose(page: Assembly, candidate: ModuleCandidate, pins: int) -> list[int] 
 
     Pins do not count as the module's own: so what has too little for one slot has it for all below.
     """
-    module = candidate.module
-    rows = page.pools.of(module.kind)
-    own = module.kind in LISTS or (page.context.plan.page, module.kind) in LISTINGS
-    taken = page.placed if own else page.known
+    module, kind = candidate.module, candidate.kind
+    rows = page.pools.of(kind.pool)
+    repeats = kind.known or kind.lists == page.context.plan.page
+    taken = page.placed if repeats else page.known
     if pins and len(_first(rows, taken, module.items_min)) < module.items_min:
         return None
     size = module.items_max - pins
     if size <= 0:
         return []
-    chosen = _first(rows, taken, size) if module.kind in LISTS else _stable_rows(page, candidate, taken, size)
+    chosen = _first(rows, taken, size) if kind.known else _stable_rows(page, candidate, taken, size)
     return chosen if pins or len(chosen) >= module.items_min else None
 
 
 def _stable_rows(page: Assembly, candidate: ModuleCandidate, taken: set[int], size: int) -> list[int]:
     """The rows chosen anew, settled with those that the module showed last."""
-    kind = candidate.module.kind
-    rows = page.pools.of(kind)
-    fresh = _varied(page.view, rows, taken, size) if kind in VARIED else _first(rows, taken, size)
+    kind = candidate.kind
+    rows = page.pools.of(kind.pool)
+    fresh = _varied(page.view, rows, taken, size) if kind.variety else _first(rows, taken, size)
     previous = page.before.get(candidate.module.code)
     if previous is None or previous.rows == fresh or not still_about(previous, candidate.subject):
         return fresh
-    if kind == "results":  # in the order of the words, not of the scores
+    if not kind.stable:
         return fresh
     value = page.pools.value
-    offered = value if kind == "all" else set(rows)
+    offered = value if kind.pool.everything else set(rows)
     shown = [row for row in previous.rows if row in offered and row not in taken]
     return stabilise(fresh, shown, value, size)
 
@@ -206,7 +197,7 @@ def _spare(page: Assembly, slot: SlotPlan, pins: Sequence[Pin]) -> Fill | None:
     unused = [code for code in dict.fromkeys((slot.default, *slot.admits)) if code not in page.used]
     for code in unused:
         module = page.view.storefront.modules[code]
-        order = SPARE.get(module.kind)
+        order = kind_of(module).spare
         if order is None:
             continue
         rows = _left(page, getattr(page.table, order), max(0, module.items_max - len(pins)))

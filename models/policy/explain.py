@@ -9,7 +9,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from models.candidates.generation import Candidates, sources_of
+from models.candidates.generation import Candidates
+from models.candidates.sources import source_bits
 from models.features.spec import FINGERPRINT, NAMES
 from models.layout.fills import Fill
 from models.layout.rendering.answer import NO_VERSION, layout_bytes
@@ -46,7 +47,7 @@ class Evidence(Struct, frozen=True, eq=False):
         values = self.features[index].astype(np.float64).round(DIGITS).tolist()
         return Why(
             score=self.score(index),
-            sources=sources_of(int(self.candidates.sources[index])),
+            sources=source_bits().sources_of(int(self.candidates.sources[index])),
             features=dict(zip(NAMES, values, strict=True)),
             pinned_by=pinned_by,
         )

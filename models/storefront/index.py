@@ -6,7 +6,6 @@ InvalidDocument names the field, e.g. `$.pages[0].slots[2].admits[1]`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
 from msgspec import Struct
 
@@ -14,34 +13,8 @@ from models.storefront.defaults import DEFAULT_STOREFRONT
 from schemas.errors import InvalidDocument
 from schemas.storefront import ModuleDef, ModuleType, PageDef, PageType, RuleDef, SlotDef, Storefront
 
-Kind = Literal[
-    "all", "near", "together", "trending", "finer", "cheaper", "reduced", "new", "popular", "category",
-    "results", "other", "recent", "cart",
-]  # fmt: skip
-"""What a module shows, whatever it is called: the shelf it takes its items from."""
-
-LISTS: frozenset[Kind] = frozenset({"recent", "cart"})
-"""Kinds that show what the visitor knows already, in its own order."""
-
 PRIOR_WEIGHT = 2.0
-"""What a prior of 1 is worth in a module's wish, in standardised scores."""
-
-_KINDS: dict[ModuleType, Kind] = {
-    "hero": "all",
-    "recommended": "all",
-    "because_you_viewed": "near",
-    "bought_together": "together",
-    "trending": "trending",
-    "recently_viewed": "recent",
-    "step_up": "finer",
-    "better_price": "cheaper",
-    "new_arrivals": "new",
-    "popular": "popular",
-    "from_cart": "cart",
-    "search_results": "results",
-    "category_grid": "category",
-    "discover": "other",
-}
+"""What a prior of 1 adds to a module's score, in standardised item scores. Own choice, not tuned."""
 
 
 class ModulePlan(Struct, frozen=True, eq=False):
@@ -50,7 +23,6 @@ class ModulePlan(Struct, frozen=True, eq=False):
     code: int
     id: str
     type: ModuleType
-    kind: Kind
     title: str
     stranger_title: str
     """Said where nothing about the visitor was used; "" for the title."""
@@ -78,8 +50,6 @@ class PagePlan(Struct, frozen=True, eq=False):
     slots: tuple[SlotPlan, ...]
     modules: tuple[ModulePlan, ...]
     """Every module that some slot of the page admits."""
-    kinds: frozenset[Kind]
-    """What these show."""
 
 
 class StorefrontIndex(Struct, frozen=True, eq=False):
@@ -131,7 +101,6 @@ def _module(code: int, module: ModuleDef) -> ModulePlan:
         code=code,
         id=module.id,
         type=module.type,
-        kind=_kind(module, about),
         title=module.title,
         stranger_title=module.stranger_title or "",
         items_min=module.items_min,
@@ -141,20 +110,13 @@ def _module(code: int, module: ModuleDef) -> ModulePlan:
     )
 
 
-def _kind(module: ModuleDef, about: str) -> Kind:
-    """A better price that speaks of no item means reduced items."""
-    return "reduced" if module.type == "better_price" and about != "item" else _KINDS[module.type]
-
-
 def _page(page: PageDef, n: int, codes: Mapping[str, int], modules: Sequence[ModulePlan]) -> PagePlan:
     field = f"$.pages[{n}].slots"
     _check_unique([slot.id for slot in page.slots], field.removeprefix("$."), "id")
     slots = tuple(_slot(slot, code, f"{field}[{code}]", codes) for code, slot in enumerate(page.slots))
     used = sorted({code for slot in slots for code in (*slot.admits, slot.default)})
     plans = tuple(modules[code] for code in used)
-    return PagePlan(
-        page=page.page, slots=slots, modules=plans, kinds=frozenset(module.kind for module in plans)
-    )
+    return PagePlan(page=page.page, slots=slots, modules=plans)
 
 
 def _slot(slot: SlotDef, code: int, field: str, codes: Mapping[str, int]) -> SlotPlan:

@@ -14,7 +14,8 @@ from datetime import date
 import numpy as np
 from msgspec import Struct
 
-from models.candidates.generation import Candidates, Rows, anchor_rows, propose
+from models.candidates.generation import Candidates, anchor_rows, propose
+from models.candidates.sources import Rows
 from models.features.index import FeatureIndex
 from models.features.spec import NAMES, Batch, matrix
 from models.training import eshop

@@ -12,10 +12,10 @@ from hashlib import blake2b
 
 import msgspec
 
-from models.layout.fills import NO_SUBJECT, Fill, subject_hash
+from models.layout.fills import Fill
+from models.layout.kinds.registry import kind_of
 from models.layout.rendering.wording import reason_of, subject_name, title_of
 from models.storefront.edition import Edition
-from models.storefront.index import ModulePlan
 from models.storefront.view import PHRASES_MAX, StorefrontView, index_texts
 from schemas.codec import encode
 from schemas.layouts import Layout, ModelTag
@@ -39,17 +39,6 @@ def layout_id_of(*parts: object, slots: bytes = b"") -> str:
 def layout_bytes(layout: Layout) -> bytes:
     """The whole answer."""
     return encode(layout)
-
-
-def head_bytes(layout: Layout) -> bytes:
-    """`{"version":"…","as_of":…,"edition":"…"`, without the closing brace."""
-    return encode(layout).partition(_BODY_STARTS)[0]
-
-
-def body_bytes(layout: Layout) -> bytes:
-    """`,"layout_id":…}`: what follows the head."""
-    _, comma, body = encode(layout).partition(_BODY_STARTS)
-    return comma + body
 
 
 def head_json(version: str, as_of: int, edition: Edition) -> bytes:
@@ -117,30 +106,16 @@ def slots_json(
 def _phrases(view: StorefrontView, fill: Fill, personal: bool, query: str) -> bytes:
     """`"title","reason":"…","decision_id":"` of a fill."""
     module = view.storefront.modules[fill.module]
-    words = query if module.about == "query" else ""
-    key = (fill.module, fill.subject, personal, _as_said(view, module, fill), words)
-    phrase_cache = view.phrase_cache.get(key)
-    if phrase_cache is None:
+    kind, words = kind_of(module), query if module.about == "query" else ""
+    key = (fill.module, fill.subject, personal, kind.holds(view, fill.subject, fill.rows), words)
+    phrases = view.phrase_cache.get(key)
+    if phrases is None:
         name = subject_name(view, module, fill.subject, query)
-        phrase_cache = b'%b,"reason":%b,"decision_id":"' % (
+        phrases = b'%b,"reason":%b,"decision_id":"' % (
             encode(title_of(module, name, personal)),
-            encode(reason_of(module, name, personal, as_said=key[3])),
+            encode(reason_of(kind.words, name, personal, holds=key[3])),
         )
         if len(view.phrase_cache) >= PHRASES_MAX:
             view.phrase_cache.clear()
-        view.phrase_cache[key] = phrase_cache
-    return phrase_cache
-
-
-def _as_said(view: StorefrontView, module: ModulePlan, fill: Fill) -> bool:
-    """Whether the items are what the module's reason says: more than half of the category of its item; one
-    that is named leads and is half, which a varied row seldom passes."""
-    subject, rows, codes = fill.subject, fill.rows, view.category_codes
-    if module.kind == "near" and subject >= 0:
-        own = codes[subject]
-        return 2 * [codes[row] for row in rows].count(own) > len(rows)
-    if module.kind == "all" and subject < NO_SUBJECT:
-        key, hashes = subject_hash(subject), view.category_hashes
-        kinds = [hashes[codes[row]] for row in rows]
-        return kinds[:1] == [key] and 2 * kinds.count(key) >= len(kinds)
-    return True
+        view.phrase_cache[key] = phrases
+    return phrases

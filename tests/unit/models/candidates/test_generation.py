@@ -9,16 +9,13 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from models.candidates.generation import (
-    BIT,
     LIMIT,
-    SOURCES,
     Candidates,
-    Rows,
     anchor_rows,
     candidates_from_rows,
     propose,
-    sources_of,
 )
+from models.candidates.sources import SOURCES, Rows, source_bits
 from models.catalog.table import build_items
 from models.visitor.state import EMPTY, CartLine
 from schemas.ids import hash32, hash48
@@ -128,5 +125,6 @@ def test_given_rows_are_kept_once() -> None:
     found = candidates_from_rows(shop(), a_visitor(5), [9, 3, 9, -1])
     assert found.rows.tolist() == [3, 9]
     assert isinstance(found, Candidates)
-    assert sources_of(int(found.sources[0])) == ["given"]
-    assert sources_of(BIT["new"] | BIT["recent"]) == ["new", "recent"]
+    assert source_bits().sources_of(int(found.sources[0])) == ["given"]
+    code = source_bits().code
+    assert source_bits().sources_of(1 << code["new"] | 1 << code["recent"]) == ["new", "recent"]

@@ -9,6 +9,10 @@ import pytest
 
 from models.catalog.table import ItemTable
 from models.layout.context import PageContext, PageRequest, build_context
+from models.layout.kinds.kind import Pool
+from models.layout.kinds.personal import EVERYTHING
+from models.layout.kinds.registry import kind_of
+from models.layout.kinds.similar import SIMILAR
 from models.layout.pools import BEST, CandidatePools, build_pools
 from models.policy.scoring import score_contexts
 from models.policy.snapshot import build_snapshot
@@ -29,17 +33,22 @@ def context(shop: Shop, seed: int, page: PageType = "home") -> PageContext:
     return build_context(shop, request, AT)
 
 
-def shelved(shop: Shop, *contexts: PageContext) -> list[CandidatePools]:
+def pools_of(one: PageContext) -> list[Pool]:
+    """The pools that the modules of a page show."""
+    return list({kind_of(module).pool.name: kind_of(module).pool for module in one.plan.modules}.values())
+
+
+def built(shop: Shop, *contexts: PageContext) -> list[CandidatePools]:
     scores = [scored.scores for scored in score_contexts(build_snapshot(shop, OddRanker()), contexts, AT)]
     return list(build_pools(shop.items, contexts, scores))
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_every_shelf_holds_what_it_says(seed: int) -> None:
+def test_every_pool_holds_what_it_says(seed: int) -> None:
     one = context(SHOP, seed)
-    pools = shelved(SHOP, one)[0]
-    rows = {kind: pools.of(kind) for kind in pools.counts}
-    assert {kind: len(found) for kind, found in rows.items()} == pools.counts
+    pools = built(SHOP, one)[0]
+    rows = {pool.name: pools.of(pool) for pool in pools_of(one)}
+    assert {name: len(found) for name, found in rows.items()} == pools.counts
     kinds = [item.category for item in TABLE.items]
     focus = TABLE.category_name(one.focus)
     assert {kinds[row] for row in rows["category"]} <= {focus}
@@ -47,9 +56,9 @@ def test_every_shelf_holds_what_it_says(seed: int) -> None:
     assert all(TABLE.price[row] < TABLE.list_price[row] for row in rows["reduced"])
     if one.anchor >= 0:
         near = TABLE.co_viewed[one.anchor].tolist()
-        assert all(kinds[row] == kinds[one.anchor] or row in near for row in rows["near"])
-        assert all(TABLE.price[row] > 1.1 * TABLE.price[one.anchor] for row in rows["finer"])
-        assert all(TABLE.price[row] < 0.95 * TABLE.price[one.anchor] for row in rows["cheaper"])
+        assert all(kinds[row] == kinds[one.anchor] or row in near for row in rows["similar"])
+        assert all(TABLE.price[row] > 1.1 * TABLE.price[one.anchor] for row in rows["step_up"])
+        assert all(TABLE.price[row] < 0.95 * TABLE.price[one.anchor] for row in rows["better_price"])
     assert all(TABLE.stock[row] > 0 for name in rows for row in rows[name])
     assert rows["trending"]
     assert rows["popular"]
@@ -58,14 +67,14 @@ def test_every_shelf_holds_what_it_says(seed: int) -> None:
 def test_best_first_and_equal_ones_by_id() -> None:
     one = context(SHOP, 3)
     mine = next(build_pools(TABLE, [one], [np.zeros(len(one.candidates.rows), np.float32)]))
-    assert mine.of("all") == sorted(mine.of("all"))
-    mine = shelved(SHOP, one)[0]
-    for name in mine.counts:
-        rows = mine.of(name)
-        if name not in ("recent", "cart"):
+    assert mine.of(EVERYTHING) == sorted(mine.of(EVERYTHING))
+    mine = built(SHOP, one)[0]
+    for pool in pools_of(one):
+        name, rows = pool.name, mine.of(pool)
+        if pool.own is None:
             assert not rows or mine.lead_scores[name] == mine.value[rows[0]] + mine.value[rows[:BEST][-1]]
             own = TABLE.category[one.anchor]
-            keys = [(name == "near" and TABLE.category[row] != own, -mine.value[row], row) for row in rows]
+            keys = [(name == "similar" and TABLE.category[row] != own, -mine.value[row], row) for row in rows]
             assert keys == sorted(keys), name
 
 
@@ -75,24 +84,25 @@ def test_what_was_looked_at_with_it_comes_after_what_is_of_its_kind() -> None:
         one = context(SHOP, seed)
         if one.anchor >= 0:
             own = TABLE.category[one.anchor]
-            others = [bool(TABLE.category[row] != own) for row in shelved(SHOP, one)[0].of("near")]
+            others = [bool(TABLE.category[row] != own) for row in built(SHOP, one)[0].of(SIMILAR)]
             assert others == sorted(others)
             mixed += any(others) and not all(others)
     assert mixed
 
 
 def test_scores_are_standardised() -> None:
-    values = np.array(list(shelved(SHOP, context(SHOP, 2))[0].value.values()))
+    values = np.array(list(built(SHOP, context(SHOP, 2))[0].value.values()))
     assert (values.mean(), values.std()) == (pytest.approx(0, abs=1e-3), pytest.approx(1, abs=1e-3))
 
 
-def test_scenes_do_not_mix() -> None:
+def test_pages_do_not_mix() -> None:
     pages: tuple[PageType, ...] = ("home", "category", "search", "cart", "product")
     contexts = [context(SHOP, seed, page) for seed, page in enumerate(pages)]
-    for one, together in zip(contexts, shelved(SHOP, *contexts), strict=True):
-        alone = shelved(SHOP, one)[0]
+    for one, together in zip(contexts, built(SHOP, *contexts), strict=True):
+        alone = built(SHOP, one)[0]
         for module in one.plan.modules:
-            assert together.of(module.kind) == alone.of(module.kind), (one.plan.page, module.id)
+            pool = kind_of(module).pool
+            assert together.of(pool) == alone.of(pool), (one.plan.page, module.id)
 
 
 def test_a_boost_counts_from_the_lowest_score() -> None:
@@ -100,7 +110,7 @@ def test_a_boost_counts_from_the_lowest_score() -> None:
     item = next(row for row in range(50) if table.stock[row] > 0)
     rule = RuleDef(id="b", action="boost", match=Match(items=[table.ids[item]]), factor=0.0)
     shop = build_shop(table, Storefront(rules=[rule]))
-    rows = shelved(shop, context(shop, 1))[0].of("all")
-    values = shelved(shop, context(shop, 1))[0].value
+    rows = built(shop, context(shop, 1))[0].of(EVERYTHING)
+    values = built(shop, context(shop, 1))[0].value
     assert item in rows
     assert values[item] == min(values.values())

@@ -48,7 +48,7 @@ def test_what_a_title_is_about() -> None:
     assert modules["step-up"].about == "item"
     assert modules["results"].about == "query"
     assert modules["recommended"].about == ""
-    assert (modules["better-price"].kind, modules["offers"].kind) == ("cheaper", "reduced")
+    assert (modules["better-price"].about, modules["offers"].about) == ("item", "")
 
 
 JUNE, MAY = datetime(2026, 6, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)

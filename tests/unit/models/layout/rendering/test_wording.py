@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 import pytest
 
 from models.catalog.search import words
+from models.layout.kinds.registry import kind_of
 from models.layout.rendering.wording import reason_of, title_of
 from models.storefront.defaults import DEFAULT_STOREFRONT
-from models.storefront.index import ModulePlan, index_storefront
-from schemas.storefront import ModuleType
+from models.storefront.index import index_storefront
 
 SMALL = {"you", "your", "the", "a", "of", "for", "in", "to", "what", "at", "now", "right", "that", "i", "it"}
 MODULES = {module.id: module for module in index_storefront(DEFAULT_STOREFRONT).modules}
 
 
 def reason(module: str, name: str = "", *, personal: bool = True) -> str:
-    return reason_of(MODULES[module], name, personal)
+    return reason_of(kind_of(MODULES[module]).words, name, personal)
 
 
 def test_titles() -> None:
@@ -47,7 +45,7 @@ def test_reasons() -> None:
 def test_a_reason_says_what_its_title_does_not(personal: bool, name: str) -> None:
     for module in MODULES.values():
         title = set(words(title_of(module, name, personal))) - set(words(name)) - SMALL
-        said = set(words(reason_of(module, name, personal))) - SMALL
+        said = set(words(reason_of(kind_of(module).words, name, personal))) - SMALL
         assert len(said - title) >= len(said & title), (module.id, title, said)
 
 
@@ -58,12 +56,3 @@ def test_strangers_are_told_nothing_about_themselves() -> None:
         assert "your likely" not in said or MODULES[module].about in ("item", "query"), module
     assert reason("hero", "lamps", personal=False) == "What other shoppers like most"
     assert reason("more-of-category", "lamps", personal=False) == "Shoppers' favourites first"
-
-
-def test_every_type_has_words() -> None:
-    for name in get_args(ModuleType):
-        module = ModulePlan(0, name, name, "all", "t", "", 1, 1, 0.0, "")
-        for about in ("", "lamps {it}"):
-            text = reason_of(module, about, True)
-            assert text
-            assert about or "{" not in text

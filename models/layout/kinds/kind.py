@@ -1,0 +1,154 @@
+"""What a module kind is: its pool, its subject, the evidence for it, its words, and how it is filled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from models.candidates.sources import SourceMask, source_bits
+from models.catalog.table import ItemTable
+from models.layout.context import PageContext
+from models.layout.fills import NO_SUBJECT
+from models.storefront.view import StorefrontView
+from schemas.storefront import ModuleType, PageType
+
+Rows = NDArray[np.int32]
+Mask = NDArray[np.bool_]
+NO_CATEGORY = -1
+
+
+class CandidateBatch:
+    """The scored candidates of many pages side by side: what the masks of pools are made from.
+
+    Args:
+        table: The items.
+        contexts: The pages.
+        rows: int32[m], item rows: page by page, best first.
+        sources: SourceMask[m], who proposed each.
+        owner: int64[m], the index of each row's page, ascending.
+
+    Attributes:
+        anchors: int32[pages], the row that each page is about; -1 for none (a `take` of it then gives some
+            item's value, which no mask may rest on alone).
+        same_category: bool[m], rows of the category of their page's anchor, without the anchor itself.
+        in_focus: bool[m], rows of the category that is most on the visitor's mind.
+        price: float32[m].
+        price_ratio: float32[m], each price over that of the anchor.
+    """
+
+    def __init__(
+        self,
+        table: ItemTable,
+        contexts: Sequence[PageContext],
+        *,
+        rows: Rows,
+        sources: SourceMask,
+        owner: NDArray[np.int64],
+    ) -> None:
+        self.table, self.contexts = table, contexts
+        self.rows, self.owner = rows, owner
+        self._sources, self._source_bits = sources, source_bits()
+        codes, of = table.categories.column, table.categories.of
+        category = codes.take(rows)
+        self.anchors: Rows = np.array([context.anchor for context in contexts], np.int32)
+        anchor_category = np.where(self.anchors >= 0, codes.take(self.anchors), NO_CATEGORY)
+        self.same_category: Mask = category == anchor_category.take(owner)
+        self.same_category &= rows != self.anchors.take(owner)
+        focus = np.array([of.get(context.focus, NO_CATEGORY) for context in contexts], np.int32)
+        self.in_focus: Mask = category == focus.take(owner)
+        self.price = table.price.take(rows)
+        self.price_ratio = self.price / table.price.take(self.anchors).take(owner)
+
+    def proposed_by(self, source: str) -> Mask:
+        """bool[m]: which rows a source of SOURCES named."""
+        bits = self._source_bits
+        mask: Mask = (self._sources & bits.bits[bits.code[source]]) != 0
+        return mask
+
+
+class Pool(Struct, frozen=True, eq=False):
+    """Which of a page's candidates a module may show. Exactly one of `mask`, `own` and `everything` is given.
+
+    Attributes:
+        name: Its key, unique.
+        mask: bool[m] over the batch; the pool's rows keep the order of their scores.
+        after: A second mask; its rows come after the others.
+        order: Another order than that of the scores, from (table, context, rows, scores).
+        own: The visitor's own list, in its own order; it needs no scores.
+        everything: All candidates.
+    """
+
+    name: str
+    mask: Callable[[CandidateBatch], Mask] | None = None
+    after: Callable[[CandidateBatch], Mask] | None = None
+    order: Callable[[ItemTable, PageContext, list[int], Mapping[int, float]], list[int]] | None = None
+    own: Callable[[PageContext], list[int]] | None = None
+    everything: bool = False
+
+
+class Words(Struct, frozen=True):
+    """Why a module is there, as its reader is told; {it} is what the module speaks of.
+
+    Attributes:
+        reason: When it speaks of nothing.
+        about: When it speaks of something; "" for `reason`.
+        stranger: When nothing about the visitor was used: it claims no knowledge; "" for the others.
+        mixed: When its items are not what the other texts claim; "": the name is left out.
+    """
+
+    reason: str
+    about: str = ""
+    stranger: str = ""
+    mixed: str = ""
+
+
+def _no_subject(context: PageContext) -> int:
+    return NO_SUBJECT
+
+
+def _no_evidence(context: PageContext, at: float) -> float:
+    return 0.0
+
+
+def _always_holds(view: StorefrontView, subject: int, rows: Sequence[int]) -> bool:
+    return True
+
+
+class ModuleKind(Struct, frozen=True, eq=False, kw_only=True):
+    """All that a type of module is.
+
+    Attributes:
+        name: The word of the storefront document.
+        pool: The candidates it shows.
+        words: Its reasons.
+        subject: What it speaks of: an item row, `hash_subject` of a category, brand or query, or NO_SUBJECT.
+            A module whose title names its subject is not offered without one.
+        evidence: What the visitor's last actions say for it, in standardised scores; the moment is epoch
+            seconds.
+        holds: Whether the rows are what `words` say of the subject.
+        known: It shows what the visitor knows already, in its own order, also what was seen before.
+        lists: The page that this kind is the listing of: there it shows everything and comes first.
+        variety: No brand and no category takes more than its share of a row.
+        close: It stays with one item or category; on the home page each one takes from the next one's score.
+        stable: Items keep their places until others are better by a margin.
+        spare: The shop-wide order of the item table that may truthfully stand in for an empty pool.
+        untied: The kind that the type means when the module's title names no item.
+    """
+
+    name: ModuleType
+    pool: Pool
+    words: Words
+    subject: Callable[[PageContext], int] = _no_subject
+    evidence: Callable[[PageContext, float], float] = _no_evidence
+    holds: Callable[[StorefrontView, int, Sequence[int]], bool] = _always_holds
+    known: bool = False
+    lists: PageType | None = None
+    variety: bool = False
+    close: bool = False
+    stable: bool = True
+    spare: Literal["by_popularity", "by_trend", "by_newness"] | None = None
+    untied: ModuleKind | None = None

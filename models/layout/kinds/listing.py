@@ -1,0 +1,73 @@
+"""Kinds that list: a category's items, and the results of a search."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+
+from models.catalog.search import words
+from models.catalog.table import ItemTable
+from models.layout.context import PageContext
+from models.layout.fills import NO_SUBJECT, hash_subject
+from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words
+from models.visitor.affinities import label_key
+
+PLACES_A_SCORE = 8.0
+"""How many places of a search result one standard deviation of score is worth. Own choice, not tuned."""
+_NO_ROWS = np.empty(0, np.int32)
+
+
+def _of_category(batch: CandidateBatch) -> Mask:
+    """The category on the visitor's mind; on a category page what that page is about, whatever its level."""
+    listing = [context.plan.page == "category" for context in batch.contexts]
+    if not any(listing):
+        return batch.in_focus
+    return np.where(np.array(listing).take(batch.owner), batch.proposed_by("subject"), batch.in_focus)
+
+
+def _by_words(
+    table: ItemTable, context: PageContext, rows: list[int], score: Mapping[int, float]
+) -> list[int]:
+    """Those that carry most of the words first, then as popular, moved by their scores."""
+    if not context.query:
+        return rows
+    found: list[int] = []
+    for word in set(words(context.query)):
+        found += table.words.get(word, _NO_ROWS).tolist()
+    carried = Counter(found)
+    place = {row: number for number, row in enumerate(context.anchors.tolist())}
+    return sorted(rows, key=lambda row: (-carried[row], place[row] / PLACES_A_SCORE - score[row], row))
+
+
+CATEGORY = Pool("category", mask=_of_category)
+RESULTS = Pool("results", mask=lambda batch: batch.proposed_by("subject"), order=_by_words)
+
+
+def _focus(context: PageContext) -> int:
+    return hash_subject(context.focus) if context.focus else NO_SUBJECT
+
+
+def _query(context: PageContext) -> int:
+    return hash_subject(label_key(context.query)) if context.query else NO_SUBJECT
+
+
+KINDS = (
+    ModuleKind(
+        name="category_grid",
+        pool=CATEGORY,
+        words=Words("Your likely favourites first", stranger="Shoppers' favourites first"),
+        subject=_focus,
+        lists="category",
+        close=True,
+    ),
+    ModuleKind(
+        name="search_results",
+        pool=RESULTS,
+        words=Words("Best matches first"),
+        subject=_query,
+        lists="search",
+        stable=False,  # in the order of the words, not of the scores
+    ),
+)
