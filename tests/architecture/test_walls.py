@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,10 @@ MODULE_LINES = 300
 FUNCTION_LINES = 40
 PARAMETERS = 6
 COMPLEXITY = 8
+CHILDREN = 9
+"""Modules and packages in one package: the tenth splits it."""
+NO_CHILDREN = {"__init__.py", "__pycache__", "static", "drawings", "artifacts", "data"}
+"""Not counted: pictures, static files, artifacts and data lie beside the code that reads them."""
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "misc"}
 ALONE = {"user", "users"}
 """Says neither "signed in" nor "anybody": the word is visitor."""
@@ -86,6 +91,44 @@ def test_no_test_is_skipped(path: Path) -> None:
         if isinstance(node, ast.Attribute) and node.attr in {"skip", "skipif", "xfail", "importorskip"}
     }
     assert not skips
+
+
+def packages(*rooms: str) -> list[Path]:
+    """Folders of Python code that the limit of children applies to."""
+    folders = {path.parent for path in modules(*rooms)}
+    return sorted(folder for folder in folders if NO_CHILDREN.isdisjoint(folder.parts))
+
+
+def children(folder: Path) -> list[str]:
+    """Modules and subpackages; other files beside them (a manifest, a script of Redis) are no modules."""
+    return sorted(
+        child.name
+        for child in folder.iterdir()
+        if child.name not in NO_CHILDREN and (child.is_dir() or child.suffix == ".py")
+    )
+
+
+@pytest.mark.parametrize("folder", packages("models", "streams"), ids=name_of)
+def test_a_package_has_at_most_nine_children(folder: Path) -> None:
+    assert len(children(folder)) <= CHILDREN, children(folder)
+
+
+def test_a_tenth_child_is_seen(tmp_path: Path) -> None:
+    for number in range(10):
+        (tmp_path / f"part{number}.py").touch()
+    (tmp_path / "__init__.py").touch()
+    (tmp_path / "static").mkdir()
+    assert len(children(tmp_path)) == CHILDREN + 1
+
+
+def test_a_public_class_name_is_defined_once() -> None:
+    """Two classes of one name mean that one of them is not called what it is."""
+    defined: defaultdict[str, list[str]] = defaultdict(list)
+    for path in modules(*ROOMS):
+        for node in parsed(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                defined[node.name].append(name_of(path))
+    assert {name: where for name, where in defined.items() if len(where) > 1} == {}
 
 
 def test_complexity_is_limited_by_ruff() -> None:
