@@ -19,19 +19,19 @@ PLANTS = {
     "thought reads the environment": ("models/visitor/decay.py", "import os"),
     "thought connects": ("models/visitor/decay.py", "import redis"),
     "serving imports training": ("streams/runtime/clock.py", "import models.training"),
-    "a lower package of models imports a higher one": (
+    "models, upwards": (
         "models/catalog/table.py",
         "import models.layout.fills",
     ),
-    "two packages of one floor of models": ("models/features/spec.py", "import models.layout.fills"),
-    "a package of models that has no floor": ("models/extras/__init__.py", "import models.visitor.decay"),
+    "models, sideways": ("models/features/spec.py", "import models.layout.fills"),
+    "models, no floor": ("models/extras/__init__.py", "import models.visitor.decay"),
     "a pool knows the assembly": ("models/layout/pools.py", "import models.layout.assembly"),
-    "a lower package of streams imports a higher one": (
+    "streams, upwards": (
         "streams/kafka/producer.py",
         "import streams.stores.keys",
     ),
-    "two packages of one floor of streams": ("streams/gateway/wiring.py", "import streams.local.up"),
-    "a package of streams that has no floor": ("streams/extras/__init__.py", "import streams.runtime.clock"),
+    "streams, sideways": ("streams/gateway/wiring.py", "import streams.local.up"),
+    "streams, no floor": ("streams/extras/__init__.py", "import streams.runtime.clock"),
     "a worker speaks Redis": ("streams/workers/personalize/engine.py", "import redis.asyncio"),
     "the gateway speaks Redis": ("streams/gateway/serve.py", "import hiredis"),
     "the shop speaks Kafka": ("streams/shop/build.py", "from aiokafka.errors import KafkaError"),
