@@ -14,10 +14,10 @@ from tests.architecture.tree import ROOMS, ROOT
 PLANTS = {
     "schemas imports models": ("schemas/ids.py", "import models.visitor.decay"),
     "models imports streams": ("models/visitor/decay.py", "import streams.runtime.clock"),
-    "words import a third party": ("schemas/ids.py", "import orjson"),
-    "thought reads the clock": ("models/visitor/decay.py", "import time"),
-    "thought reads the environment": ("models/visitor/decay.py", "import os"),
-    "thought connects": ("models/visitor/decay.py", "import redis"),
+    "schemas imports a third party": ("schemas/ids.py", "import orjson"),
+    "models reads the clock": ("models/visitor/decay.py", "import time"),
+    "models reads the environment": ("models/visitor/decay.py", "import os"),
+    "models connects": ("models/visitor/decay.py", "import redis"),
     "serving imports training": ("streams/runtime/clock.py", "import models.training"),
     "models, upwards": (
         "models/catalog/table.py",
