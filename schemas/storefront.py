@@ -70,6 +70,9 @@ class PageDef(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     slots: Annotated[list[SlotDef], Meta(min_length=1, max_length=30)]
 
 
+RuleAction = Literal["pin", "exclude", "require_stock", "boost"]
+
+
 class Match(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Which items a rule is about: all given conditions must hold; none given means every item."""
 
@@ -89,7 +92,7 @@ class RuleDef(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="
     """
 
     id: Name
-    action: Literal["pin", "exclude", "require_stock", "boost"]
+    action: RuleAction
     match: Match = Match()
     pages: list[PageType] = []
     slot: Name | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import pytest
@@ -13,6 +14,7 @@ from schemas.codec import decode_event
 from schemas.contracts_tool import CONTRACTS, folder, schema_of, text_of
 from schemas.errors import InvalidEvent
 from schemas.events import EVENT_NAMES, OtherEvent
+from schemas.storefront import PageType, RuleAction
 from schemas.topics import EVENTS, TOPICS, Topic
 from tests.contracts.files import Refused, all_files
 
@@ -74,9 +76,12 @@ def test_every_event_name_has_an_example() -> None:
     assert any(name not in EVENT_NAMES for name in shown), "an unknown name is an example too"
 
 
-def test_every_section_of_a_storefront_has_an_example() -> None:
+def test_every_page_and_every_rule_action_has_an_example() -> None:
     paths = [path for topic, path in all_files("examples") if topic.name == "storefront.v1"]
-    assert {json.loads(path.read_bytes())["section"] for path in paths} == {"page", "module", "rule"}
+    sections = [json.loads(path.read_bytes()) for path in paths]
+    assert {section["section"] for section in sections} == {"page", "module", "rule"}
+    assert {one["page"] for one in sections if one["section"] == "page"} == set(get_args(PageType))
+    assert {one["action"] for one in sections if one["section"] == "rule"} == set(get_args(RuleAction))
 
 
 @refusals
