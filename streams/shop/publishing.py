@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from schemas.catalog import Item
@@ -16,7 +12,7 @@ from schemas.codec import encode
 from schemas.errors import InvalidDocument, StreamUnavailable
 from schemas.storefront import Section, Storefront, sections_of
 from schemas.topics import CATALOG, STOREFRONT
-from streams.kafka.batching import Pair, send_all, send_together
+from streams.kafka.batching import Pair, Producer, send_all, send_together
 
 AT_ONCE = 1000
 """Records between two reports of progress."""
@@ -48,32 +44,8 @@ OVERTAKEN_MAX = 5
 """How often in a row others may write between our reading and our writing."""
 
 
-@asynccontextmanager
-async def producer_for(kafka: str, needs: str | None = None) -> AsyncIterator[Any]:
-    """An idempotent producer of raw bytes; StreamUnavailable when Kafka or the topic it needs is missing."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=kafka,
-        client_id="etalage-push",
-        enable_idempotence=True,
-        max_batch_size=256 * 1024,
-        request_timeout_ms=10_000,
-    )
-    try:
-        await producer.start()
-    except (KafkaError, OSError) as exc:
-        await producer.stop()
-        raise StreamUnavailable(f"Kafka at {kafka} does not answer: {exc}") from exc
-    try:
-        # Asked here: a send to a topic that is not there only fails when its time is over.
-        if needs is not None and needs not in (await producer.client.fetch_all_metadata()).topics():
-            raise StreamUnavailable(f"there is no topic {needs}: run `etalage topics create`")
-        yield producer
-    finally:
-        await producer.stop()
-
-
 async def push_items(
-    producer: Any, namespace: str, items: Iterable[Item], *, progress: Progress | None = None
+    producer: Producer, namespace: str, items: Iterable[Item], *, progress: Progress | None = None
 ) -> None:
     """Write items, each under its id; the last write of an id counts."""
     await _push(
@@ -81,7 +53,7 @@ async def push_items(
     )
 
 
-async def remove_items(producer: Any, namespace: str, ids: Iterable[str]) -> None:
+async def remove_items(producer: Producer, namespace: str, ids: Iterable[str]) -> None:
     """Take items out of the catalogue."""
     await _push(producer, CATALOG.full_name(namespace), ((i.encode(), None) for i in ids), None)
 
@@ -105,7 +77,7 @@ def refuse_clearing(now: Mapping[str, Section], wanted: Storefront) -> None:
 
 
 async def push_storefront(
-    producer: Any, namespace: str, read: Read, wanted: Storefront, *, may_clear: bool = False
+    producer: Producer, namespace: str, read: Read, wanted: Storefront, *, may_clear: bool = False
 ) -> SectionChanges:
     """Write the sections that differ from what `read` finds (see `storefront_now`), remove the others."""
     topic = STOREFRONT.full_name(namespace)
@@ -142,7 +114,7 @@ def section_pairs(changes: SectionChanges, wanted: Storefront) -> list[Pair]:
     return written + [(key.encode(), None) for key in changes.removed]
 
 
-async def _push(producer: Any, topic: str, pairs: Iterable[Pair], progress: Progress | None) -> None:
+async def _push(producer: Producer, topic: str, pairs: Iterable[Pair], progress: Progress | None) -> None:
     for part in _parts(pairs, AT_ONCE):
         await send_all(producer, topic, part)
         if progress is not None:

@@ -10,9 +10,9 @@ from schemas.topics import EVENTS
 from streams.kafka.admin import admin
 from streams.kafka.batching import send_all
 from streams.kafka.consumer_lag import lag_of_groups
+from streams.kafka.producer import open_producer
 from streams.runtime.net import wait_until
 from streams.runtime.settings import Settings
-from streams.shop.publishing import producer_for
 
 
 def known(settings: Settings) -> bool:
@@ -27,7 +27,7 @@ async def test_what_a_dead_group_left_is_its_lag(settings: Settings) -> None:
     assert wait_until(lambda: known(settings), within_s=30)
     assert lag_of_groups(settings) == {"personalize": 0, "items": 0}
     topic = EVENTS.full_name(settings.namespace)
-    async with producer_for(settings.kafka or "") as producer:
+    async with open_producer(settings.kafka or "") as producer:
         await send_all(producer, topic, [(f"a:{n}".encode(), b"{}") for n in range(20)])
     assert lag_of_groups(settings) == {"personalize": 20, "items": 0}
     with admin(settings) as client:

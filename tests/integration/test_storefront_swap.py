@@ -16,9 +16,10 @@ from schemas.topics import STOREFRONT
 from streams.gateway.admin.catalog import ShopRoutes
 from streams.gateway.events.producer import EventLog
 from streams.kafka.batching import PLAIN_MAX
+from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
 from streams.shop.current import sections_now, storefront_now
-from streams.shop.publishing import StoredStorefront, producer_for, push_storefront
+from streams.shop.publishing import StoredStorefront, push_storefront
 from streams.stores.meta import Meta
 from tests.unit.streams.eventually import eventually
 
@@ -88,7 +89,7 @@ async def push(settings: Settings, wanted: Storefront) -> None:
     """`etalage storefront push`."""
     assert settings.kafka
     kafka = settings.kafka
-    async with producer_for(kafka) as producer:
+    async with open_producer(kafka) as producer:
         await push_storefront(
             producer, settings.namespace, lambda: storefront_now(kafka, settings.namespace), wanted
         )
@@ -124,7 +125,7 @@ async def test_two_pushes_at_once_do_not_mix(settings: Settings) -> None:
                 await both_have_read.wait()
             return now
 
-        async with producer_for(kafka) as producer:
+        async with open_producer(kafka) as producer:
             await push_storefront(producer, settings.namespace, read, wanted)
 
     one, other = storefront("one", 3), storefront("other", 5)

@@ -13,7 +13,7 @@ from faust.types.tuples import TP
 from schemas.errors import StreamUnavailable, error_text
 from streams.kafka.transport.consumer import ChunkConsumer
 from streams.kafka.transport.consumer_thread import ChunkThread
-from streams.workers.group.ownership import NotAssigned
+from streams.kafka.transport.errors import NotAssigned
 
 LOOK_EVERY_S = 0.05
 

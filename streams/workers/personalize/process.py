@@ -7,14 +7,13 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-import aiokafka
 import faust
 import redis.asyncio
 from msgspec import Struct
 
 from models.visitor.fold import fold
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
-from streams.kafka.producer import Publisher
+from streams.kafka.producer import ProducerConfig, Publisher, open_producer
 from streams.kafka.transport.partition_log import EventsLog
 from streams.runtime.clock import Clock
 from streams.runtime.process import halt
@@ -127,16 +126,10 @@ class Assembly:
         return follower
 
     async def _producing(self) -> Any:
-        producer = aiokafka.AIOKafkaProducer(
-            bootstrap_servers=(self._settings.kafka or "").split(","),
-            acks="all",
-            linger_ms=1,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            max_request_size=BIG_RECORD,
+        config = ProducerConfig(
+            linger_ms=1, request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_bytes=BIG_RECORD
         )
-        await producer.start()
-        self._stack.push_async_callback(producer.stop)
-        return producer
+        return await self._stack.enter_async_context(open_producer(self._settings.kafka or "", config=config))
 
     def _terms(self, meta: Meta) -> EngineConfig:
         settings = self._settings

@@ -12,6 +12,7 @@ from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
 from streams.kafka.admin import list_topics
 from streams.kafka.consumer_lag import keep_telling
+from streams.kafka.producer import open_producer
 from streams.kafka.transport.partition_log import EventsLog
 from streams.runtime.clock import SystemClock
 from streams.runtime.process import halt
@@ -21,7 +22,6 @@ from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
 from streams.runtime.telemetry.probes import untroubled
 from streams.runtime.vitals import ProcessContext
-from streams.shop.publishing import producer_for
 from streams.workers.group.faust_app import build_app
 from streams.workers.group.items import add_items
 from streams.workers.group.lifecycle import ProcessLifecycle, ProcessWork
@@ -74,7 +74,7 @@ class ItemsProcess:
 
     async def _begin(self, stack: AsyncExitStack) -> ProcessWork:
         await self._retries("boot", self._check_topics)
-        producer = await stack.enter_async_context(producer_for(self._kafka))
+        producer = await stack.enter_async_context(open_producer(self._kafka))
         app = build_app(self._settings, self._metrics, GROUP)
         deltas = EventsLog(app, self._topic)
         summing = SignalAggregator(
