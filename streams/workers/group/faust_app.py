@@ -55,7 +55,7 @@ def build_app(settings: Settings, metrics: Metrics, group: str = "personalize") 
     )
     drain_s = min(REVOKE_DRAIN_S, settings.drain_s)
     app.transport = ChunkTransport(
-        urls, app, drain_s=drain_s, committed=partial(_count, metrics), lost=partial(_count_lost, metrics)
+        urls, app, drain_s=drain_s, on_commit=partial(_count, metrics), on_lost=partial(_count_lost, metrics)
     )
     return app
 

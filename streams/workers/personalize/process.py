@@ -14,7 +14,7 @@ from msgspec import Struct
 from models.visitor.fold import fold
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
 from streams.kafka.producer import ProducerConfig, Publisher, open_producer
-from streams.kafka.transport.partition_log import EventsLog
+from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import Clock
 from streams.runtime.process import halt
 from streams.runtime.retries import Retries
@@ -102,7 +102,7 @@ class Assembly:
         means = await self._means(store, follower, producer)
         engine = self._parts.engine(self._terms(meta), means)
         app = build_app(settings, self._metrics)
-        events_log = EventsLog(app, EVENTS.full_name(settings.namespace))
+        events_log = PartitionLog(app, EVENTS.full_name(settings.namespace))
         ownership = self._owning(store, events_log)
         transport: Any = app.transport
         transport.owner = ownership
@@ -161,7 +161,7 @@ class Assembly:
             fold=self._parts.fold,
         )
 
-    def _owning(self, store: VisitorStore, events_log: EventsLog) -> Ownership:
+    def _owning(self, store: VisitorStore, events_log: PartitionLog) -> Ownership:
         return Ownership(
             store,
             events_log,
@@ -170,7 +170,7 @@ class Assembly:
             vitals=self._vitals,
         )
 
-    def _watching(self, ownership: Ownership, events_log: EventsLog) -> Watchdog:
+    def _watching(self, ownership: Ownership, events_log: PartitionLog) -> Watchdog:
         watchdog = Watchdog(
             ownership,
             events_log,

@@ -13,7 +13,7 @@ from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
 from streams.kafka.admin import list_topics
 from streams.kafka.consumer_lag import keep_telling
 from streams.kafka.producer import open_producer
-from streams.kafka.transport.partition_log import EventsLog
+from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
 from streams.runtime.process import halt
 from streams.runtime.retries import Retries
@@ -76,7 +76,7 @@ class ItemsProcess:
         await self._retries("boot", self._check_topics)
         producer = await stack.enter_async_context(open_producer(self._kafka))
         app = build_app(self._settings, self._metrics, GROUP)
-        deltas = EventsLog(app, self._topic)
+        deltas = PartitionLog(app, self._topic)
         summing = SignalAggregator(
             self._settings, deltas, producer, retries=self._retries, metrics=self._metrics, clock=self._clock
         )
@@ -114,7 +114,7 @@ class ItemsProcess:
                 "run `etalage topics create`"
             )
 
-    def _owning(self, summing: SignalAggregator, deltas: EventsLog) -> Ownership:
+    def _owning(self, summing: SignalAggregator, deltas: PartitionLog) -> Ownership:
         return Ownership(
             summing,
             deltas,
@@ -123,7 +123,7 @@ class ItemsProcess:
             vitals=self._vitals,
         )
 
-    def _watchdog(self, ownership: Ownership, deltas: EventsLog) -> Watchdog:
+    def _watchdog(self, ownership: Ownership, deltas: PartitionLog) -> Watchdog:
         return Watchdog(
             ownership,
             deltas,
