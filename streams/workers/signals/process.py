@@ -11,7 +11,7 @@ from typing import Any
 from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
 from streams.kafka.admin import list_topics
-from streams.kafka.consumer_lag import keep_telling
+from streams.kafka.consumer_lag import report_group_lags
 from streams.kafka.producer import open_producer
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
@@ -91,7 +91,7 @@ class ItemsProcess:
         watchdog = self._watchdog(ownership, deltas)
         run_in_background(stack, watchdog.run(), "watchdog")
         run_in_background(stack, _flushing(summing), "flush")
-        run_in_background(stack, keep_telling(self._settings, self._metrics), "group-lag")
+        run_in_background(stack, report_group_lags(self._settings, self._metrics), "group-lag")
         return ProcessWork(
             app=app,
             ownership=ownership,
