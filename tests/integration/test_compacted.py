@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,7 @@ from streams.kafka.compacted_reader import CompactedReader, RawRecord, read_to_e
 from streams.kafka.partitioner import partition_of
 from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
+from streams.runtime.tasks import cancel_and_wait
 from streams.shop.current import items_now, sections_now, storefront_now
 from streams.shop.publishing import StoredStorefront, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
@@ -110,7 +112,12 @@ async def test_a_reader_knows_the_end_seen_at_its_start_and_goes_on(settings: Se
 
 
 async def test_empty_topics_are_at_their_end_at_once(settings: Settings, address: str) -> None:
-    assert await asyncio.wait_for(read_to_end(address, ITEM_SIGNALS, settings.namespace), 10) == []
+    reader = CompactedReader(address, [ITEM_SIGNALS.full_name(settings.namespace)])
+    await reader.start()
+    ended = reader.at_end
+    await reader.stop()
+    assert ended
+    assert await read_to_end(address, ITEM_SIGNALS, settings.namespace) == []
 
 
 async def test_one_partition_can_be_read_alone(settings: Settings, address: str) -> None:
@@ -156,30 +163,27 @@ async def test_a_tail_that_shows_no_record_is_an_end_too(settings: Settings, add
             await producer.send_and_wait(topic, b"v", key=b"k", partition=0)
     finally:
         await producer.stop()
-    await end_is(address, TopicPartition(topic, 0), 2)
+    await wait_for_end(address, TopicPartition(topic, 0), 2)
     async with open_producer(address) as other:
         busy = asyncio.create_task(keep_busy(other, topic))
-        records = await asyncio.wait_for(read_to_end(address, ITEM_DELTAS, settings.namespace), 20)
-        busy.cancel()
+        records = await read_to_end(address, ITEM_DELTAS, settings.namespace)
+        await cancel_and_wait(busy)
     assert b"v" in [record.value for record in records]
 
 
 async def keep_busy(producer: Any, topic: str) -> None:
-    """Other partitions never fall silent."""
-    for n in range(1000):
+    """Write to the other partitions all the time."""
+    for n in itertools.count():
         await producer.send_and_wait(topic, b"busy", key=str(n).encode(), partition=1 + n % 3)
-        await asyncio.sleep(0.2)
 
 
-async def end_is(address: str, tp: TopicPartition, wanted: int) -> None:
-    """The marker is written some time after the commit was answered."""
+async def wait_for_end(address: str, tp: TopicPartition, wanted: int) -> None:
+    """Wait for the marker, which is written some time after the commit was answered."""
     consumer: Any = AIOKafkaConsumer(bootstrap_servers=address)
     await consumer.start()
     try:
         async with asyncio.timeout(20):
-            end = -1
-            while end != wanted:
-                end = (await consumer.end_offsets([tp]))[tp]
-                await asyncio.sleep(0.05)
+            while (await consumer.end_offsets([tp]))[tp] != wanted:
+                pass
     finally:
         await consumer.stop()

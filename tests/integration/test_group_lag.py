@@ -1,4 +1,4 @@
-"""How far groups are behind is told while nobody of them lives."""
+"""The lag of a group is known while none of its members lives."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -20,16 +20,9 @@ from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
 from streams.shop.current import sections_now, storefront_now
 from streams.shop.publishing import StoredStorefront, push_storefront
-from streams.stores.meta import Meta
 from tests.unit.streams.eventually import eventually
 
 WITHIN_MS = 20_000
-
-
-@pytest.fixture
-def settings(kafka: str, namespace: str, create_topics: Callable[[str, int], Meta]) -> Settings:
-    create_topics(namespace, 4)
-    return Settings(kafka=kafka, namespace=namespace)
 
 
 def storefront(name: str, rules: int) -> Storefront:
@@ -69,7 +62,7 @@ async def put(settings: Settings, wanted: Storefront) -> None:
     kafka, log = settings.kafka, EventLog(settings.kafka)
     log.start()
     try:
-        await eventually(lambda: log.connected)
+        await eventually(lambda: log.connected, within_s=20)
         routes = ShopRoutes(settings.namespace, log, lambda: storefront_now(kafka, settings.namespace))
         sent: list[Any] = []
 
