@@ -20,7 +20,7 @@ from streams.kafka.partitioner import partition_of
 from streams.runtime.tasks import ignore_result
 from streams.runtime.telemetry.logs import logger
 
-log = logger("kafka")
+log = logger("producer")
 
 SEND_WITHIN_S = 10.0
 BUILT_AT_ONCE, SENT_AT_ONCE = 100, 64
