@@ -33,7 +33,7 @@ class ProducerConfig(Struct, frozen=True, kw_only=True):
     """One request; also the life of a batch, which is failed when it is not sent by then."""
     max_batch_bytes: int = 16 << 10
     max_request_bytes: int = 1 << 20
-    """No record can be larger."""
+    """Of a record given to `send`; one in a batch that is too large is refused by the broker."""
     metadata_max_age_ms: int = 300_000
     """How long the client believes which broker leads a partition."""
 
