@@ -52,7 +52,7 @@ class TopicsRefused(EtalageError):
 
 
 def plan(settings: Settings) -> list[TopicPlan]:
-    """Every topic of the namespace; visitor-keyed ones, deltas and signals have the same count."""
+    """Every topic of the namespace as it should be; visitor-keyed ones, deltas and signals have one count."""
     return [
         TopicPlan(
             name=topic.full_name(settings.namespace),
@@ -84,13 +84,17 @@ def create_topics(settings: Settings, *, adopt: bool = False) -> tuple[list[Topi
 
 
 def list_topics(settings: Settings) -> list[TopicState]:
-    """The namespace's topics that stand on the cluster."""
+    """The namespace's topics that exist on the cluster; ServiceMissing when Kafka does not answer."""
     with admin(settings) as client:
         return list(_states(client, plan(settings)).values())
 
 
 def delete_topics(settings: Settings) -> None:
-    """Take every topic of the namespace away and wait until the broker forgot them (tests clean up so)."""
+    """Delete every topic of the namespace and wait until the broker knows none of them; tests clean up so.
+
+    Raises:
+        ServiceMissing: Kafka does not answer, or still knows one after READY_MS.
+    """
     wanted = plan(settings)
     with admin(settings) as client:
         names = list(_states(client, wanted))
@@ -115,7 +119,12 @@ def read_meta_sync(redis_address: str, namespace: str) -> Meta:
 
 @contextmanager
 def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
-    """An admin client; Kafka's errors leave as one clear line."""
+    """An admin client for the length of a block.
+
+    Raises:
+        ServiceMissing: There is no Kafka in the settings, it does not answer, or what was asked in the block
+            failed; the text is one line.
+    """
     if settings.kafka is None:
         raise ServiceMissing(NO_KAFKA)
     # Asked first because the client waits long for a broker that is not there, and leaves its sockets open.
@@ -154,7 +163,7 @@ def _configs(topic: Topic, settings: Settings) -> dict[str, str]:
 
 
 def _states(client: KafkaAdminClient, wanted: list[TopicPlan]) -> dict[str, TopicState]:
-    """What of `wanted` is there."""
+    """Those of `wanted` that exist, by name."""
     described = client.describe_topics([topic.name for topic in wanted])
     return {
         topic["name"]: TopicState(
@@ -166,7 +175,7 @@ def _states(client: KafkaAdminClient, wanted: list[TopicPlan]) -> dict[str, Topi
 
 
 def _refuse(client: KafkaAdminClient, present: list[TopicPlan], states: Mapping[str, TopicState]) -> None:
-    """TopicsRefused when one of them has other partitions or another policy than planned."""
+    """TopicsRefused when one has another partition count, or another config of CHECKED, than planned."""
     for topic in present:
         have = states[topic.name].partitions
         if have != topic.partitions:

@@ -1,26 +1,30 @@
-"""Sends many records at once: built into batches per partition, a fifth of the cost of one send each.
+"""Three ways to write records: many in batches, some as one batch that is seen whole, each on its own.
 
-The order of records of one key is kept; the Java client's partitioner decides where they go.
+A batch per partition costs a fifth of one send per record. The order of records of one key is kept; the Java
+client's partitioner decides where they go.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
-from aiokafka.errors import KafkaError
-from aiokafka.producer import message_accumulator
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.record.default_records import DefaultRecordBatch
+from msgspec import Struct
 
-from schemas.errors import StreamUnavailable, error_text
+from schemas.errors import StreamUnavailable
+from streams.kafka.errors import KAFKA_ERRORS, translate_errors
 from streams.kafka.partitioner import partition_of
 from streams.runtime.tasks import ignore_result
+from streams.runtime.telemetry.logs import logger
+
+log = logger("producer")
 
 SEND_WITHIN_S = 10.0
-AT_ONCE = 100
-"""Records built without a pause: about a millisecond of the loop."""
+BUILT_AT_ONCE, SENT_AT_ONCE = 100, 64
+"""Records put into batches, or sent one by one, without letting the loop turn: about a millisecond."""
 
 PLAIN_MAX, TOGETHER_MAX = 512 << 10, 8 << 20
 """Bytes of a batch that must stay whole: without compression, and at most."""
@@ -29,82 +33,165 @@ Pair = tuple[bytes, bytes | None]
 """Key and value; None is a tombstone."""
 
 
+class Message(Struct, frozen=True):
+    """One record to be written, into a partition that was chosen before; `topic` is the full name."""
+
+    topic: str
+    partition: int
+    key: bytes
+    value: bytes
+
+
+class Producer(Protocol):
+    """What is used of aiokafka's AIOKafkaProducer; `streams.kafka.producer` makes and starts them."""
+
+    client: Any
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    async def partitions_for(self, topic: str) -> Collection[int]: ...
+
+    async def send(
+        self, topic: str, value: bytes | None, key: bytes | None, partition: int
+    ) -> asyncio.Future[Any]: ...
+
+    def create_batch(self) -> Any: ...
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]: ...
+
+
 async def send_all(
-    producer: Any, topic: str, pairs: Iterable[Pair], *, within_s: float = SEND_WITHIN_S
+    producer: Producer, topic: str, pairs: Iterable[Pair], *, within_s: float = SEND_WITHIN_S
 ) -> None:
-    """Send and wait until all are written; StreamUnavailable when that is not sure."""
-    try:
+    """Write records in batches and wait until Kafka acknowledged all of them.
+
+    Args:
+        producer: A running one.
+        topic: Full name; each record goes to the partition of its key (`partition_of`).
+        pairs: Key and value of each record; those of one key are written in this order.
+        within_s: Seconds for all of it.
+
+    Raises:
+        StreamUnavailable: Not all were acknowledged in time, or Kafka refuses one (it is too large). Any of
+            them may have been written, or still be.
+    """
+    with translate_errors(topic):
         async with asyncio.timeout(within_s):
             partitions = len(await producer.partitions_for(topic))
-            pending: list[Any] = []
-            for partition, part in (await _by_partition(pairs, partitions)).items():
+            pending: list[asyncio.Future[Any]] = []
+            for partition, part in (await _group_by_partition(pairs, partitions)).items():
                 pending += await _send_part(producer, topic, partition, part)
             await asyncio.gather(*pending)
-    except (KafkaError, OSError, TimeoutError) as exc:
-        raise StreamUnavailable(f"{topic}: {error_text(exc)}") from exc
 
 
 async def send_together(
-    producer: Any, topic: str, pairs: Sequence[Pair], *, within_s: float = SEND_WITHIN_S
+    producer: Producer, topic: str, pairs: Sequence[Pair], *, within_s: float = SEND_WITHIN_S
 ) -> int | None:
-    """As `send_all`, into the only partition of `topic` as one batch: readers see all of it or nothing.
+    """Write records as one batch into the only partition of a topic: readers see all of them or none.
 
-    The offset of the first record, None when there is none.
+    Args:
+        producer: A running one.
+        topic: Full name of a topic with one partition.
+        pairs: Key and value of each record, in order; at most TOGETHER_MAX bytes, compressed from PLAIN_MAX.
+        within_s: Seconds for all of it.
+
+    Returns:
+        The offset of the first record; None when there is none.
+
+    Raises:
+        StreamUnavailable: Not acknowledged in time (it may still be written), or too large.
     """
     if not pairs:
         return None
+    batch = _build_one_batch(topic, pairs)
+    with translate_errors(topic):
+        async with asyncio.timeout(within_s):
+            offset: int = (await (await producer.send_batch(batch, topic, partition=0))).offset
+    return offset
+
+
+async def send_each(
+    producer: Producer, messages: Sequence[Message], *, within_s: float = SEND_WITHIN_S
+) -> list[int | None]:
+    """Send records one by one and wait for the acknowledgement of each; failures are logged, not raised.
+
+    Args:
+        producer: A running one.
+        messages: The records; those of one partition are written in this order.
+        within_s: Seconds for all of it.
+
+    Returns:
+        The offset of each; None for one that was not acknowledged in time: it may still be written.
+    """
+    sent: list[asyncio.Future[Any]] = []
+    try:
+        async with asyncio.timeout(within_s):
+            for message in messages:
+                sent.append(await _send_one(producer, message))
+                if len(sent) % SENT_AT_ONCE == 0:
+                    await asyncio.sleep(0)
+            if sent:
+                await asyncio.wait(sent)
+    except (*KAFKA_ERRORS, AssertionError) as exc:  # aiokafka asserts that the partition is there (still)
+        log.warning("sending failed", service="kafka", error=repr(exc)[:200])
+    return [_offset_of(future) for future in sent] + [None] * (len(messages) - len(sent))
+
+
+def _build_one_batch(topic: str, pairs: Sequence[Pair]) -> Any:
     large = sum(len(key) + len(value or b"") for key, value in pairs) > PLAIN_MAX
     codec = DefaultRecordBatch.CODEC_GZIP if large else DefaultRecordBatch.CODEC_NONE
     batch = BatchBuilder(TOGETHER_MAX, codec)
     for key, value in pairs:
         if batch.append(key=key, value=value, timestamp=None) is None:
             raise StreamUnavailable(f"{topic}: more than {TOGETHER_MAX} bytes cannot be written together")
-    try:
-        async with asyncio.timeout(within_s):
-            offset: int = (await (await producer.send_batch(batch, topic, partition=0))).offset
-    except (KafkaError, OSError, TimeoutError) as exc:
-        raise StreamUnavailable(f"{topic}: {error_text(exc)}") from exc
-    return offset
+    return batch
 
 
-async def _by_partition(pairs: Iterable[Pair], partitions: int) -> Mapping[int, list[Pair]]:
+async def _group_by_partition(pairs: Iterable[Pair], partitions: int) -> Mapping[int, list[Pair]]:
     parts: dict[int, list[Pair]] = {}
     for count, pair in enumerate(pairs, start=1):
         parts.setdefault(partition_of(pair[0], partitions), []).append(pair)
-        if count % AT_ONCE == 0:
+        if count % BUILT_AT_ONCE == 0:
             await asyncio.sleep(0)
     return parts
 
 
-async def _send_part(producer: Any, topic: str, partition: int, pairs: list[Pair]) -> list[Any]:
+async def _send_part(
+    producer: Producer, topic: str, partition: int, pairs: list[Pair]
+) -> list[asyncio.Future[Any]]:
     """The futures of the batches that hold `pairs`."""
     pending = []
     batch = producer.create_batch()
     for count, (key, value) in enumerate(pairs, start=1):
         if batch.append(key=key, value=value, timestamp=None) is None:
-            pending.append(await _handed_over(producer, batch, topic, partition))
+            pending.append(await _send_batch(producer, batch, topic, partition))
             batch = producer.create_batch()
-            if batch.append(key=key, value=value, timestamp=None) is None:
+            if batch.append(key=key, value=value, timestamp=None) is None:  # aiokafka 0.14 always takes one
                 raise StreamUnavailable(f"{topic}: a record of {len(value or b'')} bytes is too large")
-        if count % AT_ONCE == 0:
+        if count % BUILT_AT_ONCE == 0:
             await asyncio.sleep(0)
-    pending.append(await _handed_over(producer, batch, topic, partition))
+    pending.append(await _send_batch(producer, batch, topic, partition))
     await asyncio.sleep(0)
     return pending
 
 
-async def _handed_over(producer: Any, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:
-    future: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+async def _send_batch(producer: Producer, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:
+    future = await producer.send_batch(batch, topic, partition=partition)
     future.add_done_callback(ignore_result)
     return future
 
 
-class _HeardBatch(message_accumulator.MessageBatch):  # type: ignore[misc]  # aiokafka has no types
-    """aiokafka fails two futures of a batch that it gives up, and nobody may be waiting for the second."""
-
-    def failure(self, exception: Exception) -> None:
-        super().failure(exception)
-        ignore_result(self._drain_waiter)
+async def _send_one(producer: Producer, message: Message) -> asyncio.Future[Any]:
+    future = await producer.send(message.topic, message.value, message.key, message.partition)
+    future.add_done_callback(ignore_result)
+    return future
 
 
-message_accumulator.MessageBatch = _HeardBatch
+def _offset_of(future: asyncio.Future[Any]) -> int | None:
+    """Where the record stands; None when that is not known."""
+    if not future.done() or future.cancelled() or future.exception() is not None:
+        return None
+    offset: int = future.result().offset
+    return offset

@@ -1,32 +1,30 @@
 """Reads topics whole: from their beginning to the end seen at the start, and then on. No group, no commits.
 
-A reader that is built anew after a failure goes on where the last one stood (`resume`).
+A reader that is built after a failure continues where the last one stood (`resume`).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+import aiokafka
 
-from schemas.errors import StreamUnavailable, error_text
+from schemas.errors import StreamUnavailable
 from schemas.topics import Topic
+from streams.kafka.errors import KAFKA_ERRORS, translate_errors
 
-Place = tuple[str, int]
-"""(full topic name, partition)."""
+TopicPartition = tuple[str, int]
+"""Full topic name and partition; aiokafka's named tuple of this name is equal to it."""
 
 IDLE_IS_END_S = 3.0
-"""A partition whose tail was compacted away never shows its last offset: silence for so long is its end."""
-
-_FAILURES = (KafkaError, OSError, TimeoutError)
+"""A partition whose tail was compacted away never delivers its last offset: none for so long is its end."""
 
 
 class RawRecord(Protocol):
-    """What we use of aiokafka's ConsumerRecord. `timestamp` is in milliseconds."""
+    """What is used of aiokafka's ConsumerRecord; `timestamp` is in epoch milliseconds."""
 
     topic: str
     partition: int
@@ -37,7 +35,11 @@ class RawRecord(Protocol):
 
 
 class CompactedReader:
-    """One consumer over all partitions of some topics (or of those in `only`)."""
+    """One consumer over some topics, from their beginning; used by one task at a time.
+
+    Attributes:
+        offsets: The offset to be read next of each partition; what a later reader takes as `resume`.
+    """
 
     def __init__(
         self,
@@ -45,19 +47,35 @@ class CompactedReader:
         topics: Iterable[str],
         *,
         only: Iterable[int] | None = None,
-        resume: Mapping[Place, int] | None = None,
+        resume: Mapping[TopicPartition, int] | None = None,
         client_id: str = "etalage-follower",
     ) -> None:
+        """Set up a reader, which connects with `start`.
+
+        Args:
+            kafka: Bootstrap addresses, `host:port[,host:port…]`.
+            topics: Full names.
+            only: The partitions to read of each topic; None: all.
+            resume: Where to begin; the log's beginning for a partition that is not named, whose log begins
+                later, or whose log ends before it (the topic was created anew).
+            client_id: The consumer's name in the broker's logs.
+        """
         self._kafka, self._topics, self._client_id = kafka, sorted(topics), client_id
         self._only = None if only is None else set(only)
-        self.offsets: dict[Place, int] = dict(resume or {})
-        self._ends: dict[Place, int] = {}
-        self._heard: dict[Place, float] = {}
+        self.offsets: dict[TopicPartition, int] = dict(resume or {})
+        self._ends: dict[TopicPartition, int] = {}
+        """Of the partitions that were not yet read to the end seen at the start."""
+        self._active_at: dict[TopicPartition, float] = {}
+        """When records of them were last read (loop time)."""
         self._consumer: Any = None
 
     async def start(self) -> None:
-        """Connect, and note where the topics end now; StreamUnavailable when that cannot be had."""
-        consumer = AIOKafkaConsumer(
+        """Connect, and note where the topics end now.
+
+        Raises:
+            StreamUnavailable: Kafka did not answer, or a topic does not exist. Nothing is left open.
+        """
+        consumer = aiokafka.AIOKafkaConsumer(
             bootstrap_servers=self._kafka,
             client_id=self._client_id,
             group_id=None,
@@ -68,11 +86,9 @@ class CompactedReader:
         )
         self._consumer = consumer
         try:
-            await consumer.start()
-            await self._assign(consumer)
-        except _FAILURES as exc:
-            await self.stop()
-            raise StreamUnavailable(f"{', '.join(self._topics)}: {error_text(exc)}") from exc
+            with self._translate_errors():
+                await consumer.start()
+                await self._assign(consumer)
         except BaseException:
             await self.stop()
             raise
@@ -85,65 +101,87 @@ class CompactedReader:
             known = cluster.partitions_for_topic(topic)
             if not known:
                 raise StreamUnavailable(f"there is no topic {topic}: run `etalage topics create`")
-            partitions += [TopicPartition(topic, n) for n in known if self._only is None or n in self._only]
+            wanted = [n for n in known if self._only is None or n in self._only]
+            partitions += [aiokafka.TopicPartition(topic, n) for n in wanted]
         consumer.assign(partitions)
         first, ends = await asyncio.gather(
             consumer.beginning_offsets(partitions), consumer.end_offsets(partitions)
         )
-        self._ends = {(tp.topic, tp.partition): end for tp, end in ends.items() if end > first[tp]}
-        self._heard = dict.fromkeys(self._ends, asyncio.get_running_loop().time())
+        self._ends = {tp: end for tp, end in ends.items() if end > first[tp]}
+        self._active_at = dict.fromkeys(self._ends, asyncio.get_running_loop().time())
         for tp in partitions:
-            held = self.offsets.pop((tp.topic, tp.partition), 0)
-            at = max(held, first[tp]) if held <= ends[tp] else first[tp]  # beyond the end: made anew
-            self.offsets[tp.topic, tp.partition] = at
-            consumer.seek(tp, at)
+            held = self.offsets.get(tp, 0)
+            self.offsets[tp] = max(held, first[tp]) if held <= ends[tp] else first[tp]
+            consumer.seek(tp, self.offsets[tp])
 
     async def read(self, *, within_s: float = 0.5) -> list[RawRecord]:
-        """Records that came, of each partition in order; nothing after `within_s` of silence."""
-        try:
-            found = await self._consumer.getmany(timeout_ms=int(within_s * 1000))
-        except _FAILURES as exc:
-            raise StreamUnavailable(f"{', '.join(self._topics)}: {error_text(exc)}") from exc
-        records: list[RawRecord] = [record for part in found.values() for record in part]
-        for tp, part in found.items():
-            if part:
-                self.offsets[tp.topic, tp.partition] = part[-1].offset + 1
+        """Wait for records.
+
+        Args:
+            within_s: Seconds after which none is an answer too.
+
+        Returns:
+            What came, of each partition in order; empty when nothing did.
+
+        Raises:
+            StreamUnavailable: Kafka cannot be read; a new reader may `resume` from `offsets`.
+        """
+        with self._translate_errors():
+            fetched = await self._consumer.getmany(timeout_ms=int(within_s * 1000))
+        parts = {tp: part for tp, part in fetched.items() if part}
+        for tp, part in parts.items():
+            self.offsets[tp] = part[-1].offset + 1
         if self._ends:
-            self._settle({(tp.topic, tp.partition) for tp, part in found.items() if part})
-        return records
+            self._drop_ended(parts)
+        return [record for part in parts.values() for record in part]
 
-    def _settle(self, ignore_result: set[Place]) -> None:
-        """Cross off the partitions that have reached the end seen at the start."""
+    def _drop_ended(self, active: Iterable[TopicPartition]) -> None:
+        """Take the partitions off `_ends` that have reached it; `active` are those that records came from."""
         now = asyncio.get_running_loop().time()
-        for place, end in list(self._ends.items()):
-            if place in ignore_result:
-                self._heard[place] = now
-            silent = now - self._heard[place] >= IDLE_IS_END_S
-            if self.offsets.get(place, 0) >= end or (silent and self._answered(place, end)):
-                del self._ends[place]
+        self._active_at |= dict.fromkeys(active, now)
+        for tp, end in list(self._ends.items()):
+            idle = now - self._active_at[tp] >= IDLE_IS_END_S
+            if self.offsets.get(tp, 0) >= end or (idle and self._fetched_to(tp, end)):
+                del self._ends[tp]
 
-    def _answered(self, place: Place, end: int) -> bool:
-        """Whether a fetch was answered for a partition: only then does its silence mean something."""
-        seen = self._consumer.highwater(TopicPartition(*place))
-        return seen is not None and seen >= end
+    def _fetched_to(self, tp: TopicPartition, end: int) -> bool:
+        """Whether a fetch of the partition was answered: only then does no record mean that there is none."""
+        highwater = self._consumer.highwater(aiokafka.TopicPartition(*tp))
+        return highwater is not None and highwater >= end
+
+    def _translate_errors(self) -> AbstractContextManager[None]:
+        return translate_errors(", ".join(self._topics))
 
     @property
     def at_end(self) -> bool:
-        """Whether every partition was read to the end seen at the start."""
+        """Whether every partition was read to the end that it had at `start`."""
         return not self._ends
 
     async def stop(self) -> None:
         """Close the connection; never raises."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            with suppress(*_FAILURES):
+            with suppress(*KAFKA_ERRORS):
                 await consumer.stop()
 
 
 async def read_to_end(
     kafka: str, topic: Topic, namespace: str, *, only: Iterable[int] | None = None
 ) -> list[RawRecord]:
-    """Every record that a topic holds now; StreamUnavailable when it cannot be read."""
+    """Every record that a topic holds now.
+
+    Args:
+        kafka: Bootstrap addresses, `host:port[,host:port…]`.
+        topic: The topic.
+        namespace: The prefix of its full name.
+        only: The partitions to read; None: all.
+
+    Returns:
+        The records, of each partition in the order of their offsets.
+
+    Raises:
+        StreamUnavailable: Kafka did not answer, or there is no such topic.
+    """
     reader = CompactedReader(kafka, [topic.full_name(namespace)], only=only, client_id="etalage-reader")
     await reader.start()
     try:

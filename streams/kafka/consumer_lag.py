@@ -1,7 +1,7 @@
-"""How far each group is behind, told by `etalage items`: a worker that is dead cannot tell it itself.
+"""Lag of each consumer group, reported by `etalage items`: a worker that is dead cannot report its own.
 
-Read from what the groups committed, so a commit interval behind what workers tell; at the end of a log the
-markers of transactions count too.
+Read from what the groups committed, so a commit interval behind what workers report; transaction markers at
+the end of a log count too.
 """
 
 from __future__ import annotations
@@ -25,8 +25,15 @@ LOOK_EVERY_S = 10.0
 GROUPS: Mapping[str, Topic] = {"personalize": EVENTS, "items": ITEM_DELTAS}
 
 
-def lag_of_groups(settings: Settings) -> dict[str, int]:
-    """Records that each group has not committed yet; one that never committed has all of them before it."""
+def read_group_lags(settings: Settings) -> dict[str, int]:
+    """Ask Kafka how many records each group has not committed yet; blocks while it answers.
+
+    Returns:
+        Records over all partitions by name of the group (GROUPS); for one that never committed all there are.
+
+    Raises:
+        ServiceMissing: Kafka does not answer, or refuses.
+    """
     counts = {topic.name: topic.partitions for topic in list_topics(settings)}
     lags: dict[str, int] = {}
     with admin(settings) as client:
@@ -41,20 +48,20 @@ def lag_of_groups(settings: Settings) -> dict[str, int]:
     return lags
 
 
-async def keep_telling(settings: Settings, metrics: Metrics) -> None:
-    """For ever; what is not known is not told."""
+async def report_group_lags(settings: Settings, metrics: Metrics) -> None:
+    """Set `group_lag_records` every LOOK_EVERY_S until cancelled; it is absent while lag is unknown."""
     unknown = LogOnce()
     while True:
         await asyncio.sleep(LOOK_EVERY_S)
         try:
-            lags = await asyncio.to_thread(lag_of_groups, settings)
-        except Exception as exc:  # the sums go on without it
+            lags = await asyncio.to_thread(read_group_lags, settings)
+        except Exception as exc:  # the process works on without it
             for name in GROUPS:
                 metrics.forget("group_lag_records", group=name)
             if unknown.begins():
-                log.warning("the groups' lag is not known", why=f"{type(exc).__name__}: {exc}")
+                log.warning("group lag unknown", service="kafka", error=f"{type(exc).__name__}: {exc}")
         else:
             for name, lag in lags.items():
                 metrics.set("group_lag_records", lag, group=name)
             if unknown.ends():
-                log.warning("the groups' lag is known again")
+                log.warning("group lag known again", service="kafka")

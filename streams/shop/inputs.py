@@ -18,7 +18,7 @@ from schemas.ids import ItemId
 from schemas.signals import Signal
 from schemas.storefront import Section, section_key
 from schemas.topics import CATALOG, ITEM_SIGNALS, STOREFRONT, Topic
-from streams.kafka.compacted_reader import Place, RawRecord
+from streams.kafka.compacted_reader import RawRecord, TopicPartition
 
 FOLLOWED: tuple[Topic, ...] = (CATALOG, STOREFRONT, ITEM_SIGNALS)
 
@@ -108,7 +108,7 @@ class ShopInputs(Struct, kw_only=True):
     def _read_of(self, topic: Topic) -> int:
         return sum(end for place, end in self.offsets.items() if place.rpartition("/")[0] == topic.name)
 
-    def resume(self, namespace: str) -> dict[Place, int]:
+    def resume(self, namespace: str) -> dict[TopicPartition, int]:
         """Where a new reader goes on."""
         places = {}
         for name, offset in self.offsets.items():

@@ -1,14 +1,10 @@
-"""Writes catalogue, storefront and events to their topics; what comes in here was checked before."""
+"""Writes catalogue and storefront to their topics; documents were validated before they come here."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any
 
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
 from msgspec import Struct
 
 from schemas.catalog import Item
@@ -16,17 +12,17 @@ from schemas.codec import encode
 from schemas.errors import InvalidDocument, StreamUnavailable
 from schemas.storefront import Section, Storefront, sections_of
 from schemas.topics import CATALOG, STOREFRONT
-from streams.kafka.batching import Pair, send_all, send_together
+from streams.kafka.batching import Pair, Producer, send_all, send_together
 
 AT_ONCE = 1000
-"""Records between two reports of progress."""
+"""Records between two calls of Progress."""
 
 Progress = Callable[[int], None]
-"""Is told how many more were written."""
+"""Called with how many more were written."""
 
 
 class SectionChanges(Struct, frozen=True):
-    """What a storefront push did, by section key."""
+    """What a storefront push wrote and removed, by section key; how many sections it left as they were."""
 
     written: list[str]
     removed: list[str]
@@ -42,51 +38,37 @@ class StoredStorefront(Struct, frozen=True):
 
 Read = Callable[[], Awaitable[StoredStorefront]]
 Write = Callable[[Sequence[Pair]], Awaitable[int | None]]
-"""Writes all at once; the offset of the first, None when there was nothing to write."""
+"""Writes records so that all or none are seen; the offset of the first, None when there was none to write."""
 
 OVERTAKEN_MAX = 5
-"""How often in a row others may write between our reading and our writing."""
-
-
-@asynccontextmanager
-async def producer_for(kafka: str, needs: str | None = None) -> AsyncIterator[Any]:
-    """An idempotent producer of raw bytes; StreamUnavailable when Kafka or the topic it needs is missing."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=kafka,
-        client_id="etalage-push",
-        enable_idempotence=True,
-        max_batch_size=256 * 1024,
-        request_timeout_ms=10_000,
-    )
-    try:
-        await producer.start()
-    except (KafkaError, OSError) as exc:
-        await producer.stop()
-        raise StreamUnavailable(f"Kafka at {kafka} does not answer: {exc}") from exc
-    try:
-        # Asked here: a send to a topic that is not there only fails when its time is over.
-        if needs is not None and needs not in (await producer.client.fetch_all_metadata()).topics():
-            raise StreamUnavailable(f"there is no topic {needs}: run `etalage topics create`")
-        yield producer
-    finally:
-        await producer.stop()
+"""How many attempts in a row may find that others wrote between their reading and their writing."""
 
 
 async def push_items(
-    producer: Any, namespace: str, items: Iterable[Item], *, progress: Progress | None = None
+    producer: Producer, namespace: str, items: Iterable[Item], *, progress: Progress | None = None
 ) -> None:
-    """Write items, each under its id; the last write of an id counts."""
+    """Write items, each under its id; the last write of an id counts.
+
+    Args:
+        producer: A running one.
+        namespace: The prefix of the topic's full name.
+        items: May be any number: AT_ONCE are sent at a time.
+        progress: Called after each part with the number of its items.
+
+    Raises:
+        StreamUnavailable: Kafka did not acknowledge in time; parts before may have been written.
+    """
     await _push(
         producer, CATALOG.full_name(namespace), ((i.item_id.encode(), encode(i)) for i in items), progress
     )
 
 
-async def remove_items(producer: Any, namespace: str, ids: Iterable[str]) -> None:
-    """Take items out of the catalogue."""
+async def remove_items(producer: Producer, namespace: str, ids: Iterable[str]) -> None:
+    """Remove items from the catalogue; an id that is not in it does no harm. Raises as `push_items`."""
     await _push(producer, CATALOG.full_name(namespace), ((i.encode(), None) for i in ids), None)
 
 
-def section_changes(now: Mapping[str, Section], wanted: Storefront) -> SectionChanges:
+def compare_sections(now: Mapping[str, Section], wanted: Storefront) -> SectionChanges:
     """What has to be written and removed so that the topic holds `wanted` and nothing else."""
     sections = sections_of(wanted)
     written = [key for key, section in sections.items() if now.get(key) != section]
@@ -105,9 +87,12 @@ def refuse_clearing(now: Mapping[str, Section], wanted: Storefront) -> None:
 
 
 async def push_storefront(
-    producer: Any, namespace: str, read: Read, wanted: Storefront, *, may_clear: bool = False
+    producer: Producer, namespace: str, read: Read, wanted: Storefront, *, may_clear: bool = False
 ) -> SectionChanges:
-    """Write the sections that differ from what `read` finds (see `storefront_now`), remove the others."""
+    """Write the sections that differ from what `read` finds (see `storefront_now`), remove the others.
+
+    As `replace_storefront`, over a running producer.
+    """
     topic = STOREFRONT.full_name(namespace)
     return await replace_storefront(
         read, lambda pairs: send_together(producer, topic, pairs), wanted, may_clear=may_clear
@@ -117,32 +102,45 @@ async def push_storefront(
 async def replace_storefront(
     read: Read, write: Write, wanted: Storefront, *, may_clear: bool = False
 ) -> SectionChanges:
-    """Make the topic hold `wanted` and nothing else, each write all at once; what had to change at first.
+    """Make the topic hold `wanted` and nothing else; when others wrote meanwhile, read and write again.
 
-    Who finds that others wrote between its reading and its writing does both again: so the last of several
-    pushes at the same time takes away what theirs and its own left mixed. So `refuse_clearing` is asked of
-    the first reading alone: later its own sections are written, and to refuse would leave the mixture.
+    So the last of several pushes at the same time removes what theirs and its own left mixed. Clearing
+    (`refuse_clearing`) is refused after the first reading alone: later its own sections are written, and to
+    refuse would leave the mixture.
+
+    Args:
+        read: The sections in the topic, and its end.
+        write: Writes records so that readers see all or none.
+        wanted: The whole storefront.
+        may_clear: Whether it may remove every page, or all there is.
+
+    Returns:
+        What the first attempt had to change.
+
+    Raises:
+        InvalidDocument: It would clear what stands, and may not.
+        StreamUnavailable: Kafka did not answer, or others wrote in between OVERTAKEN_MAX times in a row.
     """
     first = None
     for _ in range(OVERTAKEN_MAX):
         now = await read()
         if first is None and not may_clear:
             refuse_clearing(now.sections, wanted)
-        changes = section_changes(now.sections, wanted)
+        changes = compare_sections(now.sections, wanted)
         first = first or changes
-        if await write(section_pairs(changes, wanted)) in (None, now.end):
+        if await write(encode_changes(changes, wanted)) in (None, now.end):
             return first
     raise StreamUnavailable("others write the storefront all the time: try again")
 
 
-def section_pairs(changes: SectionChanges, wanted: Storefront) -> list[Pair]:
+def encode_changes(changes: SectionChanges, wanted: Storefront) -> list[Pair]:
     """The records that carry `changes` out."""
     sections = sections_of(wanted)
     written: list[Pair] = [(key.encode(), encode(sections[key])) for key in changes.written]
     return written + [(key.encode(), None) for key in changes.removed]
 
 
-async def _push(producer: Any, topic: str, pairs: Iterable[Pair], progress: Progress | None) -> None:
+async def _push(producer: Producer, topic: str, pairs: Iterable[Pair], progress: Progress | None) -> None:
     for part in _parts(pairs, AT_ONCE):
         await send_all(producer, topic, part)
         if progress is not None:

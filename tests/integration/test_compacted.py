@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +18,11 @@ from schemas.topics import CATALOG, ITEM_DELTAS, ITEM_SIGNALS
 from streams.kafka.batching import send_all
 from streams.kafka.compacted_reader import CompactedReader, RawRecord, read_to_end
 from streams.kafka.partitioner import partition_of
+from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
+from streams.runtime.tasks import cancel_and_wait
 from streams.shop.current import items_now, sections_now, storefront_now
-from streams.shop.publishing import StoredStorefront, producer_for, push_items, push_storefront, remove_items
+from streams.shop.publishing import StoredStorefront, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
 
 
@@ -41,7 +44,7 @@ def items(count: int) -> list[Item]:
 
 async def test_what_is_pushed_is_read_back(settings: Settings, address: str) -> None:
     progress: list[int] = []
-    async with producer_for(address) as producer:
+    async with open_producer(address) as producer:
         await push_items(producer, settings.namespace, items(2500), progress=progress.append)
         await push_items(
             producer, settings.namespace, [Item(item_id="i7", title="New", categories=["x"], price=1)]
@@ -57,7 +60,7 @@ async def test_what_is_pushed_is_read_back(settings: Settings, address: str) -> 
 async def test_records_stand_where_the_java_client_would_put_them(settings: Settings, address: str) -> None:
     topic = ITEM_DELTAS.full_name(settings.namespace)
     pairs = [(f"item-{n}".encode(), b"x" * 3000) for n in range(400)]
-    async with producer_for(address) as producer:
+    async with open_producer(address) as producer:
         await send_all(producer, topic, pairs)
     records = await read_to_end(address, ITEM_DELTAS, settings.namespace)
     assert sorted(record.key or b"" for record in records) == sorted(key for key, _ in pairs)
@@ -74,7 +77,7 @@ async def test_a_storefront_push_writes_differences_and_removes_the_rest(
     async def read() -> StoredStorefront:
         return await storefront_now(address, settings.namespace)
 
-    async with producer_for(address) as producer:
+    async with open_producer(address) as producer:
         changes = [
             await push_storefront(producer, settings.namespace, read, wanted)
             for wanted in (first, second, second)
@@ -86,7 +89,7 @@ async def test_a_storefront_push_writes_differences_and_removes_the_rest(
 
 
 async def test_a_reader_knows_the_end_seen_at_its_start_and_goes_on(settings: Settings, address: str) -> None:
-    async with producer_for(address) as producer:
+    async with open_producer(address) as producer:
         await push_items(producer, settings.namespace, items(10))
         reader = CompactedReader(address, [CATALOG.full_name(settings.namespace)])
         await reader.start()
@@ -109,12 +112,17 @@ async def test_a_reader_knows_the_end_seen_at_its_start_and_goes_on(settings: Se
 
 
 async def test_empty_topics_are_at_their_end_at_once(settings: Settings, address: str) -> None:
-    assert await asyncio.wait_for(read_to_end(address, ITEM_SIGNALS, settings.namespace), 10) == []
+    reader = CompactedReader(address, [ITEM_SIGNALS.full_name(settings.namespace)])
+    await reader.start()
+    ended = reader.at_end
+    await reader.stop()
+    assert ended
+    assert await read_to_end(address, ITEM_SIGNALS, settings.namespace) == []
 
 
 async def test_one_partition_can_be_read_alone(settings: Settings, address: str) -> None:
     topic = ITEM_DELTAS.full_name(settings.namespace)
-    async with producer_for(address) as producer:
+    async with open_producer(address) as producer:
         await send_all(producer, topic, [(f"k{n}".encode(), b"v") for n in range(40)])
     records = await read_to_end(address, ITEM_DELTAS, settings.namespace, only=[2])
     assert records
@@ -129,7 +137,7 @@ async def test_missing_topics_and_no_kafka_have_one_error(address: str, free_por
     with pytest.raises(StreamUnavailable, match=r"catalog\.v1: "):
         await read_to_end(f"127.0.0.1:{free_port}", CATALOG, "nowhere")
     with pytest.raises(StreamUnavailable, match="does not answer"):
-        async with producer_for(f"127.0.0.1:{free_port}"):
+        async with open_producer(f"127.0.0.1:{free_port}"):
             pass
 
 
@@ -155,30 +163,27 @@ async def test_a_tail_that_shows_no_record_is_an_end_too(settings: Settings, add
             await producer.send_and_wait(topic, b"v", key=b"k", partition=0)
     finally:
         await producer.stop()
-    await end_is(address, TopicPartition(topic, 0), 2)
-    async with producer_for(address) as other:
+    await wait_for_end(address, TopicPartition(topic, 0), 2)
+    async with open_producer(address) as other:
         busy = asyncio.create_task(keep_busy(other, topic))
-        records = await asyncio.wait_for(read_to_end(address, ITEM_DELTAS, settings.namespace), 20)
-        busy.cancel()
+        records = await read_to_end(address, ITEM_DELTAS, settings.namespace)
+        await cancel_and_wait(busy)
     assert b"v" in [record.value for record in records]
 
 
 async def keep_busy(producer: Any, topic: str) -> None:
-    """Other partitions never fall silent."""
-    for n in range(1000):
+    """Write to the other partitions all the time."""
+    for n in itertools.count():
         await producer.send_and_wait(topic, b"busy", key=str(n).encode(), partition=1 + n % 3)
-        await asyncio.sleep(0.2)
 
 
-async def end_is(address: str, tp: TopicPartition, wanted: int) -> None:
-    """The marker is written some time after the commit was answered."""
+async def wait_for_end(address: str, tp: TopicPartition, wanted: int) -> None:
+    """Wait for the marker, which is written some time after the commit was answered."""
     consumer: Any = AIOKafkaConsumer(bootstrap_servers=address)
     await consumer.start()
     try:
         async with asyncio.timeout(20):
-            end = -1
-            while end != wanted:
-                end = (await consumer.end_offsets([tp]))[tp]
-                await asyncio.sleep(0.05)
+            while (await consumer.end_offsets([tp]))[tp] != wanted:
+                pass
     finally:
         await consumer.stop()

@@ -19,10 +19,11 @@ from schemas.signals import Delta
 from schemas.topics import ITEM_DELTAS
 from streams.kafka.compacted_reader import read_to_end
 from streams.kafka.partitioner import partition_of
+from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.follower import ShopFollower
-from streams.shop.publishing import producer_for, push_items
+from streams.shop.publishing import push_items
 from streams.stores.meta import Meta
 from streams.workers.signals.combiner import SignalCombiner
 from tests.stack import Stack
@@ -69,7 +70,7 @@ async def test_views_become_neighbours_in_the_shop(
     kafka = settings.kafka or ""
     with Stack(tmp_path, settings.namespace, kafka, redis_url) as stack:
         items = stack.start("items")
-        async with producer_for(kafka) as producer:
+        async with open_producer(kafka) as producer:
             await push_items(producer, settings.namespace, ITEMS)
             await follower.start()
             assert await follower.wait_ready(30)

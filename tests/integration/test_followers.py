@@ -23,12 +23,13 @@ from schemas.storefront import ModuleDef, PageDef, SlotDef, Storefront
 from schemas.topics import CATALOG, ITEM_SIGNALS, STOREFRONT, Topic
 from streams.kafka.admin import create_topics as make_topics
 from streams.kafka.batching import send_all
+from streams.kafka.producer import open_producer
 from streams.local.servers.kafka import LocalKafka
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.build import renew
 from streams.shop.follower import ShopFollower
-from streams.shop.publishing import StoredStorefront, producer_for, push_items, push_storefront, remove_items
+from streams.shop.publishing import StoredStorefront, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
 
 WITHIN_S = 40.0
@@ -77,7 +78,7 @@ async def test_an_empty_shop_is_ready_and_has_the_default_storefront(settings: S
 
 
 async def test_the_shop_is_whole_when_ready_and_follows_on(settings: Settings) -> None:
-    async with producer_for(settings.kafka or "") as producer:
+    async with open_producer(settings.kafka or "") as producer:
         await push_items(producer, settings.namespace, items(50))
         async with following(settings) as follower:
             assert await follower.wait_ready(WITHIN_S)
@@ -96,7 +97,7 @@ async def test_signals_alone_keep_the_catalogues_arrays(settings: Settings) -> N
     signal = Signal(
         item_id=ItemId("i3"), at=1e9, delta_offset=0, popularity=5.0, co_viewed=[Neighbour(ItemId("i4"), 2.0)]
     )
-    async with producer_for(settings.kafka or "") as producer:
+    async with open_producer(settings.kafka or "") as producer:
         await push_items(producer, settings.namespace, items(10))
         async with following(settings) as follower:
             assert await follower.wait_ready(WITHIN_S)
@@ -120,7 +121,7 @@ async def nothing_stands() -> StoredStorefront:
 async def test_a_storefront_is_swapped_and_one_that_does_not_fit_is_not(settings: Settings) -> None:
     module = ModuleDef(id="mine", type="trending", title="Mine")
     page = PageDef(page="home", slots=[SlotDef(id="home.only", admits=["mine"], default="mine")])
-    async with producer_for(settings.kafka or "") as producer, following(settings) as follower:
+    async with open_producer(settings.kafka or "") as producer, following(settings) as follower:
         assert await follower.wait_ready(WITHIN_S)
         await push_storefront(
             producer, settings.namespace, nothing_stands, Storefront(pages=[page], modules=[module])
@@ -137,7 +138,7 @@ async def test_a_storefront_is_swapped_and_one_that_does_not_fit_is_not(settings
 
 async def test_what_cannot_be_decoded_is_counted_and_skipped(settings: Settings) -> None:
     metrics = Metrics()
-    async with producer_for(settings.kafka or "") as producer:
+    async with open_producer(settings.kafka or "") as producer:
         await send(producer, settings, CATALOG, ("bad", b"{"), ("i0", encode(items(1)[0])), ("i9", b"[]"))
         async with following(settings, metrics) as follower:
             assert await follower.wait_ready(WITHIN_S)
@@ -146,7 +147,7 @@ async def test_what_cannot_be_decoded_is_counted_and_skipped(settings: Settings)
 
 
 async def test_two_processes_that_read_as_far_have_one_generation(settings: Settings) -> None:
-    async with producer_for(settings.kafka or "") as producer:
+    async with open_producer(settings.kafka or "") as producer:
         await push_items(producer, settings.namespace, items(5))
         async with following(settings) as early:
             assert await early.wait_ready(WITHIN_S)
@@ -175,7 +176,7 @@ async def test_a_broken_model_is_no_crash(settings: Settings, tmp_path: Path) ->
 
 
 async def test_without_kafka_the_cache_is_served(settings: Settings, free_port: int) -> None:
-    async with producer_for(settings.kafka or "") as producer:
+    async with open_producer(settings.kafka or "") as producer:
         await push_items(producer, settings.namespace, items(6))
     async with following(settings) as follower:
         assert await follower.wait_ready(WITHIN_S)
@@ -192,7 +193,7 @@ async def test_without_kafka_the_cache_is_served(settings: Settings, free_port: 
 
 
 async def test_what_left_while_kafka_was_away_does_not_come_back_from_the_cache(settings: Settings) -> None:
-    async with producer_for(settings.kafka or "") as producer:
+    async with open_producer(settings.kafka or "") as producer:
         await push_items(producer, settings.namespace, items(6))
         async with following(settings) as follower:
             assert await follower.wait_ready(WITHIN_S)
@@ -217,7 +218,7 @@ async def test_kafka_may_come_later_go_and_come_back(
             await asyncio.to_thread(server.stop)
             assert follower.shop.items.n == 0
             await asyncio.to_thread(server.start)
-            async with producer_for(settings.kafka or "") as producer:
+            async with open_producer(settings.kafka or "") as producer:
                 await push_items(producer, namespace, items(4))
             await until(lambda: follower.shop.items.n == 4, "what was pushed after the return")
         finally:
@@ -232,7 +233,7 @@ async def test_shops_are_built_off_the_loop(settings: Settings, monkeypatch: pyt
         return renew(*args)
 
     monkeypatch.setattr("streams.shop.follower.renew", noted)
-    async with producer_for(settings.kafka or "") as producer, following(settings) as follower:
+    async with open_producer(settings.kafka or "") as producer, following(settings) as follower:
         assert await follower.wait_ready(WITHIN_S)
         await push_items(producer, settings.namespace, items(3))
         await until(lambda: follower.shop.items.n == 3, "three items")

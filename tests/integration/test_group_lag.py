@@ -1,4 +1,4 @@
-"""How far groups are behind is told while nobody of them lives."""
+"""The lag of a group is known while none of its members lives."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from schemas.errors import ServiceMissing
 from schemas.topics import EVENTS
 from streams.kafka.admin import admin
 from streams.kafka.batching import send_all
-from streams.kafka.consumer_lag import lag_of_groups
+from streams.kafka.consumer_lag import read_group_lags
+from streams.kafka.producer import open_producer
 from streams.runtime.net import wait_until
 from streams.runtime.settings import Settings
-from streams.shop.publishing import producer_for
 
 
 def known(settings: Settings) -> bool:
     """A fresh broker has no coordinator of groups for a moment."""
     try:
-        return bool(lag_of_groups(settings))
+        return bool(read_group_lags(settings))
     except ServiceMissing:
         return False
 
 
 async def test_what_a_dead_group_left_is_its_lag(settings: Settings) -> None:
     assert wait_until(lambda: known(settings), within_s=30)
-    assert lag_of_groups(settings) == {"personalize": 0, "items": 0}
+    assert read_group_lags(settings) == {"personalize": 0, "items": 0}
     topic = EVENTS.full_name(settings.namespace)
-    async with producer_for(settings.kafka or "") as producer:
+    async with open_producer(settings.kafka or "") as producer:
         await send_all(producer, topic, [(f"a:{n}".encode(), b"{}") for n in range(20)])
-    assert lag_of_groups(settings) == {"personalize": 20, "items": 0}
+    assert read_group_lags(settings) == {"personalize": 20, "items": 0}
     with admin(settings) as client:
         place = TopicPartition(topic, 0)
         at = OffsetAndMetadata(1, "", -1)
         client.alter_group_offsets(f"{settings.namespace}.personalize", {place: at})
-    assert lag_of_groups(settings) == {"personalize": 19, "items": 0}
+    assert read_group_lags(settings) == {"personalize": 19, "items": 0}

@@ -21,8 +21,8 @@ from schemas.signals import Delta, Signal
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
 from streams.kafka.batching import send_all
 from streams.kafka.compacted_reader import read_to_end
+from streams.kafka.producer import open_producer
 from streams.runtime.net import wait_until
-from streams.shop.publishing import producer_for
 from streams.stores.meta import Meta
 from tests.stack import Running, Stack
 
@@ -106,7 +106,7 @@ async def ready(process: Running) -> Running:
 
 async def test_deltas_become_signals_and_a_stop_leaves_nothing_unwritten(stack: Stack) -> None:
     process = await ready(stack.start("items"))
-    async with producer_for(stack.kafka) as producer:
+    async with open_producer(stack.kafka) as producer:
         await produce(producer, stack, some_deltas(random.Random(1), 500))
         await send_all(producer, ITEM_DELTAS.full_name(stack.namespace), [(b"item-0", BROKEN)])
         await settle(stack, await expected(stack))
@@ -126,7 +126,7 @@ async def test_kills_at_any_moment_neither_lose_nor_double(stack: Stack) -> None
     rng = random.Random(seed)
     deltas = some_deltas(rng, 6000)
     process = await ready(stack.start("items"))
-    async with producer_for(stack.kafka) as producer:
+    async with open_producer(stack.kafka) as producer:
 
         async def feed() -> None:
             for first in range(0, len(deltas), 50):
@@ -146,7 +146,7 @@ async def test_kills_at_any_moment_neither_lose_nor_double(stack: Stack) -> None
 
 async def test_a_process_that_slept_through_losing_its_partitions_does_no_harm(stack: Stack) -> None:
     first = await ready(stack.start("items"))
-    async with producer_for(stack.kafka) as producer:
+    async with open_producer(stack.kafka) as producer:
         await produce(producer, stack, some_deltas(random.Random(3), 400))
         await settle(stack, await expected(stack))
         await produce(producer, stack, some_deltas(random.Random(4), 200))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,19 +16,13 @@ from schemas.topics import STOREFRONT
 from streams.gateway.admin.catalog import ShopRoutes
 from streams.gateway.events.producer import EventLog
 from streams.kafka.batching import PLAIN_MAX
+from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
 from streams.shop.current import sections_now, storefront_now
-from streams.shop.publishing import StoredStorefront, producer_for, push_storefront
-from streams.stores.meta import Meta
+from streams.shop.publishing import StoredStorefront, push_storefront
 from tests.unit.streams.eventually import eventually
 
 WITHIN_MS = 20_000
-
-
-@pytest.fixture
-def settings(kafka: str, namespace: str, create_topics: Callable[[str, int], Meta]) -> Settings:
-    create_topics(namespace, 4)
-    return Settings(kafka=kafka, namespace=namespace)
 
 
 def storefront(name: str, rules: int) -> Storefront:
@@ -68,7 +62,7 @@ async def put(settings: Settings, wanted: Storefront) -> None:
     kafka, log = settings.kafka, EventLog(settings.kafka)
     log.start()
     try:
-        await eventually(lambda: log.connected)
+        await eventually(lambda: log.connected, within_s=20)
         routes = ShopRoutes(settings.namespace, log, lambda: storefront_now(kafka, settings.namespace))
         sent: list[Any] = []
 
@@ -88,7 +82,7 @@ async def push(settings: Settings, wanted: Storefront) -> None:
     """`etalage storefront push`."""
     assert settings.kafka
     kafka = settings.kafka
-    async with producer_for(kafka) as producer:
+    async with open_producer(kafka) as producer:
         await push_storefront(
             producer, settings.namespace, lambda: storefront_now(kafka, settings.namespace), wanted
         )
@@ -124,7 +118,7 @@ async def test_two_pushes_at_once_do_not_mix(settings: Settings) -> None:
                 await both_have_read.wait()
             return now
 
-        async with producer_for(kafka) as producer:
+        async with open_producer(kafka) as producer:
             await push_storefront(producer, settings.namespace, read, wanted)
 
     one, other = storefront("one", 3), storefront("other", 5)

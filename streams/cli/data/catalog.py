@@ -17,9 +17,10 @@ from schemas.errors import EtalageError
 from schemas.topics import CATALOG
 from streams.cli.options import AsJson, Data, kafka_settings
 from streams.cli.output import bar, count_text, whole
+from streams.kafka.producer import open_producer
 from streams.shop.current import items_now
 from streams.shop.documents import items_in, read_file
-from streams.shop.publishing import producer_for, push_items, remove_items
+from streams.shop.publishing import push_items, remove_items
 
 app = typer.Typer(help="The catalogue: what the shop sells.", no_args_is_help=True)
 
@@ -78,7 +79,7 @@ def list_items(
 async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:
     named = {item.item_id for item in items}
     gone = [key for key in await items_now(kafka, namespace) if key not in named] if replace else []
-    async with producer_for(kafka, CATALOG.full_name(namespace)) as producer:
+    async with open_producer(kafka, CATALOG.full_name(namespace)) as producer:
         with bar("products", len(items), hidden=quiet) as progress:
             await push_items(producer, namespace, items, progress=progress)
         await remove_items(producer, namespace, gone)
@@ -89,7 +90,7 @@ async def _remove(kafka: str, namespace: str, ids: Sequence[str]) -> tuple[list[
     """The ids that were in the catalogue, and those that were not."""
     items = await items_now(kafka, namespace)
     known = [key for key in dict.fromkeys(ids) if key in items]
-    async with producer_for(kafka) as producer:
+    async with open_producer(kafka) as producer:
         await remove_items(producer, namespace, known)
     return known, [key for key in dict.fromkeys(ids) if key not in items]
 

@@ -25,11 +25,11 @@ from streams.cli.data.event_sender import (
 )
 from streams.cli.options import AsJson, Data, kafka_settings
 from streams.cli.output import bar, count_text, tell
+from streams.kafka.producer import open_producer
 from streams.local.instances import http_address
 from streams.runtime.settings import Settings
 from streams.shop.current import items_now
 from streams.shop.documents import EventLine, events_in, read_file
-from streams.shop.publishing import producer_for
 
 app = typer.Typer(help="Events: what shoppers did.", no_args_is_help=True)
 
@@ -98,7 +98,7 @@ async def _send(
             sent, refused = await send_events(GatewaySink(where), lines, rate=rate, progress=progress)
         else:
             settings, kafka = where
-            async with producer_for(kafka, EVENTS.full_name(settings.namespace)) as producer:
+            async with open_producer(kafka, EVENTS.full_name(settings.namespace)) as producer:
                 lines, note = await _completed(kafka, settings.namespace, lines)
                 sink = KafkaSink(producer, settings.namespace)
                 sent, refused = await send_events(sink, lines, rate=rate, progress=progress)

@@ -14,9 +14,10 @@ from schemas.codec import encode
 from schemas.errors import InvalidDocument
 from schemas.storefront import Storefront, storefront_of
 from streams.cli.options import AsJson, Data, kafka_settings
+from streams.kafka.producer import open_producer
 from streams.shop.current import sections_now, storefront_now
 from streams.shop.documents import read_file, storefront_in
-from streams.shop.publishing import SectionChanges, producer_for, push_storefront
+from streams.shop.publishing import SectionChanges, push_storefront
 
 app = typer.Typer(help="The storefront: pages, slots, modules and rules.", no_args_is_help=True)
 
@@ -66,7 +67,7 @@ def default() -> None:
 
 
 async def _push(kafka: str, namespace: str, wanted: Storefront, *, replace: bool) -> SectionChanges:
-    async with producer_for(kafka) as producer:
+    async with open_producer(kafka) as producer:
         return await push_storefront(
             producer, namespace, lambda: storefront_now(kafka, namespace), wanted, may_clear=replace
         )

@@ -24,8 +24,8 @@ class Exposures:
         self.outbox = Outbox(
             EXPOSURES.full_name(namespace),
             log,
-            sent=lambda n: metrics.count("exposures_total", n),
-            dropped=lambda: metrics.count("exposures_dropped_total"),
+            on_sent=lambda n: metrics.count("exposures_total", n),
+            on_dropped=lambda: metrics.count("exposures_dropped_total"),
         )
         metrics.watch("exposures_queued", lambda: len(self.outbox))
 
@@ -47,7 +47,9 @@ class Decisions:
 
     def __init__(self, namespace: str, log: Log, sample: float) -> None:
         self._below = int(sample * 2**64)
-        self.outbox = Outbox(DECISIONS.full_name(namespace), log, sent=lambda _: None, dropped=lambda: None)
+        self.outbox = Outbox(
+            DECISIONS.full_name(namespace), log, on_sent=lambda _: None, on_dropped=lambda: None
+        )
 
     def add(self, decided: LayoutDecision) -> None:
         """Note a decision, when its visitor is one of the sample."""

@@ -1,4 +1,4 @@
-"""Records that answers leave behind: a bounded queue before Kafka, for which no answer ever waits."""
+"""Records that no answer waits for: a bounded queue that is written to Kafka in the background."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from streams.gateway.events.producer import Log
 from streams.kafka.batching import Pair
 
 QUEUED_MAX = 20_000
-"""Some 10 MB of exposures; at 5,000 answers a second, four seconds without Kafka."""
+"""Own choice, not tuned: some 10 MB of exposures; at 5,000 answers a second, four seconds without Kafka."""
 
 FLUSH_EVERY_S = 0.2
 FLUSH_AT_ONCE = 2_000
@@ -19,13 +19,21 @@ WRITTEN_WITHIN_S = 2.0
 
 
 class Outbox:
-    """Written in the background, in order; when full the newest are dropped. `sent` is told how many went."""
+    """A queue of records of one topic, written in order; when it is full the newest are dropped."""
 
     def __init__(
-        self, topic: str, log: Log, *, sent: Callable[[int], None], dropped: Callable[[], None]
+        self, topic: str, log: Log, *, on_sent: Callable[[int], None], on_dropped: Callable[[], None]
     ) -> None:
+        """Set up an empty queue, which is written from `start` on.
+
+        Args:
+            topic: Full name of the topic.
+            log: Where records are written while it is connected.
+            on_sent: Called with the number of records that were acknowledged.
+            on_dropped: Called for each record that found the queue full.
+        """
         self._topic, self._log = topic, log
-        self._sent, self._dropped = sent, dropped
+        self._on_sent, self._on_dropped = on_sent, on_dropped
         self._queue: deque[Pair] = deque()
         self._task: asyncio.Task[None] | None = None
 
@@ -33,16 +41,18 @@ class Outbox:
         return len(self._queue)
 
     def put(self, key: bytes, value: bytes) -> None:
+        """Queue a record, or drop it when QUEUED_MAX are queued; never waits."""
         if len(self._queue) >= QUEUED_MAX:
-            self._dropped()
+            self._on_dropped()
             return
         self._queue.append((key, value))
 
     def start(self) -> None:
+        """Begin to write what is queued, every FLUSH_EVERY_S."""
         self._task = asyncio.create_task(self._keep_flushing(), name=f"outbox-{self._topic}")
 
     async def stop(self) -> None:
-        """Stop, after one last try to write what is queued."""
+        """Stop, after one last attempt to write what is queued."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -56,7 +66,10 @@ class Outbox:
                 pass
 
     async def _flush(self) -> bool:
-        """Write some of the queue; what is not surely written stays, and may so be written twice."""
+        """Write some of the queue; whether more may be written now.
+
+        What was not acknowledged stays queued, and so may be written twice.
+        """
         if not self._log.connected or not self._queue:
             return False
         pairs = [self._queue.popleft() for _ in range(min(len(self._queue), FLUSH_AT_ONCE))]
@@ -67,5 +80,5 @@ class Outbox:
             if isinstance(exc, StreamUnavailable):
                 return False
             raise
-        self._sent(len(pairs))
+        self._on_sent(len(pairs))
         return True

@@ -1,21 +1,19 @@
-"""The producer of this process: started in the background, never waited for longer than a bound."""
+"""Where the gateway writes records: a log over Kafka that never waits longer than a bound, and its twin."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Any, Protocol
-
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
-from msgspec import Struct
+from typing import Protocol
 
 from schemas.errors import StreamUnavailable
-from streams.kafka.batching import Pair, send_all, send_together
+from streams.kafka.batching import Message, Pair, Producer, send_all, send_each, send_together
+from streams.kafka.producer import ProducerConfig, start_producer, stop_producer
 from streams.runtime.circuit_breaker import Circuit
-from streams.runtime.tasks import ignore_result
 from streams.runtime.telemetry.logs import logger
+
+log = logger("gateway")
 
 ACKNOWLEDGED_WITHIN_S = 1.0
 """A post waits no longer for Kafka; what is not acknowledged by then is answered `retry`."""
@@ -24,19 +22,11 @@ BATCH_LIFE_MS = 5_000
 """aiokafka gives a batch up after it; an event may still be written after its `retry` was answered."""
 
 RESTART_S = 0.5
-AT_ONCE = 64
-"""Records handed over without letting the loop turn: about a millisecond."""
+"""Between two attempts to connect."""
 
-_FAILURES = (KafkaError, OSError, TimeoutError)
-
-
-class Message(Struct, frozen=True):
-    """One record to be."""
-
-    topic: str
-    partition: int
-    key: bytes
-    value: bytes
+PRODUCER = ProducerConfig(
+    client_id="etalage-gateway", linger_ms=1, request_timeout_ms=BATCH_LIFE_MS, metadata_max_age_ms=60_000
+)
 
 
 class Log(Protocol):
@@ -48,17 +38,43 @@ class Log(Protocol):
         ...
 
     async def append(self, messages: Sequence[Message]) -> list[int | None]:
-        """Write messages in order; the offset of each, None for one that is not surely written."""
+        """Write records that were assigned to partitions; those of one partition keep their order.
+
+        Args:
+            messages: At most those of one request; none is nothing to do.
+
+        Returns:
+            The offset of each, in order. None for one that was not acknowledged within a bound (one second
+            over Kafka): it may be written or not, and whoever sent it may send it again.
+        """
         ...
 
     async def write_all(self, topic: str, pairs: Iterable[Pair], *, within_s: float) -> None:
-        """Write many records of one topic, by key; StreamUnavailable when that is not sure."""
+        """Write many records of one topic; the key decides the partition, those of one key keep their order.
+
+        Args:
+            topic: Full name of the topic.
+            pairs: Key and value of each record; the value None is a tombstone.
+            within_s: Seconds for all of it.
+
+        Raises:
+            StreamUnavailable: Not all were acknowledged in time; any of them may have been written.
+        """
         ...
 
     async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> int | None:
-        """As `write_all`, to a topic of one partition, and so that nobody reads some without the others.
+        """Write records to a topic of one partition so that readers see all of them or none.
 
-        The offset of the first record, None when there is none.
+        Args:
+            topic: Full name of the topic.
+            pairs: Key and value of each record, in order; at most `batching.TOGETHER_MAX` bytes.
+            within_s: Seconds for all of it.
+
+        Returns:
+            The offset of the first record; None when there is none.
+
+        Raises:
+            StreamUnavailable: Not acknowledged in time (it may still be written), or too large.
         """
         ...
 
@@ -98,11 +114,11 @@ class MemoryLog:
 
 
 class EventLog:
-    """Sends records with acks=all. Boots without Kafka and connects when it comes."""
+    """Writes to Kafka with acks=all. Boots without Kafka and connects in the background when it comes."""
 
-    def __init__(self, kafka: str, client_id: str = "etalage-gateway") -> None:
-        self._kafka, self._client_id = kafka, client_id
-        self._producer: Any = None
+    def __init__(self, kafka: str) -> None:
+        self._kafka = kafka
+        self._producer: Producer | None = None
         self._task: asyncio.Task[None] | None = None
         self._circuit = Circuit(failures=1, trial_every_s=RESTART_S, before="Kafka")
 
@@ -110,91 +126,50 @@ class EventLog:
     def connected(self) -> bool:
         return self._producer is not None and self._circuit.state == "closed"
 
-    @property
-    def producer(self) -> Any:
-        """The running aiokafka producer; StreamUnavailable while there is no Kafka."""
-        if self._producer is None:
-            raise StreamUnavailable("there is no connection to Kafka")
-        return self._producer
-
-    async def write_all(self, topic: str, pairs: Iterable[Pair], *, within_s: float) -> None:
-        await send_all(self.producer, topic, pairs, within_s=within_s)
-
-    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> int | None:
-        return await send_together(self.producer, topic, pairs, within_s=within_s)
-
-    def start(self) -> None:
-        self._task = asyncio.create_task(self._connect(), name="event-log")
-
-    async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            await _stopped(producer)
-
-    async def _connect(self) -> None:
-        while self._producer is None:
-            producer = AIOKafkaProducer(
-                bootstrap_servers=self._kafka,
-                client_id=self._client_id,
-                acks="all",
-                linger_ms=1,
-                request_timeout_ms=BATCH_LIFE_MS,
-                metadata_max_age_ms=60_000,
-            )
-            try:
-                await producer.start()
-                self._producer = producer
-            except Exception as exc:
-                if not isinstance(exc, _FAILURES):
-                    logger("gateway").warning("Kafka could not be reached", why=repr(exc))
-                await _stopped(producer)
-                await asyncio.sleep(RESTART_S)
-
     async def append(self, messages: Sequence[Message]) -> list[int | None]:
         loop = asyncio.get_running_loop()
         if not messages:
             return []
         if self._producer is None or not self._circuit.allows(loop.time()):
             return [None] * len(messages)
-        sent: list[asyncio.Future[Any]] = []
-        try:
-            async with asyncio.timeout(ACKNOWLEDGED_WITHIN_S):
-                for message in messages:
-                    sent.append(await self._hand_over(message))
-                    if len(sent) % AT_ONCE == 0:
-                        await asyncio.sleep(0)
-                await asyncio.wait(sent)
-        except (*_FAILURES, AssertionError) as exc:  # aiokafka asserts that the partition is there (still)
-            logger("gateway").warning("Kafka did not take events", error=repr(exc)[:200])
-        offsets = [_offset(future) for future in sent] + [None] * (len(messages) - len(sent))
+        offsets = await send_each(self._producer, messages, within_s=ACKNOWLEDGED_WITHIN_S)
         if None in offsets:
             self._circuit.failed(loop.time())
         else:
             self._circuit.succeeded()
         return offsets
 
-    async def _hand_over(self, message: Message) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = await self._producer.send(
-            message.topic, value=message.value, key=message.key, partition=message.partition
-        )
-        future.add_done_callback(ignore_result)
-        return future
+    async def write_all(self, topic: str, pairs: Iterable[Pair], *, within_s: float) -> None:
+        await send_all(self._require_producer(), topic, pairs, within_s=within_s)
 
+    async def write_together(self, topic: str, pairs: Sequence[Pair], *, within_s: float) -> int | None:
+        return await send_together(self._require_producer(), topic, pairs, within_s=within_s)
 
-def _offset(future: asyncio.Future[Any]) -> int | None:
-    if not future.done() or future.cancelled() or future.exception() is not None:
-        return None
-    offset: int = future.result().offset
-    return offset
+    def start(self) -> None:
+        """Begin to connect; does not wait for Kafka."""
+        self._task = asyncio.create_task(self._connect(), name="event-log")
 
+    async def stop(self) -> None:
+        """Flush for a moment and close; never raises for Kafka's errors."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await stop_producer(producer)
 
-async def _stopped(producer: Any) -> None:
-    """Stop a producer, giving it a moment to flush; never raises."""
-    try:
-        async with asyncio.timeout(ACKNOWLEDGED_WITHIN_S):
-            await producer.stop()
-    except _FAILURES:
-        pass
+    def _require_producer(self) -> Producer:
+        if self._producer is None:
+            raise StreamUnavailable("there is no connection to Kafka")
+        return self._producer
+
+    async def _connect(self) -> None:
+        while True:
+            try:
+                self._producer = await start_producer(self._kafka, PRODUCER)
+                return
+            except StreamUnavailable:
+                pass  # Kafka is away: readiness and every answer say so
+            except Exception as exc:
+                log.warning("connecting failed", service="kafka", error=repr(exc))
+            await asyncio.sleep(RESTART_S)

@@ -12,7 +12,7 @@ from schemas.ids import VisitorId
 from schemas.topics import EVENTS
 from streams.gateway.events.click_trace import ClickTraces
 from streams.gateway.events.partitions import PartitionMap
-from streams.gateway.events.producer import Log, Message
+from streams.gateway.events.producer import Log
 from streams.gateway.events.validation import (
     REQUEST_BYTES_MAX,
     Accepted,
@@ -24,6 +24,7 @@ from streams.gateway.events.validation import (
 from streams.gateway.http.asgi import Receive, Scope, Send, encode_headers, read_body, send_bytes
 from streams.gateway.http.auth import caller_of
 from streams.gateway.http.parameters import refuse_parameters
+from streams.kafka.batching import Message
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
 

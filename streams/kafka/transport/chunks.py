@@ -15,11 +15,14 @@ Record = Any
 """aiokafka's ConsumerRecord: key, value, offset, timestamp (ms), headers."""
 
 
-class Fetched(Struct, frozen=True, gc=False):
+class FetchedRecords(Struct, frozen=True, gc=False):
     """Records of one partition as they left the fetcher, in one turn (the time from one seek to the next).
 
-    `start` is where the fetcher stood before them: offsets between it and the first record are gone for good
-    (compaction, retention, transaction markers).
+    Attributes:
+        turn: Number of the seek before them; rises with every seek of the partition.
+        start: Offset at which the fetcher stood before them: offsets between it and the first record are gone
+            for good (compaction, retention, transaction markers).
+        records: In the order of their offsets, at least one.
     """
 
     turn: int
@@ -28,7 +31,16 @@ class Fetched(Struct, frozen=True, gc=False):
 
 
 class Chunk(Struct, frozen=True, gc=False):
-    """At most CHUNK_RECORDS records; the next chunk of its turn starts at `end`."""
+    """Consecutive records of one partition that are decoded, folded, written and acknowledged as one.
+
+    Attributes:
+        partition: Number of the partition.
+        turn: As in FetchedRecords: chunks of an older turn than the partition's are void.
+        start: Offset that must have been reached before: the `end` of the turn's chunk before, or where the
+            seek went. Another one means that a chunk was dropped in between.
+        end: Offset after the last record: what is committed, and the `start` of the turn's next chunk.
+        records: One to CHUNK_RECORDS, in the order of their offsets; offsets may be missing in between.
+    """
 
     partition: int
     turn: int
@@ -37,8 +49,8 @@ class Chunk(Struct, frozen=True, gc=False):
     records: list[Record]
 
 
-def cut(partition: int, fetched: Fetched, size: int = CHUNK_RECORDS) -> Iterator[Chunk]:
-    """The chunks of what was fetched, each starting where the one before ends."""
+def cut_chunks(partition: int, fetched: FetchedRecords, size: int = CHUNK_RECORDS) -> Iterator[Chunk]:
+    """Yield what was fetched in chunks of at most `size` records, each starting where the one before ends."""
     start = fetched.start
     for first in range(0, len(fetched.records), size):
         records = fetched.records[first : first + size]
@@ -47,9 +59,13 @@ def cut(partition: int, fetched: Fetched, size: int = CHUNK_RECORDS) -> Iterator
         start = end
 
 
-def in_rounds(fetched: Mapping[Any, Fetched]) -> Iterator[dict[Any, Chunk]]:
-    """The next chunk of every partition, again and again, so that one with a backlog holds up no other."""
-    waiting = {tp: cut(tp.partition, part) for tp, part in fetched.items()}
+def interleave_partitions(fetched: Mapping[Any, FetchedRecords]) -> Iterator[dict[Any, Chunk]]:
+    """Yield rounds: the next chunk of every partition that has one, so that a backlog holds up no other.
+
+    Args:
+        fetched: By topic and partition (any key with a `partition`).
+    """
+    waiting = {tp: cut_chunks(tp.partition, part) for tp, part in fetched.items()}
     while waiting:
         round_ = {tp: chunk for tp, chunks in waiting.items() if (chunk := next(chunks, None)) is not None}
         waiting = {tp: waiting[tp] for tp in round_}
@@ -57,33 +73,37 @@ def in_rounds(fetched: Mapping[Any, Fetched]) -> Iterator[dict[Any, Chunk]]:
             yield round_
 
 
-class Acknowledged:
-    """The longest acknowledged prefix of one partition's chunks, in the order they were delivered."""
+class AcknowledgedPrefix:
+    """How far one partition's chunks are acknowledged without a gap, in the order of their delivery.
+
+    Chunks may be acknowledged in any order; only an unbroken prefix may be committed, or a restart would
+    step over what was never acknowledged.
+    """
 
     def __init__(self) -> None:
         self._delivered: deque[int] = deque()
         self._acked: set[int] = set()
 
     def deliver(self, end: int) -> None:
-        """A chunk that ends before offset `end` was handed out."""
+        """Note that a chunk that ends before offset `end` was handed out."""
         self._delivered.append(end)
 
     def ack(self, end: int) -> None:
-        """It was settled."""
+        """Note that the chunk that ends before offset `end` was acknowledged."""
         self._acked.add(end)
 
     def forget(self) -> None:
-        """Delivery begins anew, after a seek or a revocation."""
+        """Begin anew, after a seek or a revocation."""
         self._delivered.clear()
         self._acked.clear()
 
     @property
     def pending(self) -> bool:
-        """Whether there is a prefix to take."""
+        """Whether `take` has something to return."""
         return bool(self._delivered) and self._delivered[0] in self._acked
 
     def take(self) -> int | None:
-        """The offset to commit, once; None when nothing new was acknowledged in order."""
+        """The offset to commit, returned once; None when the prefix did not grow since the last call."""
         end = None
         while self.pending:
             end = self._delivered.popleft()

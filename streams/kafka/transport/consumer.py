@@ -1,8 +1,8 @@
 """Faust's consumer with chunks: what is delivered, acknowledged, committed and drained.
 
 Overrides of Faust 0.15.3 that stand or fall with its internals: `getmany`, `ack`, the commit computation,
-`perform_seek` and `on_partitions_revoked`. Where a partition is read on from is decided by its owner
-(`streams.workers.group.ownership`), never by the committed offset.
+`perform_seek` and `on_partitions_revoked`. Where a partition is read on from is decided by its owner (a
+PartitionOwner), never by the committed offset.
 """
 
 from __future__ import annotations
@@ -16,27 +16,37 @@ from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types.tuples import TP, ConsumerMessage
 from mode.utils.futures import notify
 
-from streams.kafka.transport.chunks import Acknowledged, Chunk, Fetched, in_rounds
+from streams.kafka.transport.chunks import (
+    AcknowledgedPrefix,
+    Chunk,
+    FetchedRecords,
+    interleave_partitions,
+)
 from streams.kafka.transport.consumer_thread import ChunkThread
 
 NOTHING_TO_FETCH_S = 0.02
 """Pause while no partition may be read: a claim takes a few milliseconds."""
 
 
-class Owner(Protocol):
-    """Who decides where reading begins."""
+class PartitionOwner(Protocol):
+    """Who decides from where each partition is read. Called on the loop of the Faust app."""
 
     def assigned(self, partitions: Iterable[int], generation: int) -> None:
-        """These and no others are ours in this generation of the group."""
+        """Take partitions; all of them are paused until the owner seeks and resumes each.
+
+        Args:
+            partitions: Numbers of all that this member has now; what it had before is void.
+            generation: The group's generation, which rises with every rebalance.
+        """
         ...
 
     def revoked(self) -> None:
-        """None is ours any more; work under way may end."""
+        """Give up all partitions; work under way is waited for, within the transport's `drain_s`."""
         ...
 
 
 class NoReadOffsets(dict[Any, Any]):
-    """Faust drops what lies below the highest offset it delivered; after a seek back that would be wrong."""
+    """Keeps nothing: Faust drops what is below the highest offset it delivered, also after a seek back."""
 
     def __getitem__(self, tp: Any) -> None:
         return None
@@ -46,7 +56,7 @@ class NoReadOffsets(dict[Any, Any]):
 
 
 class Round:
-    """The chunks of one message, one a partition; `open` are those not yet settled or forgotten."""
+    """The chunks of one message, one a partition; `open` are the partitions whose chunk is under way."""
 
     __slots__ = ("chunks", "open")
 
@@ -56,13 +66,16 @@ class Round:
 
 
 class ChunkConsumer(Consumer):
-    """One message for a round of chunks: a turn or two of the loop for each would be most of the latency."""
+    """Delivers one Faust message for a round of chunks, one a partition, and commits acknowledged prefixes.
+
+    A message for each chunk would cost a turn or two of the loop each, most of the latency.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._read_offset = NoReadOffsets()
         self._turns: dict[TP, int] = {}
-        self._prefixes: defaultdict[Any, Acknowledged] = defaultdict(Acknowledged)
+        self._prefixes: defaultdict[Any, AcknowledgedPrefix] = defaultdict(AcknowledgedPrefix)
 
     def _new_consumer_thread(self) -> ChunkThread:
         return ChunkThread(self, loop=self.loop, beacon=self.beacon)
@@ -70,21 +83,27 @@ class ChunkConsumer(Consumer):
     # -- delivering
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
-        fetched, active = await self._next_records(timeout)
+        """Yield the next fetch in rounds: one message for up to one chunk of each partition.
+
+        Args:
+            timeout: Seconds to wait for capacity, and for records.
+        """
+        fetched, active = await self._fetch_next(timeout)
         generation = self.app.consumer_generation_id
         if not fetched or self.should_stop:
             return
-        for round_ in in_rounds(fetched):
-            # What is dropped here is missed by the owner, who finds that chunks do not follow each other.
+        for round_ in interleave_partitions(fetched):
+            # What is dropped here is read again: the owner sees that chunks do not follow each other.
             if not self.flow_active or self.app.consumer_generation_id != generation:
                 return
             wanted = {tp: c for tp, c in round_.items() if tp in active or tp in self._buffered_partitions}
             if wanted:
                 for tp, chunk in wanted.items():
                     self._prefixes[tp].deliver(chunk.end)
-                yield next(iter(wanted)), self._message_of(wanted, generation)
+                yield next(iter(wanted)), self._build_message(wanted, generation)
 
-    async def _next_records(self, timeout: float) -> tuple[Mapping[TP, Fetched], set[TP]]:  # noqa: ASYNC109
+    async def _fetch_next(self, timeout: float) -> tuple[Mapping[TP, FetchedRecords], set[TP]]:  # noqa: ASYNC109
+        """Records, and the partitions that were active when they were asked for; none without capacity."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # as Faust itself does
         if not await self._chunk_transport.has_capacity(timeout):
@@ -96,8 +115,8 @@ class ChunkConsumer(Consumer):
         fetched: Any = await self._getmany(active_partitions=active, timeout=timeout)
         return fetched, active
 
-    def _message_of(self, chunks: dict[TP, Chunk], generation: int) -> ConsumerMessage:
-        """One message for a whole round, under the name of its first chunk."""
+    def _build_message(self, chunks: dict[TP, Chunk], generation: int) -> ConsumerMessage:
+        """A message whose value is the whole round; partition and offset are those of its first chunk."""
         value: Any = Round(chunks)  # Faust's type says bytes; the raw codec hands on whatever it is
         tp, chunk = next(iter(chunks.items()))
         return ConsumerMessage(
@@ -106,28 +125,36 @@ class ChunkConsumer(Consumer):
         )  # fmt: skip
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Gaps within a log are no business of the commit: prefixes count chunks, not offsets."""
+        """Nothing: prefixes count chunks, so gaps between offsets do not hold up the commit."""
 
     # -- acknowledging and committing
 
     def ack(self, message: Any) -> bool:
-        """Faust's own acknowledgement, of a round it skipped: nothing of it is waited for or committed."""
+        """Drop a round that Faust skipped: it is not waited for any longer, and never committed.
+
+        Agents acknowledge by `ack_chunk`; only Faust itself calls this.
+        """
         self._unacked_messages.discard(message)
         notify(self._waiting_for_ack)
         return False
 
     def ack_chunk(self, message: Any, chunk: Chunk) -> None:
-        """The chunk was settled: it may be committed."""
+        """Allow a chunk to be committed, once all delivered before it are; it is not waited for any longer.
+
+        Args:
+            message: The Faust message with whose round the chunk came.
+            chunk: One of an older turn (from before a seek) is not committed.
+        """
         tp = TP(message.topic, chunk.partition)
-        if self._turns.get(tp) == chunk.turn:  # of before a seek: it was delivered again, or will be
+        if self._turns.get(tp) == chunk.turn:  # else it was delivered again since, or will be
             self._prefixes[tp].ack(chunk.end)
         self.forget_chunk(message, chunk)
 
     def forget_chunk(self, message: Any, chunk: Chunk) -> None:
-        """The chunk is not waited for any longer; without `ack_chunk` it is never committed."""
-        waiting: Round = message.value
-        waiting.open.discard(chunk.partition)
-        if not waiting.open:
+        """Stop waiting for a chunk without allowing its commit; of a round forgotten whole Faust is freed."""
+        round_: Round = message.value
+        round_.open.discard(chunk.partition)
+        if not round_.open:
             message.acked = True
             self._unacked_messages.discard(message)
             notify(self._waiting_for_ack)
@@ -142,7 +169,7 @@ class ChunkConsumer(Consumer):
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         good = await super()._commit(offsets)
-        self._chunk_transport.committed(good)
+        self._chunk_transport.on_commit(good)
         return good
 
     def _should_commit(self, tp: TP, offset: int) -> bool:
@@ -154,20 +181,30 @@ class ChunkConsumer(Consumer):
         """Let chunks under way end, commit them, and only then let Faust forget what was acknowledged."""
         self.stop_flow()
         self.owner.revoked()
-        await self._drained(self._chunk_transport.drain_s)
+        await self._drain(self._chunk_transport.drain_s)
         if revoked:
             await self._commit_within(self._chunk_transport.drain_s)
         await super().on_partitions_revoked(revoked)
         self._prefixes.clear()
 
     async def perform_seek(self) -> None:
-        """Faust asks where to go on: the owner decides for each partition, which stays paused until then."""
+        """Pause what is assigned and tell the owner, who seeks and resumes each partition.
+
+        Faust calls this after a rebalance, where it would seek to the committed offsets itself.
+        """
         assigned = set(self.assignment())
         self.pause_partitions(assigned)
         self.owner.assigned((tp.partition for tp in assigned), self.app.consumer_generation_id)
 
     async def seek_to(self, tp: TP, offset: int) -> int:
-        """Read on from `offset`; the turn that begins."""
+        """Read a partition on from `offset`; chunks delivered before are void.
+
+        Returns:
+            The number of the turn that begins: chunks read from here on bear it.
+
+        Raises:
+            IllegalStateError: aiokafka's; the partition is not assigned any more.
+        """
         turn = await cast(ChunkThread, self._thread).seek_to(tp, offset)
         self._prefixes[tp].forget()
         self._turns[tp] = turn
@@ -176,11 +213,11 @@ class ChunkConsumer(Consumer):
     # -- ending
 
     async def wait_empty(self) -> None:
-        """Bounded, unlike Faust's: what is not settled by then is read again by the next owner."""
-        await self._drained(self._chunk_transport.drain_s)
+        """Wait for chunks under way, at most `drain_s`; the next owner reads the rest again."""
+        await self._drain(self._chunk_transport.drain_s)
         await self._commit_within(self._chunk_transport.drain_s)
 
-    async def _drained(self, within_s: float) -> None:
+    async def _drain(self, within_s: float) -> None:
         deadline = self.loop.time() + within_s
         while self._unacked_messages and self.loop.time() < deadline:
             await self._wait_for_ack(timeout=1)
@@ -202,13 +239,13 @@ class ChunkConsumer(Consumer):
             async with asyncio.timeout(within_s):
                 await self.commit()
         except TimeoutError:
-            self.log.warning("commit took too long; it serves lag tools only")
+            self.log.warning("committing offsets timed out after %s s; only lag tools read them", within_s)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
-        """Faust's stall detector compares two different clocks; `watchdog` watches progress."""
+        """Nothing: Faust's stall detector compares two different clocks; our watchdog watches progress."""
 
     @property
-    def owner(self) -> Owner:
+    def owner(self) -> PartitionOwner:
         return self._chunk_transport.owner
 
     @property
@@ -217,22 +254,34 @@ class ChunkConsumer(Consumer):
 
 
 class ChunkTransport(Transport):
-    """`owner` must be set before the app starts; `has_capacity` says within seconds whether more is welcome.
+    """Faust's aiokafka transport with a ChunkConsumer.
 
-    `committed` is told of each commit whether it went well, `lost` how many offsets are gone unapplied.
+    Attributes:
+        owner: Must be set before the app starts.
+        has_capacity: Must be set before the app starts. Asked before each fetch (backpressure): returns True
+            as soon as more chunks are welcome, False when they are not within the given seconds.
     """
 
     Consumer = ChunkConsumer
-    owner: Owner
+    owner: PartitionOwner
     has_capacity: Callable[[float], Awaitable[bool]]
 
     def __init__(
         self,
         *args: Any,
         drain_s: float,
-        committed: Callable[[bool], None],
-        lost: Callable[[int], None],
+        on_commit: Callable[[bool], None],
+        on_lost: Callable[[int], None],
         **kwargs: Any,
     ) -> None:
+        """Set up what does not come from Faust's own settings.
+
+        Args:
+            args: Faust's: addresses and app.
+            drain_s: Seconds that a rebalance or the end waits for chunks under way, and again for the commit.
+            on_commit: Called after each commit with whether it succeeded.
+            on_lost: Called with the number of offsets that the log dropped before they were read.
+            kwargs: Faust's.
+        """
         super().__init__(*args, **kwargs)
-        self.drain_s, self.committed, self.lost = drain_s, committed, lost
+        self.drain_s, self.on_commit, self.on_lost = drain_s, on_commit, on_lost

@@ -1,4 +1,7 @@
-"""The consumer thread: fetches, seeks and commits on a loop of its own; each fetch knows its turn."""
+"""The consumer thread: fetches, seeks and commits on a loop of its own; each fetch knows its turn.
+
+A turn is the time from one seek of a partition to the next: records of an older turn are void.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from schemas.errors import EtalageError
-from streams.kafka.transport.chunks import Fetched
+from streams.kafka.transport.chunks import FetchedRecords
 from streams.kafka.transport.fetch_pacing import FetchPacing
 from streams.runtime.telemetry.logs import logger
 from streams.stores.meta import MADE_ANEW
@@ -23,13 +26,18 @@ log = logger("transport")
 
 
 class OffsetsWentBack(EtalageError):
-    """The log gave offsets it gave before: it was truncated or created anew."""
+    """The log delivered offsets below those already read: it was truncated or created anew."""
 
 
 class ChunkThread(AIOKafkaConsumerThread):
-    """Turns and expected offsets are touched on this thread's loop only, so a fetch and a seek never mix.
+    """Tags what is fetched with its turn and the offset it should begin at; reports records that are gone.
 
-    A partition without an expected offset was not sought yet: what is fetched of it goes nowhere.
+    Turns and expected offsets are touched on this thread's loop only, so a fetch and a seek never mix. A
+    partition without an expected offset was not sought yet: what is fetched of it is dropped.
+
+    Attributes:
+        heartbeat_sent_at: When the last heartbeat was sent that the coordinator answered with membership and
+            without a rebalance (monotonic seconds; -inf before the first).
     """
 
     def __post_init__(self) -> None:
@@ -41,26 +49,26 @@ class ChunkThread(AIOKafkaConsumerThread):
     async def on_start(self) -> None:
         await super().on_start()
         consumer = self._ensure_consumer()
-        self._note_heartbeats(consumer._coordinator)
+        self._record_heartbeats(consumer._coordinator)
         self._pacing = FetchPacing(consumer._fetcher)
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         consumer = super()._create_worker_consumer(transport)
-        consumer._isolation_level = "read_committed"  # what a producer took back never happened
+        consumer._isolation_level = "read_committed"  # records of aborted transactions are not read
         return consumer
 
-    def _note_heartbeats(self, coordinator: Any) -> None:
-        """Remember when the last heartbeat was sent to which the coordinator said: you are a member."""
-        beat = coordinator._do_heartbeat
+    def _record_heartbeats(self, coordinator: Any) -> None:
+        """Have the coordinator's heartbeats kept in `heartbeat_sent_at`."""
+        send_heartbeat = coordinator._do_heartbeat
 
-        async def noted() -> bool:
+        async def send_and_record() -> bool:
             sent_at = time.monotonic()
-            good: bool = await beat()
+            good: bool = await send_heartbeat()
             if good and not coordinator._rejoin_needed_fut.done():
                 self.heartbeat_sent_at = sent_at
             return good
 
-        coordinator._do_heartbeat = noted
+        coordinator._do_heartbeat = send_and_record
 
     async def _fetch_records(  # type: ignore[override]
         self,
@@ -68,18 +76,19 @@ class ChunkThread(AIOKafkaConsumerThread):
         active_partitions: set[Any],
         timeout: float | None = None,  # noqa: ASYNC109 - Faust's signature
         max_records: int | None = None,
-    ) -> Mapping[Any, Fetched]:
-        # Faust never asks; without this an error of the group would leave the coordinator waiting for ever.
+    ) -> Mapping[Any, FetchedRecords]:
+        # Faust does not: after an error of the group the coordinator would wait for ever.
         consumer._coordinator.check_errors()
         # A copy: emptied meanwhile by a pause, the set itself would read as "all partitions".
         active = set(active_partitions)
         records = await super()._fetch_records(consumer, active, timeout, max_records)
         # No await from here on: the records belong to the turn that holds now.
         if records:
-            self._pacing.fed()
-        return {tp: self._tagged(tp, part) for tp, part in records.items() if tp in self._expected}
+            self._pacing.expect_more()
+        return {tp: self._tag_records(tp, part) for tp, part in records.items() if tp in self._expected}
 
-    def _tagged(self, tp: Any, records: list[Any]) -> Fetched:
+    def _tag_records(self, tp: Any, records: list[Any]) -> FetchedRecords:
+        """Records with turn and start; OffsetsWentBack when they lie before what was read already."""
         start = self._expected[tp]
         if records[0].offset < start:
             raise OffsetsWentBack(
@@ -87,29 +96,39 @@ class ChunkThread(AIOKafkaConsumerThread):
                 f"or {MADE_ANEW}"
             )
         if records[0].offset > start:
-            self.add_future(self._look_into_gap(tp, start, records[0].offset))
+            self.add_future(self._report_lost_records(tp, start, records[0].offset))
         self._expected[tp] = records[-1].offset + 1
-        return Fetched(self._turns[tp], start, records)
+        return FetchedRecords(self._turns[tp], start, records)
 
-    async def _look_into_gap(self, tp: Any, start: int, went_on_at: int) -> None:
-        """Markers of transactions leave gaps too; where the log begins tells whether records are gone."""
+    async def _report_lost_records(self, tp: Any, start: int, next_read: int) -> None:
+        """Log and count the offsets from `start` on that the log dropped before they were read.
+
+        Transaction markers and compaction leave gaps too: only what lies before the log's beginning is lost.
+        """
         try:
             begins = await self._ensure_consumer().beginning_offsets([tp])
         except KafkaError as exc:  # an escaping error would end the thread, and this is only for the log
-            log.warning("a gap in the log could not be looked into", partition=tp.partition, why=repr(exc))
+            log.warning("checking a gap failed", topic=tp.topic, partition=tp.partition, error=repr(exc))
             return
         if begins[tp] > start:
-            log.error("records are gone unapplied", partition=tp.partition, first=start, next=went_on_at)
+            log.error("records are gone unapplied", partition=tp.partition, first=start, next=next_read)
             transport: Any = self.transport
-            # To where metrics live: they are of one thread.
-            self.consumer.loop.call_soon_threadsafe(transport.lost, min(begins[tp], went_on_at) - start)
+            # On the app's loop, because metrics are not thread-safe.
+            self.consumer.loop.call_soon_threadsafe(transport.on_lost, min(begins[tp], next_read) - start)
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         self._expected.clear()
         await super().on_partitions_revoked(revoked)
 
     async def seek_to(self, tp: Any, offset: int) -> int:
-        """Read on from `offset`; the number of the turn that begins. IllegalStateError: not assigned."""
+        """Read on from `offset`; may be called from another thread's loop.
+
+        Returns:
+            The number of the turn that begins.
+
+        Raises:
+            IllegalStateError: aiokafka's; the partition is not assigned.
+        """
         turn: int = await self.call_thread(self._seek_to, tp, offset)
         return turn
 
@@ -120,10 +139,13 @@ class ChunkThread(AIOKafkaConsumerThread):
         return self._turns[tp]
 
     async def ends(self, tps: Iterable[Any]) -> Mapping[Any, int]:
-        """The offset behind the last record that is there to be delivered, of each partition.
+        """The offset after the last record that can be read, of each partition.
 
-        The log's own end lies further when it ends in transaction markers: the fetcher steps over them and
-        nobody ever gets to see it.
+        The log's own end is higher when it ends in transaction markers: the fetcher steps over them and
+        delivers nothing.
+
+        Raises:
+            KafkaError: aiokafka's; Kafka did not answer.
         """
         ends: Mapping[Any, int] = await self.call_thread(self._ends, tuple(tps))
         return ends
@@ -132,13 +154,13 @@ class ChunkThread(AIOKafkaConsumerThread):
         consumer = self._ensure_consumer()
         ends: dict[Any, int] = await consumer.end_offsets(tps)
         for tp, end in ends.items():
-            # A sought partition knows its position, so this does not wait, and both are of one moment.
+            # After a seek the consumer knows where it stands, so this does not wait: both are of one moment.
             if tp in self._expected and await consumer.position(tp) >= end:
                 ends[tp] = self._expected[tp]
         return ends
 
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
-        """Kafka's committed offset serves lag tools only, so a failed commit is no reason to stop."""
+        """Commit; False when it failed, which is no reason to stop: only lag tools read what is committed."""
         consumer = self._ensure_consumer()
         mine = {
             TopicPartition(*tp): OffsetAndMetadata(offset, "")

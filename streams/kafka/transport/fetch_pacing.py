@@ -1,6 +1,7 @@
 """How long the broker holds a fetch: a lone record is sent at once, of a stream several come together.
 
 Each answer costs broker and worker the same however little is in it, and so does each run of the policy.
+Own heuristic; `make bench ONLY=freshness` shows its effect.
 """
 
 from __future__ import annotations
@@ -17,24 +18,27 @@ STREAM_FOR_S = 0.02
 
 
 class FetchPacing:
-    """Sets what the fetches of an aiokafka fetcher ask for, on its loop."""
+    """Sets `fetch.max.wait.ms` and `fetch.min.bytes` of a running aiokafka fetcher; used on its loop only."""
 
     def __init__(self, fetcher: Any) -> None:
         self._fetcher = fetcher
-        self._lull: asyncio.TimerHandle | None = None
-        self._ask(LONE_WAIT_MS, LONE_BYTES)
+        self._stream_end: asyncio.TimerHandle | None = None
+        self._set_fetch(LONE_WAIT_MS, LONE_BYTES)
 
-    def fed(self) -> None:
-        """Records were handed over."""
-        if self._lull is None:
-            self._ask(STREAM_WAIT_MS, STREAM_BYTES)
+    def expect_more(self) -> None:
+        """Have fetches wait for several records until STREAM_FOR_S after the last call.
+
+        To be called whenever records were handed over.
+        """
+        if self._stream_end is None:
+            self._set_fetch(STREAM_WAIT_MS, STREAM_BYTES)
         else:
-            self._lull.cancel()
-        self._lull = asyncio.get_running_loop().call_later(STREAM_FOR_S, self._lulled)
+            self._stream_end.cancel()
+        self._stream_end = asyncio.get_running_loop().call_later(STREAM_FOR_S, self._end_stream)
 
-    def _lulled(self) -> None:
-        self._lull = None
-        self._ask(LONE_WAIT_MS, LONE_BYTES)
+    def _end_stream(self) -> None:
+        self._stream_end = None
+        self._set_fetch(LONE_WAIT_MS, LONE_BYTES)
 
-    def _ask(self, wait_ms: int, least_bytes: int) -> None:
+    def _set_fetch(self, wait_ms: int, least_bytes: int) -> None:
         self._fetcher._fetch_max_wait_ms, self._fetcher._fetch_min_bytes = wait_ms, least_bytes

@@ -10,9 +10,9 @@ from typing import Any
 import faust
 from yarl import URL
 
-from schemas.errors import ServiceMissing
 from schemas.topics import EVENTS
 from streams.kafka.transport.consumer import ChunkTransport
+from streams.kafka.transport.extensions import check_extensions
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 
@@ -55,7 +55,7 @@ def build_app(settings: Settings, metrics: Metrics, group: str = "personalize") 
     )
     drain_s = min(REVOKE_DRAIN_S, settings.drain_s)
     app.transport = ChunkTransport(
-        urls, app, drain_s=drain_s, committed=partial(_count, metrics), lost=partial(_count_lost, metrics)
+        urls, app, drain_s=drain_s, on_commit=partial(_count, metrics), on_lost=partial(_count_lost, metrics)
     )
     return app
 
@@ -71,12 +71,3 @@ def _count_lost(metrics: Metrics, offsets: int) -> None:
 def events_topic(app: faust.App, settings: Settings) -> Any:
     """Raw: what stands in a record is decoded by us, where a wrong one can be buried."""
     return app.topic(EVENTS.full_name(settings.namespace), key_serializer="raw", value_serializer="raw")
-
-
-def check_extensions() -> None:
-    """ServiceMissing without the compiled parts: their pure-Python twins are slower and acknowledge more."""
-    import aiokafka.record._crecords  # noqa: F401 - its absence is what we look for
-    from faust import streams
-
-    if getattr(streams, "_CStreamIterator", None) is None:
-        raise ServiceMissing("Faust runs without its compiled parts; unset NO_CYTHON, install its wheel")

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from schemas.errors import EtalageError, Fenced, Regressed
+from streams.kafka.transport.errors import NotAssigned
 from streams.runtime.retries import Retry
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.vitals import ProcessContext
@@ -23,10 +24,6 @@ log = logger("ownership")
 Why = Literal["assigned", "fenced", "regressed", "gap"]
 LOG_END_WITHIN_S = 30.0
 """How long a restarted broker may take to know its log's end."""
-
-
-class NotAssigned(EtalageError):
-    """A rebalance took the partition; its new assignment takes it from here."""
 
 
 class LogTruncated(EtalageError):

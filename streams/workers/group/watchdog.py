@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from schemas.errors import EtalageError, StreamUnavailable
+from streams.kafka.transport.errors import NotAssigned
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.vitals import ProcessContext
-from streams.workers.group.ownership import Holding, NotAssigned, Ownership
+from streams.workers.group.ownership import Holding, Ownership
 
 log = logger("watchdog")
 

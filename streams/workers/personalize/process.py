@@ -7,15 +7,14 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-import aiokafka
 import faust
 import redis.asyncio
 from msgspec import Struct
 
 from models.visitor.fold import fold
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
-from streams.kafka.producer import Publisher
-from streams.kafka.transport.partition_log import EventsLog
+from streams.kafka.producer import ProducerConfig, Publisher, open_producer
+from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import Clock
 from streams.runtime.process import halt
 from streams.runtime.retries import Retries
@@ -103,7 +102,7 @@ class Assembly:
         means = await self._means(store, follower, producer)
         engine = self._parts.engine(self._terms(meta), means)
         app = build_app(settings, self._metrics)
-        events_log = EventsLog(app, EVENTS.full_name(settings.namespace))
+        events_log = PartitionLog(app, EVENTS.full_name(settings.namespace))
         ownership = self._owning(store, events_log)
         transport: Any = app.transport
         transport.owner = ownership
@@ -127,16 +126,10 @@ class Assembly:
         return follower
 
     async def _producing(self) -> Any:
-        producer = aiokafka.AIOKafkaProducer(
-            bootstrap_servers=(self._settings.kafka or "").split(","),
-            acks="all",
-            linger_ms=1,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-            max_request_size=BIG_RECORD,
+        config = ProducerConfig(
+            linger_ms=1, request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_bytes=BIG_RECORD
         )
-        await producer.start()
-        self._stack.push_async_callback(producer.stop)
-        return producer
+        return await self._stack.enter_async_context(open_producer(self._settings.kafka or "", config=config))
 
     def _terms(self, meta: Meta) -> EngineConfig:
         settings = self._settings
@@ -168,7 +161,7 @@ class Assembly:
             fold=self._parts.fold,
         )
 
-    def _owning(self, store: VisitorStore, events_log: EventsLog) -> Ownership:
+    def _owning(self, store: VisitorStore, events_log: PartitionLog) -> Ownership:
         return Ownership(
             store,
             events_log,
@@ -177,7 +170,7 @@ class Assembly:
             vitals=self._vitals,
         )
 
-    def _watching(self, ownership: Ownership, events_log: EventsLog) -> Watchdog:
+    def _watching(self, ownership: Ownership, events_log: PartitionLog) -> Watchdog:
         watchdog = Watchdog(
             ownership,
             events_log,

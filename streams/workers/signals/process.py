@@ -11,8 +11,9 @@ from typing import Any
 from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
 from streams.kafka.admin import list_topics
-from streams.kafka.consumer_lag import keep_telling
-from streams.kafka.transport.partition_log import EventsLog
+from streams.kafka.consumer_lag import report_group_lags
+from streams.kafka.producer import open_producer
+from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
 from streams.runtime.process import halt
 from streams.runtime.retries import Retries
@@ -21,7 +22,6 @@ from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
 from streams.runtime.telemetry.probes import untroubled
 from streams.runtime.vitals import ProcessContext
-from streams.shop.publishing import producer_for
 from streams.workers.group.faust_app import build_app
 from streams.workers.group.items import add_items
 from streams.workers.group.lifecycle import ProcessLifecycle, ProcessWork
@@ -74,9 +74,9 @@ class ItemsProcess:
 
     async def _begin(self, stack: AsyncExitStack) -> ProcessWork:
         await self._retries("boot", self._check_topics)
-        producer = await stack.enter_async_context(producer_for(self._kafka))
+        producer = await stack.enter_async_context(open_producer(self._kafka))
         app = build_app(self._settings, self._metrics, GROUP)
-        deltas = EventsLog(app, self._topic)
+        deltas = PartitionLog(app, self._topic)
         summing = SignalAggregator(
             self._settings, deltas, producer, retries=self._retries, metrics=self._metrics, clock=self._clock
         )
@@ -91,7 +91,7 @@ class ItemsProcess:
         watchdog = self._watchdog(ownership, deltas)
         run_in_background(stack, watchdog.run(), "watchdog")
         run_in_background(stack, _flushing(summing), "flush")
-        run_in_background(stack, keep_telling(self._settings, self._metrics), "group-lag")
+        run_in_background(stack, report_group_lags(self._settings, self._metrics), "group-lag")
         return ProcessWork(
             app=app,
             ownership=ownership,
@@ -114,7 +114,7 @@ class ItemsProcess:
                 "run `etalage topics create`"
             )
 
-    def _owning(self, summing: SignalAggregator, deltas: EventsLog) -> Ownership:
+    def _owning(self, summing: SignalAggregator, deltas: PartitionLog) -> Ownership:
         return Ownership(
             summing,
             deltas,
@@ -123,7 +123,7 @@ class ItemsProcess:
             vitals=self._vitals,
         )
 
-    def _watchdog(self, ownership: Ownership, deltas: EventsLog) -> Watchdog:
+    def _watchdog(self, ownership: Ownership, deltas: PartitionLog) -> Watchdog:
         return Watchdog(
             ownership,
             deltas,

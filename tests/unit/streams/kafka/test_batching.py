@@ -1,40 +1,120 @@
-"""Many records are sorted to their partitions without holding up the loop."""
+"""Records in batches, together or one by one: all are written in order, or which are not is known."""
 
 from __future__ import annotations
 
 import asyncio
 import gc
+import random
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
-from aiokafka import TopicPartition
+import pytest
 from aiokafka.errors import KafkaTimeoutError
-from aiokafka.producer import message_accumulator
-from aiokafka.record.default_records import DefaultRecordBatch
 
-from streams.kafka.batching import Pair, _by_partition
+from schemas.errors import StreamUnavailable
+from streams.kafka.batching import (
+    BUILT_AT_ONCE,
+    TOGETHER_MAX,
+    Message,
+    Pair,
+    _group_by_partition,
+    send_all,
+    send_each,
+    send_together,
+)
 from streams.kafka.partitioner import partition_of
-from tests.unit.streams.workers.personalize.slices import watched_slices
+from streams.runtime.tasks import cancel_and_wait
+from tests.unit.streams.kafka.fake_producer import FakeProducer
 
 
 async def test_sorting_many_records_lets_the_loop_turn() -> None:
-    pairs: list[Pair] = [(b"item-%d" % n, b"") for n in range(60_000)]
-    async with watched_slices() as slices:
-        parts = await _by_partition(pairs, 8)
-    assert slices.longest_s < 0.02
-    assert sum(map(len, parts.values())) == len(pairs)
+    turns, at_once = 0, Counter[int]()
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def pairs() -> Iterator[Pair]:
+        for n in range(10_000):
+            at_once[turns] += 1
+            yield b"item-%d" % n, b""
+
+    counting = asyncio.create_task(count_turns())
+    parts = await _group_by_partition(pairs(), 8)
+    await cancel_and_wait(counting)
+    assert max(at_once.values()) <= BUILT_AT_ONCE
+    assert sum(map(len, parts.values())) == 10_000
     for partition, part in parts.items():
         assert all(partition_of(key, 8) == partition for key, _ in part)
         assert [key for key, _ in part] == sorted((key for key, _ in part), key=lambda k: int(k[5:]))
 
 
-async def test_a_batch_that_is_given_up_unsent_leaves_nothing_for_the_loop_to_complain_of() -> None:
+async def test_what_is_sent_at_once_fills_batches_in_the_order_of_each_key() -> None:
+    producer = FakeProducer(partitions=4, batch_bytes=1000)
+    pairs: list[Pair] = [(b"k%d" % (n % 10), b"%d" % n + b"x" * 100) for n in range(200)]
+    await send_all(producer, "t", [*pairs, (b"k3", None)])
+    assert producer.sends > 4
+    written = [(key, value) for _, _, key, value in producer.written]
+    for key in {key for key, _ in pairs}:
+        assert [v for k, v in written if k == key] == [v for k, v in [*pairs, (b"k3", None)] if k == key]
+    assert all(partition == partition_of(key or b"", 4) for _, partition, key, _ in producer.written)
+
+
+@pytest.mark.parametrize("failure", [KafkaTimeoutError(), OSError("gone")])
+async def test_a_failure_of_kafka_has_the_topics_name(failure: Exception) -> None:
+    producer = FakeProducer()
+    producer.failures = [failure, failure]
+    with pytest.raises(StreamUnavailable, match=r"^t: (KafkaTimeoutError|gone)"):
+        await send_all(producer, "t", [(b"k", b"v")])
+    with pytest.raises(StreamUnavailable, match=r"^t: (KafkaTimeoutError|gone)"):
+        await send_together(producer, "t", [(b"k", b"v")])
+
+
+async def test_more_than_can_be_read_at_once_is_refused() -> None:
+    producer = FakeProducer()
+    with pytest.raises(StreamUnavailable, match=f"^t: more than {TOGETHER_MAX} bytes cannot"):
+        await send_together(producer, "t", [(b"k", random.randbytes(TOGETHER_MAX // 2))] * 3)
+    assert not producer.written
+
+
+async def test_what_is_sent_together_is_one_batch() -> None:
+    producer = FakeProducer()
+    assert await send_together(producer, "t", []) is None
+    assert await send_together(producer, "t", [(b"a", b"1"), (b"b", None)]) == 0
+    assert await send_together(producer, "t", [(b"c", b"3")]) == 2
+    assert producer.sends == 2
+
+
+def messages(count: int) -> list[Message]:
+    return [Message("t", 0, b"k", b"%d" % n) for n in range(count)]
+
+
+async def test_each_record_has_its_offset() -> None:
+    producer = FakeProducer()
+    assert await send_each(producer, messages(200)) == list(range(200))
+    assert [value for *_, value in producer.written] == [message.value for message in messages(200)]
+    assert await send_each(producer, []) == []
+
+
+@pytest.mark.parametrize("failure", [KafkaTimeoutError(), OSError("gone"), AssertionError()])
+async def test_what_comes_after_a_failure_is_not_surely_written(failure: Exception) -> None:
+    producer = FakeProducer()
+    await send_each(producer, messages(1))
+    producer.failures = [failure]
+    assert await send_each(producer, messages(2)) == [None, None]
+    assert await send_each(producer, messages(1)) == [1]
+
+
+async def test_what_is_not_acknowledged_in_time_is_not_surely_written() -> None:
     complaints: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    builder = message_accumulator.BatchBuilder(1024, DefaultRecordBatch.CODEC_NONE)
-    batch = message_accumulator.MessageBatch(TopicPartition("t", 0), builder, 5, 0)
-    future = batch.append(b"key", b"value", None)
-    batch.failure(KafkaTimeoutError())
-    assert isinstance(future.exception(), KafkaTimeoutError)
-    del batch, future
+    producer = FakeProducer()
+    producer.silent = True
+    assert await send_each(producer, messages(3), within_s=0) == [None] * 3
+    producer.unacknowledged.pop().set_exception(KafkaTimeoutError())  # aiokafka gives up later
+    await asyncio.sleep(0)
     gc.collect()
     assert complaints == []

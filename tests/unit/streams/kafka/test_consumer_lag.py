@@ -9,7 +9,7 @@ import pytest
 
 from schemas.errors import ServiceMissing
 from streams.kafka import consumer_lag
-from streams.kafka.consumer_lag import keep_telling
+from streams.kafka.consumer_lag import report_group_lags
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.metrics import Metrics
@@ -34,9 +34,9 @@ async def test_lag_is_told_while_it_is_known(monkeypatch: pytest.MonkeyPatch) ->
         return KNOWN in metrics.render().decode()
 
     monkeypatch.setattr(consumer_lag, "LOOK_EVERY_S", 0)
-    monkeypatch.setattr(consumer_lag, "lag_of_groups", lag)
+    monkeypatch.setattr(consumer_lag, "read_group_lags", lag)
     monkeypatch.setattr(consumer_lag, "log", SimpleNamespace(warning=lambda event, **_: said.append(event)))
-    telling = asyncio.create_task(keep_telling(Settings(), metrics))
+    telling = asyncio.create_task(report_group_lags(Settings(), metrics))
     await eventually(told)
     away = True
     await eventually(lambda: not told())
@@ -45,4 +45,4 @@ async def test_lag_is_told_while_it_is_known(monkeypatch: pytest.MonkeyPatch) ->
     away = False
     await eventually(told)
     await cancel_and_wait(telling)
-    assert said == ["the groups' lag is not known", "the groups' lag is known again"]
+    assert said == ["group lag unknown", "group lag known again"]

@@ -7,7 +7,14 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.kafka.transport.chunks import CHUNK_RECORDS, Acknowledged, Chunk, Fetched, cut, in_rounds
+from streams.kafka.transport.chunks import (
+    CHUNK_RECORDS,
+    AcknowledgedPrefix,
+    Chunk,
+    FetchedRecords,
+    cut_chunks,
+    interleave_partitions,
+)
 
 
 def records(*offsets: int) -> list[Any]:
@@ -15,8 +22,8 @@ def records(*offsets: int) -> list[Any]:
 
 
 def test_chunks_follow_each_other_across_gaps() -> None:
-    fetched = Fetched(turn=3, start=5, records=records(7, 8, 12))
-    assert list(cut(0, fetched, 2)) == [
+    fetched = FetchedRecords(turn=3, start=5, records=records(7, 8, 12))
+    assert list(cut_chunks(0, fetched, 2)) == [
         Chunk(0, 3, 5, 9, fetched.records[:2]),
         Chunk(0, 3, 9, 13, fetched.records[2:]),
     ]
@@ -25,7 +32,7 @@ def test_chunks_follow_each_other_across_gaps() -> None:
 @given(st.sets(st.integers(0, 5000), min_size=1))
 def test_cutting_loses_nothing_and_keeps_the_size(offsets: set[int]) -> None:
     part = records(*sorted(offsets))
-    chunks = list(cut(1, Fetched(1, 0, part)))
+    chunks = list(cut_chunks(1, FetchedRecords(1, 0, part)))
     assert [r for chunk in chunks for r in chunk.records] == part
     assert all(len(chunk.records) <= CHUNK_RECORDS for chunk in chunks)
     assert [chunk.start for chunk in chunks] == [0, *(chunk.end for chunk in chunks[:-1])]
@@ -33,14 +40,14 @@ def test_cutting_loses_nothing_and_keeps_the_size(offsets: set[int]) -> None:
 
 def test_partitions_take_turns() -> None:
     full = records(*range(2 * CHUNK_RECORDS))
-    fetched = {0: Fetched(1, 0, full), 1: Fetched(1, 0, records(0))}
+    fetched = {0: FetchedRecords(1, 0, full), 1: FetchedRecords(1, 0, records(0))}
     places = {TopicPartition("events", p): part for p, part in fetched.items()}
-    rounds = [[chunk.partition for chunk in each.values()] for each in in_rounds(places)]
+    rounds = [[chunk.partition for chunk in each.values()] for each in interleave_partitions(places)]
     assert rounds == [[0, 1], [0]]
 
 
 def test_only_an_unbroken_prefix_is_taken() -> None:
-    prefix = Acknowledged()
+    prefix = AcknowledgedPrefix()
     for end in (10, 20, 30):
         prefix.deliver(end)
     prefix.ack(20)
@@ -53,7 +60,7 @@ def test_only_an_unbroken_prefix_is_taken() -> None:
 
 
 def test_what_was_forgotten_is_not_committed() -> None:
-    prefix = Acknowledged()
+    prefix = AcknowledgedPrefix()
     prefix.deliver(10)
     prefix.forget()
     prefix.ack(10)
@@ -65,7 +72,7 @@ def test_what_was_forgotten_is_not_committed() -> None:
 
 @given(st.permutations(range(1, 9)))
 def test_any_order_of_acknowledgement_ends_at_the_last(order: list[int]) -> None:
-    prefix = Acknowledged()
+    prefix = AcknowledgedPrefix()
     for end in range(1, 9):
         prefix.deliver(end)
     taken = []

@@ -22,7 +22,7 @@ async def test_a_first_record_is_sent_at_once_and_what_follows_is_gathered() -> 
     fetcher = SimpleNamespace()
     paced = FetchPacing(fetcher)
     assert asked(fetcher) == LONE
-    paced.fed()
+    paced.expect_more()
     assert asked(fetcher) == STREAM
     await eventually(lambda: asked(fetcher) == LONE)
 
@@ -30,11 +30,11 @@ async def test_a_first_record_is_sent_at_once_and_what_follows_is_gathered() -> 
 async def test_a_stream_is_gathered_as_long_as_it_flows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fetch_pacing, "STREAM_FOR_S", 3600)
     paced = FetchPacing(fetcher := SimpleNamespace())
-    paced.fed()
-    first = paced._lull
-    paced.fed()
+    paced.expect_more()
+    first = paced._stream_end
+    paced.expect_more()
     assert first is not None
     assert first.cancelled()
     assert asked(fetcher) == STREAM
-    assert paced._lull is not None
-    paced._lull.cancel()
+    assert paced._stream_end is not None
+    paced._stream_end.cancel()

@@ -9,13 +9,14 @@ from typing import Any, NoReturn
 import pytest
 
 from schemas.errors import Fenced
+from streams.kafka.transport.errors import NotAssigned
 from streams.runtime.clock import SystemClock
 from streams.runtime.retries import Retries
 from streams.runtime.telemetry.metrics import Metrics
 from streams.runtime.vitals import ProcessContext
 from streams.stores.memory import MemoryStore
 from streams.stores.protocols import SliceWrite
-from streams.workers.group.ownership import Holding, LogTruncated, NotAssigned, Ownership
+from streams.workers.group.ownership import Holding, LogTruncated, Ownership
 from streams.workers.group.watchdog import Stalled, Watchdog
 from tests.unit.streams.eventually import eventually
 
