@@ -158,6 +158,20 @@ def affinity_columns(
     Reference: Own heuristic: additive smoothing of a share, exponential decay. Half-lives are those of
         models.visitor.decay.
     """
+    segment, numbers, shares = _shares(vocabulary, states, since)
+    numbers += segment % len(FIELDS) * (len(vocabulary.numbers) + 1)
+    base = segment // len(FIELDS) * vocabulary.width
+    flat = np.zeros(len(states) * vocabulary.width, np.float32)
+    for cells in vocabulary.cells:
+        np.add.at(flat, base + cells.take(numbers), shares)
+    return flat.take(vocabulary.item_cells.take(rows, axis=0) + (owner * np.int32(vocabulary.width))[:, None])
+
+
+def _shares(
+    vocabulary: Vocabulary, states: Sequence[VisitorState], since: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Every affinity of every visitor: number of its mapping (visitor · fields + field), number of its key,
+    share in the mapping."""
     mappings = [mapping for state in states for mapping in _read_mappings(state)]
     lengths = np.fromiter(map(len, mappings), np.intp, len(mappings))
     total = int(lengths.sum())
@@ -166,10 +180,4 @@ def affinity_columns(
     segment = np.arange(len(mappings)).repeat(lengths)
     weights *= (0.5 ** (since[:, None] / _HALF_LIFE_S)).ravel().take(segment)
     sums = np.bincount(segment, weights, len(mappings)) + PRIOR
-    shares = (weights / sums.take(segment)).astype(np.float32)
-    numbers += segment % len(FIELDS) * (len(vocabulary.numbers) + 1)
-    base = segment // len(FIELDS) * vocabulary.width
-    flat = np.zeros(len(states) * vocabulary.width, np.float32)
-    for cells in vocabulary.cells:
-        np.add.at(flat, base + cells.take(numbers), shares)
-    return flat.take(vocabulary.item_cells.take(rows, axis=0) + (owner * np.int32(vocabulary.width))[:, None])
+    return segment, numbers, (weights / sums.take(segment)).astype(np.float32)

@@ -78,10 +78,8 @@ def rank(
     candidates = candidates_from_rows(table, state, rows)
     features = matrix(Batch(snapshot.features, [state], [candidates], ["category"], at))
     scores, failed = scores_of(ranker, features, np.full(len(features), why == "ok"))
-    given_scores = scores.take(candidates.rows.searchsorted(rows.take(known)))
-    order = np.argsort(-given_scores, kind="stable")
+    order, values = _best_first(scores.take(candidates.rows.searchsorted(rows.take(known))))
     best = known.take(order)
-    values = given_scores.take(order).astype(np.float64).round(DIGITS).tolist()
     lowest = round((values[-1] if values else 0.0) - UNKNOWN_GAP, DIGITS)
     unknown = _select_ids(items, (rows < 0).nonzero()[0]) if len(known) < len(items) else []
     explainer = Explainer(candidates, scores, features)
@@ -96,6 +94,12 @@ def rank(
         reason=provenance.reason,
         model=model_tag(provenance, snapshot.shop.generation),
     )
+
+
+def _best_first(scores: NDArray[np.float32]) -> tuple[NDArray[np.intp], list[float]]:
+    """The order of falling scores, equal ones in the order given; and the rounded scores in that order."""
+    order = np.argsort(-scores, kind="stable")
+    return order, scores.take(order).astype(np.float64).round(DIGITS).tolist()
 
 
 def _select_ids(items: Sequence[str], indices: NDArray[np.intp]) -> list[ItemId]:
