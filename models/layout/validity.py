@@ -37,7 +37,7 @@ def still_valid(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:
         False also for a layout without an edition, and for one whose items cannot be read when they must be.
 
     Raises:
-        ValueError: The bytes are no layout.
+        ValueError: The bytes name an edition, but are no layout otherwise.
     """
     made = Edition.parse(field_of(layout, b"edition"))
     if made is None or made.storefront < shop.since.storefront:

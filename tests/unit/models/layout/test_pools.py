@@ -33,9 +33,9 @@ def context(shop: Shop, seed: int, page: PageType = "home") -> PageContext:
     return build_context(shop, request, AT)
 
 
-def shown_pools(one: PageContext) -> list[Pool]:
+def shown_pools(page: PageContext) -> list[Pool]:
     """The pools that the modules of a page show."""
-    return list({kind_of(module).pool.name: kind_of(module).pool for module in one.plan.modules}.values())
+    return list({kind_of(module).pool.name: kind_of(module).pool for module in page.plan.modules}.values())
 
 
 def pools_of_contexts(shop: Shop, *contexts: PageContext) -> list[CandidatePools]:
