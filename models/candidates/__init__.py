@@ -1,1 +1,1 @@
-"""Candidate generation: which items are worth scoring for a visitor on a page."""
+"""Candidate generation: which items are scored for a visitor on a page."""

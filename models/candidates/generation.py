@@ -1,6 +1,6 @@
-"""Candidate generation: which items are worth scoring for a visitor on a page, a hundred or two.
+"""Candidate generation: which items are scored for a visitor on a page, between one and two hundred.
 
-The sources name rows; all are merged with one sort, for many visitors at once.
+Every source proposes item rows; the proposals of all sources for all pages of a batch are merged in one sort.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from models.visitor.state import VisitorState
 from schemas.ids import hash32
 
 LIMIT = 240
-"""Own choice, not tuned: recall of the next item against the cost of scoring."""
+"""The most candidates of a page. Own choice, not tuned: recall of the next item against cost of scoring."""
 ENOUGH = 120
-"""Sources that fill (popular items) do so up to about so many: a new visitor's page needs choice too."""
+"""Sources with `fill` (popular items) fill up to about this many. Own choice, not tuned: a new visitor's page
+must have something to choose from too."""
 ABOUT_ITEMS = frozenset({"product", "cart"})
 """Pages about single items: their neighbours are proposed, not they themselves."""
 
@@ -27,7 +28,9 @@ _NO_ROWS = np.empty(0, np.int32)
 _ROW_BITS = 32
 _ROW = (1 << _ROW_BITS) - 1
 SourceRows = list[tuple[int, Rows]]
-"""(source code, rows); -1 among the rows is padding."""
+"""(source number, rows); -1 among the rows is padding."""
+FindRow = Callable[[int, int], int]
+"""(item key, default) -> row."""
 
 
 class Candidates(Struct, frozen=True, eq=False):
@@ -35,9 +38,9 @@ class Candidates(Struct, frozen=True, eq=False):
 
     Attributes:
         rows: int32[candidates], unique and ascending.
-        sources: A SourceMask of the same length.
-        anchor: The row the page is about, else the one looked at last, else -1.
-        recent: The rows of state.recent (-1: left the catalogue), kept because features need them again.
+        sources: SourceMask[candidates], who proposed each row.
+        anchor: The row the page is about, else the one viewed last, else -1.
+        recent: The row of each entry of `state.recent` (-1: left the catalogue); features read it again.
     """
 
     rows: Rows
@@ -46,31 +49,42 @@ class Candidates(Struct, frozen=True, eq=False):
     recent: list[int]
 
     def of(self, source: str) -> Rows:
-        """The rows of one source, ascending."""
+        """int32[rows] that one source proposed, ascending."""
         layout = source_bits()
         rows: Rows = self.rows[(self.sources & layout.bits[layout.code[source]]) != 0]
         return rows
 
 
 class CandidateRequest(Struct, frozen=True, eq=False):
-    """For whom and which page candidates are wanted."""
+    """For which visitor and page candidates are wanted; `anchors` as `anchor_rows` gives them."""
 
     state: VisitorState
     page: str = "home"
     anchors: Sequence[int] | Rows = ()
 
 
-class _Named(Struct, frozen=True, eq=False):
-    """What the sources named for one of many."""
+class _Proposals(Struct, frozen=True, eq=False):
+    """What the sources proposed for one request, and what they read."""
 
     rows: SourceRows
-    one: SourceInput
+    inputs: SourceInput
 
 
 def anchor_rows(
     table: ItemTable, page: str, *, item: str | None = None, category: str | None = None, q: str | None = None
 ) -> Rows:
-    """What a page is about, best first: its item, its category's items, the items its words mean."""
+    """What a page is about: its item, the items of its category, or the results of its search.
+
+    Args:
+        table: The items.
+        page: The page type.
+        item: Item id of a product page.
+        category: Category name, of any level, of a category page.
+        q: Search text of a search page.
+
+    Returns:
+        int32[rows], best first; empty for other pages and for what the shop does not know.
+    """
     if page == "product" and item is not None:
         row = table.row_of(item)
         return np.array([row] if row >= 0 else [], np.int32)
@@ -98,66 +112,81 @@ def propose_all(
 ) -> list[Candidates]:
     """Candidates for many pages at once.
 
+    A product page's item and a cart page's lines are no candidates there. A cart page without anchors is
+    about the cart of its state.
+
     Args:
         table: The items.
-        requests: Their anchors come from `anchor_rows`; a cart page without takes the state's cart. The item
-            of a product page and the lines of a cart page are no candidates there.
-        at: Epoch seconds; says whether the visitor's session still runs.
-        limit: The most candidates of one; those named by more sources stay, then the more popular.
+        requests: The visitors and pages.
+        at: Now, epoch seconds; decides whether the visitor's session still runs.
+        limit: The most candidates of one page; rows that more sources proposed stay, then the more popular.
 
-    Complexity: one sort of all rows named, O(r log r) with r about 200 a visitor; numpy calls do not grow
-        with the number of visitors.
+    Returns:
+        The candidates of each request, in order.
+
+    Complexity: One sort of all proposed rows, O(r log r) with r about 200 a request. The number of numpy
+        calls of the merge does not grow with the number of requests.
+
+    Reference: Own heuristic, not tuned on data: the sources, their row counts, and the preference for rows
+        that more sources proposed.
     """
     layout = source_bits()
-    named = [_ask_sources(table, request, at, layout) for request in requests]
-    merged = _merge([one.rows for one in named], layout)
+    proposals = [_ask_sources(table, request, at, layout) for request in requests]
+    merged = _merge([one.rows for one in proposals], layout)
     return [
-        _candidates(table, one.one, rows, sources, limit, layout)
-        for one, (rows, sources) in zip(named, merged, strict=True)
+        _select_candidates(table, one.inputs, rows, sources, limit, layout)
+        for one, (rows, sources) in zip(proposals, merged, strict=True)
     ]
 
 
 def candidates_from_rows(
     table: ItemTable, state: VisitorState, rows: Sequence[int] | Rows, anchor: int = -1
 ) -> Candidates:
-    """The caller's own rows as candidates; repeats and -1 are dropped."""
+    """The caller's own rows as candidates, with the source `given`.
+
+    Args:
+        table: The items.
+        state: The visitor's state.
+        rows: Item rows; repeats and -1 are dropped.
+        anchor: The row that the list is about; -1 for the one viewed last.
+    """
     chosen = np.unique(np.asarray(rows, np.int32))
     chosen = chosen[chosen >= 0]
     recent = [table.row_by_key.get(seen.key, -1) for seen in state.recent]
     if anchor < 0:
         anchor = next((row for row in recent if row >= 0), -1)
     layout = source_bits()
-    given = layout.bits[layout.code["given"]]
-    return Candidates(chosen, np.full(len(chosen), given), anchor, recent)
+    bit = layout.bits[layout.code["given"]]
+    return Candidates(chosen, np.full(len(chosen), bit), anchor, recent)
 
 
-def _ask_sources(table: ItemTable, request: CandidateRequest, at: float, layout: SourceBits) -> _Named:
-    """What every source names, and the page itself."""
-    one = _source_input(table, request, at)
-    named: SourceRows = [(layout.itself, np.array(one.about, np.int32))] if one.about else []
+def _ask_sources(table: ItemTable, request: CandidateRequest, at: float, layout: SourceBits) -> _Proposals:
+    """The rows of every source, and the rows that the page itself is about."""
+    inputs = _source_input(table, request, at)
+    proposed: SourceRows = [(layout.itself, np.array(inputs.about, np.int32))] if inputs.about else []
     fillers = []
     for code, source in enumerate(SOURCES.values()):
         if source.fill is None:
-            named += [(code, rows) for rows in source.rows(one)]
+            proposed += [(code, rows) for rows in source.rows(inputs)]
         else:
             fillers.append((code, source.fill))
-    missing = ENOUGH - sum([len(rows) for _, rows in named])
-    named += [(code, fill(one, missing)) for code, fill in fillers]
-    return _Named(named, one)
+    missing = ENOUGH - sum([len(rows) for _, rows in proposed])
+    proposed += [(code, fill(inputs, missing)) for code, fill in fillers]
+    return _Proposals(proposed, inputs)
 
 
 def _source_input(table: ItemTable, request: CandidateRequest, at: float) -> SourceInput:
     state, find = request.state, table.row_by_key.get
     recent = [find(seen.key, -1) for seen in state.recent]
-    about = _about(state, request.page, request.anchors, find)
+    about = _items_of_page(state, request.page, request.anchors, find)
     seeds = [row for row in (*about, *recent) if row >= 0][:SEEDS]
-    return SourceInput(table, state, at, about, request.anchors, recent, seeds, about or _basket(state, find))
+    return SourceInput(
+        table, state, at, about, request.anchors, recent, seeds, about or _basket_rows(state, find)
+    )
 
 
-Find = Callable[[int, int], int]
-
-
-def _about(state: VisitorState, page: str, anchors: Sequence[int] | Rows, find: Find) -> list[int]:
+def _items_of_page(state: VisitorState, page: str, anchors: Sequence[int] | Rows, find: FindRow) -> list[int]:
+    """The rows that a page about single items is about; none for other pages."""
     if page not in ABOUT_ITEMS:
         return []
     if page == "cart" and not len(anchors):
@@ -165,37 +194,40 @@ def _about(state: VisitorState, page: str, anchors: Sequence[int] | Rows, find: 
     return [int(row) for row in anchors]
 
 
-def _basket(state: VisitorState, find: Find) -> list[int]:
-    """The cart, else the last purchase: what something may go well with."""
+def _basket_rows(state: VisitorState, find: FindRow) -> list[int]:
+    """The cart, else the last purchase: what another item may be bought together with."""
     keys = [line.key for line in state.cart[:SEEDS]] or [bought.key for bought in state.bought[:1]]
     return [row for key in keys if (row := find(key, -1)) >= 0]
 
 
-def _candidates(
-    table: ItemTable, one: SourceInput, rows: Rows, sources: SourceMask, limit: int, layout: SourceBits
+def _select_candidates(
+    table: ItemTable, inputs: SourceInput, rows: Rows, sources: SourceMask, limit: int, layout: SourceBits
 ) -> Candidates:
-    if one.about:
+    """The merged rows without those the page is about, at most `limit` of them."""
+    if inputs.about:
         others = sources < layout.bits[layout.itself]
         rows, sources = rows[others], sources[others]
     if len(rows) > limit:
         rows, sources = _keep_best(table, rows, sources, limit)
-    return Candidates(rows, sources, one.seeds[0] if one.seeds else -1, one.recent)
+    return Candidates(rows, sources, inputs.seeds[0] if inputs.seeds else -1, inputs.recent)
 
 
-def _merge(named: Sequence[SourceRows], layout: SourceBits) -> list[tuple[Rows, SourceMask]]:
-    """Of each, unique rows ascending with the bits of their sources: one sort of all, with whose it is, the
-    row and the source in one number."""
-    shift, owner_bits = layout.shift, _ROW_BITS + layout.shift
-    lengths = [len(rows) for found in named for _, rows in found]
-    heads = [owner << owner_bits | code for owner, found in enumerate(named) for code, _ in found]
-    keyed = np.concatenate([rows for found in named for _, rows in found]).astype(np.int64)
+def _merge(proposed: Sequence[SourceRows], layout: SourceBits) -> list[tuple[Rows, SourceMask]]:
+    """For each request its unique rows, ascending, with the bits of the sources that proposed them.
+
+    Request number, row and source number are packed into one int64 each, so that one sort merges everything.
+    """
+    shift, request_bits = layout.shift, _ROW_BITS + layout.shift
+    lengths = [len(rows) for part in proposed for _, rows in part]
+    heads = [number << request_bits | code for number, part in enumerate(proposed) for code, _ in part]
+    keyed = np.concatenate([rows for part in proposed for _, rows in part]).astype(np.int64)
     there = keyed >= 0  # the rest is padding
     keyed <<= shift
     keyed |= np.array(heads, np.int64).repeat(lengths)
     keyed = keyed[there]
     if not len(keyed):
-        return [(_NO_ROWS, np.empty(0, layout.bits.dtype)) for _ in named]
-    keyed.sort(kind="stable")  # merges what is grouped by owner already: a third of the default's time
+        return [(_NO_ROWS, np.empty(0, layout.bits.dtype)) for _ in proposed]
+    keyed.sort(kind="stable")  # merges what is grouped by request already: a third of the default's time
     pairs = keyed >> shift
     first = np.ones(len(pairs), bool)
     np.not_equal(pairs[1:], pairs[:-1], out=first[1:])
@@ -203,14 +235,14 @@ def _merge(named: Sequence[SourceRows], layout: SourceBits) -> list[tuple[Rows, 
     keyed &= (1 << shift) - 1
     sources = np.bitwise_or.reduceat(layout.bits.take(keyed), starts)
     pairs = pairs.take(starts)
-    ends = pairs.searchsorted(np.arange(len(named) + 1) << _ROW_BITS).tolist()
+    ends = pairs.searchsorted(np.arange(len(proposed) + 1) << _ROW_BITS).tolist()
     rows = (pairs & _ROW).astype(np.int32)
     return [(rows[start:end], sources[start:end]) for start, end in pairwise(ends)]
 
 
 def _keep_best(table: ItemTable, rows: Rows, sources: SourceMask, limit: int) -> tuple[Rows, SourceMask]:
-    """The `limit` rows that most sources name, then the more popular; still ascending."""
-    named = np.bitwise_count(sources).astype(np.int32)
-    order = np.lexsort((table.popularity_order[rows], -named))[:limit]
+    """The `limit` rows that most sources proposed, then the more popular; still ascending."""
+    votes = np.bitwise_count(sources).astype(np.int32)
+    order = np.lexsort((table.popularity_order[rows], -votes))[:limit]
     order.sort()
     return rows[order], sources[order]

@@ -1,6 +1,6 @@
-"""Candidate sources: each names items worth scoring. One value of SOURCES is all that a source is.
+"""Candidate sources: each proposes items for one page of one visitor. One value of SOURCES is a whole source.
 
-Rows are item rows of the table; -1 among them is padding and is dropped.
+All row counts here are own choices, not tuned: they keep a visitor's candidates between one and two hundred.
 """
 
 from __future__ import annotations
@@ -18,24 +18,34 @@ from models.visitor.sessions import SESSION_GAP_S
 from models.visitor.state import VisitorState
 
 Rows = NDArray[np.int32]
+"""int32[rows]: item rows of the table; -1 is padding and is dropped by the merge."""
 SourceMask = NDArray[np.unsignedinteger[Any]]
-"""For each row a bit for every source that named it, in the order of SOURCES."""
+"""uint16/32/64[rows]: for each row a bit for every source that proposed it, in the order of SOURCES."""
 
 SEEDS = 4
-"""Items of a page or a visitor whose neighbours are looked up."""
-NEIGHBOURS, BOUGHT_WITH = 10, 8
-BRAND_ROWS, TREND_ROWS, NEW_ROWS, POPULAR_ROWS, KIN_ROWS = 8, 20, 12, 20, 40
+"""How many items of a page or a visitor have their neighbours looked up."""
+CO_VIEWED_ROWS = 10
+"""Neighbours of each seed when there are SEEDS of them; fewer seeds share the same total."""
+CO_BOUGHT_ROWS = 8
+BRAND_ROWS, TREND_ROWS, NEW_ROWS, POPULAR_ROWS = 8, 20, 12, 20
+SAME_CATEGORY_ROWS = 40
+"""Items of the category of the item that a page is about."""
 SUBJECT_ROWS = 120
-"""How many rows a source names at most; own choice, not tuned."""
+"""Items of what a category or search page lists."""
 
 
 class SourceInput(Struct, frozen=True, eq=False):
-    """What a source may look at: one page of one visitor.
+    """What a source may read: one page of one visitor.
 
-    `at` is in epoch seconds. `about` are the rows that a product or cart page is about, `anchors` what any
-    page is about, best first; `recent` the rows of `state.recent` (-1: left the catalogue), `seeds` the first
-    of `about` and `recent`; `basket` what something may be bought with: `about`, else the cart, else the last
-    purchase.
+    Attributes:
+        table: The items.
+        state: The visitor's state; EMPTY when nothing of it may be used.
+        at: Now, epoch seconds.
+        about: Rows that a product or cart page is about; empty on other pages.
+        anchors: int32[rows], what any page is about, best first (see `anchor_rows`).
+        recent: The row of each entry of `state.recent`, newest first; -1 for one that left the catalogue.
+        seeds: The first SEEDS rows of `about` and `recent`, without -1.
+        basket: What something may be bought together with: `about`, else the cart, else the last purchase.
     """
 
     table: ItemTable
@@ -48,7 +58,7 @@ class SourceInput(Struct, frozen=True, eq=False):
     basket: list[int]
 
 
-def _nothing(one: SourceInput) -> Iterable[Rows]:
+def _no_rows(inputs: SourceInput) -> Iterable[Rows]:
     return ()
 
 
@@ -56,118 +66,132 @@ class Source(Struct, frozen=True, eq=False):
     """A candidate source.
 
     Attributes:
-        name: Stands in explanations (`why.sources`).
-        rows: Arrays of item rows; how many should not grow with the catalogue.
-        fill: Called after all `rows` with the number of rows that are missing to a full choice (it may be
-            negative); for what can always serve.
+        name: Its key in SOURCES; explanations show it (`why.sources`).
+        rows: Proposes arrays of item rows. How many must not grow with the catalogue.
+        fill: For a source that always has items: called after all `rows` with the number of rows missing to
+            ENOUGH (it may be negative).
     """
 
     name: str
-    rows: Callable[[SourceInput], Iterable[Rows]] = _nothing
+    rows: Callable[[SourceInput], Iterable[Rows]] = _no_rows
     fill: Callable[[SourceInput, int], Rows] | None = None
 
 
-def _neighbours(one: SourceInput) -> Iterable[Rows]:
-    """Looked at together with what the visitor looked at; the fewer the seeds, the more of each."""
-    if not one.seeds:
+def _neighbours(inputs: SourceInput) -> Iterable[Rows]:
+    """Items viewed together with the seeds; the fewer the seeds, the more of each."""
+    if not inputs.seeds:
         return ()
-    width = 4 * NEIGHBOURS // len(one.seeds)
-    return [one.table.co_viewed[row, :width] for row in one.seeds]
+    width = SEEDS * CO_VIEWED_ROWS // len(inputs.seeds)
+    return [inputs.table.co_viewed[row, :width] for row in inputs.seeds]
 
 
-def _liked_categories(one: SourceInput) -> Iterable[Rows]:
-    """The best of the categories liked most; on a page about an item, of that item's category too."""
-    table, state = one.table, one.state
+def _category_favourites(inputs: SourceInput) -> Iterable[Rows]:
+    """The most popular of the visitor's strongest categories, and of the category of a page's item."""
+    table, state = inputs.table, inputs.state
     heads = table.category_rows.heads
-    keys = _strongest(one, state.now_categories, state.categories)
-    found = [heads[key] for key in keys if key in heads]
-    if one.about:
-        category = int(table.categories.column[one.about[0]])
-        found.append(table.category_rows.get(int(table.categories.hashes[category]))[:KIN_ROWS])
-    return found
+    keys = _strongest_keys(inputs, state.now_categories, state.categories)
+    proposed = [heads[key] for key in keys if key in heads]
+    if inputs.about:
+        category = int(table.categories.column[inputs.about[0]])
+        key = int(table.categories.hashes[category])
+        proposed.append(table.category_rows.get(key)[:SAME_CATEGORY_ROWS])
+    return proposed
 
 
-def _liked_brands(one: SourceInput) -> Iterable[Rows]:
-    heads = one.table.brand_rows.heads
-    keys = _strongest(one, one.state.now_brands, one.state.brands)
+def _brand_favourites(inputs: SourceInput) -> Iterable[Rows]:
+    heads = inputs.table.brand_rows.heads
+    keys = _strongest_keys(inputs, inputs.state.now_brands, inputs.state.brands)
     return [heads[key][:BRAND_ROWS] for key in keys if key in heads]
 
 
-def _strongest(one: SourceInput, now: Mapping[int, float], ever: Mapping[int, float]) -> list[int]:
-    """The keys liked most: those of a running session before those of long standing."""
-    keys = _top(ever)
-    if one.at - one.state.at > SESSION_GAP_S:
+def _strongest_keys(
+    inputs: SourceInput, session: Mapping[int, float], long_term: Mapping[int, float]
+) -> list[int]:
+    """Up to four keys: the strongest of a running session, then the strongest of long standing."""
+    keys = _top_two(long_term)
+    if inputs.at - inputs.state.at > SESSION_GAP_S:
         return keys
-    return list(dict.fromkeys(_top(now) + keys))
+    return list(dict.fromkeys(_top_two(session) + keys))
 
 
-def _top(weights: Mapping[int, float]) -> list[int]:
+def _top_two(weights: Mapping[int, float]) -> list[int]:
     """The two heaviest keys; ties go by the key, so that the order of events does not matter."""
     if len(weights) <= 1:
         return list(weights)
     return [key for _, key in sorted(zip(weights.values(), weights, strict=True), reverse=True)[:2]]
 
 
-def _bought_together(one: SourceInput) -> Iterable[Rows]:
-    return [one.table.co_bought[row, :BOUGHT_WITH] for row in one.basket[:SEEDS]]
+def _co_purchases(inputs: SourceInput) -> Iterable[Rows]:
+    return [inputs.table.co_bought[row, :CO_BOUGHT_ROWS] for row in inputs.basket[:SEEDS]]
 
 
-def _wishlist(one: SourceInput) -> Iterable[Rows]:
-    find = one.table.row_by_key.get
-    wished = one.state.wishlist
-    return [np.array([find(key, -1) for key in wished], np.int32)] if wished else ()
+def _wishlist(inputs: SourceInput) -> Iterable[Rows]:
+    find = inputs.table.row_by_key.get
+    keys = inputs.state.wishlist
+    return [np.array([find(key, -1) for key in keys], np.int32)] if keys else ()
 
 
-def _subject(one: SourceInput) -> Iterable[Rows]:
-    """What a listing lists."""
-    listed = not one.about and len(one.anchors)
-    return [np.asarray(one.anchors[:SUBJECT_ROWS], np.int32)] if listed else ()
+def _page_subject(inputs: SourceInput) -> Iterable[Rows]:
+    """The items of a category or search page."""
+    is_listing = not inputs.about and len(inputs.anchors)
+    return [np.asarray(inputs.anchors[:SUBJECT_ROWS], np.int32)] if is_listing else ()
 
 
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
         Source("neighbours", _neighbours),
-        Source("category_taste", _liked_categories),
-        Source("brand_taste", _liked_brands),
-        Source("trending", lambda one: [one.table.by_trend[:TREND_ROWS]]),
-        Source("bought_together", _bought_together),
-        Source("new", lambda one: [one.table.newcomers[:NEW_ROWS]]),
-        Source("better_priced", lambda one: [one.table.better_priced[row] for row in one.seeds[:2]]),
-        Source("step_up", lambda one: [one.table.step_up[row] for row in one.seeds[:2]]),
-        Source("recent", lambda one: [np.array(one.recent, np.int32)] if one.recent else ()),
-        Source("popular", fill=lambda one, missing: one.table.by_popularity[: max(POPULAR_ROWS, missing)]),
-        Source("subject", _subject),
+        Source("category_taste", _category_favourites),
+        Source("brand_taste", _brand_favourites),
+        Source("trending", lambda inputs: [inputs.table.by_trend[:TREND_ROWS]]),
+        Source("bought_together", _co_purchases),
+        Source("new", lambda inputs: [inputs.table.newcomers[:NEW_ROWS]]),
+        Source("better_priced", lambda inputs: [inputs.table.better_priced[row] for row in inputs.seeds[:2]]),
+        Source("step_up", lambda inputs: [inputs.table.step_up[row] for row in inputs.seeds[:2]]),
+        Source("recent", lambda inputs: [np.array(inputs.recent, np.int32)] if inputs.recent else ()),
+        Source(
+            "popular",
+            fill=lambda inputs, missing: inputs.table.by_popularity[: max(POPULAR_ROWS, missing)],
+        ),
+        Source("subject", _page_subject),
         Source("wishlist", _wishlist),
         Source("given"),  # rows that a caller named (candidates_from_rows)
     )
 }
-"""Name -> source; explanations name them in this order. Bit masks take their width from it."""
+"""Name -> source. Explanations list them in this order, and masks are as wide as there are sources."""
 
 
 class SourceBits(Struct, frozen=True, eq=False):
-    """How source masks are laid out: each source a bit, and one more for what the page itself is about."""
+    """The bits of a SourceMask: one for each source, and one for what the page itself is about.
+
+    Attributes:
+        code: Source name -> its number.
+        itself: The number that marks what the page is about; those rows are removed after the merge.
+        shift: Bits that hold any number.
+        bits: SourceMask[sources + 1], 1 << number, in the dtype of the masks.
+    """
 
     code: Mapping[str, int]
     itself: int
-    """The code of what the page is about: it is taken out after the merge."""
     shift: int
-    """Bits that hold any code."""
     bits: SourceMask
-    """1 << code, in the dtype of the masks."""
 
     def sources_of(self, mask: int) -> list[str]:
-        """The names behind a mask."""
+        """The names of the sources in a mask, in the order of SOURCES."""
         return [name for name, code in self.code.items() if mask >> code & 1]
 
 
 def source_bits() -> SourceBits:
-    """The layout for the sources there are now; ValueError for more than 63."""
-    return _layout(tuple(SOURCES))
+    """The bits for the sources that SOURCES holds now.
+
+    Raises:
+        ValueError: There are more than 63 sources.
+    """
+    return _build_bits(tuple(SOURCES))
 
 
 @lru_cache(maxsize=8)
-def _layout(names: tuple[str, ...]) -> SourceBits:
+def _build_bits(names: tuple[str, ...]) -> SourceBits:
     count = len(names) + 1
     width = next((width for width in (16, 32, 64) if count <= width), 0)
     if not width:

@@ -1,8 +1,9 @@
-"""Features of a visitor's tastes: how large a share of each taste speaks for an item.
+"""Affinity features: how large a share of the visitor's interest speaks for an item's category, brand, ...
 
-A taste is a mapping hash32 -> weight in the visitor's state. Shares are weight / (sum + PRIOR), so that one
-view is no conviction; weights fade from the state's time to `at`. All visitors of a batch are done at once:
-their tastes are laid out in one flat array, one stretch per visitor, and every row picks its places from it.
+A visitor's state holds affinities as mappings hash32 -> weight. A feature is the item's share in one mapping,
+weight / (sum of weights + PRIOR), decayed from the state's time to `at`. PRIOR keeps a single view from
+being a share of 1. All visitors of a batch are computed at once: their shares are written into one flat array
+of cells, `width` cells a visitor, and every (visitor, item) row reads its cells from it.
 """
 
 from __future__ import annotations
@@ -23,18 +24,28 @@ from models.visitor.state import VisitorState
 
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
-Kind = Literal["category", "family", "brand", "colour", "band"]
+ItemAttribute = Literal["category", "family", "brand", "colour", "band"]
 PRIOR = 1.0
+"""Weight of one plain view. Own choice, not tuned."""
 BANDS = 16
+"""Price bands: models.visitor.affinities.price_band gives 0 to 15."""
 
 
 class AffinityFeature(Struct, frozen=True):
+    """A feature: the share of an item's attribute in one mapping of the state.
+
+    Attributes:
+        name: Its column name.
+        version: Raised when its meaning changes.
+        field: The mapping of VisitorState: hash32 (of a price band its number) -> weight.
+        attribute: The attribute of the item. `family`, the level above the finest category, has no mapping of
+            its own: its share is the sum over its categories.
+    """
+
     name: str
     version: int
     field: str
-    """The mapping of VisitorState."""
-    kind: Kind
-    """What of the item it is about; a family is told from the categories liked."""
+    attribute: ItemAttribute
 
 
 AFFINITY_FEATURES: tuple[AffinityFeature, ...] = (
@@ -58,72 +69,115 @@ _HALF_LIVES = {
     for name in names
 }
 FIELDS = tuple(_HALF_LIVES)
-_mappings = attrgetter(*FIELDS)
-_HALF_LIFE = np.array(list(_HALF_LIVES.values()))
+_read_mappings = attrgetter(*FIELDS)
+_HALF_LIFE_S = np.array(list(_HALF_LIVES.values()))
 
 
-class _Known(dict[int, int]):
-    """hash32 -> its number in the vocabulary; 0 for what no item of the shop has."""
+class _KeyNumbers(dict[int, int]):
+    """hash32 -> its number in the vocabulary; 0 for a key that no item of the shop has."""
 
     def __missing__(self, key: int) -> int:
         return 0
 
 
 class Vocabulary(Struct, frozen=True, eq=False):
-    """Where tastes and items meet: `width` places per visitor, the last a bin for the unknown."""
+    """Which cell of a visitor's flat array each key writes, and which cells each item reads.
+
+    Attributes:
+        width: Cells per visitor; the last takes the keys that no item has, and no item reads it.
+        numbers: hash32 of a category, brand or colour, or a price band -> its number, from 1.
+        cells: For each way a mapping is read (as itself, as its families) intp[fields · (keys + 1)]: the
+            cell that (field, key number) writes.
+        item_cells: int32[n, len(AFFINITY_FEATURES)]: the cell that each feature of an item reads.
+    """
 
     width: int
-    known: _Known
-    places: tuple[NDArray[np.intp], ...]
-    """For each way a mapping is used (itself, its families): place of (field, number), flat."""
-    of_item: Rows
-    """int32[n, len(AFFINITY_FEATURES)]: the place each feature of an item reads."""
+    numbers: _KeyNumbers
+    cells: tuple[NDArray[np.intp], ...]
+    item_cells: Rows
 
 
 def build_vocabulary(table: ItemTable) -> Vocabulary:
-    """The vocabulary of a catalogue."""
+    """The vocabulary of a catalogue; crowd signals have no part in it.
+
+    Complexity: O(n · affinity features) and O(distinct keys · fields).
+    """
     categories, brands, colours, families = table.categories, table.brands, table.colours, table.families
     bands = Coding(
         table.price_band.astype(np.int32), {b: b for b in range(BANDS)}, [""] * BANDS, np.empty(0, np.uint32)
     )
-    family_of: dict[int, int] = {}
-    rows = {code: row for row, code in enumerate(categories.column.tolist())}
-    for key, code in categories.of.items():
-        family_of[key] = int(families.column[rows[code]])
-    columns = {"category": categories, "brand": brands, "colour": colours, "family": families, "band": bands}
-    codes = {kind: coding.of for kind, coding in columns.items()} | {"family": family_of}
-    known = _Known()
+    codings = {"category": categories, "brand": brands, "colour": colours, "family": families, "band": bands}
+    codes = {name: coding.of for name, coding in codings.items()} | {"family": _family_codes(table)}
+    numbers = _KeyNumbers()
     for key in chain(categories.of, brands.of, colours.of, bands.of):
-        known.setdefault(key, len(known) + 1)
-    offsets = np.cumsum([0, *(columns[feature.kind].size for feature in AFFINITY_FEATURES)]).tolist()
+        numbers.setdefault(key, len(numbers) + 1)
+    offsets = np.cumsum([0, *(codings[feature.attribute].size for feature in AFFINITY_FEATURES)]).tolist()
     width = offsets[-1] + 1
-    places = np.full((2, len(FIELDS), len(known) + 1), width - 1, np.intp)
+    cells = np.full((2, len(FIELDS), len(numbers) + 1), width - 1, np.intp)
     for feature, offset in zip(AFFINITY_FEATURES, offsets, strict=False):
-        own = places[int(feature.kind == "family"), FIELDS.index(feature.field)]
-        for key, code in codes[feature.kind].items():
-            own[known[key]] = offset + code
-    of_item = [columns[f.kind].column + offset for f, offset in zip(AFFINITY_FEATURES, offsets, strict=False)]
-    return Vocabulary(width, known, (places[0].ravel(), places[1].ravel()), np.stack(of_item, axis=1))
+        own = cells[int(feature.attribute == "family"), FIELDS.index(feature.field)]
+        for key, code in codes[feature.attribute].items():
+            own[numbers[key]] = offset + code
+    columns = [
+        codings[feature.attribute].column + offset
+        for feature, offset in zip(AFFINITY_FEATURES, offsets, strict=False)
+    ]
+    return Vocabulary(width, numbers, (cells[0].ravel(), cells[1].ravel()), np.stack(columns, axis=1))
+
+
+def _family_codes(table: ItemTable) -> dict[int, int]:
+    """hash32 of each finest category -> the code of its family."""
+    rows = {code: row for row, code in enumerate(table.categories.column.tolist())}
+    families = table.families.column
+    return {key: int(families[rows[code]]) for key, code in table.categories.of.items()}
 
 
 def affinity_columns(
-    words: Vocabulary, states: Sequence[VisitorState], since: NDArray[np.float64], rows: Rows, visitor: Rows
+    vocabulary: Vocabulary,
+    states: Sequence[VisitorState],
+    since: NDArray[np.float64],
+    rows: Rows,
+    owner: Rows,
 ) -> Floats:
-    """float32[len(rows), len(AFFINITY_FEATURES)]; `since` is the age of each state in seconds, `visitor` the
-    index of each row's visitor."""
-    mappings = [mapping for state in states for mapping in _mappings(state)]
+    """The affinity features of every row of a batch.
+
+    A share is w · 2^(-since / half-life) / (sum of such + PRIOR).
+
+    Args:
+        vocabulary: Of the catalogue that `rows` are rows of.
+        states: V visitors.
+        since: float64[V], the age of each state in seconds.
+        rows: int32[m], item rows.
+        owner: int32[m], the index of each row's visitor.
+
+    Returns:
+        float32[m, len(AFFINITY_FEATURES)], 0 to 1.
+
+    Complexity: O(affinities of all visitors + V · width + m); numpy calls do not grow with V.
+
+    Reference: Own heuristic: additive smoothing of a share, exponential decay. Half-lives are those of
+        models.visitor.decay.
+    """
+    segment, numbers, shares = _shares(vocabulary, states, since)
+    numbers += segment % len(FIELDS) * (len(vocabulary.numbers) + 1)
+    base = segment // len(FIELDS) * vocabulary.width
+    flat = np.zeros(len(states) * vocabulary.width, np.float32)
+    for cells in vocabulary.cells:
+        np.add.at(flat, base + cells.take(numbers), shares)
+    return flat.take(vocabulary.item_cells.take(rows, axis=0) + (owner * np.int32(vocabulary.width))[:, None])
+
+
+def _shares(
+    vocabulary: Vocabulary, states: Sequence[VisitorState], since: NDArray[np.float64]
+) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Every affinity of every visitor: number of its mapping (visitor · fields + field), number of its key,
+    share in the mapping."""
+    mappings = [mapping for state in states for mapping in _read_mappings(state)]
     lengths = np.fromiter(map(len, mappings), np.intp, len(mappings))
     total = int(lengths.sum())
-    numbers = np.fromiter(map(words.known.__getitem__, chain.from_iterable(mappings)), np.intp, total)
+    numbers = np.fromiter(map(vocabulary.numbers.__getitem__, chain.from_iterable(mappings)), np.intp, total)
     weights = np.fromiter(chain.from_iterable([m.values() for m in mappings]), np.float64, total)
     segment = np.arange(len(mappings)).repeat(lengths)
-    weights *= (0.5 ** (since[:, None] / _HALF_LIFE)).ravel().take(segment)
+    weights *= (0.5 ** (since[:, None] / _HALF_LIFE_S)).ravel().take(segment)
     sums = np.bincount(segment, weights, len(mappings)) + PRIOR
-    shares = (weights / sums.take(segment)).astype(np.float32)
-    numbers += segment % len(FIELDS) * (len(words.known) + 1)
-    base = segment // len(FIELDS) * words.width
-    flat = np.zeros(len(states) * words.width, np.float32)
-    for places in words.places:
-        np.add.at(flat, base + places.take(numbers), shares)
-    # Many places are the bin for the unknown; no item reads it.
-    return flat.take(words.of_item.take(rows, axis=0) + (visitor * np.int32(words.width))[:, None])
+    return segment, numbers, (weights / sums.take(segment)).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The part of a snapshot that features read: each item's ready features, and the vocabulary of affinities."""
+"""The part of a snapshot that features read: the features of each item alone, and the affinity vocabulary."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from models.features.item import item_block
 
 
 class FeatureIndex(Struct, frozen=True, eq=False):
-    """What `vectorize` needs of the items, made once a snapshot."""
+    """What `vectorize` needs of the items, computed once a snapshot.
+
+    Attributes:
+        table: The items, n rows.
+        block: float32[n, len(ITEM_FEATURES)], the item features at `table.at`.
+        vocabulary: Depends on the catalogue alone, not on crowd signals.
+    """
 
     table: ItemTable
     block: NDArray[np.float32]
-    """float32[n, len(ITEM_FEATURES)]: the features of each item alone, at `table.at`."""
     vocabulary: Vocabulary
-    """Depends on the catalogue alone."""
 
 
 def index_features(table: ItemTable, earlier: FeatureIndex | None = None) -> FeatureIndex:

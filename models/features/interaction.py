@@ -1,7 +1,7 @@
-"""Features of single ties between a visitor and an item: seen, in the cart, bought, a neighbour of such.
+"""Interaction features: what links a visitor to single items: viewed, in the cart, bought, neighbour of such.
 
-They are zero for most rows, so they are found from the visitor's side: each tie names a row, and where that
-row is a candidate its value is added.
+They are zero for most rows, so they are computed from the visitor's side: each interaction names an item row,
+and where that row is a candidate of the visitor its value is added to the matrix.
 """
 
 from __future__ import annotations
@@ -18,37 +18,41 @@ from models.catalog.table import ItemTable
 from models.visitor.state import VisitorState
 
 Floats = NDArray[np.float32]
-ItemPlaces = NDArray[np.intp]
+Indices = NDArray[np.intp]
 INTERACTION_FEATURES: tuple[tuple[str, int], ...] = (
-    ("viewed", 1),  # ln(1 + times)
-    ("view_recency", 1),  # 1 now, half an hour ago a half
-    ("view_dwell", 1),  # minutes
-    ("in_cart", 1),
-    ("wishlisted", 1),
-    ("bought", 1),
-    ("co_view_anchor", 1),  # root of the share of the anchor's co-views: most shares are small
-    ("co_view_recent", 1),  # the same over the items seen last, the latest counting most
-    ("co_buy", 1),  # root of the share of co-purchases with the cart, else the last purchase
+    ("viewed", 1),  # ln(1 + times viewed)
+    ("view_recency", 1),  # 2^(-age / RECENCY_HALF_LIFE_S): 1 now, a half after half an hour
+    ("view_dwell", 1),  # minutes spent on it
+    ("in_cart", 1),  # 0 or 1
+    ("wishlisted", 1),  # 0 or 1
+    ("bought", 1),  # 0 or 1, however often
+    ("co_view_anchor", 1),  # square root of the share of the anchor's co-views: most shares are small
+    ("co_view_recent", 1),  # the same, added over the items viewed last, by SEED_WEIGHTS
+    ("co_buy", 1),  # square root of the share of co-purchases with the cart, else with the last purchase
 )
+"""(name, version), in the order of the columns; a change of meaning raises the version."""
 _COLUMN = {name: column for column, (name, _) in enumerate(INTERACTION_FEATURES)}
 RECENCY_HALF_LIFE_S = 1800.0
+"""Own choice, not tuned."""
 SEED_WEIGHTS = np.array([1.0, 0.7, 0.5, 0.35], np.float32)
-ANCHOR_TIES, SEED_TIES, BUY_TIES = 50, 16, 8
-_PAD = [-1, -1, -1, -1]
+"""Weight of the newest item viewed, the one before it, ... Own choice, not tuned."""
+ANCHOR_NEIGHBOURS, SEED_NEIGHBOURS, CART_NEIGHBOURS = 50, 16, 8
+"""Neighbours read of the anchor, of each item viewed last, of each cart line. Own choice, not tuned."""
+_PADDING = [-1, -1, -1, -1]
 DENSE_MAX = 1 << 19
-"""Up to so many (visitor, item) pairs a plain table finds a row faster than a binary search."""
+"""Up to this many (visitor, item) pairs a plain table finds a row faster than a binary search."""
 
 
 class _Interactions:
-    """Collected (visitor, row, column, value); all the same length."""
+    """Collected values: for each part its visitors, item rows and values (equal lengths) and its column."""
 
     def __init__(self) -> None:
-        self.visitors: list[ItemPlaces] = []
+        self.visitors: list[Indices] = []
         self.rows: list[Rows] = []
         self.columns: list[int] = []
         self.values: list[Floats] = []
 
-    def add(self, name: str, visitors: ItemPlaces, rows: Rows, values: Floats) -> None:
+    def add(self, name: str, visitors: Indices, rows: Rows, values: Floats) -> None:
         self.visitors.append(visitors)
         self.rows.append(rows)
         self.columns.append(_COLUMN[name])
@@ -63,41 +67,62 @@ def add_interactions(
     keys: NDArray[np.int64],
     out: Floats,
 ) -> None:
-    """Adds the values of all ties into `out`, float32[len(keys), len(INTERACTION_FEATURES)] of zeros.
+    """Adds the interaction features of a batch into `out`.
 
-    `keys` are visitor index · n + row of each row of the batch, ascending; `at` the time of each visitor.
+    Args:
+        table: The items, n rows.
+        states: V visitors.
+        candidates: One each.
+        at: Epoch seconds, one each.
+        keys: int64[m], visitor index · n + item row of each row of the batch, ascending.
+        out: float32[m, len(INTERACTION_FEATURES)] of zeros.
+
+    Complexity: O(interactions · log m), or O(interactions + V · n) for small batches; at most about 200
+        interactions a visitor. numpy calls do not grow with V.
     """
-    ties = _Interactions()
-    _seen(ties, states, candidates, at)
-    _held(ties, table, states)
-    _neighbours(ties, table, candidates)
-    _bought_with(ties, table, states)
-    if not ties.rows:
+    found = _Interactions()
+    _add_views(found, states, candidates, at)
+    _add_holdings(found, table, states)
+    _add_co_views(found, table, candidates)
+    _add_co_purchases(found, table, states)
+    if not found.rows:
         return
-    rows = np.concatenate(ties.rows)
-    wanted = np.concatenate(ties.visitors) * table.n + rows
+    rows = np.concatenate(found.rows)
+    wanted = np.concatenate(found.visitors) * table.n + rows
     wanted[rows < 0] = -1
-    places = find_places(keys, wanted, len(states) * table.n)
-    columns = np.array(ties.columns).repeat([len(part) for part in ties.rows])
-    hit = (places >= 0).nonzero()[0]
-    target = places.take(hit) * len(INTERACTION_FEATURES) + columns.take(hit)
-    np.add.at(out.reshape(-1), target, np.concatenate(ties.values).take(hit))
+    indices = find_indices(keys, wanted, len(states) * table.n)
+    columns = np.array(found.columns).repeat([len(part) for part in found.rows])
+    hit = (indices >= 0).nonzero()[0]
+    target = indices.take(hit) * len(INTERACTION_FEATURES) + columns.take(hit)
+    np.add.at(out.reshape(-1), target, np.concatenate(found.values).take(hit))
     np.minimum(out[:, _COLUMN["bought"]], 1.0, out=out[:, _COLUMN["bought"]])
 
 
-def find_places(keys: NDArray[np.int64], wanted: NDArray[np.int64], span: int) -> ItemPlaces:
-    """Index in the ascending `keys` (all < span) of each wanted key, -1 where it is not among them."""
+def find_indices(keys: NDArray[np.int64], wanted: NDArray[np.int64], span: int) -> Indices:
+    """Where each wanted key stands among `keys`.
+
+    Args:
+        keys: int64[m], ascending, all below `span`.
+        wanted: int64[k], any; -1 is never found.
+        span: One more than the largest key possible.
+
+    Returns:
+        intp[k], the index in `keys`, -1 where it is not there.
+    """
     if span <= DENSE_MAX:
         index = np.full(span + 1, -1, np.int32)
         index[keys] = np.arange(len(keys), dtype=np.int32)
-        return index[wanted].astype(np.intp)  # a wanted -1 reads the last place, which is nobody's
-    places = keys.searchsorted(wanted)
-    places[places == len(keys)] = 0
-    return np.where(keys.take(places) == wanted, places, -1)
+        return index[wanted].astype(np.intp)  # a wanted -1 reads the last entry, which no key has
+    indices = keys.searchsorted(wanted)
+    indices[indices == len(keys)] = 0
+    return np.where(keys.take(indices) == wanted, indices, -1)
 
 
-def _seen(
-    ties: _Interactions, states: Sequence[VisitorState], candidates: Sequence[Candidates], at: Sequence[float]
+def _add_views(
+    found: _Interactions,
+    states: Sequence[VisitorState],
+    candidates: Sequence[Candidates],
+    at: Sequence[float],
 ) -> None:
     counts = [len(one.recent) for one in candidates]
     size = sum(counts)
@@ -107,51 +132,53 @@ def _seen(
     rows = np.fromiter(chain.from_iterable([one.recent for one in candidates]), np.int32, size)
     numbers = [
         (now - item.at, item.views, item.dwell)
-        for s, now in zip(states, at, strict=True)
-        for item in s.recent
+        for state, now in zip(states, at, strict=True)
+        for item in state.recent
     ]
     age, views, dwell = np.array(numbers, np.float32).T
-    ties.add("viewed", visitors, rows, np.log1p(views))
-    ties.add(
-        "view_recency", visitors, rows, np.exp2(np.maximum(age, 0) * np.float32(-1 / RECENCY_HALF_LIFE_S))
-    )
-    ties.add("view_dwell", visitors, rows, dwell / np.float32(60.0))
+    recency = np.exp2(np.maximum(age, 0) * np.float32(-1 / RECENCY_HALF_LIFE_S))
+    found.add("viewed", visitors, rows, np.log1p(views))
+    found.add("view_recency", visitors, rows, recency)
+    found.add("view_dwell", visitors, rows, dwell / np.float32(60.0))
 
 
-def _held(ties: _Interactions, table: ItemTable, states: Sequence[VisitorState]) -> None:
+def _add_holdings(found: _Interactions, table: ItemTable, states: Sequence[VisitorState]) -> None:
+    """What is in the cart, on the wishlist, or bought."""
     find = table.row_by_key.get
     cart = [(v, find(line.key, -1)) for v, state in enumerate(states) for line in state.cart]
-    wished = [(v, find(key, -1)) for v, state in enumerate(states) for key in state.wishlist]
+    wishlist = [(v, find(key, -1)) for v, state in enumerate(states) for key in state.wishlist]
     bought = [(v, find(one.key, -1)) for v, state in enumerate(states) for one in state.bought]
-    for name, pairs in (("in_cart", cart), ("wishlisted", wished), ("bought", bought)):
+    for name, pairs in (("in_cart", cart), ("wishlisted", wishlist), ("bought", bought)):
         if pairs:
             visitors, rows = np.array(pairs, np.int64).T
-            ties.add(name, visitors, rows.astype(np.int32), np.ones(len(pairs), np.float32))
+            found.add(name, visitors, rows.astype(np.int32), np.ones(len(pairs), np.float32))
 
 
-def _neighbours(ties: _Interactions, table: ItemTable, candidates: Sequence[Candidates]) -> None:
+def _add_co_views(found: _Interactions, table: ItemTable, candidates: Sequence[Candidates]) -> None:
+    near = table.co_viewed, table.co_viewed_weight
     anchors = np.array([one.anchor for one in candidates], np.int32)
-    _strengths(
-        ties, "co_view_anchor", (table.co_viewed, table.co_viewed_weight), anchors[:, None], ANCHOR_TIES
-    )
-    seeds = np.array([(one.recent + _PAD)[: len(_PAD)] for one in candidates], np.int32)
-    _strengths(ties, "co_view_recent", (table.co_viewed, table.co_viewed_weight), seeds, SEED_TIES)
+    _add_neighbours(found, "co_view_anchor", near, anchors[:, None], ANCHOR_NEIGHBOURS)
+    seeds = np.array([(one.recent + _PADDING)[: len(_PADDING)] for one in candidates], np.int32)
+    _add_neighbours(found, "co_view_recent", near, seeds, SEED_NEIGHBOURS)
 
 
-def _bought_with(ties: _Interactions, table: ItemTable, states: Sequence[VisitorState]) -> None:
+def _add_co_purchases(found: _Interactions, table: ItemTable, states: Sequence[VisitorState]) -> None:
     find = table.row_by_key.get
-    keys = [[line.key for line in s.cart[:4]] or [one.key for one in s.bought[:1]] for s in states]
-    if not any(keys):
+    baskets = [[line.key for line in s.cart[:4]] or [one.key for one in s.bought[:1]] for s in states]
+    if not any(baskets):
         return
-    seeds = np.array([([find(key, -1) for key in some] + _PAD)[:4] for some in keys], np.int32)
-    _strengths(ties, "co_buy", (table.co_bought, table.co_bought_weight), seeds, BUY_TIES)
+    seeds = np.array([([find(key, -1) for key in basket] + _PADDING)[:4] for basket in baskets], np.int32)
+    near = table.co_bought, table.co_bought_weight
+    _add_neighbours(found, "co_buy", near, seeds, CART_NEIGHBOURS)
 
 
-def _strengths(ties: _Interactions, name: str, near: tuple[Rows, Floats], seeds: Rows, width: int) -> None:
-    """Ties to the neighbours of `seeds`, int32[V, up to 4]; earlier seeds weigh more."""
+def _add_neighbours(
+    found: _Interactions, name: str, near: tuple[Rows, Floats], seeds: Rows, width: int
+) -> None:
+    """Adds the first `width` neighbours of each of `seeds`, int32[V, up to 4]; earlier seeds weigh more."""
     visitors, order = (seeds >= 0).nonzero()
     if not len(visitors):
         return
     rows = seeds[visitors, order]
-    weights = np.sqrt(near[1].take(rows, axis=0)[:, :width]) * SEED_WEIGHTS.take(order)[:, None]
-    ties.add(name, visitors.repeat(width), near[0].take(rows, axis=0)[:, :width].ravel(), weights.ravel())
+    values = np.sqrt(near[1].take(rows, axis=0)[:, :width]) * SEED_WEIGHTS.take(order)[:, None]
+    found.add(name, visitors.repeat(width), near[0].take(rows, axis=0)[:, :width].ravel(), values.ravel())

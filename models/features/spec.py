@@ -1,9 +1,15 @@
-"""The features: named numbers of a visitor and a candidate, defined once for training and serving.
+"""The feature specification: which numbers of a visitor and a candidate a ranker sees, and in which columns.
 
-SPEC is in the order of the columns. Five groups, by what they can be computed from at once: the item alone
-(held ready in the snapshot), the visitor alone (repeated over the candidates), tastes (shares that speak for
-the item), single ties (seen, in the cart, neighbours of such) and gaps (price and anchor against the item).
-A change of a meaning bumps the feature's version, and so the fingerprint: models are refused until retrained.
+Training and serving both call `vectorize`. SPEC has five groups, by what can be computed at once:
+
+- item: of the item alone; held ready in the snapshot and gathered.
+- visitor: of the visitor and the page alone; repeated over the visitor's candidates.
+- affinity: shares of the visitor's interest that speak for the item's category, brand, colour, price band.
+- interaction: links to the single item: viewed, in the cart, bought, a neighbour of such.
+- gap: price and anchor of the visitor against those of the item.
+
+A change of a feature's meaning raises its version, and so changes the fingerprint: models trained before it
+are refused until they are trained again.
 """
 
 from __future__ import annotations
@@ -22,16 +28,25 @@ from models.features.affinity import AFFINITY_FEATURES, affinity_columns
 from models.features.index import FeatureIndex
 from models.features.interaction import INTERACTION_FEATURES, add_interactions
 from models.features.item import ITEM_FEATURES
-from models.features.visitor import VISITOR_FEATURES, moments, visitor_block
+from models.features.visitor import VISITOR_FEATURES, page_visits, visitor_block
 from models.visitor.state import VisitorState
 
 Rows = NDArray[np.int32]
+Floats = NDArray[np.float32]
 Matrix = NDArray[np.float32]
+"""float32[rows, len(SPEC)], columns in the order of SPEC."""
 
 
 class Batch(Struct, frozen=True, eq=False):
-    """Visitors to be scored together: one state, candidate set and page each; `at` in epoch seconds, one
-    number or float64[V]."""
+    """Visitors whose candidates are scored together: V states, each with its candidates and its page.
+
+    Attributes:
+        index: The feature index of the items that the candidates are rows of.
+        states: V visitors' states; EMPTY for one of whom nothing may be used.
+        candidates: One each.
+        pages: The page type of each.
+        at: Now, epoch seconds; one number for all, or float64[V].
+    """
 
     index: FeatureIndex
     states: Sequence[VisitorState]
@@ -41,25 +56,37 @@ class Batch(Struct, frozen=True, eq=False):
 
     @property
     def counts(self) -> list[int]:
-        """Rows of each visitor; the matrix holds them one visitor after the other."""
+        """Rows of each visitor: the matrix holds one visitor's candidates after the other's."""
         return [len(one.rows) for one in self.candidates]
 
 
 class Gaps(Struct, frozen=True, eq=False):
-    """What gap features see: values of each row of the batch, and of its visitor taken to the row."""
+    """What gap features read: values of each of m rows, and of its visitor repeated over them.
 
-    log_price: Matrix
-    usual: Matrix
-    trust: Matrix
-    """0..1, how much evidence the usual price has."""
-    bought: Matrix
-    anchor_log_price: Matrix
+    Attributes:
+        log_price: float32[m], ln(1 + price).
+        usual: float32[m], the visitor's mean ln(1 + price) of items viewed.
+        trust: float32[m], weight / (weight + 1) of that mean: 0 without evidence, towards 1 with much.
+        bought: float32[m], the visitor's mean ln(1 + price) of purchases; 0 for none.
+        anchor_log_price: float32[m], of the anchor; any item's value where `has_anchor` is false.
+        same_category: bool[m], the item is of the anchor's finest category.
+        same_brand: bool[m], the item is of the anchor's brand.
+        has_anchor: bool[m], the visitor's candidates have an anchor.
+    """
+
+    log_price: Floats
+    usual: Floats
+    trust: Floats
+    bought: Floats
+    anchor_log_price: Floats
     same_category: NDArray[np.bool_]
     same_brand: NDArray[np.bool_]
     has_anchor: NDArray[np.bool_]
 
 
 class GapFeature(Struct, frozen=True):
+    """A column over all rows of a batch; a change of meaning raises `version`."""
+
     name: str
     version: int
     of: Callable[[Gaps], NDArray[Any]]
@@ -76,7 +103,7 @@ GAP_FEATURES: tuple[GapFeature, ...] = (
 
 
 class Feature(Struct, frozen=True):
-    """One column; `group` says what it is computed from."""
+    """One column of the matrix; `group` is item, visitor, affinity, interaction or gap."""
 
     name: str
     version: int
@@ -86,59 +113,74 @@ class Feature(Struct, frozen=True):
 SPEC: tuple[Feature, ...] = (
     *(Feature(f.name, f.version, "item") for f in ITEM_FEATURES),
     *(Feature(f.name, f.version, "visitor") for f in VISITOR_FEATURES),
-    *(Feature(f.name, f.version, "taste") for f in AFFINITY_FEATURES),
-    *(Feature(name, version, "tie") for name, version in INTERACTION_FEATURES),
+    *(Feature(f.name, f.version, "affinity") for f in AFFINITY_FEATURES),
+    *(Feature(name, version, "interaction") for name, version in INTERACTION_FEATURES),
     *(Feature(f.name, f.version, "gap") for f in GAP_FEATURES),
 )
+"""All features, in the order of the columns."""
 NAMES: tuple[str, ...] = tuple(feature.name for feature in SPEC)
 
 
 def fingerprint(spec: Sequence[Feature]) -> str:
-    """Short hash of names and versions in order: what a model learnt must be what the code computes."""
+    """A short hash of a specification: a model fits the code when both have the same.
+
+    Returns:
+        16 hex digits of BLAKE2b over names and versions in order; groups and formulas have no part in it.
+    """
     text = ",".join(f"{feature.name}:{feature.version}" for feature in spec)
     return blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 FINGERPRINT = fingerprint(SPEC)
+"""Of the features that this code computes; a manifest that names another is refused."""
 _ENDS = np.cumsum(
     [len(ITEM_FEATURES), len(VISITOR_FEATURES), len(AFFINITY_FEATURES), len(INTERACTION_FEATURES)]
 ).tolist()
 
 
 def matrix(batch: Batch) -> Matrix:
-    """A new matrix of a batch, float32[rows, len(SPEC)]."""
+    """A new feature matrix of a batch, float32[sum(batch.counts), len(SPEC)]; see `vectorize`."""
     out = np.empty((sum(batch.counts), len(SPEC)), np.float32)
     vectorize(batch, out)
     return out
 
 
 def vectorize(batch: Batch, out: Matrix) -> None:
-    """Fills `out`, float32[rows, len(SPEC)]; numpy calls do not grow with the number of visitors."""
+    """Fills a feature matrix, the same for training and for serving.
+
+    Args:
+        batch: V visitors with m candidates in all.
+        out: float32[m, len(SPEC)], filled: one visitor's candidates after the other's, in their order. A
+            row depends on its visitor, page and item alone, so a batch equals its visitors side by side.
+
+    Complexity: O(m · len(SPEC)); numpy calls do not grow with V.
+    """
     if not len(out):
         return
     table, states, counts = batch.index.table, batch.states, batch.counts
     at: list[float] = np.broadcast_to(batch.at, len(states)).tolist()
     rows = np.concatenate([one.rows for one in batch.candidates])
-    visitor = np.arange(len(states), dtype=np.int32).repeat(counts)
-    many = moments(states, batch.pages, at)
-    item_end, visitor_end, taste_end, tie_end = _ENDS
+    owner = np.arange(len(states), dtype=np.int32).repeat(counts)
+    visits = page_visits(states, batch.pages, at)
+    item_end, visitor_end, affinity_end, interaction_end = _ENDS
     out[:, :item_end] = batch.index.block.take(rows, axis=0)
-    out[:, item_end:visitor_end] = visitor_block(many).take(visitor, axis=0)
-    since = np.array([moment.since for moment in many])
-    out[:, visitor_end:taste_end] = affinity_columns(batch.index.vocabulary, states, since, rows, visitor)
-    ties = np.zeros((len(rows), len(INTERACTION_FEATURES)), np.float32)
-    add_interactions(table, states, batch.candidates, at, visitor.astype(np.int64) * table.n + rows, ties)
-    out[:, taste_end:tie_end] = ties
-    gaps = _gaps(table, states, np.array([one.anchor for one in batch.candidates], np.int32), rows, visitor)
-    for column, feature in enumerate(GAP_FEATURES, start=tie_end):
+    out[:, item_end:visitor_end] = visitor_block(visits).take(owner, axis=0)
+    since = np.array([visit.since for visit in visits])
+    out[:, visitor_end:affinity_end] = affinity_columns(batch.index.vocabulary, states, since, rows, owner)
+    interactions = np.zeros((len(rows), len(INTERACTION_FEATURES)), np.float32)
+    keys = owner.astype(np.int64) * table.n + rows
+    add_interactions(table, states, batch.candidates, at, keys, interactions)
+    out[:, affinity_end:interaction_end] = interactions
+    gaps = _gaps(table, states, np.array([one.anchor for one in batch.candidates], np.int32), rows, owner)
+    for column, feature in enumerate(GAP_FEATURES, start=interaction_end):
         out[:, column] = feature.of(gaps)
 
 
-def _gaps(table: ItemTable, states: Sequence[VisitorState], anchors: Rows, rows: Rows, visitor: Rows) -> Gaps:
+def _gaps(table: ItemTable, states: Sequence[VisitorState], anchors: Rows, rows: Rows, owner: Rows) -> Gaps:
     numbers = [(s.price, s.price_weight / (s.price_weight + 1.0), s.bought_price) for s in states]
-    usual, trust, bought = np.array(numbers, np.float32).take(visitor, axis=0).T
-    anchor = anchors.take(visitor)
-    has_anchor = anchor >= 0  # of -1 some item's values, hidden by this
+    usual, trust, bought = np.array(numbers, np.float32).take(owner, axis=0).T
+    anchor = anchors.take(owner)
+    has_anchor = anchor >= 0  # of -1 `take` gives some item's values; this hides them
     brand, log_price = table.brands.column.take(rows), table.log_price
     return Gaps(
         log_price=log_price.take(rows),

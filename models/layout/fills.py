@@ -1,7 +1,7 @@
-"""What fills the slots of one page, small enough to keep for every active visitor, and comparable.
+"""Fills: which module with which items stands in which slot, in numbers and as the packed form that is kept.
 
-Calm compares a new decision with the visitor's last Fills; equal content keeps its layout id, and no JSON
-is made at all.
+The packed form is small enough to keep for every active visitor and can be compared without making JSON: a
+decision with the same content as the visitor's last one keeps its layout id.
 """
 
 from __future__ import annotations
@@ -19,14 +19,22 @@ from schemas.layouts import Mode, Reason
 from schemas.storefront import PageType
 
 NO_SUBJECT = -1
-"""A module that speaks of nothing in particular. An item is its row; see `hash_subject` for the rest."""
+"""The subject of a module that is about nothing. An item's is its row; see `hash_subject` for others."""
 
 UNKNOWN_SUBJECT = -(1 << 40)
-"""Of fills read back from an answer, which does not say it."""
+"""The subject of fills read back from a stored answer, which does not hold it."""
 
 
 class Provenance(Struct, frozen=True):
-    """How a layout was made, as far as a change of it is a change of content."""
+    """How a layout was made, as far as a change of it is a change of content.
+
+    Attributes:
+        mode: How good the answer is.
+        reason: Why the mode is not full, or ok.
+        model: Name of the ranker.
+        model_version: Its version.
+        role: champion, understudy or none.
+    """
 
     mode: Mode
     reason: Reason
@@ -36,7 +44,15 @@ class Provenance(Struct, frozen=True):
 
 
 class Fill(Struct, frozen=True, array_like=True):
-    """One module in one slot: numbers of both, what it speaks of, and the rows of its items in order."""
+    """One module in one slot.
+
+    Attributes:
+        slot: The slot's number on its page.
+        module: The module's number in the storefront.
+        subject: What the module is about: an item row, `hash_subject` of a category, brand or query,
+            NO_SUBJECT or UNKNOWN_SUBJECT.
+        rows: Item rows, in the order shown.
+    """
 
     slot: int
     module: int
@@ -44,46 +60,62 @@ class Fill(Struct, frozen=True, array_like=True):
     rows: list[int]
 
 
-def no_view() -> None:
-    """The window of fills that have none."""
+def absent_view() -> None:
+    """The view of fills that were made from none that is known."""
 
 
 class PackedFills(Struct, frozen=True, eq=False, kw_only=True):
-    """`codes` holds slot, module, subject and item count of each fill, `rows` all rows as int32.
+    """The content of one page, packed.
 
-    Numbers and rows are those of `view`, which fills do not keep alive: many visitors of long ago would
-    keep many catalogues. Fills restored from a stored answer have no window, but `texts`.
+    Either `view` gives the view whose numbers `codes` and `rows` are, or the fills were restored from a
+    stored answer and `texts` holds names. The view is referenced weakly: fills of visitors of long ago would
+    keep many catalogues in memory.
+
+    Attributes:
+        layout_id: The id of the content.
+        provenance: How it was made.
+        codes: Slot, module, subject and number of items of each fill, one after the other.
+        rows: All item rows as int32 bytes.
+        view: Gives the view, or None once no Shop holds it.
+        texts: Names in place of numbers.
     """
 
     layout_id: str
     provenance: Provenance
     codes: tuple[int, ...] = ()
     rows: bytes = b""
-    view: Callable[[], StorefrontView | None] = no_view
-    """A weak reference; gives None once no shop holds that window."""
+    view: Callable[[], StorefrontView | None] = absent_view
     texts: RestoredFills | None = None
 
 
 class RestoredFills(Struct, frozen=True, eq=False):
-    """A stored answer: (slot, module, items) of each fill, and its slots as JSON without the layout id."""
+    """Fills of a stored answer: (slot id, module id, item ids) of each, and its slots as JSON without id."""
 
     fills: list[tuple[str, str, list[str]]]
     json: bytes
 
 
 def hash_subject(key: int) -> int:
-    """The subject for a category, a brand or a query by its hash32: below NO_SUBJECT."""
+    """The subject for the hash32 of a category, a brand or a query; below NO_SUBJECT."""
     return -2 - key
 
 
 def subject_hash(subject: int) -> int:
-    """The inverse of `hash_subject`."""
+    """The hash32 of a subject; the inverse of `hash_subject`."""
     return -2 - subject
 
 
 def pack_fills(
     fills: Sequence[Fill], layout_id: str, provenance: Provenance, view: StorefrontView
 ) -> PackedFills:
+    """Packs the fills of a page.
+
+    Args:
+        fills: From the top, in the numbers of `view`.
+        layout_id: The id of the content.
+        provenance: How it was made.
+        view: Kept by a weak reference.
+    """
     codes: list[int] = []
     rows: list[int] = []
     for fill in fills:
@@ -99,7 +131,7 @@ def pack_fills(
 
 
 def unpack_fills(fills: PackedFills) -> list[Fill]:
-    """The fills in the numbers of their own window."""
+    """The fills in the numbers of their own view; the inverse of `pack_fills`."""
     rows = array("i", fills.rows).tolist()
     codes = iter(fills.codes)
     unpacked = []
@@ -113,38 +145,49 @@ def unpack_fills(fills: PackedFills) -> list[Fill]:
 def translate_fills(
     fills: PackedFills, view: StorefrontView, page: PageType, row_by_id: Mapping[str, int]
 ) -> list[Fill]:
-    """The fills in the numbers of another window; what that does not know is left out."""
+    """The fills in the numbers of another view.
+
+    Args:
+        fills: Of `page`, from any view or from a stored answer.
+        view: The view to translate to.
+        page: The page type.
+        row_by_id: Item id -> row in `view`.
+
+    Returns:
+        The fills whose slot and module `view` has, without the items it does not have; empty when the view
+        they were made from is gone. Their subject is UNKNOWN_SUBJECT when it cannot be told.
+    """
     if fills.view() is view:
         return unpack_fills(fills)
     if fills.texts is not None:
-        named = [(slot, module, UNKNOWN_SUBJECT, items) for slot, module, items in fills.texts.fills]
+        names = [(slot, module, UNKNOWN_SUBJECT, items) for slot, module, items in fills.texts.fills]
     else:
-        named = _named(fills, page, row_by_id)
+        names = _names_of(fills, page, row_by_id)
     slots = {slot.id: slot.code for slot in view.storefront.pages[page].slots}
     codes = view.storefront.module_codes
     return [
         Fill(slots[slot], codes[module], subject, [row for i in items if (row := row_by_id.get(i, -1)) >= 0])
-        for slot, module, subject, items in named
+        for slot, module, subject, items in names
         if slot in slots and module in codes
     ]
 
 
-def _named(
+def _names_of(
     fills: PackedFills, page: PageType, row_by_id: Mapping[str, int]
 ) -> list[tuple[str, str, int, list[str]]]:
-    """Slot, module and items by name, out of the numbers of the window that the fills were made in."""
+    """(slot id, module id, subject, item ids) of each fill; an item as subject is a row of `row_by_id`."""
     old = fills.view()
     if old is None:
         return []
     slots, modules = old.storefront.pages[page].slots, old.storefront.modules
-    named = []
+    names = []
     for fill in unpack_fills(fills):
         subject = fill.subject
         if subject >= 0:
             subject = row_by_id.get(old.ids[subject], UNKNOWN_SUBJECT)
         items = [old.ids[row] for row in fill.rows]
-        named.append((slots[fill.slot].id, modules[fill.module].id, subject, items))
-    return named
+        names.append((slots[fill.slot].id, modules[fill.module].id, subject, items))
+    return names
 
 
 class _BodyItem(Struct):
@@ -180,7 +223,14 @@ _decode_slots = msgspec.json.Decoder(list[_BodySlot]).decode
 
 
 def fills_of_body(body: bytes) -> PackedFills | None:
-    """The Fills behind a stored body (`,"layout_id":…}`); None for one that other code wrote."""
+    """The content of a stored answer.
+
+    Args:
+        body: The second part of a stored answer, `,"layout_id":…}`.
+
+    Returns:
+        Fills with `texts`; None when the body is not one that this version of the code writes.
+    """
     try:
         answer = _decode_body(b"{" + body[1:])
         raw = bytes(answer.slots)

@@ -1,7 +1,7 @@
-"""Which modules a page can offer a visitor, what each speaks of, and how much it is wanted.
+"""Module ranking: which modules a page can offer a visitor, what each is about, and in which order they come.
 
-A module's score is on the scale of standardised item scores: a prior of the merchandiser, the mean of its
-best items, what the visitor's last actions say for its kind, and how often they answered it before.
+A module's score is on the scale of standardised item scores. It adds the merchandiser's prior, the lead score
+of its items, the evidence of the visitor's last actions for its kind, and how often the visitor answered it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ from models.storefront.index import ModulePlan
 from models.visitor.affinities import label_key
 
 LISTING_SCORE = 100.0
-"""A page's own listing takes its slot whatever else is wanted: nobody opens a category to see bestsellers."""
-HALF_ITEMS_WEIGHT = 0.15
-ANSWERED_WEIGHT = 0.8
+"""A page's own listing takes its slot whatever else scores: nobody opens a category to see bestsellers."""
+LEAD_WEIGHT = 0.15
+"""Of a pool's lead score, which adds two item scores: 0.3 of their mean."""
+ANSWER_WEIGHT = 0.8
 """Between a module always answered and one never answered by this visitor."""
-STRANGER_RATE = 0.1
-"""Share of modules answered that we assume before we know better, worth PRIOR_TIMES showings."""
-PRIOR_TIMES = 10.0
-"""All weights here are an own heuristic, set by hand and not tuned on data."""
+PRIOR_ANSWER_RATE = 0.1
+"""Share of showings answered that is assumed before there is evidence..."""
+PRIOR_SHOWINGS = 10.0
+"""...worth this many showings. All weights here are an own heuristic, not tuned on data."""
 
 
 class ModuleCandidate(Struct, frozen=True, eq=False):
-    """A module that can be offered: its kind, what it speaks of and how much it wants a slot."""
+    """A module that can be offered: its kind, its subject (see Fill) and its score."""
 
     module: ModulePlan
     kind: ModuleKind
@@ -39,14 +40,19 @@ class ModuleCandidate(Struct, frozen=True, eq=False):
 
 
 def rank_modules(context: PageContext, pools: CandidatePools, at: float) -> list[ModuleCandidate]:
-    """The modules of a page that have something to say and enough to show, the greatest score first.
+    """The modules of a page that can be offered, the highest score first; equal scores by number.
+
+    A module is offered when its pool holds its minimum of items, it has a subject if its title names one, and
+    the visitor did not dismiss it.
 
     Args:
         context: The page; its plan names the modules.
         pools: The page's candidates.
-        at: Epoch seconds.
+        at: Now, epoch seconds.
 
-    Reference: own heuristic, not tuned on data.
+    Complexity: O(modules log modules).
+
+    Reference: Own heuristic, not tuned on data.
     """
     state = context.state
     promotions, dismissed = state.promotions, state.dismissed
@@ -61,22 +67,25 @@ def rank_modules(context: PageContext, pools: CandidatePools, at: float) -> list
             continue
         if dismissed and label_key(module.id) in dismissed:
             continue
-        score = module.head_start + kind.evidence(context, at)
+        score = module.prior_score + kind.evidence(context, at)
         if not kind.known:
-            score += HALF_ITEMS_WEIGHT * pools.lead_scores[kind.pool.name]
+            score += LEAD_WEIGHT * pools.lead_scores[kind.pool.name]
         if kind.lists == context.plan.page:
             score += LISTING_SCORE
         if promotions:
-            score += _answered(module, promotions)
+            score += _answer_score(module, promotions)
         ranked.append((-score, module.code, ModuleCandidate(module, kind, subject, score)))
     ranked.sort()
     return [candidate for _, _, candidate in ranked]
 
 
-def _answered(module: ModulePlan, promotions: Mapping[int, tuple[int, int]]) -> float:
-    """How often this visitor answered this module, shrunk towards the stranger's rate (Beta prior)."""
-    met, answered = promotions.get(label_key(module.id), (0, 0))
-    if not met:
+def _answer_score(module: ModulePlan, promotions: Mapping[int, tuple[int, int]]) -> float:
+    """How far this visitor's rate of answering the module is from the prior rate; 0 when never shown.
+
+    The rate is the posterior mean under a Beta prior with mean PRIOR_ANSWER_RATE and weight PRIOR_SHOWINGS.
+    """
+    shown, answered = promotions.get(label_key(module.id), (0, 0))
+    if not shown:
         return 0.0
-    rate = (answered + STRANGER_RATE * PRIOR_TIMES) / (met + PRIOR_TIMES)
-    return ANSWERED_WEIGHT * (rate - STRANGER_RATE)
+    rate = (answered + PRIOR_ANSWER_RATE * PRIOR_SHOWINGS) / (shown + PRIOR_SHOWINGS)
+    return ANSWER_WEIGHT * (rate - PRIOR_ANSWER_RATE)

@@ -1,7 +1,7 @@
-"""Scored candidates in order and in pools, one pool for each kind of module; for many pages at once.
+"""Candidate pools: a page's scored candidates in order, and which of them each module kind may show.
 
-Scores are standardised within the page, so that margins and module scores mean the same for any ranker.
-Equal scores are ordered by item id (rows are).
+Scores are standardised within the page, so that margins and module scores mean the same for any ranker. Equal
+scores are ordered by item id, as rows are. Many pages are computed at once.
 """
 
 from __future__ import annotations
@@ -20,66 +20,83 @@ from models.layout.kinds.registry import kind_of
 
 Floats = NDArray[np.float32]
 BEST = 4
-"""The first item and the one at this place speak for a module."""
+"""A pool's lead score is that of its first and its BEST-th item. Own choice, not tuned."""
 
 DIGITS = 4
-"""Decimals of standardised scores: the last bits depend on how many rows a ranker was given at once, and must
+"""Decimals of standardised scores. The last bits depend on how many rows a ranker was given at once, and must
 not reorder a page."""
+FLAT = 1e-6
+"""A deviation below this counts as equal scores."""
 
 
 class CandidatePools(Struct, frozen=True, eq=False):
-    """One page's candidates in order. Its lists are made when asked for: most are not."""
+    """The pools of one page. Their lists are made when asked for, for most are not.
 
-    value: dict[int, float]
-    """The standardised score of every row."""
+    Attributes:
+        scores: Item row -> standardised score, of every candidate that rules allow.
+        counts: Pool name -> number of rows.
+        lead_scores: Pool name -> score of its first row plus that of its BEST-th (or last); 0 without rows.
+        lists: Pool name -> its rows, as far as made.
+        page: The page's number in the batch.
+        masked: Where the rows of masked pools come from.
+    """
+
+    scores: dict[int, float]
     counts: dict[str, int]
-    """Rows of each pool, by its name."""
     lead_scores: dict[str, float]
-    """Of each pool with candidates, the scores of the first and of the BEST-th (or last) row, added."""
-    made: dict[str, list[int]]
-    number: int
-    lines: _PoolLines
+    lists: dict[str, list[int]]
+    page: int
+    masked: _MaskedRows
 
     def of(self, pool: Pool) -> list[int]:
-        """The rows of a pool, best first; the visitor's own lists in their own order."""
-        rows = self.made.get(pool.name)
+        """Item rows of a pool: best first, or in the pool's own order."""
+        rows = self.lists.get(pool.name)
         if rows is None:
-            rows = self.made[pool.name] = self.lines.cut(pool.name, self.number)
+            rows = self.lists[pool.name] = self.masked.rows_of(pool.name, self.page)
         return rows
 
     def put(self, pool: Pool, rows: list[int]) -> None:
-        """Sets the rows of a pool, in another order than that of the scores."""
+        """Sets the rows of a pool that is not made by its mask alone."""
         name = pool.name
-        self.made[name], self.counts[name] = rows, len(rows)
+        self.lists[name], self.counts[name] = rows, len(rows)
         if rows and pool.own is None:
-            self.lead_scores[name] = self.value[rows[0]] + self.value[rows[:BEST][-1]]
+            self.lead_scores[name] = self.scores[rows[0]] + self.scores[rows[:BEST][-1]]
 
 
-class _PoolLines(Struct, frozen=True, eq=False):
-    """The rows of all masked pools of all pages: line by line, page by page, best first."""
+class _MaskedRows(Struct, frozen=True, eq=False):
+    """The rows of all masks of all pages: mask by mask, page by page, best first.
+
+    Attributes:
+        names: The pool of each mask; `after` masks follow all others.
+        rows: int32[rows].
+        bounds: intp[masks, pages + 1], where each page's rows of each mask begin and end.
+    """
 
     names: list[str]
-    """The pool of each line; the lines of `after` masks follow all others."""
     rows: NDArray[np.int32]
     bounds: NDArray[np.intp]
-    """intp[lines, pages + 1]: where each stretch begins and ends."""
 
-    def cut(self, name: str, number: int) -> list[int]:
+    def rows_of(self, name: str, page: int) -> list[int]:
         """The rows of a pool on a page: those of its mask, then those of its `after` mask."""
         rows: list[int] = []
-        for line, other in enumerate(self.names):
+        for mask, other in enumerate(self.names):
             if other == name:
-                rows += self.rows[self.bounds[line, number] : self.bounds[line, number + 1]].tolist()
+                rows += self.rows[self.bounds[mask, page] : self.bounds[mask, page + 1]].tolist()
         return rows
 
 
-class _Scored(Struct, frozen=True, eq=False):
-    """All pages' candidates that rules allow, and whose they are (ascending)."""
+class _OrderedCandidates(Struct, frozen=True, eq=False):
+    """All pages' candidates that rules allow: page by page, best first.
+
+    Attributes:
+        batch: Their rows, m in all.
+        scores: float32[m], standardised.
+        starts: intp[pages + 1], where each page's rows begin.
+    """
 
     batch: CandidateBatch
     scores: Floats
     starts: NDArray[np.intp]
-    """intp[pages + 1]: where each page's rows begin."""
 
 
 def build_pools(
@@ -92,89 +109,93 @@ def build_pools(
         contexts: The pages; only pools that one of their modules shows are made.
         scores: float32[candidates] of each page, on the scale of the ranker.
 
-    Complexity: one sort of all candidates; numpy calls do not grow with the number of pages.
+    Complexity: One sort of all m candidates, O(m log m), and O(m) for each mask; numpy calls do not grow with
+        the number of pages.
     """
-    scored = _best_first(table, contexts, scores)
-    pools = _used_pools(contexts)
-    lines, lead_scores = _pool_lines(scored, pools)
-    counts, ends = np.diff(lines.bounds).T.tolist(), scored.starts.tolist()
+    candidates = _best_first(table, contexts, scores)
+    pools = _pools_of(contexts)
+    masked, lead_scores = _apply_masks(candidates, pools)
+    counts, ends = np.diff(masked.bounds).T.tolist(), candidates.starts.tolist()
     for number, context in enumerate(contexts):
         part = slice(ends[number], ends[number + 1])
-        rows = scored.batch.rows[part].tolist()
-        value = dict(zip(rows, scored.scores[part].tolist(), strict=True))
-        made = CandidatePools(
-            value,
-            dict(zip(lines.names, counts[number], strict=True)),
-            dict(zip(lines.names, lead_scores[number], strict=True)),
+        rows = candidates.batch.rows[part].tolist()
+        page_pools = CandidatePools(
+            dict(zip(rows, candidates.scores[part].tolist(), strict=True)),
+            dict(zip(masked.names, counts[number], strict=True)),
+            dict(zip(masked.names, lead_scores[number], strict=True)),
             {},
             number,
-            lines,
+            masked,
         )
         for pool in pools:
-            _complete(made, pool, context, rows, table)
-        yield made
+            _complete(page_pools, pool, context, rows, table)
+        yield page_pools
 
 
 def _complete(
     pools: CandidatePools, pool: Pool, context: PageContext, rows: list[int], table: ItemTable
 ) -> None:
-    """Puts what a mask alone does not make: everything, own lists, second masks, other orders."""
+    """Puts the pools that a mask alone does not make: all candidates, own lists, two masks, own orders."""
     if pool.everything:
         pools.put(pool, rows)
     elif pool.own is not None:
         pools.put(pool, pool.own(context))
     elif pool.after is not None or pool.order is not None:
-        mine = pools.of(pool)
-        if mine and pool.order is not None:
-            mine = pool.order(table, context, mine, pools.value)
-        pools.put(pool, mine)
+        members = pools.of(pool)
+        if members and pool.order is not None:
+            members = pool.order(table, context, members, pools.scores)
+        pools.put(pool, members)
 
 
-def _used_pools(contexts: Sequence[PageContext]) -> list[Pool]:
+def _pools_of(contexts: Sequence[PageContext]) -> list[Pool]:
     """The pools that the modules of these pages show, each once."""
     plans = {id(context.plan): context.plan for context in contexts}.values()
     pools = [kind_of(module).pool for plan in plans for module in plan.modules]
     return list({pool.name: pool for pool in pools}.values())
 
 
-def _pool_lines(scored: _Scored, pools: Sequence[Pool]) -> tuple[_PoolLines, list[list[float]]]:
-    """The rows of each masked pool, and of each page the lead scores of its lines."""
-    batch, starts = scored.batch, scored.starts
+def _apply_masks(
+    candidates: _OrderedCandidates, pools: Sequence[Pool]
+) -> tuple[_MaskedRows, list[list[float]]]:
+    """The rows of each mask, and for each page the lead scores of its masks."""
+    batch, starts = candidates.batch, candidates.starts
     masks = [(pool.name, pool.mask) for pool in pools if pool.mask is not None]
     masks += [(pool.name, pool.after) for pool in pools if pool.after is not None]
     names, size = [name for name, _ in masks], len(batch.rows)
     member: Mask = np.empty((len(masks), size), bool)
-    for line, (_, mask) in enumerate(masks):
-        member[line] = mask(batch)
+    for number, (_, mask) in enumerate(masks):
+        member[number] = mask(batch)
     where = member.ravel().nonzero()[0]
     bounds = where.searchsorted((np.arange(len(masks)) * size)[:, None] + starts)
     if not len(where):
-        return _PoolLines(names, batch.rows[:0], bounds), [[0.0] * len(masks)] * (len(starts) - 1)
-    scores = scored.scores.take(where, mode="wrap").astype(np.float64)
+        return _MaskedRows(names, batch.rows[:0], bounds), [[0.0] * len(masks)] * (len(starts) - 1)
+    scores = candidates.scores.take(where, mode="wrap").astype(np.float64)
     first, last = bounds[:, :-1], bounds[:, 1:] - 1
-    best = scores.take(first, mode="clip") + scores.take(np.minimum(first + (BEST - 1), last), mode="clip")
-    return _PoolLines(names, batch.rows.take(where, mode="wrap"), bounds), best.T.tolist()
+    lead = scores.take(first, mode="clip") + scores.take(np.minimum(first + (BEST - 1), last), mode="clip")
+    return _MaskedRows(names, batch.rows.take(where, mode="wrap"), bounds), lead.T.tolist()
 
 
-def _best_first(table: ItemTable, contexts: Sequence[PageContext], scores: Sequence[Floats]) -> _Scored:
-    """Candidates that rules allow, with boosted and standardised scores: page by page, best first."""
+def _best_first(
+    table: ItemTable, contexts: Sequence[PageContext], scores: Sequence[Floats]
+) -> _OrderedCandidates:
+    """Candidates that rules allow, boosted, standardised and in order."""
     rows = np.concatenate([context.candidates.rows for context in contexts])
     sources = np.concatenate([context.candidates.sources for context in contexts])
     owner = np.repeat(np.arange(len(contexts)), [len(part) for part in scores])
     values = np.concatenate(scores)
-    allowed = _allowed(contexts, rows)
+    allowed = _allowed_mask(contexts, rows)
     if not allowed.all():
         rows, sources, owner, values = rows[allowed], sources[allowed], owner[allowed], values[allowed]
     starts = owner.searchsorted(np.arange(len(contexts) + 1))
     if any(context.rules.boost is not None for context in contexts):
         values = _boost(contexts, rows, values, starts)
     values = _standardise(values, owner, len(contexts))
-    order = _order(owner, values)
+    order = _order_by_score(owner, values)
     batch = CandidateBatch(table, contexts, rows=rows.take(order), sources=sources.take(order), owner=owner)
-    return _Scored(batch, values.take(order), starts)
+    return _OrderedCandidates(batch, values.take(order), starts)
 
 
-def _allowed(contexts: Sequence[PageContext], rows: NDArray[np.int32]) -> Mask:
+def _allowed_mask(contexts: Sequence[PageContext], rows: NDArray[np.int32]) -> Mask:
     """bool[m]: which of all rows the rules of their page allow."""
     first = contexts[0].rules
     if all(context.rules is first for context in contexts):
@@ -185,30 +206,31 @@ def _allowed(contexts: Sequence[PageContext], rows: NDArray[np.int32]) -> Mask:
 def _boost(
     contexts: Sequence[PageContext], rows: NDArray[np.int32], values: Floats, starts: NDArray[np.intp]
 ) -> Floats:
-    """Multiplies scores counted from the visitor's lowest, so that a factor means the same for any ranker."""
+    """Scores multiplied by their boost, counted from the page's lowest: so a factor means the same for any
+    ranker."""
     values = values.copy()
     for context, (start, end) in zip(contexts, pairwise(starts.tolist()), strict=True):
         if context.rules.boost is not None and end > start:
-            mine = values[start:end]
-            mine -= mine.min()
-            mine *= context.rules.boost[rows[start:end]]
+            part = values[start:end]
+            part -= part.min()
+            part *= context.rules.boost[rows[start:end]]
     return values
 
 
 def _standardise(values: Floats, owner: NDArray[np.int64], size: int) -> Floats:
-    """Mean 0 and deviation 1 within each page, rounded to DIGITS; equal scores all become 0."""
+    """Mean 0 and standard deviation 1 within each page, rounded to DIGITS; equal scores all become 0."""
     count = np.maximum(np.bincount(owner, minlength=size), 1)
     mean = np.bincount(owner, values, minlength=size) / count
     away = values - mean.take(owner)
     deviation = np.sqrt(np.bincount(owner, away * away, minlength=size) / count)
-    deviation[deviation < 1e-6] = 1.0
+    deviation[deviation < FLAT] = 1.0
     standardised: Floats = (away / deviation.take(owner)).round(DIGITS).astype(np.float32)
     return standardised
 
 
-def _order(owner: NDArray[np.int64], values: Floats) -> NDArray[np.int64]:
-    """The order by owner, falling score, then row: one sort of all three in one number."""
-    bits = (values + np.float32(0.0)).view(np.int32)
+def _order_by_score(owner: NDArray[np.int64], values: Floats) -> NDArray[np.int64]:
+    """The order by owner, falling score, then row: one sort of all three packed in one int64."""
+    bits = (values + np.float32(0.0)).view(np.int32)  # + 0.0 makes -0.0 equal to 0.0
     falling = np.where(bits < 0, bits ^ np.int32(0x7FFF_FFFF), bits)
     keys = (owner << 55) + ((0x8000_0000 - falling.astype(np.int64)) << 23)
     keys += np.arange(len(bits))

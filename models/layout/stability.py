@@ -1,9 +1,9 @@
-"""Page stability: what a visitor is looking at moves only for a reason.
+"""Page stability: which modules and items keep their place when a page is decided again.
 
-A module keeps its slot, and an item its place, unless another one gains more than a margin (in standardised
-scores). Calm never holds back an answer to a click: when a module speaks of something new, or most of it
-would change, its items are taken afresh. Nor does it keep what rules removed: it only orders what may be
-shown. Deciding again with the own result as the previous one changes nothing.
+A module keeps its slot and an item its place unless another gains more than a margin, in standardised scores.
+Stability never delays the answer to a click: when a module gets another subject, or most of its items would
+change, they are taken anew. Nor does it show what rules removed: it only orders what may be shown. Deciding
+again with the own result as the previous one changes nothing.
 """
 
 from __future__ import annotations
@@ -21,23 +21,40 @@ LOWER_MARGIN = 0.3
 ENTRY_MARGIN = 0.15
 """What a new item must gain over the weakest one shown to take its place..."""
 PLACE_MARGIN = 0.25
-"""...and any item over the one before it to pass it."""
+"""...and any item over the one before it to pass it. All margins are own choices, not tuned on data."""
 
 Values = Mapping[int, float]
+"""Item row -> standardised score."""
 
 
 def slot_margin(slot: int) -> float:
-    """The head start of the module that is in the slot now."""
+    """What the module that stands in a slot (by its number) is ahead of others by."""
     return SLOT_MARGIN if slot < FOLD else LOWER_MARGIN
 
 
-def still_about(previous: Fill, subject: int) -> bool:
-    """Whether a module speaks of the same thing as before."""
+def has_subject(previous: Fill, subject: int) -> bool:
+    """Whether a module had this subject before; true when the previous subject is not known."""
     return previous.subject in (subject, UNKNOWN_SUBJECT)
 
 
 def stabilise(fresh: list[int], shown: list[int], value: Values, size: int) -> list[int]:
-    """The rows to show, out of `fresh` ones (best first) and those `shown` before that may still be."""
+    """The items to show, out of the best ones now and those shown before.
+
+    Args:
+        fresh: Item rows chosen anew, best first.
+        shown: Item rows shown before, in their order, without those that may not be shown now.
+        value: The score of every row of both.
+        size: The most items.
+
+    Returns:
+        `fresh` when more than half of it is new; else `shown`, where a new item takes the place of the
+        weakest one if it beats it by ENTRY_MARGIN, and an item passes the one before it if it beats it by
+        PLACE_MARGIN. Idempotent: `stabilise(fresh, result, value, size) == result`.
+
+    Complexity: O(size²), size at most 48.
+
+    Reference: Own heuristic, not tuned on data.
+    """
     if fresh == shown:
         return fresh
     new = [row for row in fresh if row not in shown]
@@ -51,7 +68,7 @@ def stabilise(fresh: list[int], shown: list[int], value: Values, size: int) -> l
 
 
 def _insert_newcomers(new: list[int], shown: list[int], value: Values, size: int) -> None:
-    """Put newcomers where their scores belong, each for the weakest one that it beats by the margin."""
+    """Puts newcomers where their scores belong, each for the weakest one that it beats by the margin."""
     weakest = sorted(shown, key=lambda row: (value[row], -row))
     for row in new:
         score = value[row]
@@ -66,7 +83,7 @@ def _insert_newcomers(new: list[int], shown: list[int], value: Values, size: int
 
 
 def _reorder(shown: list[int], value: Values) -> None:
-    """Let items pass those before them by the margin, until none can."""
+    """Lets items pass those before them by the margin, until none can."""
     moved = True
     while moved:
         moved = False

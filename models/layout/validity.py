@@ -1,8 +1,9 @@
-"""Whether a stored layout may still be shown: the shop may have moved on since the visitor's last event.
+"""Whether a stored layout may still be shown: the shop may have changed since the visitor's last event.
 
-No score outvotes a merchandiser, and neither does a layout that was stored before the rule. So one of an
-earlier storefront, or of before a campaign's begin or end, is decided anew; one of an earlier catalogue only
-if it shows what is gone, sold out or excluded by now: stock moves all the time.
+A layout of an earlier storefront, or of before a rule began or ended, must be decided anew: no score
+overrules a merchandiser, and neither does a layout stored before the rule. A layout of an earlier catalogue
+only if an item it shows is gone, sold out or excluded by now, for stock changes all the time (DESIGN,
+decision 21).
 """
 
 from __future__ import annotations
@@ -15,24 +16,38 @@ from models.storefront.shop import Shop
 from schemas.storefront import PageType
 
 Mark = tuple[Edition, int]
+"""(edition since which storefront and catalogue are used, period of the rules)."""
 
 
 def mark_of(shop: Shop, at: float) -> Mark:
-    """Changes whenever stored layouts may have become invalid; `at` in epoch seconds."""
+    """A value that changes whenever stored layouts may have become invalid; `at` in epoch seconds."""
     return shop.since, period_of(shop.view.rules, at)
 
 
 def still_valid(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:
-    """Whether a stored layout of a page may be shown at a moment (epoch seconds)."""
+    """Whether a stored layout may be shown.
+
+    Args:
+        shop: The Shop now.
+        page: The page type of the layout.
+        layout: The whole stored answer, head and body.
+        at: Now, epoch seconds.
+
+    Returns:
+        False also for a layout without an edition, and for one whose items cannot be read when they must be.
+
+    Raises:
+        ValueError: The bytes name an edition, but are no layout otherwise.
+    """
     made = Edition.parse(field_of(layout, b"edition"))
     if made is None or made.storefront < shop.since.storefront:
         return False
-    if _campaigns_moved(shop.view.rules, layout, at):
+    if _rules_changed(shop.view.rules, layout, at):
         return False
-    return made.catalogue >= shop.since.catalogue or _all_allowed(shop, page, layout, at)
+    return made.catalogue >= shop.since.catalogue or _may_show_all(shop, page, layout, at)
 
 
-def _campaigns_moved(book: RuleBook, layout: bytes, at: float) -> bool:
+def _rules_changed(book: RuleBook, layout: bytes, at: float) -> bool:
     """Whether a rule began or ended since the layout's last event, when it was decided or confirmed."""
     if not book.edges:
         return False
@@ -40,7 +55,7 @@ def _campaigns_moved(book: RuleBook, layout: bytes, at: float) -> bool:
     return as_of is None or period_of(book, as_of) != period_of(book, at)
 
 
-def _all_allowed(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:
+def _may_show_all(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:
     fills = fills_of_body(body_of(layout))
     if fills is None or fills.texts is None:
         return False

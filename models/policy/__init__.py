@@ -1,1 +1,1 @@
-"""The whole decision, from a visitor state to a layout, and what is said about it."""
+"""The whole decision, from a visitor state to a layout, and its explanation."""

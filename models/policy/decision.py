@@ -1,4 +1,4 @@
-"""A page decided: its content, whether that is new, and its bytes when asked for."""
+"""A decided page: its content, whether that is new, and its bytes when asked for."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from msgspec import Struct
 from models.layout.context import PageContext, PageRequest
 from models.layout.fills import Fill, PackedFills
 from models.layout.rendering.answer import (
+    ID_PLACEHOLDER,
     NO_VERSION,
-    UNNAMED,
+    add_unknown,
     body_json,
     decode_layout,
     head_json,
     slots_json,
-    with_unknown,
 )
 from models.layout.rendering.wording import PERSONAL_REASONS
 from models.policy.scoring import Scored, model_tag
@@ -25,9 +25,18 @@ from schemas.storefront import SUBJECTS, SubjectName
 
 
 class LayoutDecision(Struct, frozen=True, eq=False, kw_only=True):
-    """A page decided. `changed` says whether its content differs from `request.previous`.
+    """The layout decided for one request. Its bytes are made when asked for: unchanged content costs none.
 
-    Bytes and the layout are made when asked for: unchanged content costs none.
+    Attributes:
+        request: What was requested.
+        fills: The content, packed, with its layout id: what the next request takes as `previous`.
+        changed: Whether the content differs from `request.previous`.
+        shop: The Shop it was decided from.
+        context: The page's context, with its candidates.
+        scored: Scores and features of the candidates, in their order.
+        assembled: The fills, from the top.
+        at: When it was decided, epoch seconds.
+        slots_without_id: The slots as JSON under ID_PLACEHOLDER, when the content is new; else b"".
     """
 
     request: PageRequest
@@ -38,11 +47,10 @@ class LayoutDecision(Struct, frozen=True, eq=False, kw_only=True):
     scored: Scored
     assembled: Sequence[Fill]
     at: float
-    unnamed: bytes = b""
-    """The slots as JSON under the id UNNAMED, when the content is new."""
+    slots_without_id: bytes = b""
 
     def head(self) -> bytes:
-        """The first part of the stored answer: version and as_of of this state, edition of this shop."""
+        """The first part of the stored answer: version and as_of of the state, edition of the Shop."""
         version = self.request.version
         return head_json(version.text() if version else NO_VERSION, self.request.state.at, self.shop.edition)
 
@@ -54,20 +62,21 @@ class LayoutDecision(Struct, frozen=True, eq=False, kw_only=True):
             self.request.page,
             self.model,
             labels=(self.fills.provenance.mode, self.fills.provenance.reason),
-            slots=self._named_slots(),
+            slots=self._slots_with_id(),
         )
-        return with_unknown(body, self.unknown) if self.unknown else body
+        return add_unknown(body, self.unknown) if self.unknown else body
 
     @property
     def unknown(self) -> SubjectName | None:
-        """What the page should be about and is not; a shop without items cannot say."""
+        """The parameter that the page should be about, when it is missing or nothing in the shop answers to
+        it; None otherwise, and for a Shop without items, which cannot tell."""
         known = len(self.context.anchors) > 0 or not self.shop.items.n
         return None if known else SUBJECTS.get(self.request.page)
 
-    def _named_slots(self) -> bytes:
+    def _slots_with_id(self) -> bytes:
         layout_id = self.fills.layout_id
-        if self.unnamed:
-            return self.unnamed.replace(UNNAMED.encode(), layout_id.encode())
+        if self.slots_without_id:
+            return self.slots_without_id.replace(ID_PLACEHOLDER.encode(), layout_id.encode())
         return self.slots(layout_id)
 
     def slots(self, layout_id: str) -> bytes:
@@ -84,8 +93,10 @@ class LayoutDecision(Struct, frozen=True, eq=False, kw_only=True):
 
     @property
     def model(self) -> ModelTag:
+        """Who ranked, and the generation of the Shop."""
         return model_tag(self.fills.provenance, self.shop.generation)
 
     @property
     def layout(self) -> Layout:
+        """The whole answer as a value."""
         return decode_layout(self.head() + self.body())

@@ -1,4 +1,4 @@
-"""Why a page looks as it does: for each item its score, the sources that proposed it and its features."""
+"""Explanations: for each item of a page its score, the sources that proposed it, its features and its pin."""
 
 from __future__ import annotations
 
@@ -23,24 +23,36 @@ DIGITS = 4
 """Decimals of scores and features in records and explanations."""
 
 
-class Evidence(Struct, frozen=True, eq=False):
-    """Scores and features of a scene's candidates, found by row."""
+class Explainer(Struct, frozen=True, eq=False):
+    """Scores and features of a page's candidates, found by item row.
+
+    Attributes:
+        candidates: Their rows, m of them.
+        scores: float32[m].
+        features: float32[m, len(SPEC)].
+    """
 
     candidates: Candidates
     scores: NDArray[np.float32]
     features: NDArray[np.float32]
 
     def find(self, row: int) -> int:
-        """The index of a row among the candidates; -1 for one that was not scored (a pin, a spare)."""
+        """The index of a row among the candidates; -1 for one that was not scored (a pin, a spare item)."""
         rows = self.candidates.rows
         index = int(rows.searchsorted(row))
         return index if index < len(rows) and rows[index] == row else -1
 
     def score(self, index: int) -> float:
+        """The rounded score at an index from `find`; 0 for -1."""
         return round(float(self.scores[index]), DIGITS) if index >= 0 else 0.0
 
     def why(self, row: int, pinned_by: str | None = None) -> Why:
-        """Everything known of a row."""
+        """Score, sources and all features of a row; empty when it was not scored.
+
+        Args:
+            row: An item row.
+            pinned_by: The id of the rule that pins it.
+        """
         index = self.find(row)
         if index < 0:
             return Why(score=0.0, sources=[], features={}, pinned_by=pinned_by)
@@ -54,14 +66,14 @@ class Evidence(Struct, frozen=True, eq=False):
 
 
 def explained_layout(decision: LayoutDecision) -> Layout:
-    """The layout with a `why` on each item."""
-    evidence = _evidence(decision)
-    pinned = {p.row: p.rule for pins in decision.context.rules.pins.values() for p in pins}
+    """The layout of a decision with a `why` on each item: the values that the ranker saw."""
+    explainer = _explainer_of(decision)
+    pinned = {pin.row: pin.rule for pins in decision.context.rules.pins.values() for pin in pins}
     layout = decision.layout
     slots = []
     for slot, fill in zip(layout.slots, decision.assembled, strict=True):
         items = [
-            LayoutItem(id=item.id, index=item.index, why=evidence.why(row, pinned.get(row)))
+            LayoutItem(id=item.id, index=item.index, why=explainer.why(row, pinned.get(row)))
             for item, row in zip(slot.module.items, fill.rows, strict=True)
         ]
         slots.append(replace(slot, module=replace(slot.module, items=items)))
@@ -69,14 +81,19 @@ def explained_layout(decision: LayoutDecision) -> Layout:
 
 
 def explained_answer(decision: LayoutDecision) -> bytes:
-    """The whole answer with explanations, as JSON."""
+    """The whole answer as JSON, with explanations (`explain=1`)."""
     return layout_bytes(explained_layout(decision))
 
 
 def decision_record(decision: LayoutDecision) -> Decision:
-    """What `decisions.v1` holds of a decision; an item that was not scored has no features."""
+    """The record of a decision for `decisions.v1`: per slot the items with their scores and features.
+
+    Features are in the order of NAMES and rounded to DIGITS; an item that was not scored has none.
+
+    Complexity: O(items shown · len(SPEC)); as much work as the decision itself (DESIGN, decision 9).
+    """
     request, provenance = decision.request, decision.fills.provenance
-    evidence = _evidence(decision)
+    explainer = _explainer_of(decision)
     slots = decision.shop.storefront.pages[request.page].slots
     return Decision(
         layout_id=decision.fills.layout_id,
@@ -88,17 +105,17 @@ def decision_record(decision: LayoutDecision) -> Decision:
         reason=provenance.reason,
         model=decision.model,
         fingerprint=FINGERPRINT,
-        slots=[_decided_slot(decision, evidence, slots[fill.slot].id, fill) for fill in decision.assembled],
+        slots=[_slot_record(decision, explainer, slots[fill.slot].id, fill) for fill in decision.assembled],
     )
 
 
-def _evidence(decision: LayoutDecision) -> Evidence:
-    return Evidence(decision.context.candidates, decision.scored.scores, decision.scored.features)
+def _explainer_of(decision: LayoutDecision) -> Explainer:
+    return Explainer(decision.context.candidates, decision.scored.scores, decision.scored.features)
 
 
-def _decided_slot(decision: LayoutDecision, evidence: Evidence, slot: str, fill: Fill) -> DecidedSlot:
-    found = [evidence.find(row) for row in fill.rows]
-    features = evidence.features[[index for index in found if index >= 0]].astype(np.float64)
+def _slot_record(decision: LayoutDecision, explainer: Explainer, slot: str, fill: Fill) -> DecidedSlot:
+    indices = [explainer.find(row) for row in fill.rows]
+    features = explainer.features[[index for index in indices if index >= 0]].astype(np.float64)
     values = iter(features.round(DIGITS).tolist())
     ids = decision.shop.items.ids
     return DecidedSlot(
@@ -109,9 +126,9 @@ def _decided_slot(decision: LayoutDecision, evidence: Evidence, slot: str, fill:
         items=[
             DecidedItem(
                 id=ItemId(ids[row]),
-                score=evidence.score(index),
+                score=explainer.score(index),
                 features=next(values) if index >= 0 else [],
             )
-            for row, index in zip(fill.rows, found, strict=True)
+            for row, index in zip(fill.rows, indices, strict=True)
         ],
     )

@@ -1,9 +1,12 @@
-"""The last rung: layouts that need no shop, no state and no broker. Frames of the default storefront,
-without items, for a storefront to fill with what it has; valid, labelled, always there."""
+"""The last fallback: packaged layouts that need no shop, no state and no broker.
+
+They are the default storefront's frames without items, for a storefront to fill with what it has: valid,
+labelled with why, and always available.
+"""
 
 from __future__ import annotations
 
-from models.layout.rendering.answer import NO_VERSION, layout_id_of
+from models.layout.rendering.answer import NO_VERSION, make_layout_id
 from models.storefront.defaults import DEFAULT_STOREFRONT
 from models.storefront.edition import FIRST
 from models.storefront.index import ModulePlan, PagePlan, SlotPlan, StorefrontIndex, index_storefront
@@ -17,20 +20,36 @@ _DEFAULT = index_storefront(DEFAULT_STOREFRONT)
 
 
 def static_modules(storefront: StorefrontIndex, plan: PagePlan) -> list[tuple[SlotPlan, ModulePlan]]:
-    """For each slot a module whose title can stand alone, none twice where that can be."""
+    """For each slot a module whose title names nothing, so that it can stand without items.
+
+    Args:
+        storefront: The modules.
+        plan: One of its pages.
+
+    Returns:
+        (slot, module) from the top, no module twice where that is possible; a slot that admits no such module
+        gets its default.
+    """
     chosen: list[tuple[SlotPlan, ModulePlan]] = []
     used: set[int] = set()
     for slot in plan.slots:
-        plain = [c for c in (slot.default, *slot.admits) if not storefront.modules[c].about]
-        code = next((c for c in plain if c not in used), plain[0] if plain else slot.default)
+        plain = [code for code in (slot.default, *slot.admits) if not storefront.modules[code].about]
+        code = next((code for code in plain if code not in used), plain[0] if plain else slot.default)
         used.add(code)
         chosen.append((slot, storefront.modules[code]))
     return chosen
 
 
 def static_layout(page: PageType, visitor: VisitorId, reason: Reason, version: str = NO_VERSION) -> Layout:
-    """The packaged layout of a page; `reason` says what was missing."""
-    layout_id = layout_id_of(visitor, page, version, "static")
+    """The packaged layout of a page, mode static.
+
+    Args:
+        page: The page type.
+        visitor: For whom.
+        reason: What was missing for a better one.
+        version: The version it answers for, as text.
+    """
+    layout_id = make_layout_id(visitor, page, version, "static")
     slots = [
         LayoutSlot(
             slot=slot.id,

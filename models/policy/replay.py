@@ -1,6 +1,7 @@
-"""A recorded session walked through the very code that serves: event, state, candidates, window.
+"""Replay: a recorded session walked through the code that serves, without services and without a clock.
 
-No service and no clock: a record's time is its arrival.
+Each record gives the visitor's state before and after it, the best candidates and the layout. A record's time
+is its arrival.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from models.layout.context import PageRequest
 from models.layout.fills import PackedFills
 from models.policy.decide import decide
 from models.policy.decision import LayoutDecision
-from models.policy.explain import Evidence
+from models.policy.explain import Explainer
 from models.policy.snapshot import Snapshot
 from models.visitor.fold import fold
 from models.visitor.state import EMPTY, EventRecord, VisitorState
@@ -26,7 +27,16 @@ TOP = 5
 
 
 class Step(Struct, frozen=True, eq=False, kw_only=True):
-    """One record: the visitor's state before and after it, the best candidates, and the window now."""
+    """One record of a replay.
+
+    Attributes:
+        record: The event as it arrived.
+        visitor: Whose it is.
+        before: The visitor's state before it.
+        state: The state after it.
+        top: The best candidates with their explanations.
+        decision: The layout after it.
+    """
 
     record: EventRecord
     visitor: VisitorId
@@ -39,7 +49,17 @@ class Step(Struct, frozen=True, eq=False, kw_only=True):
 def replay(
     snapshot: Snapshot, records: Iterable[EventRecord], *, page: PageType = "home", top: int = TOP
 ) -> Iterator[Step]:
-    """A step for each record, visitors kept apart."""
+    """Folds records and decides a page after each, as worker and gateway would.
+
+    Args:
+        snapshot: Shop, feature index and rankers, the same for all steps.
+        records: In order of arrival; visitors may be mixed and are kept apart.
+        page: The page decided.
+        top: How many candidates a step names.
+
+    Yields:
+        A step for each record.
+    """
     states: dict[VisitorId, VisitorState] = {}
     shown: dict[VisitorId, PackedFills] = {}
     for record in records:
@@ -62,8 +82,8 @@ def replay(
         )
 
 
-def recorded(events: Iterable[Event], *, incarnation: int = 1, partition: int = 0) -> Iterator[EventRecord]:
-    """Events as records that arrived the moment they happened, never before the one ahead of them."""
+def records_of(events: Iterable[Event], *, incarnation: int = 1, partition: int = 0) -> Iterator[EventRecord]:
+    """Events as records with offsets from 0: each arrives when it happened, never before the one ahead."""
     arrival = 0.0
     for offset, event in enumerate(events):
         arrival = max(arrival, event.timestamp.timestamp())
@@ -71,10 +91,10 @@ def recorded(events: Iterable[Event], *, incarnation: int = 1, partition: int = 
 
 
 def best_candidates(decision: LayoutDecision, count: int) -> list[tuple[ItemId, Why]]:
-    """The best scored candidates with their evidence, whatever rules and slots did to them."""
+    """The `count` highest scored candidates with their explanations, whatever rules and slots did to them."""
     candidates, scored = decision.context.candidates, decision.scored
-    evidence = Evidence(candidates, scored.scores, scored.features)
+    explainer = Explainer(candidates, scored.scores, scored.features)
     ids = decision.shop.items.ids
     order = (-scored.scores).argsort(kind="stable")[:count].tolist() if len(scored.scores) else []
     rows = [int(candidates.rows[index]) for index in order]
-    return [(ItemId(ids[row]), evidence.why(row)) for row in rows]
+    return [(ItemId(ids[row]), explainer.why(row)) for row in rows]

@@ -1,4 +1,4 @@
-"""A given list of items in the order one visitor would like them."""
+"""Re-ranking: a caller's list of items in the order one visitor would like them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.candidates.generation import candidates_from_rows
 from models.features.spec import Batch, matrix
 from models.layout.context import personalizable_state
-from models.policy.explain import Evidence
+from models.policy.explain import Explainer
 from models.policy.scoring import model_tag, provenance_of, scores_of
 from models.policy.snapshot import Snapshot
 from models.visitor.state import VisitorState
@@ -21,16 +21,23 @@ from schemas.ids import ItemId
 from schemas.layouts import Mode, ModelTag, Reason, Why
 
 UNKNOWN_GAP = 1.0
-"""How far below the last known item those stand that the shop does not know."""
+"""How far below the last known item the items stand that the shop does not have. Own choice, not tuned."""
 
 DIGITS = 6
 """Decimals of a score."""
 
 
 class Ranked(Struct, frozen=True, kw_only=True):
-    """`ids` with the best first, and the score of each; `whys` is empty unless asked for.
+    """A re-ranked list.
 
-    `unknown` are the last of `ids`, those that the shop does not know, in the order given.
+    Attributes:
+        ids: All items, best first.
+        scores: The score of each, on the ranker's scale.
+        whys: The explanation of each, None for an unknown item; empty unless asked for.
+        unknown: The last of `ids`: items that the shop does not have, in the order given.
+        mode: How good the order is.
+        reason: Why the mode is not full, or ok.
+        model: Who ranked.
     """
 
     ids: list[ItemId]
@@ -50,9 +57,19 @@ class Ranked(Struct, frozen=True, kw_only=True):
 def rank(
     snapshot: Snapshot, state: VisitorState, items: Sequence[str], at: float, *, explain: bool = False
 ) -> Ranked:
-    """All `items`, best first; those the shop does not know last, in the order given.
+    """Orders a list of items for one visitor. Rules do not apply: the list is the caller's choice.
 
-    No rules: what is listed is the caller's choice. Equal scores keep the order given.
+    Args:
+        snapshot: Items, feature index and rankers.
+        state: The visitor's state; EMPTY for a stranger.
+        items: Item ids, each once.
+        at: Now, epoch seconds.
+        explain: Whether to fill `whys`.
+
+    Returns:
+        All items, best first; equal scores, and items the shop does not have, keep the order given.
+
+    Complexity: O(k · len(SPEC) + k log k) for k items, plus one run of the ranker.
     """
     table, ranker = snapshot.shop.items, snapshot.ranker
     state, why = personalizable_state(state)
@@ -61,17 +78,15 @@ def rank(
     candidates = candidates_from_rows(table, state, rows)
     features = matrix(Batch(snapshot.features, [state], [candidates], ["category"], at))
     scores, failed = scores_of(ranker, features, np.full(len(features), why == "ok"))
-    mine = scores.take(candidates.rows.searchsorted(rows.take(known)))
-    order = np.argsort(-mine, kind="stable")
+    order, values = _best_first(scores.take(candidates.rows.searchsorted(rows.take(known))))
     best = known.take(order)
-    values = mine.take(order).astype(np.float64).round(DIGITS).tolist()
     lowest = round((values[-1] if values else 0.0) - UNKNOWN_GAP, DIGITS)
-    unknown = _picked(items, (rows < 0).nonzero()[0]) if len(known) < len(items) else []
-    evidence = Evidence(candidates, scores, features)
-    whys = [evidence.why(row) for row in rows.take(best).tolist()] if explain else []
+    unknown = _select_ids(items, (rows < 0).nonzero()[0]) if len(known) < len(items) else []
+    explainer = Explainer(candidates, scores, features)
+    whys = [explainer.why(row) for row in rows.take(best).tolist()] if explain else []
     provenance = provenance_of(ranker, why, failed)
     return Ranked(
-        ids=_picked(items, best) + unknown,
+        ids=_select_ids(items, best) + unknown,
         scores=values + [lowest] * len(unknown),
         whys=[*whys, *[None] * len(unknown)] if explain else [],
         unknown=unknown,
@@ -81,5 +96,11 @@ def rank(
     )
 
 
-def _picked(items: Sequence[str], numbers: NDArray[np.intp]) -> list[ItemId]:
-    return cast("list[ItemId]", [items[number] for number in numbers.tolist()])
+def _best_first(scores: NDArray[np.float32]) -> tuple[NDArray[np.intp], list[float]]:
+    """The order of falling scores, equal ones in the order given; and the rounded scores in that order."""
+    order = np.argsort(-scores, kind="stable")
+    return order, scores.take(order).astype(np.float64).round(DIGITS).tolist()
+
+
+def _select_ids(items: Sequence[str], indices: NDArray[np.intp]) -> list[ItemId]:
+    return cast("list[ItemId]", [items[index] for index in indices.tolist()])

@@ -1,4 +1,7 @@
-"""Who scores: the shop's ranker for visitors we know, the understudy for strangers and when it fails."""
+"""Scoring: which ranker scores a page. The champion for known visitors, the understudy for strangers.
+
+The understudy also scores everything while there is no champion, or when the champion fails.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,17 @@ from schemas.layouts import ModelTag, Reason
 Floats = NDArray[np.float32]
 UNDERSTUDY = PopularityRanker()
 _provenance = lru_cache(maxsize=64)(Provenance)
-"""Every remembered page holds one: equal ones are the same object."""
+"""Every page kept in memory refers to one: equal ones are the same object."""
 
 
 class Scored(Struct, frozen=True, eq=False):
-    """Scores and features of a scene's candidates, in their order, and how they came about."""
+    """Scores of a page's candidates, in their order.
+
+    Attributes:
+        scores: float32[candidates], higher is better, on the scale of the ranker.
+        features: float32[candidates, len(SPEC)], what the ranker saw.
+        provenance: How they were made.
+    """
 
     scores: Floats
     features: Floats
@@ -33,7 +42,18 @@ class Scored(Struct, frozen=True, eq=False):
 
 
 def score_contexts(snapshot: Snapshot, contexts: Sequence[PageContext], at: float) -> list[Scored]:
-    """One feature matrix for all, and one run of the ranker for those we know."""
+    """Scores the candidates of many pages.
+
+    Args:
+        snapshot: Its feature index and rankers are used.
+        contexts: The pages.
+        at: Now, epoch seconds.
+
+    Returns:
+        The scores of each page, in order. A ranker's failure is not raised: it is in the provenance.
+
+    Complexity: One feature matrix for all pages, and one run of the champion for those of known visitors.
+    """
     batch = Batch(
         snapshot.features,
         [context.state for context in contexts],
@@ -44,16 +64,31 @@ def score_contexts(snapshot: Snapshot, contexts: Sequence[PageContext], at: floa
     features, ranker = matrix(batch), snapshot.ranker
     known = np.array([context.why == "ok" for context in contexts])
     scores, failed = scores_of(ranker, features, known.repeat(batch.counts))
-    own_scores = split_by_visitor(scores, batch.counts)
-    own_features = split_by_visitor(features, batch.counts)
-    scored = zip(contexts, own_scores, own_features, strict=True)
-    return [Scored(own, rows, provenance_of(ranker, context.why, failed)) for context, own, rows in scored]
+    pages = zip(
+        contexts,
+        split_by_visitor(scores, batch.counts),
+        split_by_visitor(features, batch.counts),
+        strict=True,
+    )
+    return [
+        Scored(page_scores, page_features, provenance_of(ranker, context.why, failed))
+        for context, page_scores, page_features in pages
+    ]
 
 
 def scores_of(
     ranker: Ranker | None, features: Floats, known: NDArray[np.bool_]
 ) -> tuple[Floats, Reason | None]:
-    """A score for each row, and why the ranker gave none of them."""
+    """A score for each row of a feature matrix.
+
+    Args:
+        ranker: The champion; None when there is none.
+        features: float32[rows, len(SPEC)].
+        known: bool[rows], whether the row's visitor is known; the understudy scores the others.
+
+    Returns:
+        float32[rows], and why the champion scored none of them: model_missing, model_failed, or None.
+    """
     if ranker is None:
         return UNDERSTUDY.score(features), "model_missing"
     try:
@@ -68,6 +103,17 @@ def scores_of(
 
 
 def provenance_of(ranker: Ranker | None, why: Reason, failed: Reason | None) -> Provenance:
+    """How the scores of a page were made.
+
+    Args:
+        ranker: The champion; None when there is none.
+        why: Whether the visitor's state was used (ok), or why not.
+        failed: From `scores_of`.
+
+    Returns:
+        Mode full by the champion, or popular by the understudy; the reason of a stranger's page is `why`, not
+        the failure.
+    """
     if why == "ok" and failed is None and ranker is not None:
         return _provenance("full", "ok", ranker.name, ranker.version, "champion")
     reason = failed if why == "ok" and failed else why
@@ -75,6 +121,7 @@ def provenance_of(ranker: Ranker | None, why: Reason, failed: Reason | None) -> 
 
 
 def model_tag(provenance: Provenance, generation: int) -> ModelTag:
+    """The tag of a layout: who ranked, and the generation of the Shop."""
     return ModelTag(
         name=provenance.model, version=provenance.model_version, generation=generation, role=provenance.role
     )

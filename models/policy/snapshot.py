@@ -18,26 +18,33 @@ CHAMPION = "champion"
 
 
 class Snapshot(Struct, frozen=True, eq=False, kw_only=True):
-    """Immutable; shares with the one before whatever did not change."""
+    """All that a decision reads besides the request. Immutable; shares unchanged parts with the one before.
+
+    Attributes:
+        shop: Items, storefront and rules.
+        features: The feature index of `shop.items`.
+        rankers: Role -> ranker; without a champion the understudy ranks.
+    """
 
     shop: Shop
     features: FeatureIndex
     rankers: Mapping[str, Ranker]
-    """Role -> ranker; without a champion the understudy ranks."""
 
     @property
     def ranker(self) -> Ranker | None:
-        """The ranker that serves."""
+        """The champion; None when there is none."""
         return self.rankers.get(CHAMPION)
 
 
 def build_snapshot(shop: Shop, ranker: Ranker | None = None, earlier: Snapshot | None = None) -> Snapshot:
-    """The snapshot of a shop.
+    """The snapshot of a Shop.
 
     Args:
         shop: Items with their signals, and the storefront.
         ranker: The champion; None when there is none.
         earlier: The snapshot before it; its feature index is shared as far as its items are the same.
+
+    Complexity: That of `index_features` when the items or their signals changed, else O(1).
     """
     features = earlier.features if earlier is not None else None
     if features is None or features.table is not shop.items:

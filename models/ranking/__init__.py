@@ -1,1 +1,1 @@
-"""Rankers, their manifests, and the packaged artifact."""
+"""Rankers: feature matrix in, scores out; their manifests, and the packaged artifact."""

@@ -1,4 +1,4 @@
-"""What a model artifact says of itself: `manifest.json` beside `model.onnx` in one folder."""
+"""The manifest of a model artifact, `manifest.json` beside `model.onnx`, and whether this code may use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,22 @@ MANIFEST_FILE = "manifest.json"
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`fingerprint` and `features` are those of the code that trained it; `created_by` makes it again."""
+    """What is known of a trained model.
+
+    Attributes:
+        name: The ranker's name in layouts and decision records.
+        version: The ranker's version.
+        kind: How it was trained: mlp or lightgbm.
+        fingerprint: FINGERPRINT of the code that trained it.
+        features: The feature names it was trained on, in the order of the columns.
+        sha256: Hex digest of the model file.
+        created_by: The command that trains it again.
+        seed: The seed of that command.
+        opset: The ONNX operator set of the model.
+        rows: Examples it was trained on: candidates with their label.
+        train_metrics: Metric -> value after training.
+        schema_version: Of this file.
+    """
 
     name: str
     version: str
@@ -27,17 +42,21 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     seed: int
     opset: int
     rows: int
-    """Examples it learnt from: candidates with their label."""
     train_metrics: dict[str, float]
     schema_version: int = 1
 
 
 def digest(model: bytes) -> str:
+    """The SHA-256 of a model file, as a manifest has it."""
     return sha256(model).hexdigest()
 
 
 def parse_manifest(raw: bytes) -> Manifest:
-    """The manifest in `raw`; RankerFailed when it is not one."""
+    """The manifest in `raw`.
+
+    Raises:
+        RankerFailed: It is no JSON, or lacks or has other fields than a manifest.
+    """
     try:
         return msgspec.json.decode(raw, type=Manifest)
     except (msgspec.MsgspecError, UnicodeError, ValueError) as exc:
@@ -45,7 +64,16 @@ def parse_manifest(raw: bytes) -> Manifest:
 
 
 def check_manifest(manifest: Manifest, model: bytes) -> None:
-    """RankerFailed when the bytes are not those described, FingerprintMismatch when features differ."""
+    """Whether a model may be used by this code.
+
+    Args:
+        manifest: What came with the model.
+        model: The bytes of the model file.
+
+    Raises:
+        RankerFailed: The bytes are not those that the manifest describes.
+        FingerprintMismatch: The model was trained on other features than this code computes.
+    """
     if digest(model) != manifest.sha256:
         raise RankerFailed(f"{MODEL_FILE} is not the file its manifest describes (sha256 differs)")
     if manifest.fingerprint != FINGERPRINT or tuple(manifest.features) != NAMES:

@@ -1,4 +1,4 @@
-"""Rankers from ONNX artifacts: loading, the check of their input and output, and scoring."""
+"""Rankers from ONNX artifacts: which artifacts may be loaded, and how they are scored."""
 
 from __future__ import annotations
 
@@ -18,10 +18,15 @@ BASELINE = Path(__file__).parent / "artifacts" / "baseline"
 
 
 class OnnxRanker:
-    """A model from an artifact; safe to call from several threads, one thread of its own per call.
+    """A ranker from an artifact. Safe to call from several threads; a call computes in its own thread.
+
+    Args:
+        model: The bytes of the model file.
+        manifest: Its manifest.
 
     Raises:
-        RankerFailed: onnxruntime cannot load it, or its input or output is not what features need.
+        RankerFailed: The bytes are not those of the manifest, onnxruntime cannot load them, or the model
+            does not map float32[N, len(SPEC)] to one float32 score per row.
         FingerprintMismatch: It was trained on other features than this code computes.
     """
 
@@ -37,17 +42,20 @@ class OnnxRanker:
         """See Ranker.score."""
         check_features(features)
         try:
-            found = self._session.run([self._output], {self._input: features})[0]
+            scores = self._session.run([self._output], {self._input: features})[0]
         except Exception as exc:  # onnxruntime raises classes of its own for each status code
             raise RankerFailed(f"{self.name} {self.version}: {exc}") from exc
-        return check_scores(np.asarray(found, np.float32).reshape(-1), len(features), self.name)
+        return check_scores(np.asarray(scores, np.float32).reshape(-1), len(features), self.name)
 
 
 def load_ranker(folder: str | Path = BASELINE) -> OnnxRanker:
-    """The ranker in an artifact folder (`model.onnx` and `manifest.json`).
+    """The ranker in an artifact folder.
+
+    Args:
+        folder: Holds MODEL_FILE and MANIFEST_FILE; the packaged model by default.
 
     Raises:
-        RankerFailed: A file is missing or is not what it should be.
+        RankerFailed: A file is missing or unreadable, or is not what it should be.
         FingerprintMismatch: It was trained on other features than this code computes.
     """
     try:
@@ -73,11 +81,15 @@ def _open_session(model: bytes) -> Any:
 
 
 def _check_signature(session: Any) -> tuple[str, str]:
-    """Names of input and output; RankerFailed unless it maps float32[N, features] to float scores."""
+    """Names of input and output.
+
+    Raises:
+        RankerFailed: The model does not map one float32[N, len(SPEC)] to one float tensor.
+    """
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if len(inputs) != 1 or inputs[0].type != "tensor(float)" or inputs[0].shape[1:] != [len(NAMES)]:
-        found = ", ".join(f"{one.name} {one.type} {one.shape}" for one in inputs)
-        raise RankerFailed(f"the model must take one float32[N, {len(NAMES)}], it takes {found}")
+        shapes = ", ".join(f"{tensor.name} {tensor.type} {tensor.shape}" for tensor in inputs)
+        raise RankerFailed(f"the model must take one float32[N, {len(NAMES)}], it takes {shapes}")
     if len(outputs) != 1 or outputs[0].type != "tensor(float)":
         raise RankerFailed("the model must give one float32 score per row")
     return inputs[0].name, outputs[0].name

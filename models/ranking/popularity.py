@@ -1,4 +1,7 @@
-"""The understudy: the ranker that ranks strangers, and everybody while the model is missing or fails."""
+"""The understudy: a linear score close to popularity, for visitors of whom nothing is used and for failures.
+
+It ranks strangers, and everybody while there is no champion or the champion fails.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +25,17 @@ WEIGHTS: Mapping[str, float] = {
     "co_buy": 2.0,
     "price_distance": -0.3,
 }
-"""Own heuristic on features between 0 and about 1, set by hand; `etalage evaluate` judges the outcome."""
+"""Feature -> weight. Own heuristic, set by hand, not tuned on data; `etalage evaluate` measures the outcome.
+Training starts its linear part from these weights (models.training)."""
 
 
 class PopularityRanker:
-    """Popular and rising items, moved by the little that is known of the visitor's affinities.
+    """Ranks popular and rising items first, moved by the visitor's affinities.
 
-    A linear score, features · WEIGHTS; with an empty state only the crowd's features remain. O(rows).
+    The score is features · WEIGHTS; for an empty state only crowd signals are not 0. O(rows).
+
+    Reference: Own heuristic, not tuned on data. Why the understudy stays close to popularity: DESIGN,
+        decision 11.
     """
 
     name = "popularity"

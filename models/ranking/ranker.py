@@ -1,4 +1,4 @@
-"""What a ranker is: a feature matrix in, one score per row out; and the checks every ranker shares."""
+"""What a ranker is: a feature matrix in, one score per row out; and the checks that every ranker shares."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ Scores = NDArray[np.float32]
 
 
 class Ranker(Protocol):
-    """Scores the candidates of one or of many visitors.
+    """Scores the candidates of one visitor or of many.
 
-    Scores are only compared within one visitor, and a row's score depends on that row alone: so one call may
-    hold the rows of many visitors, and cutting it elsewhere changes nothing but the last bits.
+    Scores are compared within one visitor only, and a row's score depends on that row alone: one call may
+    hold the rows of many visitors, and splitting it changes nothing but the last bits.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What layouts and decision records call it."""
+        ...
 
     @property
-    def version(self) -> str: ...
+    def version(self) -> str:
+        """Changes when the scores may change."""
+        ...
 
     def score(self, features: Matrix) -> Scores:
         """Score each row.
@@ -43,14 +47,22 @@ class Ranker(Protocol):
         ...
 
 
-def split_by_visitor(scores: NDArray[np.float32], counts: Sequence[int]) -> list[NDArray[np.float32]]:
-    """Rows of a batch (scores or features) back per visitor; views, no copies."""
+def split_by_visitor(rows: NDArray[np.float32], counts: Sequence[int]) -> list[NDArray[np.float32]]:
+    """The rows of a batch (scores, or the feature matrix) for each visitor.
+
+    Args:
+        rows: float32[sum(counts)] or float32[sum(counts), features].
+        counts: Rows of each visitor.
+
+    Returns:
+        Views of `rows`, no copies.
+    """
     ends = np.cumsum(counts).tolist()
-    return [scores[end - count : end] for end, count in zip(ends, counts, strict=True)]
+    return [rows[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
 
 def check_features(features: Matrix) -> None:
-    """RankerFailed unless it is a float32 matrix with the columns of SPEC."""
+    """Raises RankerFailed unless `features` is float32[rows, len(SPEC)]."""
     if features.ndim != 2 or features.shape[1] != len(NAMES) or features.dtype != np.float32:
         raise RankerFailed(
             f"features must be float32[N, {len(NAMES)}], these are {features.dtype}{list(features.shape)}"
@@ -58,9 +70,12 @@ def check_features(features: Matrix) -> None:
 
 
 def check_scores(scores: Scores, rows: int, name: str) -> Scores:
-    """`scores` if there is one finite number per row, else RankerFailed; O(rows).
+    """`scores`, when there is one finite number per row.
 
-    One sum tells whether all are finite: NaN and infinity survive adding.
+    One sum tells whether all are finite: NaN and infinity survive adding. O(rows).
+
+    Raises:
+        RankerFailed: Another number of scores than `rows`, or one that is not finite; it names `name`.
     """
     if scores.shape != (rows,):
         raise RankerFailed(f"{name} gave {list(scores.shape)} scores for {rows} rows")

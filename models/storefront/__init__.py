@@ -1,1 +1,1 @@
-"""Pages, slots, modules and rules, checked and indexed; together with the catalogue, the Shop."""
+"""Pages, slots, modules and merchandisers' rules, checked and indexed; together with the items, the Shop."""

@@ -1,6 +1,7 @@
-"""The storefront a shop has before it defines its own: five pages, their slots and the modules for them.
+"""The default storefront: five pages, their slots, and the modules for them.
 
-A shop's own sections replace those of the same key; what it does not name stays as here.
+A shop's own sections replace those of the same key; sections that it does not name stay as they are here.
+All priors (0 to 1, see models.storefront.index.PRIOR_WEIGHT) and row lengths are own choices, not tuned.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from schemas.codec import encode
 from schemas.storefront import ModuleDef, PageDef, SlotDef, storefront_of
 
 ROW = 8
-"""Items of a row: what a wide window shows at once, and some to scroll."""
+"""Items of a row: what a wide screen shows at once, and some to scroll."""
 
 MODULES: tuple[ModuleDef, ...] = (
     ModuleDef(
@@ -92,6 +93,7 @@ _HOME_ROWS = [
 
 
 def _slot(slot: str, default: str, *others: str) -> SlotDef:
+    """A slot that admits its default and the other modules, each once."""
     return SlotDef(
         id=slot, admits=[default, *(other for other in others if other != default)], default=default
     )

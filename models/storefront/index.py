@@ -1,6 +1,6 @@
-"""A storefront definition checked and ready to be used: pages of slots of modules, by number.
+"""Which storefront documents are valid, and their index: pages of slots of modules, by number.
 
-InvalidDocument names the field, e.g. `$.pages[0].slots[2].admits[1]`.
+A number (`code`) is an index: of a module in `StorefrontIndex.modules`, of a slot in its page's slots.
 """
 
 from __future__ import annotations
@@ -18,82 +18,119 @@ PRIOR_WEIGHT = 2.0
 
 
 class ModulePlan(Struct, frozen=True, eq=False):
-    """A module and its number in the index; `about` is what its title speaks of."""
+    """A module of the storefront.
+
+    Attributes:
+        code: Its number.
+        id: Its id in the document.
+        type: Its type; models.layout.kinds says what the type means.
+        title: May hold {item}, {category}, {brand} or {query}.
+        stranger_title: The title for a stranger, a visitor of whom nothing was used; "" for `title`.
+        items_min: Fewer items than this do not fill a slot.
+        items_max: The most items, without pins beyond it.
+        prior_score: The merchandiser's prior in standardised item scores: PRIOR_WEIGHT times the prior.
+        about: What the title names: `item`, `category`, `brand`, `query`, or "" for nothing.
+    """
 
     code: int
     id: str
     type: ModuleType
     title: str
     stranger_title: str
-    """Said where nothing about the visitor was used; "" for the title."""
     items_min: int
     items_max: int
-    head_start: float
-    """The merchandiser's prior, in standardised scores."""
+    prior_score: float
     about: str
-    """`item`, `category`, `brand`, `query` or ""."""
 
 
 class SlotPlan(Struct, frozen=True, eq=False):
-    """A slot and its number on its page; `admits` and `default` are module numbers."""
+    """A slot of a page.
+
+    Attributes:
+        code: Its number on the page, from the top.
+        id: Its id in the document.
+        admits: Numbers of the modules that may fill it, in the order of the document.
+        admitted: The same as a set.
+        default: Number of the module for when nothing better can fill it; one of `admits`.
+    """
 
     code: int
     id: str
     admits: tuple[int, ...]
-    """In the order of the document."""
     admitted: frozenset[int]
     default: int
 
 
 class PagePlan(Struct, frozen=True, eq=False):
+    """A page: its slots from the top, and every module that one of them admits."""
+
     page: PageType
     slots: tuple[SlotPlan, ...]
     modules: tuple[ModulePlan, ...]
-    """Every module that some slot of the page admits."""
 
 
 class StorefrontIndex(Struct, frozen=True, eq=False):
+    """A valid storefront.
+
+    Attributes:
+        pages: Page type -> its plan; all five page types are there.
+        modules: All modules, ascending by id; a module's number is its index here.
+        rules: All rules, ascending by id; between equal claims of two rules the smaller id wins.
+        module_codes: Module id -> number.
+        slot_codes: Slot id -> number on its page.
+    """
+
     pages: Mapping[PageType, PagePlan]
     modules: tuple[ModulePlan, ...]
     rules: tuple[RuleDef, ...]
-    """In order of their ids: the order in which equal claims are heard."""
     module_codes: Mapping[str, int]
     slot_codes: Mapping[str, int]
 
 
-def index_storefront(given: Storefront) -> StorefrontIndex:
-    """The index of a document; pages and modules it does not define are those of the default storefront."""
-    _check_unique([page.page for page in given.pages], "pages", "page")
-    _check_unique([module.id for module in given.modules], "modules", "id")
-    _check_unique([rule.id for rule in given.rules], "rules", "id")
-    modules = _modules(given.modules)
+def index_storefront(document: Storefront) -> StorefrontIndex:
+    """Checks and indexes a storefront document.
+
+    Args:
+        document: Pages and modules it does not define are those of the default storefront.
+
+    Raises:
+        InvalidDocument: A page, module, rule or slot is defined twice, a module or slot is named that is not
+            there, or limits or times contradict each other. `field` names it, e.g.
+            `$.pages[0].slots[2].admits[1]`.
+
+    Complexity: O(sections + rules · slots).
+    """
+    _check_unique([page.page for page in document.pages], "pages", "page")
+    _check_unique([module.id for module in document.modules], "modules", "id")
+    _check_unique([rule.id for rule in document.rules], "rules", "id")
+    modules = _index_modules(document.modules)
     codes = {module.id: module.code for module in modules}
-    own = {page.page: _page(page, n, codes, modules) for n, page in enumerate(given.pages)}
+    own = {page.page: _page_plan(page, n, codes, modules) for n, page in enumerate(document.pages)}
     pages = {
-        page.page: own.get(page.page) or _page(page, n, codes, modules)
+        page.page: own.get(page.page) or _page_plan(page, n, codes, modules)
         for n, page in enumerate(DEFAULT_STOREFRONT.pages)
     }
-    slots = _slot_codes(given.pages, pages.values())
-    for n, rule in enumerate(given.rules):
+    slots = _slot_codes(document.pages, pages.values())
+    for n, rule in enumerate(document.rules):
         _check_rule(rule, f"$.rules[{n}]", pages)
     return StorefrontIndex(
         pages=pages,
         modules=modules,
-        rules=tuple(sorted(given.rules, key=lambda rule: rule.id)),
+        rules=tuple(sorted(document.rules, key=lambda rule: rule.id)),
         module_codes=codes,
         slot_codes=slots,
     )
 
 
-def _modules(given: Sequence[ModuleDef]) -> tuple[ModulePlan, ...]:
-    for n, module in enumerate(given):
+def _index_modules(own: Sequence[ModuleDef]) -> tuple[ModulePlan, ...]:
+    for n, module in enumerate(own):
         if module.items_min > module.items_max:
             raise InvalidDocument("items_min is above items_max", field=f"$.modules[{n}].items_min")
-    merged = {module.id: module for module in (*DEFAULT_STOREFRONT.modules, *given)}
-    return tuple(_module(code, merged[name]) for code, name in enumerate(sorted(merged)))
+    merged = {module.id: module for module in (*DEFAULT_STOREFRONT.modules, *own)}
+    return tuple(_module_plan(code, merged[name]) for code, name in enumerate(sorted(merged)))
 
 
-def _module(code: int, module: ModuleDef) -> ModulePlan:
+def _module_plan(code: int, module: ModuleDef) -> ModulePlan:
     about = next(
         (word for word in ("item", "category", "brand", "query") if f"{{{word}}}" in module.title), ""
     )
@@ -105,21 +142,20 @@ def _module(code: int, module: ModuleDef) -> ModulePlan:
         stranger_title=module.stranger_title or "",
         items_min=module.items_min,
         items_max=module.items_max,
-        head_start=PRIOR_WEIGHT * module.prior,
+        prior_score=PRIOR_WEIGHT * module.prior,
         about=about,
     )
 
 
-def _page(page: PageDef, n: int, codes: Mapping[str, int], modules: Sequence[ModulePlan]) -> PagePlan:
+def _page_plan(page: PageDef, n: int, codes: Mapping[str, int], modules: Sequence[ModulePlan]) -> PagePlan:
     field = f"$.pages[{n}].slots"
     _check_unique([slot.id for slot in page.slots], field.removeprefix("$."), "id")
-    slots = tuple(_slot(slot, code, f"{field}[{code}]", codes) for code, slot in enumerate(page.slots))
+    slots = tuple(_slot_plan(slot, code, f"{field}[{code}]", codes) for code, slot in enumerate(page.slots))
     used = sorted({code for slot in slots for code in (*slot.admits, slot.default)})
-    plans = tuple(modules[code] for code in used)
-    return PagePlan(page=page.page, slots=slots, modules=plans)
+    return PagePlan(page=page.page, slots=slots, modules=tuple(modules[code] for code in used))
 
 
-def _slot(slot: SlotDef, code: int, field: str, codes: Mapping[str, int]) -> SlotPlan:
+def _slot_plan(slot: SlotDef, code: int, field: str, codes: Mapping[str, int]) -> SlotPlan:
     for n, name in enumerate(slot.admits):
         if name not in codes:
             raise InvalidDocument(f"no module {name!r}", field=f"{field}.admits[{n}]")
@@ -131,20 +167,20 @@ def _slot(slot: SlotDef, code: int, field: str, codes: Mapping[str, int]) -> Slo
     )
 
 
-def _slot_codes(given: Sequence[PageDef], pages: Iterable[PagePlan]) -> dict[str, int]:
+def _slot_codes(own: Sequence[PageDef], pages: Iterable[PagePlan]) -> dict[str, int]:
     """Slot id -> its number on its page; a slot id belongs to one page only, for rules name slots alone."""
-    of_page: dict[str, tuple[PageType, int]] = {}
-    numbers = {page.page: n for n, page in enumerate(given)}
+    places: dict[str, tuple[PageType, int]] = {}
+    numbers = {page.page: n for n, page in enumerate(own)}
     for page in pages:
         for slot in page.slots:
-            other = of_page.setdefault(slot.id, (page.page, slot.code))
+            other = places.setdefault(slot.id, (page.page, slot.code))
             if other != (page.page, slot.code):
-                at = numbers.get(page.page, numbers.get(other[0], 0))
+                n = numbers.get(page.page, numbers.get(other[0], 0))
                 raise InvalidDocument(
                     f"slot {slot.id!r} is on the pages {other[0]} and {page.page}",
-                    field=f"$.pages[{at}].slots",
+                    field=f"$.pages[{n}].slots",
                 )
-    return {slot: code for slot, (_, code) in of_page.items()}
+    return {slot: code for slot, (_, code) in places.items()}
 
 
 def _check_unique(names: Sequence[str], section: str, key: str) -> None:

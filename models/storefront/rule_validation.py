@@ -1,7 +1,7 @@
-"""What a rule must say to be let in, beyond fitting its pages.
+"""Which rules may be pushed: those that would empty the shop or change nothing are refused.
 
-Asked of documents that are pushed, not of what stands in the topic: there one refused rule would take the
-whole storefront with it at the next start.
+This is checked when a document is pushed, not when the topic is read: one refused rule already in the topic
+would cost the whole storefront at the next start.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ EVERY_ITEM = Match()
 
 
 def check_rules(rules: Sequence[RuleDef]) -> None:
-    """InvalidDocument for a rule that would empty the shop or change nothing."""
+    """Checks what a single rule says; whether it fits its pages and slots is checked by `index_storefront`.
+
+    Args:
+        rules: The rules of a document, in its order.
+
+    Raises:
+        InvalidDocument: An exclude or boost matches every item, or a boost has the factor 1; `field` names
+            the rule by its number, e.g. `$.rules[2].match`.
+    """
     for n, rule in enumerate(rules):
         _check_rule(rule, f"$.rules[{n}]")
 

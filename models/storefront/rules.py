@@ -1,13 +1,13 @@
-"""Merchandisers' rules over an item table, as row masks. Applied after ranking; no model outvotes them.
+"""Merchandisers' rules over an item table: which items a page may show, boosts, and what is pinned where.
 
-Who wins when rules meet:
+Applied after ranking: no score of a model overrules them. Who wins when rules meet:
 1. An item without stock never appears.
-2. `exclude` and `require_stock` remove an item everywhere they apply, from pins too.
-3. `pin` puts what is left first, or at its index; it reserves its item, so no other slot shows it. An item
-   that two pins claim goes to the upper slot, then to the rule with the smaller id; an index that two claim
-   goes to the smaller id, and the other takes the next one free.
-4. `boost` orders the rest: factors of several rules multiply.
-A rule counts from `starts_at` until just before `ends_at`, on its pages (none named: on all). A pin without
+2. `exclude` and `require_stock` remove an item on every page they apply to, from pins too.
+3. `pin` puts what is left first in its slot, or at its index, and reserves it: no other slot shows the item.
+   An item that two pins claim goes to the upper slot, then to the rule with the smaller id. An index that two
+   pins claim goes to the smaller id, and the other takes the next free one.
+4. `boost` reorders the rest: factors of several rules multiply.
+A rule applies from `starts_at` until just before `ends_at`, on its pages (none named: on all). A pin without
 a slot means the first slot of each of its pages.
 """
 
@@ -29,7 +29,7 @@ Mask = NDArray[np.bool_]
 
 
 class Pin(Struct, frozen=True):
-    """`row` stands at `index` of its slot."""
+    """An item row that stands at `index` of its slot's items, by the rule with that id."""
 
     index: int
     row: int
@@ -37,70 +37,96 @@ class Pin(Struct, frozen=True):
 
 
 class PageRules(Struct, frozen=True, eq=False):
-    """The rules of one page at one moment, over the rows of one table."""
+    """The rules of one page at one moment, over a table of n items.
+
+    Attributes:
+        allowed: bool[n], rows that may be shown: in stock and not removed by a rule.
+        boost: float32[n], the factor of each row; None when no boost applies.
+        pins: Slot id -> its pins, ascending by index; slots without pins are left out.
+        reserved: Rows that are pinned in some slot.
+    """
 
     allowed: Mask
     boost: NDArray[np.float32] | None
-    """Factor of each row; None when no boost applies."""
     pins: Mapping[str, tuple[Pin, ...]]
-    """Slot id -> its pins by index."""
     reserved: frozenset[int]
 
 
 class CompiledRule(Struct, frozen=True, eq=False):
+    """A rule and the int32 rows it matches: ascending, those of a pin in the order it lists them."""
+
     rule: RuleDef
     rows: NDArray[np.int32]
-    """Matching rows; of a pin in the order it lists them."""
 
 
 class RuleBook(Struct, frozen=True, eq=False):
-    """All rules over one table. Between two `edges` the same rules are active."""
+    """All rules of a storefront over one table.
+
+    Attributes:
+        storefront: Whose rules they are.
+        in_stock: bool[n].
+        rules: In the order of `storefront.rules`: ascending by id.
+        edges: Epoch seconds at which a rule begins or ends, ascending; between two the same rules apply.
+        page_cache: (page, period) -> what `page_rules` computed; a pure function of its key.
+    """
 
     storefront: StorefrontIndex
     in_stock: Mask
     rules: tuple[CompiledRule, ...]
     edges: tuple[float, ...]
-    known: dict[tuple[PageType, int], PageRules]
-    """What `page_rules` has worked out; a pure function of its key."""
+    page_cache: dict[tuple[PageType, int], PageRules]
 
 
 def compile_rules(table: ItemTable, storefront: StorefrontIndex) -> RuleBook:
-    """The book of a storefront's rules over the rows of a table."""
-    rules = tuple(CompiledRule(rule, _rows(rule, table)) for rule in storefront.rules)
-    moments = {
-        moment.timestamp() for rule in storefront.rules for moment in (rule.starts_at, rule.ends_at) if moment
-    }
+    """Matches every rule of a storefront with the items, once.
+
+    Complexity: O(rules · n).
+    """
+    rules = tuple(CompiledRule(rule, _matching_rows(rule, table)) for rule in storefront.rules)
+    edges = {time.timestamp() for rule in storefront.rules for time in (rule.starts_at, rule.ends_at) if time}
     return RuleBook(
-        storefront=storefront, in_stock=table.stock > 0, rules=rules, edges=tuple(sorted(moments)), known={}
+        storefront=storefront,
+        in_stock=table.stock > 0,
+        rules=rules,
+        edges=tuple(sorted(edges)),
+        page_cache={},
     )
 
 
 def page_rules(book: RuleBook, page: PageType, at: float) -> PageRules:
-    """What holds on a page at a moment (epoch seconds)."""
+    """The rules of a page at a moment, combined as the module's docstring says.
+
+    Args:
+        book: The rules of the storefront.
+        page: The page type.
+        at: Epoch seconds.
+
+    Complexity: O(n + rules · matched rows) the first time of a period, then one look-up.
+    """
     key = (page, period_of(book, at))
-    found = book.known.get(key)
-    if found is None:
-        active = [rule for rule in book.rules if _active(rule.rule, page, at)]
-        found = book.known[key] = _combine(book, book.storefront.pages[page], active)
-    return found
+    rules = book.page_cache.get(key)
+    if rules is None:
+        active = [rule for rule in book.rules if _is_active(rule.rule, page, at)]
+        rules = book.page_cache[key] = _combine(book, book.storefront.pages[page], active)
+    return rules
 
 
 def period_of(book: RuleBook, at: float) -> int:
-    """A number for the time between two edges that a moment (epoch seconds) lies in."""
+    """The number of the time between two edges that `at` (epoch seconds) lies in."""
     return bisect_right(book.edges, at)
 
 
 def matches(match: Match, table: ItemTable) -> Mask:
-    """bool[n]: rows for which every given condition holds."""
+    """bool[n]: rows for which every condition of the match holds; all rows when it has none."""
     mask = np.ones(table.n, bool)
     if match.items:
-        mask &= _of_rows(table, [table.row_of(item) for item in match.items])
+        mask &= _mask_of(table, [table.row_of(item) for item in match.items])
     if match.categories:
         inside = [table.rows_in_category(hash32(name)) for name in match.categories]
-        mask &= _of_rows(table, np.concatenate(inside).tolist())
+        mask &= _mask_of(table, np.concatenate(inside).tolist())
     if match.brands:
         inside = [table.rows_of_brand(hash32(name)) for name in match.brands]
-        mask &= _of_rows(table, np.concatenate(inside).tolist())
+        mask &= _mask_of(table, np.concatenate(inside).tolist())
     if match.tags:
         wanted = set(match.tags)
         mask &= np.fromiter((not wanted.isdisjoint(item.tags) for item in table.items), bool, table.n)
@@ -111,13 +137,15 @@ def matches(match: Match, table: ItemTable) -> Mask:
     return mask
 
 
-def _of_rows(table: ItemTable, rows: Sequence[int]) -> Mask:
+def _mask_of(table: ItemTable, rows: Sequence[int]) -> Mask:
+    """bool[n] that is true at `rows`; -1 is skipped."""
     mask = np.zeros(table.n, bool)
     mask[[row for row in rows if row >= 0]] = True
     return mask
 
 
-def _rows(rule: RuleDef, table: ItemTable) -> NDArray[np.int32]:
+def _matching_rows(rule: RuleDef, table: ItemTable) -> NDArray[np.int32]:
+    """The rows that a rule acts on; of `require_stock` those whose stock is too low."""
     mask = matches(rule.match, table)
     if rule.action == "pin":
         listed = dict.fromkeys(table.row_of(item) for item in rule.match.items)
@@ -127,7 +155,7 @@ def _rows(rule: RuleDef, table: ItemTable) -> NDArray[np.int32]:
     return np.flatnonzero(mask).astype(np.int32)
 
 
-def _active(rule: RuleDef, page: PageType, at: float) -> bool:
+def _is_active(rule: RuleDef, page: PageType, at: float) -> bool:
     if rule.pages and page not in rule.pages:
         return False
     started = rule.starts_at is None or rule.starts_at.timestamp() <= at
@@ -143,31 +171,32 @@ def _combine(book: RuleBook, page: PagePlan, active: Sequence[CompiledRule]) -> 
         elif rule.rule.action == "boost":
             boost = np.ones(len(allowed), np.float32) if boost is None else boost
             boost[rule.rows] *= rule.rule.factor
-    pins = _pins(page, [rule for rule in active if rule.rule.action == "pin"], allowed)
+    pins = _assign_pins(page, [rule for rule in active if rule.rule.action == "pin"], allowed)
     reserved = frozenset(pin.row for slot in pins.values() for pin in slot)
     return PageRules(allowed=allowed, boost=boost, pins=pins, reserved=reserved)
 
 
-def _pins(page: PagePlan, rules: Sequence[CompiledRule], allowed: Mask) -> dict[str, tuple[Pin, ...]]:
-    """Pins by slot from the top; a row is given away once."""
+def _assign_pins(page: PagePlan, rules: Sequence[CompiledRule], allowed: Mask) -> dict[str, tuple[Pin, ...]]:
+    """Slot id -> its pins: slots from the top, rules by id; a row is assigned once."""
     pins: dict[str, tuple[Pin, ...]] = {}
-    given: set[int] = set()
+    assigned: set[int] = set()
     for slot in page.slots:
-        places: dict[int, Pin] = {}
+        by_index: dict[int, Pin] = {}
         for rule in rules:
             if slot.id == (rule.rule.slot or page.slots[0].id):
-                _place(rule, allowed, given, places)
-        if places:
-            pins[slot.id] = tuple(places[index] for index in sorted(places))
+                _add_pins(rule, allowed, assigned, by_index)
+        if by_index:
+            pins[slot.id] = tuple(by_index[index] for index in sorted(by_index))
     return pins
 
 
-def _place(rule: CompiledRule, allowed: Mask, given: set[int], places: dict[int, Pin]) -> None:
+def _add_pins(rule: CompiledRule, allowed: Mask, assigned: set[int], by_index: dict[int, Pin]) -> None:
+    """Puts a rule's rows at the free indices from its own on."""
     index = rule.rule.index
     for row in rule.rows.tolist():
-        if not allowed[row] or row in given:
+        if not allowed[row] or row in assigned:
             continue
-        while index in places:
+        while index in by_index:
             index += 1
-        places[index] = Pin(index, row, rule.rule.id)
-        given.add(row)
+        by_index[index] = Pin(index, row, rule.rule.id)
+        assigned.add(row)

@@ -1,6 +1,7 @@
-"""What a catalogue and a storefront together fix, made once: rule masks and ready pieces of answer JSON.
+"""The storefront view: what a catalogue and a storefront fix together, computed once for all answers.
 
-A Window lives as long as both stay; crowd signals do not touch it. Answers then are joins of these pieces.
+It holds the rules as row masks, columns as plain lists, and pieces of answer JSON ready to be joined. It is
+built anew when the catalogue or the storefront changes, not when crowd signals do.
 """
 
 from __future__ import annotations
@@ -17,57 +18,76 @@ from schemas.codec import encode
 from schemas.storefront import PageType
 
 ITEMS_MAX = 48
-"""The most items of a module; pins may add some."""
+"""The most items of a module (schemas.storefront); pins may add some."""
 PHRASES_MAX = 50_000
-"""Phrases kept ready; then they are made anew."""
+"""Entries of `phrase_cache`; then it is emptied."""
+NO_BRAND_COUNT = -(1 << 30)
+"""Where the count of items without a brand starts: they have no brand in common, so no limit is ever met."""
 
 
-def _index_texts(count: int) -> tuple[bytes, ...]:
+def _index_json(count: int) -> tuple[bytes, ...]:
     return tuple(b"%d}%b" % (n, b"," if n < count - 1 else b"") for n in range(count))
 
 
-_INDEX_TEXTS = tuple(_index_texts(count) for count in range(ITEMS_MAX + 1))
+_INDEX_JSON = tuple(_index_json(count) for count in range(ITEMS_MAX + 1))
 
 
-def index_texts(count: int) -> tuple[bytes, ...]:
-    """What follows each item's `item_json` in a row of so many items."""
-    return _INDEX_TEXTS[count] if count <= ITEMS_MAX else _index_texts(count)
+def index_json(count: int) -> tuple[bytes, ...]:
+    """What follows `item_json` of each item in a row of `count` items: its index, `}` and the comma."""
+    return _INDEX_JSON[count] if count <= ITEMS_MAX else _index_json(count)
 
 
 class StorefrontView(Struct, frozen=True, eq=False, weakref=True):
+    """A catalogue of n items seen through a storefront.
+
+    Two requests whose fills were made from the same view can be compared by number.
+
+    Attributes:
+        items: The table's own list: the same object means the same catalogue.
+        ids: Item ids by row.
+        storefront: Pages, slots and modules.
+        rules: The storefront's rules over these items.
+        item_json: `{"id":"…","index":` of each row; `index_json` ends it.
+        slot_json: Of each page, `{"slot":"…","module":` of each slot.
+        slot_names: Of each page and slot, `/<slot>","propensity":1.0,"items":[`: what follows the layout id
+            in a decision id.
+        module_json: `{"id":"…","type":"…","title":` of each module.
+        titles: Item titles by row.
+        brand_codes: Brand number by row; 0 for none.
+        category_codes: Number of the finest category by row.
+        product_codes: By row a number that items of one brand and title share: one product in its colours.
+        zero_brand_counts: 0 for each brand number, NO_BRAND_COUNT for none; copied to count a row's brands.
+        zero_category_counts: 0 for each category number.
+        category_hashes: hash32 by category number.
+        category_names: hash32 of a category of any level -> its name.
+        brand_names: hash32 of a brand -> its name.
+        card_cache: Row -> its card as JSON, as far as cards were made.
+        phrase_cache: (module, subject, personal, holds, query) -> title and reason as JSON, as far as made.
+    """
+
     items: list[Item]
-    """The table's own list: the same object, the same catalogue."""
     ids: list[str]
     storefront: StorefrontIndex
     rules: RuleBook
     item_json: list[bytes]
-    """`{"id":"…","index":` of each row; `index_texts` end it."""
     slot_json: dict[PageType, tuple[bytes, ...]]
-    """`{"slot":"…","module":` of each slot of a page."""
     slot_names: dict[PageType, tuple[bytes, ...]]
-    """`/<slot>","propensity":1.0,"items":[`: what follows the layout id of a decision id."""
     module_json: tuple[bytes, ...]
-    """`{"id":"…","type":"…","title":` of each module."""
     titles: list[str]
     brand_codes: list[int]
     category_codes: list[int]
-    model_codes: list[int]
-    """A number for each product in all its colours: what shares brand and title."""
-    no_brands: list[int]
-    """A count of 0 for each brand code; no brand at all counts from far below, for it is none in common."""
-    no_categories: list[int]
+    product_codes: list[int]
+    zero_brand_counts: list[int]
+    zero_category_counts: list[int]
     category_hashes: list[int]
-    """hash32 of each category code."""
     category_names: Mapping[int, str]
-    """hash32 of a category of any level -> its name."""
     brand_names: Mapping[int, str]
-    cards: dict[int, bytes]
-    """Cards made so far, by row."""
+    card_cache: dict[int, bytes]
     phrase_cache: dict[tuple[int, int, bool, bool, str], bytes]
-    """Titles and reasons made so far."""
 
 
 def build_view(table: ItemTable, storefront: StorefrontIndex) -> StorefrontView:
+    """The view of a catalogue through a storefront; O(n · rules)."""
     return StorefrontView(
         items=table.items,
         ids=table.ids,
@@ -89,22 +109,22 @@ def build_view(table: ItemTable, storefront: StorefrontIndex) -> StorefrontView:
         titles=[item.title for item in table.items],
         brand_codes=table.brands.column.tolist(),
         category_codes=table.categories.column.tolist(),
-        model_codes=_models(table.items),
-        no_brands=[-(1 << 30)] + [0] * (table.brands.size - 1),
-        no_categories=[0] * table.categories.size,
+        product_codes=_product_codes(table.items),
+        zero_brand_counts=[NO_BRAND_COUNT] + [0] * (table.brands.size - 1),
+        zero_category_counts=[0] * table.categories.size,
         category_hashes=table.categories.hashes.tolist(),
         category_names=table.pairs[3],
         brand_names=dict(zip(table.brands.hashes.tolist(), table.brands.names, strict=True)),
-        cards={},
+        card_cache={},
         phrase_cache={},
     )
 
 
-def _models(items: list[Item]) -> list[int]:
+def _product_codes(items: list[Item]) -> list[int]:
     codes: dict[tuple[str | None, str], int] = {}
     return [codes.setdefault((item.brand, item.title), len(codes)) for item in items]
 
 
-def fits(view: StorefrontView, table: ItemTable, storefront: StorefrontIndex) -> bool:
-    """Whether the window was made for this catalogue and storefront."""
+def is_current(view: StorefrontView, table: ItemTable, storefront: StorefrontIndex) -> bool:
+    """Whether a view was built from this catalogue and storefront. O(n) when the items were read again."""
     return view.storefront is storefront and (view.items is table.items or view.items == table.items)

@@ -28,7 +28,7 @@ from tests.unit.models.random_shops import AT, OddRanker, random_snapshot, rando
 PAGES: tuple[PageType, ...] = get_args(PageType)
 SNAPSHOT = random_snapshot(Random(31), 250)
 SHOP = SNAPSHOT.shop
-EVERY = [*KINDS.values(), *(kind.untied for kind in KINDS.values() if kind.untied is not None)]
+EVERY = [*KINDS.values(), *(kind.without_item for kind in KINDS.values() if kind.without_item is not None)]
 
 every_kind = pytest.mark.parametrize("kind", EVERY, ids=lambda kind: f"{kind.name}-{kind.pool.name}")
 
@@ -143,7 +143,7 @@ def test_its_reasons_are_whole_sentences(kind: ModuleKind, name: str, personal: 
 
 
 @every_kind
-def test_what_stands_in_its_module_is_of_its_pool(kind: ModuleKind) -> None:
+def test_what_its_module_shows_is_of_its_pool(kind: ModuleKind) -> None:
     """Or of the spare order, when the pool has too little."""
     snapshot = snapshot_with(kind)
     table = snapshot.shop.items
@@ -185,8 +185,8 @@ def requests_for(kind: ModuleKind) -> list[PageRequest]:
 # One kind and one source from outside: what a shop's engineer would write, and nothing else.
 
 
-def _under_sixty(one: SourceInput) -> list[Rows]:
-    return [np.flatnonzero(one.table.price < 60).astype(np.int32)[:30]]
+def _rows_under_sixty(inputs: SourceInput) -> list[Rows]:
+    return [np.flatnonzero(inputs.table.price < 60).astype(np.int32)[:30]]
 
 
 BARGAINS = ModuleKind(
@@ -198,7 +198,7 @@ BARGAINS = ModuleKind(
 
 
 def test_a_kind_and_a_source_from_outside_stand_on_a_page_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SOURCES, "under_sixty", Source("under_sixty", _under_sixty))
+    monkeypatch.setitem(SOURCES, "under_sixty", Source("under_sixty", _rows_under_sixty))
     monkeypatch.setitem(KINDS, BARGAINS.name, BARGAINS)
     snapshot = snapshot_with(BARGAINS)
     (decision,) = decide(snapshot, requests_for(BARGAINS)[:1], AT)

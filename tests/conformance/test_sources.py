@@ -17,18 +17,18 @@ from tests.unit.models.random_shops import AT, random_state, random_table
 
 TABLE = random_table(Random(41), 300)
 ROWS_MAX = 240
-"""Of one source for one page: what it names must not grow with the catalogue."""
+"""Of one source for one page: what it proposes must not grow with the catalogue."""
 
 every_source = pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES.keys())
 
 
 def a_state(seed: int) -> VisitorState:
-    liked = {hash32("Pellam"): quantise(2.0), hash32("Kestrand"): quantise(1.0)}
-    wished = tuple(hash48(name) for name in (*TABLE.ids[seed : seed + 3], "gone"))
-    return replace(random_state(Random(seed), TABLE.ids), brands=liked, wishlist=wished)
+    brands = {hash32("Pellam"): quantise(2.0), hash32("Kestrand"): quantise(1.0)}
+    wishlist = tuple(hash48(name) for name in (*TABLE.ids[seed : seed + 3], "gone"))
+    return replace(random_state(Random(seed), TABLE.ids), brands=brands, wishlist=wishlist)
 
 
-def inputs() -> list[SourceInput]:
+def all_inputs() -> list[SourceInput]:
     made = []
     for seed in range(12):
         state = a_state(seed)
@@ -46,22 +46,22 @@ def test_it_has_the_name_it_is_listed_by(source: Source) -> None:
 
 
 @every_source
-def test_it_names_a_bounded_number_of_rows_of_the_table(source: Source) -> None:
-    named = 0
-    for one in inputs():
-        arrays = [*source.rows(one)]
+def test_it_proposes_a_bounded_number_of_rows_of_the_table(source: Source) -> None:
+    proposed = 0
+    for inputs in all_inputs():
+        arrays = [*source.rows(inputs)]
         if source.fill is not None:
-            arrays += [source.fill(one, 40), source.fill(one, -5)]
+            arrays += [source.fill(inputs, 40), source.fill(inputs, -5)]
         for rows in arrays:
             assert rows.dtype == np.int32
             assert ((rows >= -1) & (rows < TABLE.n)).all()
         assert sum(len(rows) for rows in arrays) <= ROWS_MAX
-        named += sum(int((rows >= 0).sum()) for rows in arrays)
-    assert named or source.name == "given", "no input of this suite makes it name anything"
+        proposed += sum(int((rows >= 0).sum()) for rows in arrays)
+    assert proposed or source.name == "given", "no input of this suite makes it propose anything"
 
 
 @every_source
-def test_what_it_names_is_a_candidate_with_its_bit(source: Source) -> None:
+def test_what_it_proposes_is_a_candidate_with_its_bit(source: Source) -> None:
     for seed in range(6):
         state = a_state(seed)
         found = propose(TABLE, state, "home", (), AT)
@@ -78,7 +78,7 @@ def test_masks_are_as_wide_as_there_are_sources(
     before = propose(TABLE, state, "home", (), AT)
     for number in range(more):
         name = f"more-{number}"
-        monkeypatch.setitem(SOURCES, name, Source(name, lambda one: [one.table.by_trend[:5]]))
+        monkeypatch.setitem(SOURCES, name, Source(name, lambda inputs: [inputs.table.by_trend[:5]]))
     found = propose(TABLE, state, "home", (), AT)
     assert found.sources.dtype.itemsize * 8 == width
     for name in list(SOURCES)[13:]:
@@ -94,8 +94,8 @@ def test_more_sources_than_a_mask_holds_are_refused(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_page_itself_is_no_candidate(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also when a source names it."""
-    monkeypatch.setitem(SOURCES, "same", Source("same", lambda one: [np.array(one.about, np.int32)]))
+    """Also when a source proposes it."""
+    monkeypatch.setitem(SOURCES, "same", Source("same", lambda inputs: [np.array(inputs.about, np.int32)]))
     for page in sorted(ABOUT_ITEMS):
         state = random_state(Random(5), TABLE.ids)
         assert 7 not in propose(TABLE, state, page, [7], AT).rows

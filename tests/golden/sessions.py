@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from models.catalog.table import ItemTable, build_items
-from models.policy.replay import recorded, replay
+from models.policy.replay import records_of, replay
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.ranking.popularity import PopularityRanker
 from models.storefront.shop import build_shop
@@ -52,7 +52,7 @@ def _table() -> ItemTable:
 def text_of(transcript: Path, snapshot: Snapshot) -> str:
     """What `etalage replay` prints of a transcript in the golden shop."""
     events = complete_events(list(events_in(transcript.read_bytes())), snapshot.shop.items.items)
-    return "\n".join(step_text(step) for step in replay(snapshot, recorded(events), top=2)) + "\n"
+    return "\n".join(step_text(step) for step in replay(snapshot, records_of(events), top=2)) + "\n"
 
 
 def expected(transcript: Path) -> Path:

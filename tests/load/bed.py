@@ -63,7 +63,7 @@ def bed() -> Iterator[Bed]:
             yield Bed(folder, kafka.address, store.url)
 
 
-def connected(url: str) -> Any:
+def open_redis(url: str) -> Any:
     """A blocking client without a read timeout; its types would say less than they cost."""
     return redis.Redis.from_url(url, socket_timeout=None)
 
@@ -74,7 +74,7 @@ class Gauge:
     def __init__(self, stack: Stack) -> None:
         self.keys = Keys(stack.namespace)
         self.topic = EVENTS.full_name(stack.namespace)
-        self.client = connected(stack.redis)
+        self.client = open_redis(stack.redis)
         self.consumer = KafkaConsumer(bootstrap_servers=stack.kafka)
         self.partitions = [TopicPartition(self.topic, p) for p in range(PARTITIONS)]
 
@@ -127,12 +127,12 @@ def bare_consumer(stack: Stack, out: Path, *flags: str) -> subprocess.Popen[byte
     return process
 
 
-def joined_ms(sent: Any, seen_partition: Any, seen_offset: Any, seen_at: Any) -> np.ndarray:
-    """Milliseconds from the hand-over of each event to its sight, joined by record id."""
+def latencies_ms(sent: Any, seen_partition: Any, seen_offset: Any, seen_at: Any) -> np.ndarray:
+    """Milliseconds from the sending of each event to its being seen, joined by record id."""
     at = dict(zip(zip(map(int, seen_partition), map(int, seen_offset), strict=True), seen_at, strict=True))
     rows = zip(sent["partition"].tolist(), sent["offset"].tolist(), sent["sent"].tolist(), strict=True)
-    found = [(at[p, o] - t) * 1000 for p, o, t in rows if (p, o) in at]
-    return np.asarray(found)
+    latencies = [(at[p, o] - t) * 1000 for p, o, t in rows if (p, o) in at]
+    return np.asarray(latencies)
 
 
 def cpu_seconds(running: Running) -> float:

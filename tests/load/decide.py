@@ -2,8 +2,8 @@
 
     python -m tests.load.decide [--rounds 40] [--items 2000] [--profile]
 
-Closed loop in one process, no I/O. Every visitor has just looked at something, so nearly all content changes.
-CPU time; the best round is shown beside the median: on shared cores the median tells of the neighbours.
+Closed loop in one process, no I/O. Every visitor has just viewed something, so nearly all content changes.
+CPU time; the best round is shown beside the median, which on shared cores depends on other processes.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ Stage = Callable[[], object]
 
 def a_snapshot(count: int, random: Random) -> Snapshot:
     items = demo_items(count)
-    kinds: dict[str, list[ItemId]] = {}
+    categories: dict[str, list[ItemId]] = {}
     for item in items:
-        kinds.setdefault(item.category, []).append(ItemId(item.item_id))
+        categories.setdefault(item.category, []).append(ItemId(item.item_id))
     signals = {
         ItemId(item.item_id): Signal(
             item_id=ItemId(item.item_id),
@@ -58,7 +58,8 @@ def a_snapshot(count: int, random: Random) -> Snapshot:
             trend=random.expovariate(0.2),
             popularity=random.expovariate(0.0125),
             co_viewed=[
-                Neighbour(other, random.uniform(1, 9)) for other in random.choices(kinds[item.category], k=12)
+                Neighbour(other, random.uniform(1, 9))
+                for other in random.choices(categories[item.category], k=12)
             ],
             co_bought=[Neighbour(ItemId(other.item_id), 2.0) for other in random.sample(items, 6)],
         )
@@ -72,11 +73,11 @@ def a_ranker() -> Ranker:
     try:
         return load_ranker(BASELINE)
     except EtalageError as exc:
-        show(f"the understudy stands in: {exc}")
+        show(f"using the understudy: {exc}")
         return PopularityRanker()
 
 
-def looked(state: VisitorState, table: ItemTable, rows: Sequence[int], name: str) -> VisitorState:
+def after_events(state: VisitorState, table: ItemTable, rows: Sequence[int], name: str) -> VisitorState:
     for row in rows:
         item, offset = table.items[row], state.offset + 1
         line = {"item_id": item.item_id, "item_brand": item.brand, "price": item.price, "colour": item.colour}
@@ -87,14 +88,14 @@ def looked(state: VisitorState, table: ItemTable, rows: Sequence[int], name: str
     return state
 
 
-def a_visit(table: ItemTable, random: Random) -> tuple[VisitorState, VisitorState]:
-    """A state after some looks in two categories, and the same after one look more."""
-    kinds = random.sample(sorted(table.categories.of), 2)
-    pool = [int(row) for kind in kinds for row in table.rows_in_category(kind)]
-    state = looked(EMPTY, table, random.choices(pool, k=random.randint(1, 14)), "view_item")
+def before_and_after_view(table: ItemTable, random: Random) -> tuple[VisitorState, VisitorState]:
+    """A state after some views in two categories, and the same after one view more."""
+    categories = random.sample(sorted(table.categories.of), 2)
+    pool = [int(row) for category in categories for row in table.rows_in_category(category)]
+    state = after_events(EMPTY, table, random.choices(pool, k=random.randint(1, 14)), "view_item")
     if random.random() < 0.3:
-        state = looked(state, table, random.choices(pool, k=1), "add_to_cart")
-    return state, looked(state, table, random.choices(pool, k=1), "view_item")
+        state = after_events(state, table, random.choices(pool, k=1), "add_to_cart")
+    return state, after_events(state, table, random.choices(pool, k=1), "view_item")
 
 
 def requests_of(snapshot: Snapshot, visits: Sequence[tuple[VisitorState, VisitorState]]) -> list[PageRequest]:
@@ -112,23 +113,29 @@ def requests_of(snapshot: Snapshot, visits: Sequence[tuple[VisitorState, Visitor
 
 
 def stages(snapshot: Snapshot, requests: Sequence[PageRequest]) -> dict[str, Stage]:
-    """Each stage on its own, on what the stages before it give."""
+    """Each stage alone, on the results of the stages before it."""
     shop = snapshot.shop
     at, table, view = AT + 400, shop.items, shop.view
     contexts = build_contexts(shop, requests, at)
     scored = score_contexts(snapshot, contexts, at)
-    shelves = list(build_pools(table, contexts, [one.scores for one in scored]))
-    before = [_previous_fills(shop, context) for context in contexts]
-    lines = list(zip(contexts, shelves, before, strict=True))
-    fills = [assemble(context, mine, table, view, was, at) for context, mine, was in lines]
+    pools = list(build_pools(table, contexts, [one.scores for one in scored]))
+    previous = [_previous_fills(shop, context) for context in contexts]
+    lines = list(zip(contexts, pools, previous, strict=True))
+    fills = [
+        assemble(context, page_pools, table, view, fills_before, at)
+        for context, page_pools, fills_before in lines
+    ]
     decided: list[LayoutDecision] = decide(snapshot, requests, at)
     bodies = [one.head() + one.body() for one in decided]
     return {
-        "scene": lambda: build_contexts(shop, requests, at),
+        "context": lambda: build_contexts(shop, requests, at),
         "score": lambda: score_contexts(snapshot, contexts, at),
-        "shelve": lambda: list(build_pools(table, contexts, [one.scores for one in scored])),
-        "before": lambda: [_previous_fills(shop, context) for context in contexts],
-        "assemble": lambda: [assemble(context, mine, table, view, was, at) for context, mine, was in lines],
+        "pools": lambda: list(build_pools(table, contexts, [one.scores for one in scored])),
+        "previous": lambda: [_previous_fills(shop, context) for context in contexts],
+        "assemble": lambda: [
+            assemble(context, page_pools, table, view, fills_before, at)
+            for context, page_pools, fills_before in lines
+        ],
         "compare": lambda: [
             _compare(shop, context, one, fill, at)
             for context, one, fill in zip(contexts, scored, fills, strict=True)
@@ -141,8 +148,8 @@ def stages(snapshot: Snapshot, requests: Sequence[PageRequest]) -> dict[str, Sta
     }
 
 
-def spent(stage: Stage, rounds: int) -> list[float]:
-    """Microseconds of each round."""
+def time_rounds(stage: Stage, rounds: int) -> list[float]:
+    """Microseconds of CPU of each round."""
     times = []
     for _ in range(rounds):
         since = process_time()
@@ -156,10 +163,10 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=40)
     options.add_argument("--items", type=int, default=2000)
     options.add_argument("--profile", action="store_true")
-    asked = options.parse_args()
+    arguments = options.parse_args()
     random = Random(5)
-    snapshot = a_snapshot(asked.items, random)
-    visits = [a_visit(snapshot.shop.items, random) for _ in range(max(SIZES))]
+    snapshot = a_snapshot(arguments.items, random)
+    visits = [before_and_after_view(snapshot.shop.items, random) for _ in range(max(SIZES))]
     gc.collect()
     gc.freeze()
     show("µs per visitor, best (median)  " + "".join(f"{size:>18}" for size in SIZES))
@@ -168,22 +175,22 @@ def main() -> None:
     for name in tables[SIZES[0]]:
         line = f"{name:31}"
         for size in SIZES:
-            times = spent(tables[size][name], max(5, asked.rounds * 4 // size))
+            times = time_rounds(tables[size][name], max(5, arguments.rounds * 4 // size))
             line += f"{min(times) / size:10.1f} ({median(times) / size:.1f})".rjust(18)
         show(line)
     decided = decide(snapshot, sized[SIZES[-1]], AT + 400)
     changed, rows = sum(one.changed for one in decided), sum(len(one.scored.scores) for one in decided)
     show(f"{changed} of {len(decided)} changed, {rows // len(decided)} candidates a visitor")
     show(f"{len(decided[0].body())} bytes a body")
-    if asked.profile:
+    if arguments.profile:
         profile(lambda: decide(snapshot, sized[SIZES[-1]], AT + 400))
 
 
-def profile(act: Stage) -> None:
+def profile(stage: Stage) -> None:
     profiler = cProfile.Profile()
     profiler.enable()
     for _ in range(20):
-        act()
+        stage()
     profiler.disable()
     pstats.Stats(profiler).sort_stats("tottime").print_stats(30)
 

@@ -39,7 +39,7 @@ from streams.workers.personalize.engine import Engine, EngineConfig, EngineDepen
 from streams.workers.personalize.live_page import LivePage
 from streams.workers.signals.combiner import SignalCombiner
 from tests.load.decide import a_snapshot
-from tests.load.traffic import browsing, now_text
+from tests.load.traffic import browsing_events, now_text
 
 PLACE = Place("bench.events.v1", 1, 7)
 CASES = {"folded-256": 256, "folded-16": 16, "decided-64": 64, "decided-16": 16, "decided-8": 8}
@@ -47,8 +47,8 @@ ROUNDS = 6
 
 
 def records_of(snapshot: Snapshot, *, visitors: int, count: int) -> list[Any]:
-    """Raw records as aiokafka hands them on; the time is put in when a chunk begins."""
-    prepared = browsing(snapshot.shop.items.items, visitors=visitors, count=count, seed=11)
+    """Raw records as aiokafka gives them, all with the present time."""
+    prepared = browsing_events(snapshot.shop.items.items, visitors=visitors, count=count, seed=11)
     stamp = now_text()
     return [
         SimpleNamespace(
@@ -63,13 +63,13 @@ def records_of(snapshot: Snapshot, *, visitors: int, count: int) -> list[Any]:
     ]
 
 
-def an_engine(snapshot: Snapshot, store: RedisVisitors, *, deciding: bool) -> Engine:
-    """As a worker puts it together, without Kafka: nothing is sampled, no window is flushed."""
+def build_engine(snapshot: Snapshot, store: RedisVisitors, *, deciding: bool) -> Engine:
+    """An engine as a worker builds it, without Kafka: no decision is sampled, no signal is flushed."""
     clock, metrics = SystemClock(), Metrics()
     crowd = SignalCombiner("bench", metrics, clock)
     publisher: Any = None
     page = LivePage(SimpleNamespace(snapshot=snapshot), page="home", sample=0.0, metrics=metrics)
-    means = EngineDependencies(
+    dependencies = EngineDependencies(
         store=store,
         retries=Retries("Redis", deadline_s=2.0, patience_s=10.0, clock=clock, metrics=metrics),
         dead_letters=DeadLetters(publisher, "bench.dead", Limit(share=0.5, last=200), metrics),
@@ -79,11 +79,11 @@ def an_engine(snapshot: Snapshot, store: RedisVisitors, *, deciding: bool) -> En
         deciding=Decider(page, clock=clock, metrics=metrics),
         crowd=lambda before, record: crowd.add(before, record, snapshot.shop),
     )
-    terms = EngineConfig(place=PLACE, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9)
-    return Engine(terms, means)
+    config = EngineConfig(place=PLACE, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9)
+    return Engine(config, dependencies)
 
 
-async def applied(engine: Engine, holding: Holding, records: Sequence[Any], size: int) -> float:
+async def apply_all(engine: Engine, holding: Holding, records: Sequence[Any], size: int) -> float:
     """Seconds of CPU for all records in chunks of `size`."""
     since = time.process_time()
     for start in range(0, len(records), size):
@@ -92,24 +92,26 @@ async def applied(engine: Engine, holding: Holding, records: Sequence[Any], size
     return time.process_time() - since
 
 
-async def measured(case: str, snapshot: Snapshot, records: list[Any], url: str, profiler: Any) -> list[float]:
+async def measure_case(
+    case: str, snapshot: Snapshot, records: list[Any], url: str, profiler: Any
+) -> list[float]:
     """µs of CPU an event, of each round; one round before is not counted."""
     client = connect(url)
     try:
         store = RedisVisitors(client, Keys(f"b{uuid.uuid4().hex[:8]}"), incarnation=PLACE.incarnation)
-        engine = an_engine(snapshot, store, deciding=case.startswith("decided"))
+        engine = build_engine(snapshot, store, deciding=case.startswith("decided"))
         claim = await store.claim(0, "bench", 1)
         holding = Holding(0, claim, turn=1, at=0, why="assigned")
         each = len(records) // (ROUNDS + 1)
-        spent = []
+        times = []
         for number in range(ROUNDS + 1):
             if number == 1 and profiler:
                 profiler.enable()
             part = records[number * each : (number + 1) * each]
-            spent.append(await applied(engine, holding, part, CASES[case]) / len(part) * 1e6)
+            times.append(await apply_all(engine, holding, part, CASES[case]) / len(part) * 1e6)
         if profiler:
             profiler.disable()
-        return spent[1:]
+        return times[1:]
     finally:
         await client.aclose()
 
@@ -120,16 +122,16 @@ def main() -> None:
     options.add_argument("--visitors", type=int, default=3000)
     options.add_argument("--cases", default=",".join(CASES))
     options.add_argument("--profile", default="")
-    asked = options.parse_args()
+    arguments = options.parse_args()
     snapshot = a_snapshot(2000, Random(5))
-    records = records_of(snapshot, visitors=asked.visitors, count=asked.events)
+    records = records_of(snapshot, visitors=arguments.visitors, count=arguments.events)
     gc.collect()
     gc.freeze()
     with LocalRedis() as redis:
-        for case in [asked.profile] if asked.profile else asked.cases.split(","):
-            profiler = cProfile.Profile() if asked.profile else None
-            spent = asyncio.run(measured(case, snapshot, records, redis.url, profiler))
-            show(f"{case:14} median {median(spent):7.1f} µs   best {min(spent):7.1f} µs")
+        for case in [arguments.profile] if arguments.profile else arguments.cases.split(","):
+            profiler = cProfile.Profile() if arguments.profile else None
+            times = asyncio.run(measure_case(case, snapshot, records, redis.url, profiler))
+            show(f"{case:14} median {median(times):7.1f} µs   best {min(times):7.1f} µs")
             if profiler:
                 pstats.Stats(profiler).sort_stats("tottime").print_stats(45)
 

@@ -1,7 +1,7 @@
 """Freshness: an event handed to the producer → the layout that answers for it readable in Redis.
 
-The observer hears each write's notice, which the script sends after writing, and joins it with the
-generator's ledger by record id; a sample of heads is read back to see that they say what the notice said.
+The observer receives each write's notice, which the script sends after writing, and joins it with the
+generator's ledger by record id; a sample of heads is read back and compared with the notice.
 Floor: bare aiokafka on the same topic with the same generator, in turn with ours.
 """
 
@@ -17,7 +17,7 @@ import orjson
 
 from schemas.ids import Version, VisitorId
 from streams.stores.keys import Keys
-from tests.load.bed import PARTITIONS, Bed, Gauge, bare_consumer, connected, finish, generate, joined_ms
+from tests.load.bed import PARTITIONS, Bed, Gauge, bare_consumer, finish, generate, latencies_ms, open_redis
 from tests.load.figures import Figure, figure, percentile
 from tests.stack import Stack
 
@@ -25,18 +25,18 @@ RATE, SECONDS, VISITORS = 1000, 20, 5000
 
 
 class NoticeObserver:
-    """Hears every notice of a namespace in a thread: (partition, offset, moment)."""
+    """Receives every notice of a namespace in a thread: (partition, offset, time)."""
 
     def __init__(self, stack: Stack) -> None:
         self.keys = Keys(stack.namespace)
-        self.client = connected(stack.redis)
+        self.client = open_redis(stack.redis)
         self.pubsub: Any = self.client.pubsub()
         self.pubsub.ssubscribe(*(self.keys.channel(p) for p in range(PARTITIONS)))
         self.seen: list[tuple[int, int, float]] = []
         self.behind = 0
         self.checked = 0
         self._stop = threading.Event()
-        self._reader = connected(stack.redis)
+        self._reader = open_redis(stack.redis)
         self._thread = threading.Thread(target=self._listen, daemon=True)
         self._thread.start()
 
@@ -96,7 +96,7 @@ def _floor(stack: Stack, run: int) -> np.ndarray:
     finish(generate(stack, sent, rate=RATE, seconds=SECONDS, visitors=VISITORS, seed=run + 10))
     finish(consumer)
     at = np.load(seen)
-    return _warm(joined_ms(np.load(sent), at["partition"], at["offset"], at["at"]))
+    return _warm(latencies_ms(np.load(sent), at["partition"], at["offset"], at["at"]))
 
 
 def _ours(stack: Stack, run: int) -> tuple[np.ndarray, float]:
@@ -114,5 +114,5 @@ def _ours(stack: Stack, run: int) -> tuple[np.ndarray, float]:
     worker.terminate()
     assert observer.checked, "no layout was read back"
     partition, offset, at = zip(*observer.seen, strict=True)
-    found = joined_ms(np.load(sent), partition, offset, at)
+    found = latencies_ms(np.load(sent), partition, offset, at)
     return _warm(found), observer.behind / observer.checked

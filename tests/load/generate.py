@@ -16,11 +16,11 @@ import numpy as np
 from confluent_kafka import Producer
 
 from streams.demo.catalogue import demo_items
-from tests.load.traffic import Prepared, browsing, now_text
+from tests.load.traffic import Prepared, browsing_events, now_text
 
 
 class Ledger:
-    """What became of each event, by its number."""
+    """Where each event was stored and when it was sent, by its number."""
 
     def __init__(self, count: int) -> None:
         self.sent = np.zeros(count)
@@ -78,7 +78,7 @@ def main() -> None:
     args = parser.parse_args()
     count = args.count or int(args.rate * args.seconds)
     shop = demo_items(args.items, at=datetime.now(UTC))
-    events = browsing(shop, visitors=args.visitors, count=count, seed=args.seed)
+    events = browsing_events(shop, visitors=args.visitors, count=count, seed=args.seed)
     producer = Producer({
         "bootstrap.servers": args.kafka, "linger.ms": 1, "partitioner": "murmur2_random", "acks": "all",
         "queue.buffering.max.messages": 500_000,

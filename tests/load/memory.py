@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from tests.load.bed import Bed, Gauge, connected, finish, generate
+from tests.load.bed import Bed, Gauge, finish, generate, open_redis
 from tests.load.figures import Figure, figure
 from tests.stack import Stack
 
@@ -45,13 +45,13 @@ def measure(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
 
 
 def _clear(client: Any, namespace: str) -> None:
-    """Forget every partition's states and `done`, keep the topic's meta."""
+    """Deletes every partition's states and `done`, keeps the topic's meta."""
     for key in client.scan_iter(match=f"*{{{namespace}.*", count=5000):
         client.unlink(key)
 
 
 def _rebuild(stack: Stack, growth: list[float]) -> tuple[float, float]:
-    client = connected(stack.redis)
+    client = open_redis(stack.redis)
     _clear(client, stack.namespace)
     before = client.info("memory")["used_memory"]
     gauge = Gauge(stack)
@@ -71,7 +71,7 @@ def _rebuild(stack: Stack, growth: list[float]) -> tuple[float, float]:
 
 
 def _usage(stack: Stack) -> float:
-    client = connected(stack.redis)
+    client = open_redis(stack.redis)
     keys = [key for key in client.scan_iter(match=f"s:{{{stack.namespace}.*", count=5000)]
     assert len(keys) == VISITORS, f"{len(keys)} states for {VISITORS} visitors"
     with client.pipeline(transaction=False) as pipe:

@@ -1,4 +1,4 @@
-"""Push: HTTP post of an event → the SSE message with the new window at that visitor's client."""
+"""Push: HTTP post of an event → the SSE message with the new layout at that visitor's client."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from schemas.ids import VisitorId
 from streams.demo.catalogue import demo_items
 from tests.load.bed import ITEMS, Bed
 from tests.load.figures import Figure, figure, percentile
-from tests.load.traffic import Prepared, browsing, now_text
+from tests.load.traffic import Prepared, browsing_events, now_text
 from tests.load.visitors import events_body, walk_in
 from tests.load.wire import get, post, split
-from tests.stack import Running, Stack
 
 RATE, SECONDS, CONNECTIONS, POSTERS = 500, 20, 1000, 32
 
@@ -68,12 +67,12 @@ def measure(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
         p50.append(percentile(times, 50))
         p99.append(percentile(times, 99))
         share.append(len(times) / sent)
-        say(f"run {run + 1}: p50 {p50[-1]:.1f} ms, p99 {p99[-1]:.1f} ms, {share[-1]:.0%} changed the window")
+        say(f"run {run + 1}: p50 {p50[-1]:.1f} ms, p99 {p99[-1]:.1f} ms, {share[-1]:.0%} changed the layout")
     load = f"{RATE} posts/s open loop for {SECONDS} s, {CONNECTIONS} open streams, {runs} runs"
     return [
         figure("push.p50_ms", p50, "ms", load=load, at_most=10),
         figure("push.p99_ms", p99, "ms", load=load),
-        figure("push.changed_ratio", share, "ratio", load="posts that changed the window and so were pushed"),
+        figure("push.changed_ratio", share, "ratio", load="posts that changed the layout and so were pushed"),
     ]  # fmt: skip
 
 
@@ -97,15 +96,11 @@ async def _run(bed: Bed, run: int) -> tuple[list[float], int]:
         return shoppers.times, sent
 
 
-def _crowd(stack: Stack, gateway: Running, seed: int) -> list[VisitorId]:
-    return walk_in(stack, gateway, visitors=CONNECTIONS, each=3, seed=seed)
-
-
 async def _post_all(shoppers: Shoppers, visitors: list[VisitorId], run: int) -> int:
     queue: asyncio.Queue[Prepared] = asyncio.Queue()
     posters = [asyncio.create_task(shoppers.poster(queue)) for _ in range(POSTERS)]
     shop = demo_items(ITEMS, at=datetime.now(UTC))
-    events = browsing(shop, visitors=CONNECTIONS, count=RATE * SECONDS, seed=run + 1)
+    events = browsing_events(shop, visitors=CONNECTIONS, count=RATE * SECONDS, seed=run + 1)
     start = time.monotonic()
     for n, event in enumerate(events):
         due = start + n / RATE

@@ -17,7 +17,7 @@ from schemas.ids import VisitorId
 from streams.demo.catalogue import demo_items
 from streams.kafka.partitioner import partition_of
 from streams.stores.keys import Keys
-from tests.load.bed import ITEMS, PARTITIONS, Bed, connected
+from tests.load.bed import ITEMS, PARTITIONS, Bed, open_redis
 from tests.load.figures import Figure, figure, percentile
 from tests.load.visitors import walk_in
 from tests.load.wire import Connection, get, post, saturate
@@ -89,7 +89,7 @@ def _same_bytes(stack: Stack, gateway: Running, path: str) -> str:
         status, body = connection.ask(get(path))
     assert status == 200
     assert orjson.loads(body)["mode"] == "full", body[:300]
-    connected(stack.redis).set("bench:layout", body)
+    open_redis(stack.redis).set("bench:layout", body)
     return "bench:layout"
 
 

@@ -66,26 +66,26 @@ def _properties(kind: str, items: Sequence[Item], rng: random.Random, n: int) ->
             return {"items": picked[:1]}
 
 
-def browsing(items: Sequence[Item], *, visitors: int, count: int, seed: int) -> list[Prepared]:
+def browsing_events(items: Sequence[Item], *, visitors: int, count: int, seed: int) -> list[Prepared]:
     """`count` events of `visitors` visitors in turn, so that one visitor's events are far apart.
 
     Each visitor looks mostly into one favourite category, as people do.
     """
     rng = random.Random(seed)
-    shelves: dict[str, list[Item]] = {}
+    by_category: dict[str, list[Item]] = {}
     for item in items:
-        shelves.setdefault(item.category, []).append(item)
-    names = sorted(shelves)
-    taste = [rng.choice(names) for _ in range(visitors)]
+        by_category.setdefault(item.category, []).append(item)
+    names = sorted(by_category)
+    favourites = [rng.choice(names) for _ in range(visitors)]
     kinds = rng.choices([k for k, _ in KINDS], [w for _, w in KINDS], k=count)
     events = []
     for n in range(count):
         visitor = n % visitors
-        shelf = shelves[taste[visitor] if rng.random() < 0.8 else rng.choice(names)]
+        choice = by_category[favourites[visitor] if rng.random() < 0.8 else rng.choice(names)]
         body = {
             "event": kinds[n], "message_id": f"{seed}-{n}", "anonymous_id": f"load-{seed}-{visitor}",
             "channel": "web", "context": {"device": "mobile" if visitor % 2 else "desktop"},
-            "properties": _properties(kinds[n], rng.choices(shelf, k=3), rng, n), "timestamp": "@",
+            "properties": _properties(kinds[n], rng.choices(choice, k=3), rng, n), "timestamp": "@",
         }  # fmt: skip
         before, after = orjson.dumps(body).split(b'"@"')
         events.append(Prepared(f"a:load-{seed}-{visitor}".encode(), before + b'"', b'"' + after))

@@ -9,7 +9,7 @@ import orjson
 from schemas.ids import VisitorId
 from streams.demo.catalogue import demo_items
 from tests.load.bed import ITEMS, Gauge
-from tests.load.traffic import browsing, now_text
+from tests.load.traffic import browsing_events, now_text
 from tests.load.wire import Connection, post
 from tests.stack import Running, Stack
 
@@ -20,7 +20,7 @@ def events_body(events: list[bytes]) -> bytes:
 
 def walk_in(stack: Stack, gateway: Running, *, visitors: int, each: int, seed: int = 7) -> list[VisitorId]:
     """Post `each` events for `visitors` visitors and wait until all are applied."""
-    prepared = browsing(
+    prepared = browsing_events(
         demo_items(ITEMS, at=datetime.now(UTC)), visitors=visitors, count=visitors * each, seed=seed
     )
     gauge = Gauge(stack)

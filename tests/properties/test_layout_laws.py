@@ -27,7 +27,7 @@ pages: st.SearchStrategy[PageType] = st.sampled_from(get_args(PageType))
 laws = settings(max_examples=150, deadline=None)
 
 
-def an_ask(random: Random, table: ItemTable, page: PageType, number: int = 0) -> PageRequest:
+def a_request(random: Random, table: ItemTable, page: PageType, number: int = 0) -> PageRequest:
     state = random_state(random, table.ids)
     return PageRequest(
         visitor=VisitorId(f"a:{number}"),
@@ -58,7 +58,7 @@ def check_page(shop: Shop, decided: LayoutDecision) -> None:
 
 
 def is_allowed(shop: Shop, item: str, page: PageType) -> bool:
-    """What the rules say of an item, read from the document once more."""
+    """Whether the rules allow an item, computed from the document alone."""
     table = shop.items
     row = table.row_of(item)
     if table.items[row].stock <= 0:
@@ -73,18 +73,18 @@ def is_allowed(shop: Shop, item: str, page: PageType) -> bool:
 
 
 def pins_of(shop: Shop, page: PageType) -> dict[str, list[tuple[RuleDef, str]]]:
-    """Which item each slot owes to which pin, from the document: upper slots first, then by rule id."""
-    owed: dict[str, list[tuple[RuleDef, str]]] = {}
-    given_away: set[str] = set()
+    """Slot -> the items pinned in it with their rules: upper slots first, then by rule id."""
+    pinned_items: dict[str, list[tuple[RuleDef, str]]] = {}
+    assigned: set[str] = set()
     slots = [slot.id for slot in shop.storefront.pages[page].slots]
     for slot in slots:
         for rule in sorted(shop.storefront.rules, key=lambda rule: rule.id):
             if rule.action == "pin" and (rule.slot or slots[0]) == slot:
                 for item in rule.match.items:
-                    if item not in given_away and is_allowed(shop, item, page):
-                        given_away.add(item)
-                        owed.setdefault(slot, []).append((rule, item))
-    return owed
+                    if item not in assigned and is_allowed(shop, item, page):
+                        assigned.add(item)
+                        pinned_items.setdefault(slot, []).append((rule, item))
+    return pinned_items
 
 
 @laws
@@ -93,7 +93,7 @@ def test_a_page_is_whole(seed: int, size: int, page: PageType, ranker: bool) -> 
     random = Random(seed)
     snapshot = random_snapshot(random, size, ranker=ranker)
     shop = snapshot.shop
-    decided = decide(snapshot, [an_ask(random, shop.items, page)], AT)[0]
+    decided = decide(snapshot, [a_request(random, shop.items, page)], AT)[0]
     check_page(shop, decided)
     for item in [item for row in shown(decided).values() for item in row]:
         assert is_allowed(shop, item, page)
@@ -105,14 +105,14 @@ def test_pins_hold(seed: int, size: int) -> None:
     random = Random(seed)
     snapshot = random_snapshot(random, size)
     shop = snapshot.shop
-    page = shown(decide(snapshot, [an_ask(random, shop.items, "home")], AT)[0])
-    for slot, owed in pins_of(shop, "home").items():
-        pinned = {item for _, item in owed}
+    page = shown(decide(snapshot, [a_request(random, shop.items, "home")], AT)[0])
+    for slot, pinned_items in pins_of(shop, "home").items():
+        pinned = {item for _, item in pinned_items}
         assert pinned <= set(page[slot])
-        rule, item = owed[0]
+        rule, item = pinned_items[0]
         # Pins before it and those of other rules may push it, but never beyond them and its index.
-        assert page[slot].index(item) <= rule.index + len(owed)
-        if len(owed) == 1 and len(page[slot]) > rule.index:
+        assert page[slot].index(item) <= rule.index + len(pinned_items)
+        if len(pinned_items) == 1 and len(page[slot]) > rule.index:
             assert page[slot][rule.index] == item
 
 
@@ -123,7 +123,7 @@ def test_the_same_input_gives_the_same_bytes(seed: int, size: int, page: PageTyp
     random = Random(seed)
     snapshot = random_snapshot(random, size)
     shop = snapshot.shop
-    requests = [an_ask(random, shop.items, page, number) for number in range(3)]
+    requests = [a_request(random, shop.items, page, number) for number in range(3)]
     alone = [decide(snapshot, [request], AT)[0] for request in requests]
     for one, together in zip(alone, decide(snapshot, requests, AT), strict=True):
         assert together.head() + together.body() == one.head() + one.body()
@@ -137,7 +137,7 @@ def test_deciding_again_changes_nothing(seed: int, size: int, page: PageType) ->
     random = Random(seed)
     snapshot = random_snapshot(random, size)
     shop = snapshot.shop
-    request = an_ask(random, shop.items, page)
+    request = a_request(random, shop.items, page)
     first = decide(snapshot, [request], AT)[0]
     for previous in (first.fills, fills_of_body(first.body())):
         later = PageRequest(
@@ -152,11 +152,11 @@ def test_deciding_again_changes_nothing(seed: int, size: int, page: PageType) ->
 
 @laws
 @given(seeds, st.sampled_from((20, 150)))
-def test_calm_never_keeps_what_may_not_be_shown(seed: int, size: int) -> None:
+def test_stability_never_keeps_what_may_not_be_shown(seed: int, size: int) -> None:
     """The page before came from another catalogue, other rules and another state."""
     random = Random(seed)
     before = random_snapshot(random, size)
-    request = an_ask(random, before.shop.items, "home")
+    request = a_request(random, before.shop.items, "home")
     previous = decide(before, [request], AT)[0].fills
     after = random_snapshot(random, size)
     later = PageRequest(
@@ -177,14 +177,14 @@ def test_a_shop_with_enough_fills_every_slot(seed: int, page: PageType) -> None:
     random = Random(seed)
     snapshot = random_snapshot(random, 400, rules=False)
     shop = snapshot.shop
-    request = an_ask(random, shop.items, page)
+    request = a_request(random, shop.items, page)
     decided = decide(snapshot, [request], AT)[0]
     assert list(shown(decided)) == [slot.id for slot in shop.storefront.pages[page].slots]
 
 
 @settings(max_examples=40, deadline=None)
 @given(seeds)
-def test_new_signals_alone_keep_the_window(seed: int) -> None:
+def test_new_signals_alone_keep_the_view(seed: int) -> None:
     random = Random(seed)
     snapshot = random_snapshot(random, 60)
     shop = snapshot.shop

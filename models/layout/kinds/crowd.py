@@ -1,4 +1,4 @@
-"""Kinds chosen by what all shoppers do, or by what came to the shop: trending, popular, new."""
+"""Module kinds chosen by what all shoppers do, or by when items came to the shop: trending, popular, new."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ NO_CATEGORY = -1
 
 
 class CandidateBatch:
-    """The scored candidates of many pages side by side: what the masks of pools are made from.
+    """The scored candidates of many pages side by side, m in all: what the masks of pools are made from.
 
     Args:
         table: The items.
@@ -34,8 +34,8 @@ class CandidateBatch:
     Attributes:
         anchors: int32[pages], the row that each page is about; -1 for none (a `take` of it then gives some
             item's value, which no mask may rest on alone).
-        same_category: bool[m], rows of the category of their page's anchor, without the anchor itself.
-        in_focus: bool[m], rows of the category that is most on the visitor's mind.
+        same_category: bool[m], rows of the finest category of their page's anchor, without the anchor itself.
+        in_focus: bool[m], rows of their page's focus category.
         price: float32[m].
         price_ratio: float32[m], each price over that of the anchor.
     """
@@ -52,19 +52,19 @@ class CandidateBatch:
         self.table, self.contexts = table, contexts
         self.rows, self.owner = rows, owner
         self._sources, self._source_bits = sources, source_bits()
-        codes, of = table.categories.column, table.categories.of
+        codes, code_of = table.categories.column, table.categories.of
         category = codes.take(rows)
         self.anchors: Rows = np.array([context.anchor for context in contexts], np.int32)
         anchor_category = np.where(self.anchors >= 0, codes.take(self.anchors), NO_CATEGORY)
         self.same_category: Mask = category == anchor_category.take(owner)
         self.same_category &= rows != self.anchors.take(owner)
-        focus = np.array([of.get(context.focus, NO_CATEGORY) for context in contexts], np.int32)
+        focus = np.array([code_of.get(context.focus, NO_CATEGORY) for context in contexts], np.int32)
         self.in_focus: Mask = category == focus.take(owner)
         self.price = table.price.take(rows)
         self.price_ratio = self.price / table.price.take(self.anchors).take(owner)
 
     def proposed_by(self, source: str) -> Mask:
-        """bool[m]: which rows a source of SOURCES named."""
+        """bool[m]: which rows a source of SOURCES proposed."""
         bits = self._source_bits
         mask: Mask = (self._sources & bits.bits[bits.code[source]]) != 0
         return mask
@@ -77,7 +77,7 @@ class Pool(Struct, frozen=True, eq=False):
         name: Its key, unique.
         mask: bool[m] over the batch; the pool's rows keep the order of their scores.
         after: A second mask; its rows come after the others.
-        order: Another order than that of the scores, from (table, context, rows, scores).
+        order: Another order than that of the scores: (table, context, rows, row -> score) to rows.
         own: The visitor's own list, in its own order; it needs no scores.
         everything: All candidates.
     """
@@ -91,13 +91,15 @@ class Pool(Struct, frozen=True, eq=False):
 
 
 class Words(Struct, frozen=True):
-    """Why a module is there, as its reader is told; {it} is what the module speaks of.
+    """The texts of a module's reason, for shoppers to read; {it} stands for the subject's name.
+
+    A stranger is a visitor of whom nothing was used for the page.
 
     Attributes:
-        reason: When it speaks of nothing.
-        about: When it speaks of something; "" for `reason`.
-        stranger: When nothing about the visitor was used: it claims no knowledge; "" for the others.
-        mixed: When its items are not what the other texts claim; "": the name is left out.
+        reason: For a module without a subject.
+        about: For a module with one; "" for `reason`.
+        stranger: For a stranger, of whom no knowledge may be claimed; "" for the others.
+        mixed: For items that are not what the other texts claim; "": the subject's name is left out.
     """
 
     reason: str
@@ -122,21 +124,22 @@ class ModuleKind(Struct, frozen=True, eq=False, kw_only=True):
     """All that a type of module is.
 
     Attributes:
-        name: The word of the storefront document.
+        name: The module type of the storefront document.
         pool: The candidates it shows.
         words: Its reasons.
-        subject: What it speaks of: an item row, `hash_subject` of a category, brand or query, or NO_SUBJECT.
-            A module whose title names its subject is not offered without one.
-        evidence: What the visitor's last actions say for it, in standardised scores; the moment is epoch
-            seconds.
-        holds: Whether the rows are what `words` say of the subject.
-        known: It shows what the visitor knows already, in its own order, also what was seen before.
-        lists: The page that this kind is the listing of: there it shows everything and comes first.
-        variety: No brand and no category takes more than its share of a row.
-        close: It stays with one item or category; on the home page each one takes from the next one's score.
-        stable: Items keep their places until others are better by a margin.
+        subject: What it is about on a page: an item row, `hash_subject` of a category, brand or query, or
+            NO_SUBJECT. A module whose title names its subject is not offered without one.
+        evidence: What the visitor's last actions add to its score, in standardised item scores; `at` is
+            epoch seconds. 0 for a stranger.
+        holds: Whether the rows shown are what `words` say of the subject.
+        known: It shows items the visitor knows already, in their own order.
+        lists: The page type whose listing it is: there it comes first and may show what the visitor knows.
+        variety: No brand and no category takes more than its share of its items.
+        close: It stays with one item or category; on the home page each such module lowers the next one's
+            score.
+        stable: Its items keep their places until others are better by a margin.
         spare: The shop-wide order of the item table that may truthfully stand in for an empty pool.
-        untied: The kind that the type means when the module's title names no item.
+        without_item: The kind that the type stands for when the module's title names no item.
     """
 
     name: ModuleType
@@ -151,4 +154,4 @@ class ModuleKind(Struct, frozen=True, eq=False, kw_only=True):
     close: bool = False
     stable: bool = True
     spare: Literal["by_popularity", "by_trend", "by_newness"] | None = None
-    untied: ModuleKind | None = None
+    without_item: ModuleKind | None = None

@@ -1,4 +1,4 @@
-"""Kinds that list: a category's items, and the results of a search."""
+"""Module kinds that list: the items of a category, and the results of a search."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ PLACES_A_SCORE = 8.0
 _NO_ROWS = np.empty(0, np.int32)
 
 
-def _of_category(batch: CandidateBatch) -> Mask:
-    """The category on the visitor's mind; on a category page what that page is about, whatever its level."""
+def _listed_category(batch: CandidateBatch) -> Mask:
+    """Items of the focus category; on a category page what that page lists, whatever the category's level."""
     listing = [context.plan.page == "category" for context in batch.contexts]
     if not any(listing):
         return batch.in_focus
     return np.where(np.array(listing).take(batch.owner), batch.proposed_by("subject"), batch.in_focus)
 
 
-def _by_words(
+def _order_by_words(
     table: ItemTable, context: PageContext, rows: list[int], score: Mapping[int, float]
 ) -> list[int]:
-    """Those that carry most of the words first, then as popular, moved by their scores."""
+    """Items with most words of the query first, then by place in the search result, moved by their scores."""
     if not context.query:
         return rows
-    found: list[int] = []
+    hits: list[int] = []
     for word in set(words(context.query)):
-        found += table.words.get(word, _NO_ROWS).tolist()
-    carried = Counter(found)
+        hits += table.words.get(word, _NO_ROWS).tolist()
+    word_count = Counter(hits)
     place = {row: number for number, row in enumerate(context.anchors.tolist())}
-    return sorted(rows, key=lambda row: (-carried[row], place[row] / PLACES_A_SCORE - score[row], row))
+    return sorted(rows, key=lambda row: (-word_count[row], place[row] / PLACES_A_SCORE - score[row], row))
 
 
-CATEGORY = Pool("category", mask=_of_category)
-RESULTS = Pool("results", mask=lambda batch: batch.proposed_by("subject"), order=_by_words)
+CATEGORY = Pool("category", mask=_listed_category)
+RESULTS = Pool("results", mask=lambda batch: batch.proposed_by("subject"), order=_order_by_words)
 
 
-def _focus(context: PageContext) -> int:
+def _focus_subject(context: PageContext) -> int:
     return hash_subject(context.focus) if context.focus else NO_SUBJECT
 
 
-def _query(context: PageContext) -> int:
+def _query_subject(context: PageContext) -> int:
     return hash_subject(label_key(context.query)) if context.query else NO_SUBJECT
 
 
@@ -58,7 +58,7 @@ KINDS = (
         name="category_grid",
         pool=CATEGORY,
         words=Words("Your likely favourites first", stranger="Shoppers' favourites first"),
-        subject=_focus,
+        subject=_focus_subject,
         lists="category",
         close=True,
     ),
@@ -66,7 +66,7 @@ KINDS = (
         name="search_results",
         pool=RESULTS,
         words=Words("Best matches first"),
-        subject=_query,
+        subject=_query_subject,
         lists="search",
         stable=False,  # in the order of the words, not of the scores
     ),

@@ -1,4 +1,4 @@
-"""Kinds chosen by the ranker from all candidates: hero, recommended, and something different."""
+"""Module kinds chosen by the ranker from all candidates: hero, recommended, and something different."""
 
 from __future__ import annotations
 
@@ -12,26 +12,30 @@ from models.storefront.view import StorefrontView
 EVERYTHING = Pool("all", everything=True)
 
 
-def _elsewhere(batch: CandidateBatch) -> Mask:
+def _other_categories(batch: CandidateBatch) -> Mask:
+    """Items neither of the focus category nor of the anchor's."""
     other: Mask = ~(batch.in_focus | batch.same_category)
     return other
 
 
-OTHER = Pool("other", mask=_elsewhere)
+OTHER = Pool("other", mask=_other_categories)
 
 
-def _latest_category(context: PageContext) -> int:
-    known = context.why == "ok" and context.latest
-    return hash_subject(context.latest) if known else NO_SUBJECT
+def _latest_subject(context: PageContext) -> int:
+    """The category of the last view; none for a stranger."""
+    named = context.why == "ok" and context.latest
+    return hash_subject(context.latest) if named else NO_SUBJECT
 
 
-def _focus(context: PageContext) -> int:
-    known = context.why == "ok" and context.focus
-    return hash_subject(context.focus) if known else NO_SUBJECT
+def _focus_subject(context: PageContext) -> int:
+    """The focus category; none for a stranger."""
+    named = context.why == "ok" and context.focus
+    return hash_subject(context.focus) if named else NO_SUBJECT
 
 
 def _leads_and_is_half(view: StorefrontView, subject: int, rows: Sequence[int]) -> bool:
-    """A category that is named leads the row and is half of it, which a varied row seldom passes."""
+    """Whether the subject's category comes first and makes up half of the items, which a varied row seldom
+    exceeds; true for other subjects."""
     if subject >= NO_SUBJECT:
         return True
     key, hashes, codes = subject_hash(subject), view.category_hashes, view.category_codes
@@ -48,7 +52,7 @@ KINDS = (
             about="Because {it} caught your eye",
             stranger="What other shoppers like most",
         ),
-        subject=_latest_category,
+        subject=_latest_subject,
         holds=_leads_and_is_half,
         variety=True,
         spare="by_popularity",
@@ -61,7 +65,7 @@ KINDS = (
             about="You seem to like {it}",
             stranger="A bit of everything that shoppers like",
         ),
-        subject=_latest_category,
+        subject=_latest_subject,
         holds=_leads_and_is_half,
         variety=True,
         spare="by_popularity",
@@ -70,7 +74,7 @@ KINDS = (
         name="discover",
         pool=OTHER,
         words=Words("A change from the usual", about="A change from {it}", stranger="Others like these, too"),
-        subject=_focus,
+        subject=_focus_subject,
         variety=True,
         spare="by_popularity",
     ),

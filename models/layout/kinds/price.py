@@ -1,43 +1,48 @@
-"""Kinds about prices: a step up, a better price, and what is reduced."""
+"""Module kinds about prices: a step up, a better price, and what is reduced."""
 
 from __future__ import annotations
 
 from models.catalog.orderings import BETTER, SPREAD, STEP_UP
 from models.layout.context import PageContext
 from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words
-from models.layout.kinds.similar import anchor_of
+from models.layout.kinds.similar import anchor_subject
 
 REDUCED_SHARE = 0.92
 """An item counts as reduced when its price is at most this share of its list price. Own choice, not tuned."""
 HESITATION_WEIGHT = 0.5
 """For a cheaper alternative when items are looked at again or carts are left. Own heuristic, not tuned."""
+HESITATION_MAX = 3
+"""Returns and carts left, added, from which the weight counts in full. Own choice, not tuned."""
 
 
-def _dearer(batch: CandidateBatch) -> Mask:
+def _dearer_mask(batch: CandidateBatch) -> Mask:
+    """Items of the anchor's category at STEP_UP to SPREAD times its price."""
     ratio = batch.price_ratio
     dearer: Mask = batch.same_category & (ratio >= STEP_UP) & (ratio <= SPREAD)
     return dearer
 
 
-def _cheaper(batch: CandidateBatch) -> Mask:
+def _cheaper_mask(batch: CandidateBatch) -> Mask:
+    """Items of the anchor's category at 1/SPREAD to BETTER times its price."""
     ratio = batch.price_ratio
     cheaper: Mask = batch.same_category & (ratio <= BETTER) & (ratio >= 1 / SPREAD)
     return cheaper
 
 
-def _reduced(batch: CandidateBatch) -> Mask:
+def _reduced_mask(batch: CandidateBatch) -> Mask:
     reduced: Mask = batch.price <= batch.table.list_price.take(batch.rows) * REDUCED_SHARE
     return reduced
 
 
-DEARER = Pool("step_up", mask=_dearer)
-CHEAPER = Pool("better_price", mask=_cheaper)
-REDUCED = Pool("reduced", mask=_reduced)
+DEARER = Pool("step_up", mask=_dearer_mask)
+CHEAPER = Pool("better_price", mask=_cheaper_mask)
+REDUCED = Pool("reduced", mask=_reduced_mask)
 
 
-def _hesitates(context: PageContext, at: float) -> float:
+def _hesitation_evidence(context: PageContext, at: float) -> float:
+    """Rises with returns to an item in this session and with carts left unbought."""
     state = context.state
-    return HESITATION_WEIGHT * min(1.0, (state.returns_to_item + state.carts_left) / 3)
+    return HESITATION_WEIGHT * min(1.0, (state.returns_to_item + state.carts_left) / HESITATION_MAX)
 
 
 _BELOW_USUAL = Words("Below their usual price", about="The same kind of thing at a lower price")
@@ -47,16 +52,16 @@ KINDS = (
         name="step_up",
         pool=DEARER,
         words=Words("The same kind of thing, one step finer"),
-        subject=anchor_of,
+        subject=anchor_subject,
         close=True,
     ),
     ModuleKind(
         name="better_price",
         pool=CHEAPER,
         words=_BELOW_USUAL,
-        subject=anchor_of,
-        evidence=_hesitates,
+        subject=anchor_subject,
+        evidence=_hesitation_evidence,
         close=True,
-        untied=ModuleKind(name="better_price", pool=REDUCED, words=_BELOW_USUAL, variety=True),
+        without_item=ModuleKind(name="better_price", pool=REDUCED, words=_BELOW_USUAL, variety=True),
     ),
 )

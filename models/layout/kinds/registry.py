@@ -1,4 +1,4 @@
-"""Every module kind by the word of its type, and which kind a module of a storefront is."""
+"""The registry of module kinds: which kind a module of the storefront is."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from models.storefront.index import ModulePlan
 
 FAMILIES = (personal, similar, crowd, price, listing, history)
 KINDS: dict[str, ModuleKind] = {kind.name: kind for family in FAMILIES for kind in family.KINDS}
-"""Type -> kind; a kind for each word of `schemas.storefront.ModuleType`."""
+"""Type -> kind; there is one for each type of `schemas.storefront.ModuleType`."""
 
 
 def kind_of(module: ModulePlan) -> ModuleKind:
-    """The kind of a module, by its type and by whether its title names an item."""
+    """The kind of a module: that of its type, or the type's `without_item` when its title names no item."""
     kind = KINDS[module.type]
-    return kind if kind.untied is None or module.about == "item" else kind.untied
+    return kind if kind.without_item is None or module.about == "item" else kind.without_item

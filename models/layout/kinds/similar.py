@@ -1,4 +1,4 @@
-"""Kinds about one item or basket: what is like it, and what others bought with it."""
+"""Module kinds about one item or basket: what is like it, and what others bought with it."""
 
 from __future__ import annotations
 
@@ -10,52 +10,55 @@ from models.layout.fills import NO_SUBJECT
 from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words
 from models.storefront.view import StorefrontView
 
-JUST_LOOKED = 1.2
-"""For what answers the click just made; gone after some minutes. Own heuristic, not tuned on data."""
-JUST_LOOKED_S = 600.0
+LAST_VIEW_WEIGHT = 1.2
+"""For what answers the view just made... Own heuristic, not tuned on data."""
+LAST_VIEW_FADE_S = 600.0
+"""...after this many seconds 1/e of it is left. Own choice, not tuned."""
 CART_WEIGHT = 0.6
-"""For what speaks of a cart that is not empty. Own heuristic, not tuned on data."""
+"""For modules about a cart that is not empty. Own heuristic, not tuned on data."""
 
 
-def _seen_together(batch: CandidateBatch) -> Mask:
-    """Looked at together with the anchor itself, though of another category."""
-    seen: Mask = ~batch.same_category & batch.proposed_by("neighbours")
-    which = seen.nonzero()[0]
+def _co_viewed_mask(batch: CandidateBatch) -> Mask:
+    """Items of other categories that were viewed together with the anchor itself."""
+    co_viewed: Mask = ~batch.same_category & batch.proposed_by("neighbours")
+    which = co_viewed.nonzero()[0]
     anchors = batch.anchors.take(batch.owner.take(which))
     together = (batch.table.co_viewed.take(anchors, axis=0) == batch.rows.take(which)[:, None]).any(axis=1)
-    seen[which] = together & (anchors >= 0)
-    return seen
+    co_viewed[which] = together & (anchors >= 0)
+    return co_viewed
 
 
-SIMILAR = Pool("similar", mask=lambda batch: batch.same_category, after=_seen_together)
+SIMILAR = Pool("similar", mask=lambda batch: batch.same_category, after=_co_viewed_mask)
 BOUGHT_TOGETHER = Pool("bought_together", mask=lambda batch: batch.proposed_by("bought_together"))
 
 
-def anchor_of(context: PageContext) -> int:
-    """The row that the page or the visitor's last look is about; -1 (NO_SUBJECT) for none."""
+def anchor_subject(context: PageContext) -> int:
+    """The row that the page or the visitor's last view is about; NO_SUBJECT for none."""
     return context.anchor
 
 
-def _basket(context: PageContext) -> int:
+def _basket_subject(context: PageContext) -> int:
     """What others bought these with: the item of the page, else of the cart, else the last one bought."""
     if context.plan.page in ("product", "cart"):
         return context.anchor
     return next(iter((*context.cart, *context.owned[:1])), NO_SUBJECT)
 
 
-def _just_looked(context: PageContext, at: float) -> float:
+def _last_view_evidence(context: PageContext, at: float) -> float:
+    """LAST_VIEW_WEIGHT on the home page, fading with the time since the last view."""
     recent = context.state.recent
     if not recent or context.plan.page != "home":
         return 0.0
-    return JUST_LOOKED * exp(-max(0.0, at - recent[0].at) / JUST_LOOKED_S)
+    return LAST_VIEW_WEIGHT * exp(-max(0.0, at - recent[0].at) / LAST_VIEW_FADE_S)
 
 
-def has_cart(context: PageContext, at: float) -> float:
+def cart_evidence(context: PageContext, at: float) -> float:
     """CART_WEIGHT while there is something in the cart."""
     return CART_WEIGHT if context.state.cart else 0.0
 
 
-def _most_of_category(view: StorefrontView, subject: int, rows: Sequence[int]) -> bool:
+def _is_mostly_of_category(view: StorefrontView, subject: int, rows: Sequence[int]) -> bool:
+    """Whether more than half of the items are of the subject's category; true without a subject."""
     if subject < 0:
         return True
     codes = view.category_codes
@@ -73,16 +76,16 @@ KINDS = (
             stranger="The same kind of thing, shoppers' favourites first",
             mixed="Others looked at these together with it",
         ),
-        subject=anchor_of,
-        evidence=_just_looked,
-        holds=_most_of_category,
+        subject=anchor_subject,
+        evidence=_last_view_evidence,
+        holds=_is_mostly_of_category,
         close=True,
     ),
     ModuleKind(
         name="bought_together",
         pool=BOUGHT_TOGETHER,
         words=Words("From other shoppers' baskets", about="Others bought these with {it}"),
-        subject=_basket,
-        evidence=has_cart,
+        subject=_basket_subject,
+        evidence=cart_evidence,
     ),
 )

@@ -1,1 +1,1 @@
-"""Layouts as bytes: titles, reasons, product cards, the answer itself."""
+"""Layouts as bytes: titles, reasons, product cards, the answer itself, and its fields read back."""

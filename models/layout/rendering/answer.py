@@ -1,6 +1,6 @@
-"""Layouts as bytes. A stored answer has two parts: head (version, as_of, edition) and body (the rest).
+"""The bytes of a layout. A stored answer has two parts, head (version, as_of, edition) and body (the rest).
 
-A new event that changes nothing visible rewrites the small head only; head + body is the whole answer.
+Head and body joined are the whole answer. An event that changes nothing visible rewrites the small head only.
 """
 
 from __future__ import annotations
@@ -16,23 +16,28 @@ from models.layout.fills import Fill
 from models.layout.kinds.registry import kind_of
 from models.layout.rendering.wording import reason_of, subject_name, title_of
 from models.storefront.edition import Edition
-from models.storefront.view import PHRASES_MAX, StorefrontView, index_texts
+from models.storefront.view import PHRASES_MAX, StorefrontView, index_json
 from schemas.codec import encode
 from schemas.layouts import Layout, ModelTag
 from schemas.storefront import PageType
 
 NO_VERSION = "0.0.0"
-"""Said of a visitor without a state: no token of ours is older."""
+"""The version of a layout for a visitor without a state: no token of ours is older."""
 
-UNNAMED = "\0"
-"""Stands for a layout id that is not known yet; a character that JSON holds nowhere."""
+ID_PLACEHOLDER = "\0"
+"""Stands for a layout id that is not known yet; JSON holds this character nowhere."""
 
 _BODY_STARTS = b',"layout_id":'
 decode_layout = msgspec.json.Decoder(Layout).decode
 
 
-def layout_id_of(*parts: object, slots: bytes = b"") -> str:
-    """The id of a content: a hash of visitor, page, model, request context and slots."""
+def make_layout_id(*parts: object, slots: bytes = b"") -> str:
+    """The id of a content: 20 hex digits of BLAKE2b.
+
+    Args:
+        parts: Visitor, page, how it was made and what was requested; their texts, kept apart by NUL.
+        slots: The slots as JSON, with ID_PLACEHOLDER for the id.
+    """
     return blake2b("\0".join(map(str, parts)).encode() + slots, digest_size=10).hexdigest()
 
 
@@ -42,14 +47,20 @@ def layout_bytes(layout: Layout) -> bytes:
 
 
 def head_json(version: str, as_of: int, edition: Edition) -> bytes:
-    """The head from its values; `as_of` in epoch seconds, 0 for never."""
+    """The head of an answer, without the closing brace.
+
+    Args:
+        version: The version of the visitor's state, or NO_VERSION.
+        as_of: Epoch seconds of the state; 0 for none, which becomes null.
+        edition: Of the Shop it was decided from.
+    """
     return b'{"version":"%b","as_of":%b,"edition":"%b"' % (
-        version.encode(), _moment(as_of), edition.text().encode(),
+        version.encode(), _time_json(as_of), edition.text().encode(),
     )  # fmt: skip
 
 
 @lru_cache(maxsize=256)
-def _moment(at: int) -> bytes:
+def _time_json(at: int) -> bytes:
     return encode(datetime.fromtimestamp(at, UTC)) if at else b"null"
 
 
@@ -61,7 +72,16 @@ def _model_json(model: ModelTag) -> bytes:
 def body_json(
     layout_id: str, visitor: str, page: str, model: ModelTag, *, labels: tuple[str, str], slots: bytes
 ) -> bytes:
-    """The body around `slots`; `labels` are mode and reason."""
+    """The body of an answer, from the comma after the head to the closing brace.
+
+    Args:
+        layout_id: The id of the content.
+        visitor: For whom.
+        page: The page type.
+        model: Who ranked.
+        labels: Mode and reason.
+        slots: From `slots_json`, under the same id.
+    """
     mode, reason = labels
     start = f'"{layout_id}","visitor_id":{encode(visitor).decode()},"page":"{page}","mode":"{mode}"'
     label = f',"reason":"{reason}","model":'
@@ -70,15 +90,26 @@ def body_json(
     )  # fmt: skip
 
 
-def with_unknown(body: bytes, parameter: str) -> bytes:
-    """The body of a page that is not about what it should be."""
+def add_unknown(body: bytes, parameter: str) -> bytes:
+    """The body with `unknown`: the parameter that the page should be about and is not."""
     return b'%b,"unknown":["%b"]}' % (body[:-1], parameter.encode())
 
 
 def slots_json(
     view: StorefrontView, page: PageType, fills: Sequence[Fill], layout_id: str, *, personal: bool, query: str
 ) -> bytes:
-    """The `slots` of an answer, joined from the window's ready pieces."""
+    """The `slots` of an answer, joined from ready pieces of a view.
+
+    Args:
+        view: The view whose numbers the fills use.
+        page: The page type.
+        fills: From the top.
+        layout_id: The id for decision ids, or ID_PLACEHOLDER.
+        personal: Whether the visitor's state was used; a stranger reads other titles and reasons.
+        query: The text of a search page.
+
+    Complexity: O(items shown); one title and reason is encoded for each phrase not in the view's cache.
+    """
     tag = layout_id.encode()
     slot_json, slot_names = view.slot_json[page], view.slot_names[page]
     item_json, module_json = view.item_json, view.module_json
@@ -87,11 +118,11 @@ def slots_json(
         rows = fill.rows
         items = [b""] * (2 * len(rows))
         items[::2] = [item_json[row] for row in rows]
-        items[1::2] = index_texts(len(rows))
+        items[1::2] = index_json(len(rows))
         parts += (
             slot_json[fill.slot],
             module_json[fill.module],
-            _phrases(view, fill, personal, query),
+            _phrase_json(view, fill, personal, query),
             tag,
             slot_names[fill.slot],
         )
@@ -103,19 +134,19 @@ def slots_json(
     return b"".join(parts)
 
 
-def _phrases(view: StorefrontView, fill: Fill, personal: bool, query: str) -> bytes:
+def _phrase_json(view: StorefrontView, fill: Fill, personal: bool, query: str) -> bytes:
     """`"title","reason":"…","decision_id":"` of a fill."""
     module = view.storefront.modules[fill.module]
-    kind, words = kind_of(module), query if module.about == "query" else ""
-    key = (fill.module, fill.subject, personal, kind.holds(view, fill.subject, fill.rows), words)
-    phrases = view.phrase_cache.get(key)
-    if phrases is None:
+    kind, text = kind_of(module), query if module.about == "query" else ""
+    key = (fill.module, fill.subject, personal, kind.holds(view, fill.subject, fill.rows), text)
+    phrase = view.phrase_cache.get(key)
+    if phrase is None:
         name = subject_name(view, module, fill.subject, query)
-        phrases = b'%b,"reason":%b,"decision_id":"' % (
+        phrase = b'%b,"reason":%b,"decision_id":"' % (
             encode(title_of(module, name, personal)),
             encode(reason_of(kind.words, name, personal, holds=key[3])),
         )
         if len(view.phrase_cache) >= PHRASES_MAX:
             view.phrase_cache.clear()
-        view.phrase_cache[key] = phrases
-    return phrases
+        view.phrase_cache[key] = phrase
+    return phrase

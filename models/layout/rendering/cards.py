@@ -1,4 +1,4 @@
-"""Cards put into an answer: what a storefront needs to draw each item."""
+"""Product cards put into an answer: what a storefront needs to draw each item (`hydrate=1`)."""
 
 from __future__ import annotations
 
@@ -11,21 +11,29 @@ from schemas.catalog import Item
 from schemas.codec import encode
 from schemas.layouts import Card
 
-# Only items carry an index right after their id; inside a JSON string the quotes would be escaped.
+# Only items have an index right after their id; inside a JSON string the quotes would be escaped.
 _ITEM = re.compile(rb'\{"id":("(?:[^"\\]|\\.)*"),"index":\d+')
 
 
 def hydrate(layout: bytes, shop: Shop) -> bytes:
-    """The answer with a card on each item that the shop knows."""
+    """An answer with a card on each of its items.
 
-    def with_card(found: re.Match[bytes]) -> bytes:
-        card = _card(found[1], shop)
-        return found[0] + b',"card":' + card if card else found[0]
+    Args:
+        layout: A whole answer; it is searched and spliced, not decoded.
+        shop: Items it does not have get no card.
+
+    Complexity: O(bytes); a card is encoded once per item and view.
+    """
+
+    def with_card(match: re.Match[bytes]) -> bytes:
+        card = _card_json(match[1], shop)
+        return match[0] + b',"card":' + card if card else match[0]
 
     return _ITEM.sub(with_card, layout)
 
 
 def card_of(item: Item) -> Card:
+    """The card of an item."""
     return Card(
         title=item.title,
         price=item.price,
@@ -39,12 +47,11 @@ def card_of(item: Item) -> Card:
     )
 
 
-def _card(quoted: bytes, shop: Shop) -> bytes | None:
-    """The card's JSON; made once per item and window."""
-    row = shop.items.row_of(msgspec.json.decode(quoted, type=str))
+def _card_json(quoted_id: bytes, shop: Shop) -> bytes | None:
+    row = shop.items.row_of(msgspec.json.decode(quoted_id, type=str))
     if row < 0:
         return None
-    cards = shop.view.cards
+    cards = shop.view.card_cache
     card = cards.get(row)
     if card is None:
         card = cards[row] = encode(card_of(shop.items.items[row]))

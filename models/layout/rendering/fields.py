@@ -1,6 +1,6 @@
-"""What a layout's bytes say of themselves, read without decoding kilobytes.
+"""Fields of a layout read from its bytes, without decoding kilobytes.
 
-Field order is that of schemas.layouts.Layout. No JSON string can hold `"mode":"` (its quotes are escaped).
+Field order is that of schemas.layouts.Layout. No JSON string can contain `"mode":"`: its quotes are escaped.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _EXPOSED_UNTIL = b',"slots":['
 
 
 def field_of(layout: bytes, name: bytes) -> str:
-    """The value of a plain string field, empty when it is not there."""
+    """The value of a string field without escapes; "" when it is not there."""
     start = layout.find(b'"' + name + b'":"')
     if start < 0:
         return ""
@@ -24,19 +24,23 @@ def field_of(layout: bytes, name: bytes) -> str:
 
 
 def body_of(layout: bytes) -> bytes:
-    """What follows version and as_of: the part that is the same while the content is."""
+    """The body: all after version, as_of and edition; it stays the same while the content does.
+
+    Raises:
+        ValueError: The bytes are no layout.
+    """
     return layout[layout.index(b',"layout_id":') :]
 
 
 def layout_id_of(layout: bytes) -> str:
-    """The content id, which is also the id of a push."""
+    """The id of its content, which is also the id of a push."""
     return field_of(layout, b"layout_id")
 
 
 def as_of_of(layout: bytes) -> float | None:
-    """Epoch seconds of the state behind it, None when there is none."""
-    said = field_of(layout, b"as_of")
-    return datetime.fromisoformat(said).timestamp() if said else None
+    """Epoch seconds of the state it was decided from; None when there is none."""
+    text = field_of(layout, b"as_of")
+    return datetime.fromisoformat(text).timestamp() if text else None
 
 
 def labels_of(layout: bytes) -> tuple[str, str]:
@@ -45,14 +49,22 @@ def labels_of(layout: bytes) -> tuple[str, str]:
 
 
 def relabel(layout: bytes, mode: Mode, reason: Reason) -> bytes:
-    """The same window under another label."""
+    """The same layout with another mode and reason."""
     return orjson.dumps(orjson.loads(layout) | {"mode": mode, "reason": reason})
 
 
 def exposure_of(layout: bytes, at: str, via: str) -> bytes:
-    """The exposure record of a delivered layout: its own fields up to the slots, and when and how.
+    """The exposure record of a delivered layout: its fields before the slots, and when and how.
 
-    Spliced, not decoded: one is written for every answer. `at` is ISO 8601, `via` get, push or rank.
+    Spliced, not decoded: one is written for every answer.
+
+    Args:
+        layout: The whole answer.
+        at: When it was delivered, ISO 8601.
+        via: get, push or rank.
+
+    Raises:
+        ValueError: The bytes are no layout.
     """
-    said = layout[: layout.index(_EXPOSED_UNTIL)]
-    return b'%b,"at":"%b","via":"%b","schema_version":1}' % (said, at.encode(), via.encode())
+    head = layout[: layout.index(_EXPOSED_UNTIL)]
+    return b'%b,"at":"%b","via":"%b","schema_version":1}' % (head, at.encode(), via.encode())

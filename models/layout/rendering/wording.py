@@ -1,4 +1,4 @@
-"""Titles and reasons, as a person would say them."""
+"""The wording of modules: which title and which reason a shopper reads."""
 
 from __future__ import annotations
 
@@ -9,11 +9,21 @@ from models.storefront.view import StorefrontView
 from schemas.layouts import Reason
 
 PERSONAL_REASONS: frozenset[Reason] = frozenset({"ok", "model_failed", "model_missing", "budget"})
-"""Reasons of layouts that the visitor's state went into."""
+"""Reasons of layouts that the visitor's state went into; all others are a stranger's."""
 
 
 def subject_name(view: StorefrontView, module: ModulePlan, subject: int, query: str) -> str:
-    """The words for what a module speaks of; "" for nothing."""
+    """The name of what a module is about.
+
+    Args:
+        view: The view whose rows an item subject is of.
+        module: One about the query has its text for a name.
+        subject: See Fill.
+        query: The text of a search page.
+
+    Returns:
+        An item's title, a category, a brand or the query; "" for nothing, or a hash the shop does not know.
+    """
     if module.about == "query":
         return query
     if subject == NO_SUBJECT:
@@ -25,7 +35,13 @@ def subject_name(view: StorefrontView, module: ModulePlan, subject: int, query: 
 
 
 def title_of(module: ModulePlan, name: str, personal: bool) -> str:
-    """The module's title, to its reader; one about whom nothing was used may have a title of their own."""
+    """The title of a module.
+
+    Args:
+        module: Its title, or the one it has for strangers.
+        name: The subject's name, put in for the placeholder.
+        personal: Whether the visitor's state was used; without, the reader is a stranger.
+    """
     if not personal and module.stranger_title:
         return module.stranger_title
     if not module.about:
@@ -35,7 +51,14 @@ def title_of(module: ModulePlan, name: str, personal: bool) -> str:
 
 
 def reason_of(words: Words, name: str, personal: bool, *, holds: bool = True) -> str:
-    """Why the module is there, to its reader; without `holds` its items are not all that it speaks of."""
+    """Why the module is there.
+
+    Args:
+        words: The texts of its kind.
+        name: The subject's name; "" for none.
+        personal: Whether the visitor's state was used.
+        holds: Whether its items are what the texts say of the subject; without, no text names it.
+    """
     if not holds:
         if words.mixed:
             return words.mixed

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from models.catalog.table import build_items
-from models.policy.replay import Step, recorded, replay
+from models.policy.replay import Step, records_of, replay
 from models.policy.snapshot import build_snapshot
 from models.ranking.onnx import BASELINE, load_ranker
 from models.ranking.ranker import Ranker
@@ -54,7 +54,7 @@ def run(
     tell([f"{file.name} line {line.line} would be a dead letter: {line.why}" for line in bad])
     events = complete_events(lines, items)
     shop = build_shop(build_items(items, {}, events[0].timestamp.timestamp()))
-    for step in replay(build_snapshot(shop, _ranker(ranker)), recorded(events), top=top):
+    for step in replay(build_snapshot(shop, _ranker(ranker)), records_of(events), top=top):
         typer.echo(encode(document(step)).decode() if as_json else step_text(step))
     if bad:
         raise InvalidDocument(

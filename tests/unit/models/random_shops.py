@@ -27,7 +27,7 @@ BRANDS = ("Kestrand", "Pellam", "Umberline", None)
 
 
 class OddRanker:
-    """Scores that follow no sense, but the same for the same features."""
+    """Arbitrary scores, but the same for the same features."""
 
     name = "odd"
     version = "3"
@@ -115,10 +115,10 @@ def random_snapshot(random: Random, count: int, *, ranker: bool = True, rules: b
 
 
 def random_state(random: Random, ids: list[str]) -> VisitorState:
-    """Up to a dozen looks, a cart, purchases; ids the shop does not know among them."""
+    """Up to a dozen views, a cart, purchases; ids that the shop does not know among them."""
     keys = [hash48(name) for name in random.sample([*ids, "gone-1", "gone-2"], min(12, len(ids)))]
     seen = keys[: random.randint(0, 12)]
-    tastes = {hash32(kind): quantise(random.uniform(0.5, 6)) for kind in random.sample(KINDS, 2)}
+    affinities = {hash32(kind): quantise(random.uniform(0.5, 6)) for kind in random.sample(KINDS, 2)}
     return VisitorState(
         incarnation=3,
         offset=random.randint(0, 500),
@@ -129,8 +129,8 @@ def random_state(random: Random, ids: list[str]) -> VisitorState:
         if random.random() < 0.4
         else (),
         bought=(Bought(keys[-1], int(AT) - 9000, 20.0),) if random.random() < 0.3 else (),
-        categories=tastes if seen else {},
-        now_categories=tastes if random.random() < 0.5 and seen else {},
+        categories=affinities if seen else {},
+        now_categories=affinities if random.random() < 0.5 and seen else {},
         price=3.5 if seen else 0.0,
         price_weight=1.0 if seen else 0.0,
         promotions={hash32("trending"): (9, 4)} if random.random() < 0.3 else {},

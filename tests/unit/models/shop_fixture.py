@@ -53,7 +53,7 @@ def shop() -> ItemTable:
 
 
 def a_visitor(first: int = 5, *, seen: int = 6, cart: bool = True) -> VisitorState:
-    """Looked at every KINDS-th item from `first` on, so all of one kind; newest first."""
+    """Viewed every KINDS-th item from `first` on, so all of one kind; newest first."""
     numbers = [(first + KINDS * step) % N for step in range(seen)]
     kinds = {hash32(f"kind{first % KINDS}"): quantise(4.0)}
     brands = {hash32(f"brand{number % BRANDS}"): quantise(1.0) for number in numbers[:4]}

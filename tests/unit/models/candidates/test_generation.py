@@ -1,4 +1,4 @@
-"""Candidates: unique, in range, from the sources that fit the visitor and the page."""
+"""Candidates: unique, in range, from the sources for the visitor and the page."""
 
 from __future__ import annotations
 
@@ -54,15 +54,15 @@ def test_a_new_visitor_has_choice_too() -> None:
     assert len(found.of("neighbours")) == 0
 
 
-def test_home_knows_what_was_looked_at() -> None:
+def test_home_proposes_what_views_lead_to() -> None:
     state = a_visitor(5)
     found = propose(shop(), state, "home", (), AT)
     assert numbers(found.of("recent")) == {5 + KINDS * step for step in range(6)}
     assert shop().ids[found.anchor] == "i005"
     assert {6, 7, 8, 18} <= numbers(found.of("neighbours"))
     assert {number % KINDS for number in numbers(found.of("category_taste"))} == {5}
-    liked = {(5 + KINDS * step) % BRANDS for step in range(4)}
-    assert {number % BRANDS for number in numbers(found.of("brand_taste"))} <= liked
+    liked_brands = {(5 + KINDS * step) % BRANDS for step in range(4)}
+    assert {number % BRANDS for number in numbers(found.of("brand_taste"))} <= liked_brands
     assert numbers(found.of("bought_together")) == {8, 17, 29}
     assert max(numbers(found.of("new"))) <= 45
     rows = found.of("step_up")

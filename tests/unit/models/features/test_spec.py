@@ -1,4 +1,4 @@
-"""Features: each value by a plain recomputation, the same alone and in a batch, a fingerprint that tells."""
+"""Features: each value by a plain recomputation, the same alone and in a batch, and the fingerprint."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from models.candidates.generation import candidates_from_rows, propose
 from models.catalog.table import build_items
 from models.features.index import index_features
-from models.features.interaction import find_places
+from models.features.interaction import find_indices
 from models.features.item import RATE_PRIOR
 from models.features.spec import FINGERPRINT, NAMES, SPEC, Batch, Feature, fingerprint, matrix, vectorize
 from models.ranking.ranker import split_by_visitor
@@ -35,7 +35,7 @@ def value(state: VisitorState, number: int, name: str, page: str = "home", at: f
 def test_at_least_thirty_features_with_names_of_their_own() -> None:
     assert len(SPEC) >= 30
     assert len(set(NAMES)) == len(SPEC)
-    assert {feature.group for feature in SPEC} == {"item", "visitor", "taste", "tie", "gap"}
+    assert {feature.group for feature in SPEC} == {"item", "visitor", "affinity", "interaction", "gap"}
 
 
 def test_the_fingerprint_sees_names_versions_and_order() -> None:
@@ -71,12 +71,12 @@ def test_a_batch_is_its_visitors_side_by_side(states: list[VisitorState], page: 
 
 
 @for_all(st.sets(st.integers(0, 400), max_size=60), st.lists(st.integers(-1, 400), max_size=80))
-def test_both_ways_of_finding_rows_agree(keys: set[int], wanted: list[int]) -> None:
+def test_both_ways_of_finding_indices_agree(keys: set[int], wanted: list[int]) -> None:
     ascending = np.array(sorted({*keys, 0}), np.int64)
-    asked = np.array(wanted, np.int64)
+    wanted_keys = np.array(wanted, np.int64)
     plain = [int(np.searchsorted(ascending, w)) if w in keys or w == 0 else -1 for w in wanted]
-    assert find_places(ascending, asked, 401).tolist() == plain
-    assert find_places(ascending, asked, 1 << 40).tolist() == plain
+    assert find_indices(ascending, wanted_keys, 401).tolist() == plain
+    assert find_indices(ascending, wanted_keys, 1 << 40).tolist() == plain
 
 
 def test_item_features_come_from_columns() -> None:
@@ -97,7 +97,7 @@ def test_item_features_come_from_columns() -> None:
     assert value(EMPTY, 25, "item_price_in_category") == pytest.approx(math.log1p(35) - mean, abs=1e-5)
 
 
-def test_tastes_are_shares_and_fade() -> None:
+def test_affinities_are_shares_and_fade() -> None:
     state = a_visitor(5)
     liked = state.categories[hash32("kind5")]
     fade = 0.5 ** (20 / (20 * 86_400))
@@ -112,7 +112,7 @@ def test_tastes_are_shares_and_fade() -> None:
     assert (value(state, 17, "price_band_taste") > 0) == (int(band) == 8)
 
 
-def test_ties_of_single_items() -> None:
+def test_interactions_with_single_items() -> None:
     state = replace(a_visitor(5), wishlist=(hash48("i042"),))
     assert value(state, 17, "viewed") == pytest.approx(math.log(2))
     assert value(state, 17, "view_recency") == pytest.approx(0.5 ** (50 / 1800), rel=1e-4)
@@ -126,7 +126,7 @@ def test_bought_twice_is_bought() -> None:
     assert value(replace(state, bought=state.bought * 3), 7, "bought") == 1.0
 
 
-def test_neighbours_give_their_share() -> None:
+def test_neighbours_count_by_their_share_of_co_views() -> None:
     table, state = shop(), a_visitor(5, seen=2)
     shares = zip(table.co_viewed[5].tolist(), table.co_viewed_weight[5].tolist(), strict=True)
     near = {row: math.sqrt(share) for row, share in shares}
@@ -152,7 +152,7 @@ def test_gaps_to_the_usual_price_and_the_anchor() -> None:
     assert value(EMPTY, 17, "price_gap") == value(EMPTY, 17, "anchor_price_gap") == 0.0
 
 
-def test_the_moment() -> None:
+def test_features_of_the_visitor_and_the_page() -> None:
     state = a_visitor(5)
     assert (value(EMPTY, 1, "visitor_is_cold"), value(state, 1, "visitor_is_cold")) == (1.0, 0.0)
     assert value(state, 1, "session_log_age") == pytest.approx(math.log1p(5) / 4)

@@ -1,4 +1,4 @@
-"""Pools hold what their names say, best first."""
+"""Pools hold what their kinds show, best first."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ def context(shop: Shop, seed: int, page: PageType = "home") -> PageContext:
     return build_context(shop, request, AT)
 
 
-def pools_of(one: PageContext) -> list[Pool]:
+def shown_pools(page: PageContext) -> list[Pool]:
     """The pools that the modules of a page show."""
-    return list({kind_of(module).pool.name: kind_of(module).pool for module in one.plan.modules}.values())
+    return list({kind_of(module).pool.name: kind_of(module).pool for module in page.plan.modules}.values())
 
 
-def built(shop: Shop, *contexts: PageContext) -> list[CandidatePools]:
+def pools_of_contexts(shop: Shop, *contexts: PageContext) -> list[CandidatePools]:
     scores = [scored.scores for scored in score_contexts(build_snapshot(shop, OddRanker()), contexts, AT)]
     return list(build_pools(shop.items, contexts, scores))
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_every_pool_holds_what_it_says(seed: int) -> None:
+def test_every_pool_holds_what_its_kind_shows(seed: int) -> None:
     one = context(SHOP, seed)
-    pools = built(SHOP, one)[0]
-    rows = {pool.name: pools.of(pool) for pool in pools_of(one)}
+    pools = pools_of_contexts(SHOP, one)[0]
+    rows = {pool.name: pools.of(pool) for pool in shown_pools(one)}
     assert {name: len(found) for name, found in rows.items()} == pools.counts
     kinds = [item.category for item in TABLE.items]
-    focus = TABLE.category_name(one.focus)
+    focus = SHOP.view.category_names.get(one.focus)
     assert {kinds[row] for row in rows["category"]} <= {focus}
     assert focus not in {kinds[row] for row in rows["other"]}
     assert all(TABLE.price[row] < TABLE.list_price[row] for row in rows["reduced"])
@@ -66,40 +66,41 @@ def test_every_pool_holds_what_it_says(seed: int) -> None:
 
 def test_best_first_and_equal_ones_by_id() -> None:
     one = context(SHOP, 3)
-    mine = next(build_pools(TABLE, [one], [np.zeros(len(one.candidates.rows), np.float32)]))
-    assert mine.of(EVERYTHING) == sorted(mine.of(EVERYTHING))
-    mine = built(SHOP, one)[0]
-    for pool in pools_of(one):
-        name, rows = pool.name, mine.of(pool)
+    page_pools = next(build_pools(TABLE, [one], [np.zeros(len(one.candidates.rows), np.float32)]))
+    assert page_pools.of(EVERYTHING) == sorted(page_pools.of(EVERYTHING))
+    page_pools = pools_of_contexts(SHOP, one)[0]
+    for pool in shown_pools(one):
+        name, rows = pool.name, page_pools.of(pool)
         if pool.own is None:
-            assert not rows or mine.lead_scores[name] == mine.value[rows[0]] + mine.value[rows[:BEST][-1]]
+            scores = page_pools.scores
+            assert not rows or page_pools.lead_scores[name] == scores[rows[0]] + scores[rows[:BEST][-1]]
             own = TABLE.category[one.anchor]
-            keys = [(name == "similar" and TABLE.category[row] != own, -mine.value[row], row) for row in rows]
+            keys = [(name == "similar" and TABLE.category[row] != own, -scores[row], row) for row in rows]
             assert keys == sorted(keys), name
 
 
-def test_what_was_looked_at_with_it_comes_after_what_is_of_its_kind() -> None:
+def test_co_viewed_items_come_after_those_of_the_same_category() -> None:
     mixed = 0
     for seed in range(8):
         one = context(SHOP, seed)
         if one.anchor >= 0:
             own = TABLE.category[one.anchor]
-            others = [bool(TABLE.category[row] != own) for row in built(SHOP, one)[0].of(SIMILAR)]
+            others = [bool(TABLE.category[row] != own) for row in pools_of_contexts(SHOP, one)[0].of(SIMILAR)]
             assert others == sorted(others)
             mixed += any(others) and not all(others)
     assert mixed
 
 
 def test_scores_are_standardised() -> None:
-    values = np.array(list(built(SHOP, context(SHOP, 2))[0].value.values()))
+    values = np.array(list(pools_of_contexts(SHOP, context(SHOP, 2))[0].scores.values()))
     assert (values.mean(), values.std()) == (pytest.approx(0, abs=1e-3), pytest.approx(1, abs=1e-3))
 
 
 def test_pages_do_not_mix() -> None:
     pages: tuple[PageType, ...] = ("home", "category", "search", "cart", "product")
     contexts = [context(SHOP, seed, page) for seed, page in enumerate(pages)]
-    for one, together in zip(contexts, built(SHOP, *contexts), strict=True):
-        alone = built(SHOP, one)[0]
+    for one, together in zip(contexts, pools_of_contexts(SHOP, *contexts), strict=True):
+        alone = pools_of_contexts(SHOP, one)[0]
         for module in one.plan.modules:
             pool = kind_of(module).pool
             assert together.of(pool) == alone.of(pool), (one.plan.page, module.id)
@@ -110,7 +111,7 @@ def test_a_boost_counts_from_the_lowest_score() -> None:
     item = next(row for row in range(50) if table.stock[row] > 0)
     rule = RuleDef(id="b", action="boost", match=Match(items=[table.ids[item]]), factor=0.0)
     shop = build_shop(table, Storefront(rules=[rule]))
-    rows = built(shop, context(shop, 1))[0].of(EVERYTHING)
-    values = built(shop, context(shop, 1))[0].value
+    rows = pools_of_contexts(shop, context(shop, 1))[0].of(EVERYTHING)
+    values = pools_of_contexts(shop, context(shop, 1))[0].scores
     assert item in rows
     assert values[item] == min(values.values())

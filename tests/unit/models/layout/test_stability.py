@@ -1,4 +1,4 @@
-"""What is shown moves only for a reason."""
+"""Items keep their places unless another one gains the margin."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from models.layout.stability import ENTRY_MARGIN, PLACE_MARGIN, slot_margin, sta
 VALUE = {1: 3.0, 2: 2.5, 3: 2.0, 4: 1.9, 5: 1.0, 6: 2.04}
 
 
-def test_nearly_as_good_stays() -> None:
+def test_an_item_stays_while_others_are_nearly_as_good() -> None:
     assert stabilise([1, 2, 6], [1, 2, 3], VALUE, 3) == [1, 2, 3]
 
 
@@ -28,15 +28,15 @@ def test_order_moves_by_the_margin_only() -> None:
     assert stabilise([1, 2, 3], [2, 1, 3], VALUE | {1: 2.6 + PLACE_MARGIN}, 3) == [1, 2, 3]
 
 
-def test_a_page_that_changes_mostly_changes_at_once() -> None:
+def test_a_row_that_changes_mostly_changes_at_once() -> None:
     assert stabilise([4, 5, 1], [1, 2, 3], VALUE, 3) == [4, 5, 1]
 
 
-def test_what_left_makes_room() -> None:
+def test_an_item_that_left_makes_room() -> None:
     assert stabilise([1, 2, 3], [1, 3], VALUE, 3) == [1, 2, 3]
 
 
-def test_above_the_fold_is_calmer() -> None:
+def test_the_margin_is_wider_above_the_fold() -> None:
     assert slot_margin(0) > slot_margin(6) > 0
 
 
@@ -44,7 +44,7 @@ rows = st.lists(st.integers(0, 11), unique=True, max_size=8)
 
 
 @given(rows, rows, st.lists(st.floats(-3, 3), min_size=12, max_size=12), st.integers(1, 8))
-def test_settling_again_changes_nothing(
+def test_stabilising_again_changes_nothing(
     fresh: list[int], shown: list[int], scores: list[float], size: int
 ) -> None:
     value = dict(enumerate(scores))

@@ -53,9 +53,9 @@ def a_snapshot(ranker: Ranker | None = RANKER, *rules: RuleDef) -> Snapshot:
     return build_snapshot(shop, ranker)
 
 
-def after(state: VisitorState, *acts: tuple[str, int | None]) -> VisitorState:
+def state_after(state: VisitorState, *events: tuple[str, int | None]) -> VisitorState:
     """The state after events (name, row of the item)."""
-    for name, row in acts:
+    for name, row in events:
         offset = state.offset + 1
         raw: dict[str, object] = {
             "message_id": f"m{offset}",
@@ -95,27 +95,27 @@ def request(
     )
 
 
-def modules(decided: LayoutDecision) -> dict[str, str]:
+def slots_of(decided: LayoutDecision) -> dict[str, str]:
     return {slot.module.id: slot.slot for slot in decided.layout.slots}
 
 
-LOOKED = after(EMPTY, ("view_item", in_stock("lamps")[0]), ("view_item", in_stock("lamps")[1]))
+VIEWER = state_after(EMPTY, ("view_item", in_stock("lamps")[0]), ("view_item", in_stock("lamps")[1]))
 
 
 @pytest.mark.parametrize(
     ("state", "ranker", "mode", "reason", "role"),
     [
-        (LOOKED, RANKER, "full", "ok", "champion"),
+        (VIEWER, RANKER, "full", "ok", "champion"),
         (EMPTY, RANKER, "popular", "cold_start", "understudy"),
-        (after(EMPTY, ("page_view", None)), RANKER, "popular", "cold_start", "understudy"),
-        (after(LOOKED, ("consent_updated", None)), RANKER, "popular", "consent", "understudy"),
-        (LOOKED, None, "popular", "model_missing", "understudy"),
+        (state_after(EMPTY, ("page_view", None)), RANKER, "popular", "cold_start", "understudy"),
+        (state_after(VIEWER, ("consent_updated", None)), RANKER, "popular", "consent", "understudy"),
+        (VIEWER, None, "popular", "model_missing", "understudy"),
         (EMPTY, None, "popular", "cold_start", "understudy"),
-        (LOOKED, BrokenRanker(), "popular", "model_failed", "understudy"),
+        (VIEWER, BrokenRanker(), "popular", "model_failed", "understudy"),
         (EMPTY, BrokenRanker(), "popular", "cold_start", "understudy"),
     ],
 )
-def test_how_a_page_was_made_is_said(
+def test_the_layout_says_how_it_was_made(
     state: VisitorState, ranker: Ranker | None, mode: str, reason: str, role: str
 ) -> None:
     layout = decide(a_snapshot(ranker), [request(state)], AT + 60)[0].layout
@@ -125,7 +125,7 @@ def test_how_a_page_was_made_is_said(
 
 
 def test_a_refusal_leaves_no_trace_of_the_state() -> None:
-    refused = after(LOOKED, ("view_item", in_stock("mugs")[0]), ("consent_updated", None))
+    refused = state_after(VIEWER, ("view_item", in_stock("mugs")[0]), ("consent_updated", None))
     layout = decide(a_snapshot(), [request(refused)], AT + 60)[0].layout
     stranger = decide(a_snapshot(), [request(EMPTY)], AT + 60)[0].layout
     assert [[i.id for i in s.module.items] for s in layout.slots] == [
@@ -136,14 +136,14 @@ def test_a_refusal_leaves_no_trace_of_the_state() -> None:
 
 def test_one_run_for_all_known_visitors() -> None:
     ranker = CountingRanker()
-    decided = decide(a_snapshot(ranker), [request(LOOKED), request(EMPTY), request(LOOKED)], AT + 60)
+    decided = decide(a_snapshot(ranker), [request(VIEWER), request(EMPTY), request(VIEWER)], AT + 60)
     known = [len(one.context.candidates.rows) for one in (decided[0], decided[2])]
     assert ranker.runs == [sum(known)]
     assert [one.layout.mode for one in decided] == ["full", "popular", "full"]
 
 
 def test_one_failure_fails_no_stranger() -> None:
-    decided = decide(a_snapshot(BrokenRanker()), [request(LOOKED), request(EMPTY)], AT + 60)
+    decided = decide(a_snapshot(BrokenRanker()), [request(VIEWER), request(EMPTY)], AT + 60)
     assert [one.layout.reason for one in decided] == ["model_failed", "cold_start"]
 
 
@@ -153,22 +153,21 @@ def test_the_id_names_content_and_not_the_snapshot(page: PageType) -> None:
     moved = with_items(before.shop, with_signals(TABLE, {}, AT), generation=99, built_at=AT + 5)
     after_signals = build_snapshot(moved, RANKER, before)
     first, second = (
-        decide(snapshot, [request(LOOKED, page=page)], AT + 60)[0] for snapshot in (before, after_signals)
+        decide(snapshot, [request(VIEWER, page=page)], AT + 60)[0] for snapshot in (before, after_signals)
     )
     assert second.model.generation == 99
     assert first.slots("") == second.slots("")
     assert first.layout.layout_id == second.layout.layout_id
-    other = decide(before, [request(after(LOOKED, ("view_item", in_stock("mugs")[0])), page=page)], AT + 60)[
-        0
-    ]
+    viewed_more = state_after(VIEWER, ("view_item", in_stock("mugs")[0]))
+    other = decide(before, [request(viewed_more, page=page)], AT + 60)[0]
     assert (other.slots("") == first.slots("")) == (other.layout.layout_id == first.layout.layout_id)
 
 
-def test_an_id_is_of_one_visitor_page_and_way_of_making() -> None:
+def test_an_id_is_of_one_visitor_page_and_provenance() -> None:
     requests = [
-        request(LOOKED),
-        replace(request(LOOKED), visitor=VisitorId("a:y")),
-        replace(request(LOOKED), page="cart"),
+        request(VIEWER),
+        replace(request(VIEWER), visitor=VisitorId("a:y")),
+        replace(request(VIEWER), page="cart"),
     ]
     ids = [one.layout.layout_id for one in decide(a_snapshot(), requests, AT + 60)]
     ids.append(decide(a_snapshot(None), requests[:1], AT + 60)[0].layout.layout_id)
@@ -176,23 +175,23 @@ def test_an_id_is_of_one_visitor_page_and_way_of_making() -> None:
 
 
 def test_every_decision_id_is_the_layouts_own() -> None:
-    layout = decide(a_snapshot(), [request(LOOKED)], AT + 60)[0].layout
+    layout = decide(a_snapshot(), [request(VIEWER)], AT + 60)[0].layout
     for slot in layout.slots:
         assert slot.module.decision_id == f"{layout.layout_id}/{slot.slot}"
 
 
-def test_nothing_asked_nothing_decided() -> None:
+def test_no_requests_no_decisions() -> None:
     assert decide(a_snapshot(), [], AT) == []
 
 
 def test_a_click_shows_at_once() -> None:
     snapshot = a_snapshot()
-    first = decide(snapshot, [request(LOOKED)], AT + 30)[0]
+    first = decide(snapshot, [request(VIEWER)], AT + 30)[0]
     mug = in_stock("mugs")[3]
-    clicked = after(LOOKED, ("view_item", mug))
+    clicked = state_after(VIEWER, ("view_item", mug))
     second = decide(snapshot, [request(clicked, first)], clicked.at)[0]
     assert second.changed
-    assert modules(second)["because-you-viewed"] in ("home.row-1", "home.row-2")
+    assert slots_of(second)["because-you-viewed"] in ("home.row-1", "home.row-2")
     row = next(s.module for s in second.layout.slots if s.module.id == "because-you-viewed")
     assert row.title == f"Because you viewed {TABLE.items[mug].title}"
     kinds = [TABLE.items[TABLE.row_of(item.id)].category for item in row.items]
@@ -202,8 +201,8 @@ def test_a_click_shows_at_once() -> None:
 
 def test_an_event_that_changes_nothing_keeps_the_content_and_moves_the_version() -> None:
     snapshot = a_snapshot()
-    first = decide(snapshot, [request(LOOKED)], AT + 30)[0]
-    later = after(LOOKED, ("page_view", None))
+    first = decide(snapshot, [request(VIEWER)], AT + 30)[0]
+    later = state_after(VIEWER, ("page_view", None))
     second = decide(snapshot, [request(later, first)], AT + 31)[0]
     assert not second.changed
     assert second.body() == first.body()
@@ -212,21 +211,23 @@ def test_an_event_that_changes_nothing_keeps_the_content_and_moves_the_version()
 
 
 def test_a_dismissed_module_stays_away() -> None:
-    away = msgspec.structs.replace(LOOKED, dismissed=(hash32("trending"), hash32("popular")))
-    assert not {"trending", "popular"} & set(modules(decide(a_snapshot(), [request(away)], AT + 60)[0]))
+    away = msgspec.structs.replace(VIEWER, dismissed=(hash32("trending"), hash32("popular")))
+    decided = decide(a_snapshot(), [request(away)], AT + 60)[0]
+    assert not {"trending", "popular"} & set(slots_of(decided))
 
 
 def test_a_module_that_is_answered_climbs() -> None:
     snapshot = a_snapshot()
-    slots = list(modules(decide(snapshot, [request(LOOKED)], AT + 900)[0]))
-    fond = msgspec.structs.replace(LOOKED, promotions={hash32(slots[-1]): (20, 18)})
-    assert list(modules(decide(snapshot, [request(fond)], AT + 900)[0])).index(slots[-1]) < len(slots) - 1
+    modules = list(slots_of(decide(snapshot, [request(VIEWER)], AT + 900)[0]))
+    answering = msgspec.structs.replace(VIEWER, promotions={hash32(modules[-1]): (20, 18)})
+    climbed = list(slots_of(decide(snapshot, [request(answering)], AT + 900)[0]))
+    assert climbed.index(modules[-1]) < len(modules) - 1
 
 
 def test_a_boost_moves_items_up() -> None:
     mug = in_stock("mugs")[0]
     boosted = RuleDef(id="b", action="boost", match=Match(items=[TABLE.ids[mug]]), factor=60.0)
-    page = decide(a_snapshot(RANKER, boosted), [request(LOOKED)], AT + 60)[0]
+    page = decide(a_snapshot(RANKER, boosted), [request(VIEWER)], AT + 60)[0]
     if mug in page.context.candidates.rows:
         assert TABLE.ids[mug] == page.layout.slots[0].module.items[0].id
     else:
@@ -234,20 +235,20 @@ def test_a_boost_moves_items_up() -> None:
 
 
 def test_an_empty_shop_has_frames() -> None:
-    layout = decide(empty_snapshot(), [request(LOOKED)], AT)[0].layout
+    layout = decide(empty_snapshot(), [request(VIEWER)], AT)[0].layout
     assert (layout.mode, layout.reason) == ("static", "stream_stale")
     assert len(layout.slots) == 7
     assert all(slot.module.items == [] and "{" not in slot.module.title for slot in layout.slots)
 
 
-def test_what_everybody_likes_says_why() -> None:
-    layout = popular_layout(a_snapshot(), request(LOOKED), "redis_down", AT)
+def test_the_popular_layout_says_why() -> None:
+    layout = popular_layout(a_snapshot(), request(VIEWER), "redis_down", AT)
     assert (layout.mode, layout.reason, layout.version) == ("popular", "redis_down", "0.0.0")
-    assert popular_layout(empty_snapshot(), request(LOOKED), "redis_down", AT).mode == "static"
+    assert popular_layout(empty_snapshot(), request(VIEWER), "redis_down", AT).mode == "static"
 
 
 def test_search_results_follow_the_words() -> None:
-    page = PageRequest(visitor=VisitorId("a:x"), state=LOOKED, version=None, page="search", q="thing 17")
+    page = PageRequest(visitor=VisitorId("a:x"), state=VIEWER, version=None, page="search", q="thing 17")
     results = decide(a_snapshot(), [page], AT)[0].layout.slots[0].module
     assert results.title == "Results for thing 17"
     assert TABLE.items[TABLE.row_of("i0017")].stock
@@ -255,7 +256,7 @@ def test_search_results_follow_the_words() -> None:
 
 
 def test_a_category_page_lists_its_category() -> None:
-    page = PageRequest(visitor=VisitorId("a:x"), state=LOOKED, version=None, page="category", category="mugs")
+    page = PageRequest(visitor=VisitorId("a:x"), state=VIEWER, version=None, page="category", category="mugs")
     grid = decide(a_snapshot(), [page], AT)[0].layout.slots[0].module
     assert (grid.id, grid.title) == ("category", "Mugs")
     assert {TABLE.items[TABLE.row_of(item.id)].category for item in grid.items} == {"mugs"}
@@ -273,7 +274,7 @@ def test_other_items_in_the_same_modules_are_new_content() -> None:
     newer = with_items(snapshot.shop, with_signals(TABLE, falling, AT), generation=5, built_at=AT)
     second = decide(build_snapshot(newer, RANKER), [request(EMPTY, first)], AT)[0]
     assert newer.view is snapshot.shop.view
-    assert list(modules(second)) == list(modules(first))
+    assert list(slots_of(second)) == list(slots_of(first))
     assert [f.rows for f in second.assembled] != [f.rows for f in first.assembled]
     assert second.changed
     assert second.layout.layout_id != first.layout.layout_id

@@ -1,4 +1,4 @@
-"""Explanations and records tell what was served: the features the ranker saw, the rule that pinned."""
+"""Explanations and records hold what was served: the features the ranker saw, the rule that pinned."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit.models.random_shops import AT, random_snapshot, random_state
 
 
 @pytest.fixture
-def decided() -> LayoutDecision:
+def decision() -> LayoutDecision:
     random = Random(11)
     snapshot = random_snapshot(random, 150)
     state = random_state(random, snapshot.shop.items.ids)
@@ -29,24 +29,24 @@ def decided() -> LayoutDecision:
     return decide(snapshot, [request], AT)[0]
 
 
-def test_an_explanation_is_the_layout_with_reasons(decided: LayoutDecision) -> None:
-    layout = explained_layout(decided)
+def test_an_explanation_is_the_layout_with_reasons(decision: LayoutDecision) -> None:
+    layout = explained_layout(decision)
     plain = [[msgspec.structs.replace(item, why=None) for item in slot.module.items] for slot in layout.slots]
-    assert plain == [slot.module.items for slot in decided.layout.slots]
-    assert msgspec.json.decode(explained_answer(decided), type=Layout) == layout
+    assert plain == [slot.module.items for slot in decision.layout.slots]
+    assert msgspec.json.decode(explained_answer(decision), type=Layout) == layout
 
 
-def test_its_features_are_those_of_the_matrix(decided: LayoutDecision) -> None:
-    context = decided.context
+def test_its_features_are_those_of_the_matrix(decision: LayoutDecision) -> None:
+    context = decision.context
     features = matrix(
-        Batch(index_features(decided.shop.items), [context.state], [context.candidates], ["home"], AT)
+        Batch(index_features(decision.shop.items), [context.state], [context.candidates], ["home"], AT)
     )
     rows = context.candidates.rows.tolist()
     checked = 0
-    for slot in explained_layout(decided).slots:
+    for slot in explained_layout(decision).slots:
         for item in slot.module.items:
             assert item.why is not None
-            row = decided.shop.items.row_of(item.id)
+            row = decision.shop.items.row_of(item.id)
             if row in rows:
                 expected = features[rows.index(row)].round(4).tolist()
                 assert list(item.why.features) == list(NAMES)
@@ -56,20 +56,20 @@ def test_its_features_are_those_of_the_matrix(decided: LayoutDecision) -> None:
     assert checked > 5
 
 
-def test_a_pin_names_its_rule(decided: LayoutDecision) -> None:
-    pins = {p.row: p.rule for pins in decided.context.rules.pins.values() for p in pins}
+def test_a_pin_names_its_rule(decision: LayoutDecision) -> None:
+    pins = {p.row: p.rule for pins in decision.context.rules.pins.values() for p in pins}
     whys = {
-        decided.shop.items.row_of(item.id): item.why
-        for slot in explained_layout(decided).slots
+        decision.shop.items.row_of(item.id): item.why
+        for slot in explained_layout(decision).slots
         for item in slot.module.items
     }
     assert pins
     assert {row: why.pinned_by for row, why in whys.items() if why and why.pinned_by} == pins
 
 
-def test_a_record_says_what_was_decided(decided: LayoutDecision) -> None:
-    record = decision_record(decided)
-    layout = decided.layout
+def test_a_record_holds_the_decision(decision: LayoutDecision) -> None:
+    record = decision_record(decision)
+    layout = decision.layout
     assert msgspec.json.decode(encode(record), type=Decision) == record
     assert (record.layout_id, record.version, record.fingerprint) == (layout.layout_id, "3.1.9", FINGERPRINT)
     assert [slot.decision_id for slot in record.slots] == [s.module.decision_id for s in layout.slots]
@@ -78,6 +78,6 @@ def test_a_record_says_what_was_decided(decided: LayoutDecision) -> None:
     ]
     assert {len(item.features) for slot in record.slots for item in slot.items} <= {0, len(NAMES)}
     explained_scores = [
-        item.why.score for s in explained_layout(decided).slots for item in s.module.items if item.why
+        item.why.score for s in explained_layout(decision).slots for item in s.module.items if item.why
     ]
     assert [item.score for slot in record.slots for item in slot.items] == explained_scores

@@ -6,7 +6,7 @@ from random import Random
 
 from models.layout.context import PageRequest
 from models.policy.decide import decide
-from models.policy.replay import recorded, replay
+from models.policy.replay import records_of, replay
 from models.visitor.fold import fold
 from models.visitor.packing import pack
 from models.visitor.state import EMPTY
@@ -22,7 +22,7 @@ EVENTS = [
 
 
 def test_states_are_the_fold_of_the_visitors_own_records() -> None:
-    steps = list(replay(SNAPSHOT, recorded(EVENTS)))
+    steps = list(replay(SNAPSHOT, records_of(EVENTS)))
     assert len(steps) == len(EVENTS)
     for visitor in ("a:one", "u:two"):
         state = EMPTY
@@ -32,9 +32,9 @@ def test_states_are_the_fold_of_the_visitors_own_records() -> None:
             assert pack(step.state) == pack(state)
 
 
-def test_layouts_are_those_of_decide_with_calm() -> None:
+def test_layouts_are_those_of_decide_given_the_previous_content() -> None:
     previous = None
-    for step in (step for step in replay(SNAPSHOT, recorded(EVENTS)) if step.visitor == "a:one"):
+    for step in (step for step in replay(SNAPSHOT, records_of(EVENTS)) if step.visitor == "a:one"):
         version = Version(1, 0, step.record.offset)
         request = PageRequest(visitor=step.visitor, state=step.state, version=version, previous=previous)
         expected = decide(SNAPSHOT, [request], step.record.arrival)[0]
@@ -44,14 +44,14 @@ def test_layouts_are_those_of_decide_with_calm() -> None:
 
 
 def test_time_never_runs_back() -> None:
-    records = list(recorded([EVENTS[4], EVENTS[0], EVENTS[8]]))
+    records = list(records_of([EVENTS[4], EVENTS[0], EVENTS[8]]))
     arrivals = [record.arrival for record in records]
     assert arrivals == sorted(arrivals)
     assert [record.offset for record in records] == [0, 1, 2]
 
 
 def test_the_best_candidates_come_with_their_features() -> None:
-    for step in replay(SNAPSHOT, recorded(EVENTS[:6]), top=3):
+    for step in replay(SNAPSHOT, records_of(EVENTS[:6]), top=3):
         scores = [why.score for _, why in step.top]
         assert scores == sorted(scores, reverse=True)
         assert len(scores) == 3

@@ -33,6 +33,6 @@ def test_an_explanation_on_request() -> None:
     assert all(why is None for _, _, why in rank(SNAPSHOT, STATE, SNAPSHOT.shop.items.ids[:3], AT).items)
 
 
-def test_a_stranger_gets_what_others_like() -> None:
+def test_a_stranger_gets_the_understudys_order() -> None:
     ranked = rank(SNAPSHOT, EMPTY, SNAPSHOT.shop.items.ids[:30], AT)
     assert (ranked.mode, ranked.reason, ranked.model.role) == ("popular", "cold_start", "understudy")

@@ -1,4 +1,4 @@
-"""Which rule wins, and when rules hold."""
+"""Which rule wins, and when rules apply."""
 
 from __future__ import annotations
 
@@ -62,22 +62,22 @@ def test_a_match_needs_all_its_conditions() -> None:
 
 
 def test_exclude_and_stock_beat_a_pin() -> None:
-    held = rules(
+    combined = rules(
         pin("a", "i0", "i1", "i4"),
         RuleDef(id="b", action="exclude", match=Match(items=["i0"])),
         RuleDef(id="c", action="require_stock", match=Match(items=["i2"]), at_least=6),
     )
-    assert held.allowed.tolist() == [False, True, False, True, False]
-    assert [p.row for p in held.pins["home.row-1"]] == [1]
+    assert combined.allowed.tolist() == [False, True, False, True, False]
+    assert [p.row for p in combined.pins["home.row-1"]] == [1]
 
 
-def test_pins_meet() -> None:
-    held = rules(pin("b", "i1", "i2"), pin("a", "i3"), pin("c", "i3", "i0", slot="home.hero"))
-    assert [(p.index, p.row, p.rule) for p in held.pins["home.hero"]] == [(0, 3, "c"), (1, 0, "c")]
-    assert [(p.index, p.row, p.rule) for p in held.pins["home.row-1"]] == [(0, 1, "b"), (1, 2, "b")]
-    held = rules(pin("b", "i1"), pin("a", "i3"), pin("c", "i0", index=1))
-    assert [(p.index, p.row) for p in held.pins["home.row-1"]] == [(0, 3), (1, 1), (2, 0)]
-    assert held.reserved == {0, 1, 3}
+def test_pins_that_claim_the_same_item_or_index() -> None:
+    combined = rules(pin("b", "i1", "i2"), pin("a", "i3"), pin("c", "i3", "i0", slot="home.hero"))
+    assert [(p.index, p.row, p.rule) for p in combined.pins["home.hero"]] == [(0, 3, "c"), (1, 0, "c")]
+    assert [(p.index, p.row, p.rule) for p in combined.pins["home.row-1"]] == [(0, 1, "b"), (1, 2, "b")]
+    combined = rules(pin("b", "i1"), pin("a", "i3"), pin("c", "i0", index=1))
+    assert [(p.index, p.row) for p in combined.pins["home.row-1"]] == [(0, 3), (1, 1), (2, 0)]
+    assert combined.reserved == {0, 1, 3}
 
 
 def test_a_pin_without_a_slot_is_for_the_first_of_each_page() -> None:
@@ -88,16 +88,16 @@ def test_a_pin_without_a_slot_is_for_the_first_of_each_page() -> None:
 
 
 def test_boosts_multiply() -> None:
-    held = rules(
+    combined = rules(
         RuleDef(id="a", action="boost", match=Match(brands=["Pellam"]), factor=3.0),
         RuleDef(id="b", action="boost", match=Match(items=["i1"]), factor=0.5),
     )
-    assert held.boost is not None
-    assert held.boost.tolist() == [3.0, 1.5, 1.0, 1.0, 1.0]
+    assert combined.boost is not None
+    assert combined.boost.tolist() == [3.0, 1.5, 1.0, 1.0, 1.0]
     assert rules().boost is None
 
 
-def test_a_rule_holds_from_its_start_until_just_before_its_end() -> None:
+def test_a_rule_applies_from_its_start_until_just_before_its_end() -> None:
     campaign = RuleDef(
         id="a",
         action="exclude",

@@ -20,7 +20,7 @@ from tests.unit.models.random_shops import AT, random_table
 TABLE = random_table(Random(4), 30)
 
 
-def test_newer_signals_keep_the_window() -> None:
+def test_newer_signals_keep_the_view() -> None:
     shop = build_shop(TABLE, generation=1)
     signal = Signal(item_id=ItemId(TABLE.ids[0]), at=AT, delta_offset=9, popularity=1e4)
     newer = with_items(
@@ -31,25 +31,25 @@ def test_newer_signals_keep_the_window() -> None:
     assert newer.items.popularity[0] == pytest.approx(1e4, rel=0.01)
 
 
-def test_another_catalogue_dresses_another_window() -> None:
+def test_another_catalogue_gets_another_view() -> None:
     shop = build_shop(TABLE)
     newer = with_items(shop, random_table(Random(5), 31), generation=2, built_at=AT)
     assert newer.view is not shop.view
     assert len(newer.view.item_json) == 31
 
 
-def test_a_few_earlier_windows_are_kept() -> None:
+def test_a_few_earlier_views_are_kept() -> None:
     shop = build_shop(TABLE)
     first = ref(shop.view)
     for seed in range(4):
         shop = with_items(shop, random_table(Random(seed), 20 + seed), generation=seed, built_at=AT)
-    assert first() is shop.earlier[-1]
+    assert first() is shop.earlier_views[-1]
     shop = with_storefront(shop, Storefront(), generation=9, built_at=AT)
-    assert len(shop.earlier) == 4
+    assert len(shop.earlier_views) == 4
     assert first() is None
 
 
-def test_the_same_items_read_again_keep_the_window() -> None:
+def test_the_same_items_read_again_keep_the_view() -> None:
     shop = build_shop(TABLE)
     again = build_items([msgspec.structs.replace(item) for item in TABLE.items], {}, AT)
     assert with_items(shop, again, generation=2, built_at=AT).view is shop.view

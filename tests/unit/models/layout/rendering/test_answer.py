@@ -14,7 +14,7 @@ from models.layout.rendering.answer import (
     decode_layout,
     head_json,
     layout_bytes,
-    layout_id_of,
+    make_layout_id,
     slots_json,
 )
 from models.layout.rendering.cards import card_of, hydrate
@@ -42,7 +42,7 @@ MIXED = build_shop(
         AT,
     )
 )
-LED = "Because jackets caught your eye"
+LEADS = "Because jackets caught your eye"
 ALIKE = "The same kind of thing, your likely favourites first"
 BESIDE = "Others looked at these together with it"
 
@@ -50,7 +50,7 @@ AWKWARD = 'a:"quoted"\\slash'
 
 
 @pytest.fixture
-def decided() -> LayoutDecision:
+def decision() -> LayoutDecision:
     random = Random(5)
     snapshot = random_snapshot(random, 150)
     state = random_state(random, snapshot.shop.items.ids)
@@ -59,9 +59,9 @@ def decided() -> LayoutDecision:
     )[0]
 
 
-def test_head_and_body_are_the_answer(decided: LayoutDecision) -> None:
-    layout = decided.layout
-    assert decided.head() + decided.body() == encode(layout) == layout_bytes(layout)
+def test_head_and_body_are_the_answer(decision: LayoutDecision) -> None:
+    layout = decision.layout
+    assert decision.head() + decision.body() == encode(layout) == layout_bytes(layout)
     assert layout.visitor_id == AWKWARD
 
 
@@ -72,18 +72,18 @@ def test_a_head_without_a_state() -> None:
 
 
 def test_an_id_tells_every_part_apart() -> None:
-    ids = {layout_id_of(*parts) for parts in [("a", "bc"), ("ab", "c"), ("a", "b", "c"), ("a", None)]}
+    ids = {make_layout_id(*parts) for parts in [("a", "bc"), ("ab", "c"), ("a", "b", "c"), ("a", None)]}
     assert len(ids) == 4
 
 
-def test_content_is_read_back(decided: LayoutDecision) -> None:
-    fills = fills_of_body(decided.body())
+def test_content_is_read_back(decision: LayoutDecision) -> None:
+    fills = fills_of_body(decision.body())
     assert fills is not None
-    assert (fills.layout_id, fills.provenance) == (decided.fills.layout_id, decided.fills.provenance)
-    table = decided.shop.items
-    back = translate_fills(fills, decided.shop.view, "home", table.row_by_id)
+    assert (fills.layout_id, fills.provenance) == (decision.fills.layout_id, decision.fills.provenance)
+    table = decision.shop.items
+    back = translate_fills(fills, decision.shop.view, "home", table.row_by_id)
     assert [(f.slot, f.module, f.rows) for f in back] == [
-        (f.slot, f.module, f.rows) for f in decided.assembled
+        (f.slot, f.module, f.rows) for f in decision.assembled
     ]
 
 
@@ -102,23 +102,23 @@ def reason(module: str, subject: int, shown: str, *, personal: bool = True) -> s
 
 
 @pytest.mark.parametrize(
-    ("shown", "said"),
+    ("shown", "expected"),
     [
-        ("jjj", LED), ("jjb", LED), ("jbj", LED), ("j", LED), ("jbb", "A mix of what you like"),
-        ("bjj", "A mix of what you like"), ("jb", LED), ("", "A mix of what you like"),
+        ("jjj", LEADS), ("jjb", LEADS), ("jbj", LEADS), ("j", LEADS), ("jbb", "A mix of what you like"),
+        ("bjj", "A mix of what you like"), ("jb", LEADS), ("", "A mix of what you like"),
     ],
 )  # fmt: skip
-def test_a_category_is_named_where_it_leads_and_is_half(shown: str, said: str) -> None:
-    assert reason("hero", hash_subject(hash32("jackets")), shown) == said
+def test_a_category_is_named_where_it_leads_and_is_half(shown: str, expected: str) -> None:
+    assert reason("hero", hash_subject(hash32("jackets")), shown) == expected
 
 
 @pytest.mark.parametrize(
-    ("shown", "said"),
+    ("shown", "expected"),
     [("jjjj", ALIKE), ("jjjb", ALIKE), ("bjjj", ALIKE), ("jjbb", BESIDE), ("jbbb", BESIDE), ("bbbb", BESIDE)],
 )
-def test_what_stands_beside_an_item_is_not_called_the_same_kind(shown: str, said: str) -> None:
+def test_what_stands_beside_an_item_is_not_called_the_same_kind(shown: str, expected: str) -> None:
     anchor = MIXED.items.row_of("jacket-5")
-    assert reason("because-you-viewed", anchor, shown) == said
+    assert reason("because-you-viewed", anchor, shown) == expected
     assert reason("step-up", anchor, shown) == "The same kind of thing, one step finer"
 
 
@@ -129,18 +129,18 @@ def test_strangers_are_told_the_same_of_what_stands_beside_an_item() -> None:
     assert reason("similar", anchor, "bbb", personal=False) == BESIDE
 
 
-def test_cards_are_put_in(decided: LayoutDecision) -> None:
-    table = decided.shop.items
-    answer = decided.head() + decided.body()
-    for _ in range(2):  # the second time from the window's ready cards
-        layout = decode_layout(hydrate(answer, decided.shop))
+def test_cards_are_put_in(decision: LayoutDecision) -> None:
+    table = decision.shop.items
+    answer = decision.head() + decision.body()
+    for _ in range(2):  # the second time from the view's cached cards
+        layout = decode_layout(hydrate(answer, decision.shop))
         for slot in layout.slots:
             for item in slot.module.items:
                 assert item.card == card_of(table.items[table.row_of(item.id)])
         bare = [
             msgspec.structs.replace(item, card=None) for slot in layout.slots for item in slot.module.items
         ]
-        assert bare == [item for slot in decided.layout.slots for item in slot.module.items]
+        assert bare == [item for slot in decision.layout.slots for item in slot.module.items]
 
 
 def test_hostile_ids_and_titles_keep_the_answer_whole() -> None:
@@ -150,10 +150,10 @@ def test_hostile_ids_and_titles_keep_the_answer_whole() -> None:
     ]
     shop = build_shop(build_items(items, {}, AT))
     state = random_state(Random(2), [item.item_id for item in items])
-    decided = decide(
+    decision = decide(
         build_snapshot(shop), [PageRequest(visitor=VisitorId("a:v"), state=state, version=None)], AT
     )[0]
-    layout = decode_layout(hydrate(decided.head() + decided.body(), shop))
+    layout = decode_layout(hydrate(decision.head() + decision.body(), shop))
     cards = {item.id: item.card for slot in layout.slots for item in slot.module.items}
     assert cards == {item.item_id: card_of(item) for item in items}
 

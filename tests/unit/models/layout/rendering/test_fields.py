@@ -1,4 +1,4 @@
-"""What a layout's bytes say of themselves is what decoding says."""
+"""Fields read from a layout's bytes are those that decoding gives."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def test_labels() -> None:
     assert layout_id_of(RAW) == LAYOUT.layout_id
 
 
-def test_another_label_on_the_same_window() -> None:
+def test_another_label_on_the_same_layout() -> None:
     stale = msgspec.json.decode(relabel(RAW, "stale", "stream_stale"), type=Layout)
     assert (stale.mode, stale.reason) == ("stale", "stream_stale")
     assert msgspec.structs.replace(stale, mode="static", reason="redis_down") == LAYOUT
 
 
-def test_an_exposure_is_cut_from_the_layout() -> None:
+def test_an_exposure_has_the_fields_of_its_layout() -> None:
     exposure = msgspec.json.decode(exposure_of(RAW, "2026-11-24T12:00:00+00:00", "get"), type=Exposure)
     assert exposure.layout_id == LAYOUT.layout_id
     assert exposure.visitor_id == NASTY

@@ -45,14 +45,14 @@ def test_reasons() -> None:
 def test_a_reason_says_what_its_title_does_not(personal: bool, name: str) -> None:
     for module in MODULES.values():
         title = set(words(title_of(module, name, personal))) - set(words(name)) - SMALL
-        said = set(words(reason_of(kind_of(module).words, name, personal))) - SMALL
-        assert len(said - title) >= len(said & title), (module.id, title, said)
+        text_words = set(words(reason_of(kind_of(module).words, name, personal))) - SMALL
+        assert len(text_words - title) >= len(text_words & title), (module.id, title, text_words)
 
 
 def test_strangers_are_told_nothing_about_themselves() -> None:
     for module in MODULES:
-        said = reason(module, "lamps", personal=False)
-        assert " you l" not in said, module
-        assert "your likely" not in said or MODULES[module].about in ("item", "query"), module
+        text = reason(module, "lamps", personal=False)
+        assert " you l" not in text, module
+        assert "your likely" not in text or MODULES[module].about in ("item", "query"), module
     assert reason("hero", "lamps", personal=False) == "What other shoppers like most"
     assert reason("more-of-category", "lamps", personal=False) == "Shoppers' favourites first"
