@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.candidates.generation import BIT
 from models.catalog.orderings import BETTER, SPREAD, STEP_UP
-from models.catalog.search import words
+from models.catalog.search import tokenise
 from models.catalog.table import ItemTable
 from models.layout.context import PageContext
 from models.storefront.index import Kind
@@ -183,7 +183,7 @@ def _put_own(pools: CandidatePools, context: PageContext) -> None:
 def _by_words(table: ItemTable, pools: CandidatePools, context: PageContext) -> None:
     """Search results: those that carry most of the words first, then as popular, moved by their scores."""
     found: list[int] = []
-    for word in set(words(context.query)):
+    for word in set(tokenise(context.query)):
         found += table.words.get(word, _NO_ROWS).tolist()
     carried = Counter(found)
     place = {row: number for number, row in enumerate(context.anchors.tolist())}

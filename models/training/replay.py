@@ -12,9 +12,10 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from models.catalog.build import build_items, with_signals
 from models.catalog.signal_aggregation import apply_delta
 from models.catalog.signal_extraction import extract
-from models.catalog.table import ItemTable, build_items, with_signals
+from models.catalog.table import ItemTable
 from models.training.simulation.shoppers import Shown
 from models.visitor.fold import fold
 from models.visitor.state import EMPTY, EventRecord, VisitorState

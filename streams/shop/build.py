@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from models.catalog.table import ItemTable, build_items, with_signals
+from models.catalog.build import build_items, with_signals
+from models.catalog.table import ItemTable
 from models.ranking.ranker import Ranker, load_ranker
 from models.storefront.shop import Shop, with_items, with_storefront
 from schemas.errors import EtalageError, InvalidDocument, RankerFailed

@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from models.catalog.table import ItemTable, build_items
+from models.catalog.build import build_items
+from models.catalog.table import ItemTable
 from models.policy.replay import recorded, replay
 from models.ranking.ranker import PopularityRanker
 from models.storefront.shop import Shop, build_shop

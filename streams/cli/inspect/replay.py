@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from models.catalog.table import build_items
+from models.catalog.build import build_items
 from models.policy.replay import Step, recorded, replay
 from models.ranking.ranker import BASELINE, Ranker, load_ranker
 from models.storefront.shop import build_shop

@@ -8,7 +8,8 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from models.catalog.table import ItemTable, build_items
+from models.catalog.build import build_items
+from models.catalog.table import ItemTable
 from models.features.spec import SPEC
 from models.storefront.index import index_storefront
 from models.storefront.shop import Shop, build_shop

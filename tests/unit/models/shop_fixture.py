@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from models.catalog.table import ItemTable, build_items
+from models.catalog.build import build_items
+from models.catalog.table import ItemTable
 from models.visitor.decay import quantise
 from models.visitor.state import Bought, CartLine, RecentItem, VisitorState
 from schemas.catalog import Item

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from models.catalog.search import words
+from models.catalog.search import tokenise
 from models.layout.rendering.wording import reason_of, title_of
 from models.storefront.defaults import DEFAULT_STOREFRONT
 from models.storefront.index import ModulePlan, index_storefront
@@ -46,8 +46,8 @@ def test_reasons() -> None:
 @pytest.mark.parametrize("name", ["", "Runner 3"])
 def test_a_reason_says_what_its_title_does_not(personal: bool, name: str) -> None:
     for module in MODULES.values():
-        title = set(words(title_of(module, name, personal))) - set(words(name)) - SMALL
-        said = set(words(reason_of(module, name, personal))) - SMALL
+        title = set(tokenise(title_of(module, name, personal))) - set(tokenise(name)) - SMALL
+        said = set(tokenise(reason_of(module, name, personal))) - SMALL
         assert len(said - title) >= len(said & title), (module.id, title, said)
 
 
