@@ -14,7 +14,7 @@ from msgspec import Struct
 from models.catalog.table import ItemTable
 from models.visitor.affinities import item_key
 from models.visitor.sessions import SESSION_GAP_S, effective_time
-from models.visitor.state import EventRecord, VisitorState, personalization_refused
+from models.visitor.state import EventRecord, VisitorState, refuses_personalization
 from schemas.events import AddToCart, EventItem, OtherEvent, Purchase, Share, StorePurchase, ViewItem
 from schemas.ids import ItemId, hash64
 
@@ -60,7 +60,7 @@ def extract(state: VisitorState, record: EventRecord, table: ItemTable) -> ItemI
     if extractor is None or isinstance(event, OtherEvent):
         return None
     items = _select_known(event.properties.items, table)
-    if not items or (state.consent and personalization_refused(state)):
+    if not items or (state.consent and refuses_personalization(state)):
         return None
     if hash64(event.message_id) in state.message_ids:
         return None

@@ -14,7 +14,7 @@ from models.features.spec import SPEC
 from models.storefront.index import index_storefront
 from models.storefront.shop import Shop, build_shop
 from models.visitor.decay import quantise
-from models.visitor.state import Bought, CartLine, RecentItem, VisitorState
+from models.visitor.state import CartLine, PurchasedItem, RecentItem, VisitorState
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
 from schemas.signals import Neighbour, Signal
@@ -127,7 +127,7 @@ def random_state(random: Random, ids: list[str]) -> VisitorState:
         cart=tuple(CartLine(key, int(AT), 1, 9.5) for key in keys[-random.randint(1, 3) :])
         if random.random() < 0.4
         else (),
-        bought=(Bought(keys[-1], int(AT) - 9000, 20.0),) if random.random() < 0.3 else (),
+        bought=(PurchasedItem(keys[-1], int(AT) - 9000, 20.0),) if random.random() < 0.3 else (),
         categories=tastes if seen else {},
         now_categories=tastes if random.random() < 0.5 and seen else {},
         price=3.5 if seen else 0.0,

@@ -7,9 +7,8 @@ from typing import Any, get_args, get_type_hints
 import msgspec
 import pytest
 
-from models.visitor.changes import Changes
-from models.visitor.fold import ACTS
-from models.visitor.state import EMPTY, VisitorState, consent_given, personalization_refused
+from models.visitor.fold import HANDLERS
+from models.visitor.state import EMPTY, StateChanges, VisitorState, read_consent, refuses_personalization
 from schemas.events import KnownEvent
 from schemas.ids import hash32, hash48
 from tests.unit.models.visitor.folding import BOOT, HOUR, LAMP, MINUTE, MORNING, SNEAKER, act, after
@@ -20,11 +19,11 @@ def quantities(state: VisitorState) -> dict[int, int]:
 
 
 def test_every_event_has_its_act() -> None:
-    assert set(ACTS) == set(get_args(KnownEvent))
+    assert set(HANDLERS) == set(get_args(KnownEvent))
 
 
 def test_changes_have_the_names_and_types_of_the_state() -> None:
-    assert get_type_hints(Changes) == get_type_hints(VisitorState)
+    assert get_type_hints(StateChanges) == get_type_hints(VisitorState)
 
 
 def test_the_cart_fills_and_empties() -> None:
@@ -119,15 +118,15 @@ def test_dismissed_modules_and_shares() -> None:
 
 
 def test_consent_newest_answer_of_each_purpose() -> None:
-    assert not personalization_refused(EMPTY)
+    assert not refuses_personalization(EMPTY)
     no = after([act("consent_updated", purposes={"personalization": False, "ads": True, "odd": True})])
-    assert personalization_refused(no)
-    assert consent_given(no, "ads") is True
-    assert consent_given(no, "analytics") is None
+    assert refuses_personalization(no)
+    assert read_consent(no, "ads") is True
+    assert read_consent(no, "analytics") is None
     context = {"context": {"consent": {"personalization_storage": True}}}
     yes = after([act("page_view", envelope=context)], no)
-    assert not personalization_refused(yes)
-    assert consent_given(yes, "ads") is True
+    assert not refuses_personalization(yes)
+    assert read_consent(yes, "ads") is True
 
 
 def test_a_clients_retry_counts_once_within_sixteen_messages() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.visitor.decay import decay_all, quantise, ticks
+from models.visitor.decay import count_ticks, decay_all, quantise
 from models.visitor.sessions import effective_time
 from models.visitor.state import EMPTY
 from schemas.codec import decode_event, encode
@@ -94,6 +94,6 @@ def test_a_clock_of_2099_counts_as_now() -> None:
 
 
 def test_ticks_are_never_negative() -> None:
-    assert ticks(0, 119, 60) == 1
-    assert ticks(119, 0, 60) == 0
+    assert count_ticks(0, 119, 60) == 1
+    assert count_ticks(119, 0, 60) == 0
     assert decay_all({1: 1.0, 2: quantise(0.04)}, 10) == {1: 0.707107}
