@@ -76,7 +76,7 @@ def build_examples(seed: int, report: Report, shoppers: int = SHOPPERS) -> Examp
 
     Args:
         seed: Of the simulation, the made-up times and the sampling; one seed makes one set.
-        report: Told the progress.
+        report: Called with the progress.
         shoppers: How many shoppers are simulated, those held out included.
 
     Returns:

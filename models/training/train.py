@@ -45,8 +45,8 @@ def train(
     Args:
         out: The folder; it is made when missing, and files of the same names are replaced.
         kind: mlp, the small network we ship, or lightgbm, TREES trees.
-        seed: One seed makes one model.
-        report: Told the progress.
+        seed: One seed makes one model, for mlp byte by byte; the converter of lightgbm names its graph anew.
+        report: Called with the progress.
         shoppers: How many shoppers are simulated.
 
     Returns:
@@ -59,7 +59,14 @@ def train(
     examples = build_examples(seed, lambda what, share: report(what, 0.7 * share), shoppers)
     report(f"fitting {kind} to {examples.rows:,} rows", 0.7)
     fitted = _fit_mlp(examples, seed, report) if kind == "mlp" else _fit_lightgbm(examples, seed)
-    manifest = Manifest(
+    manifest = _describe(fitted, kind, seed, examples.rows)
+    _write_artifact(out, fitted.model, manifest)
+    report("written", 1.0)
+    return manifest
+
+
+def _describe(fitted: FittedModel, kind: RankerKind, seed: int, rows: int) -> Manifest:
+    return Manifest(
         name=f"baseline-{kind}",
         version=digest(fitted.model)[:12],
         kind=kind,
@@ -69,15 +76,16 @@ def train(
         created_by=f"etalage train --out DIR --kind {kind} --seed {seed}",
         seed=seed,
         opset=read_opset(fitted.model),
-        rows=examples.rows,
+        rows=rows,
         train_metrics=fitted.metrics,
     )
+
+
+def _write_artifact(out: Path, model: bytes, manifest: Manifest) -> None:
     out.mkdir(parents=True, exist_ok=True)
-    (out / MODEL_FILE).write_bytes(fitted.model)
+    (out / MODEL_FILE).write_bytes(model)
     text = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
     (out / MANIFEST_FILE).write_bytes(text + b"\n")
-    report("written", 1.0)
-    return manifest
 
 
 def _fit_mlp(examples: Examples, seed: int, report: Report) -> FittedModel:

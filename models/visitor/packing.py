@@ -36,7 +36,7 @@ _HEAD = struct.Struct(
     "HBH"  # price, price_weight, bought_price
     "BHHBH"  # shares, dwell in quarter seconds, returns_to_item, carts_left, consent
     "6B5B"  # channels, devices
-    "16B"  # sizes of the collections, in the order of _sizes
+    "16B"  # sizes of the collections, in the order of _count_entries
 )
 _LONGS = [struct.Struct(f"<{n}Q") for n in range(56)]
 _INTS = [struct.Struct(f"<{n}I") for n in range(72)]
@@ -64,7 +64,7 @@ def pack(state: VisitorState) -> bytes:
 
     Complexity: O(entries of all collections), which have constant bounds.
     """
-    longs, ints, ages = _longs(state), _ints(state), _ages(state)
+    longs, ints, ages = _list_longs(state), _list_ints(state), _list_ages(state)
     wide = ages and max(ages) > 0xFFFF
     flags = (_WIDE if wide else 0) | (_ORDERED if state.orders else 0)
     prices = [line.price for line in state.cart]
@@ -72,17 +72,17 @@ def pack(state: VisitorState) -> bytes:
         prices += [line.price for line in state.bought]
     return b"".join(
         (
-            _head(state, flags),
+            _pack_head(state, flags),
             _LONGS[len(longs)].pack(*longs),
             _INTS[len(ints)].pack(*ints),
             _AGES[1 if wide else 0][len(ages)].pack(*ages),
             _PRICES[len(prices)].pack(*prices),
-            _small(state),
+            _pack_bytes(state),
         )
     )
 
 
-def _head(state: VisitorState, flags: int) -> bytes:
+def _pack_head(state: VisitorState, flags: int) -> bytes:
     return _HEAD.pack(
         VERSION,
         flags,
@@ -105,32 +105,20 @@ def _head(state: VisitorState, flags: int) -> bytes:
         state.consent,
         *state.channels,
         *state.devices,
-        *_sizes(state),
+        *_count_entries(state),
     )
 
 
-def _sizes(state: VisitorState) -> tuple[int, ...]:
+def _count_entries(state: VisitorState) -> tuple[int, ...]:
     return (
-        len(state.categories),
-        len(state.brands),
-        len(state.colours),
-        len(state.sizes),
-        len(state.now_categories),
-        len(state.now_brands),
-        len(state.bought_categories),
-        len(state.price_bands),
-        len(state.promotions),
-        len(state.searches),
-        len(state.dismissed),
-        len(state.recent),
-        len(state.wishlist),
-        len(state.cart),
-        len(state.bought),
-        len(state.message_ids),
-    )
+        len(state.categories), len(state.brands), len(state.colours), len(state.sizes),
+        len(state.now_categories), len(state.now_brands), len(state.bought_categories),
+        len(state.price_bands), len(state.promotions), len(state.searches), len(state.dismissed),
+        len(state.recent), len(state.wishlist), len(state.cart), len(state.bought), len(state.message_ids),
+    )  # fmt: skip
 
 
-def _longs(state: VisitorState) -> list[int]:
+def _list_longs(state: VisitorState) -> list[int]:
     longs = [item.key | item.views << 48 | item.dwell << 56 for item in state.recent]
     if state.wishlist:
         longs += state.wishlist
@@ -144,7 +132,7 @@ def _longs(state: VisitorState) -> list[int]:
     return longs
 
 
-def _ints(state: VisitorState) -> list[int]:
+def _list_ints(state: VisitorState) -> list[int]:
     ints = [
         *state.categories,
         *state.brands,
@@ -164,7 +152,7 @@ def _ints(state: VisitorState) -> list[int]:
     return ints
 
 
-def _ages(state: VisitorState) -> list[int]:
+def _list_ages(state: VisitorState) -> list[int]:
     at = state.at
     ages = [at - item.at for item in state.recent]
     if state.cart:
@@ -174,8 +162,8 @@ def _ages(state: VisitorState) -> list[int]:
     return ages
 
 
-def _small(state: VisitorState) -> bytes:
-    """Weights of all mappings, then price bands, then promotions met and answered."""
+def _pack_bytes(state: VisitorState) -> bytes:
+    """Weights of all mappings, then price bands, then promotions seen and answered."""
     weights = chain(
         state.categories.values(),
         state.brands.values(),

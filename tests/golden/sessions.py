@@ -54,13 +54,13 @@ def _table() -> ItemTable:
     return build_items(items, signals, AT)
 
 
-def text_of(transcript: Path, shop: Shop) -> str:
+def render_transcript(transcript: Path, shop: Shop) -> str:
     """What `etalage replay` prints of a transcript in the golden shop."""
     events = complete_events(list(events_in(transcript.read_bytes())), shop.items.items)
     return "\n".join(step_text(step) for step in replay(shop, recorded(events), top=2)) + "\n"
 
 
-def expected(transcript: Path) -> Path:
+def expected_path(transcript: Path) -> Path:
     return transcript.with_suffix(".txt")
 
 
@@ -68,4 +68,4 @@ if __name__ == "__main__":
     if sys.argv[1:] != ["--write"]:
         sys.exit("python -m tests.golden.sessions --write")
     for one in TRANSCRIPTS:
-        expected(one).write_text(text_of(one, golden_shop()))
+        expected_path(one).write_text(render_transcript(one, golden_shop()))

@@ -91,7 +91,7 @@ def evaluate(
     Args:
         ranker: The ranker; the understudy is evaluated beside it.
         seed: Of the simulation, the made-up times and the sampling of views.
-        report: Told the progress.
+        report: Called with the progress.
         shoppers: How many shoppers are simulated.
         judged_share: The share of the views that is evaluated (0 to 1); less is quicker.
 

@@ -82,11 +82,11 @@ def make_shop(seed: int, products: int = PRODUCTS) -> SimulatedShop:
     # Each brand has a price level, and kinds that it is known for.
     level = rng.normal(0, 0.35, len(BRANDS))
     known_for = rng.gamma(0.5, 1.0, (len(BRANDS), len(kinds)))
-    looks = rng.normal(0, 1, (len(BRANDS), STYLES))
+    brand_styles = rng.normal(0, 1, (len(BRANDS), STYLES))
     drawn = rng.choice(len(kinds), products, p=_kind_shares(kinds))
     brands = np.array([rng.choice(len(BRANDS), p=known_for[:, k] / known_for[:, k].sum()) for k in drawn])
     items = [_make_item(rng, n, kinds[drawn[n]], int(brands[n]), level) for n in range(products)]
-    style = looks[brands] + rng.normal(0, 1, (products, STYLES))
+    style = brand_styles[brands] + rng.normal(0, 1, (products, STYLES))
     by_kind: dict[str, list[int]] = {}
     for number, item in enumerate(items):
         by_kind.setdefault(item.category, []).append(number)
