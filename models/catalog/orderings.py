@@ -1,6 +1,6 @@
-"""Orders over the item table, best first: by popularity, trend, newness, inside a category, by price.
+"""Row orders of the item table and codes of its text columns.
 
-All are row arrays made once per snapshot, so that a request only slices them.
+Every order is an array made once per snapshot, best row first, so that a request only slices it.
 """
 
 from __future__ import annotations
@@ -16,23 +16,32 @@ from schemas.ids import hash32
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
 HEAD = 14
+"""Rows of a group kept ready for candidate generation."""
 ALTERNATIVES = 8
+"""Alternatives kept per item and direction."""
+
+# Price bounds of an alternative, as factors of the item's own price. Own choice, not tuned.
 STEP_UP = 1.12
-"""An alternative of higher price costs at least this much more..."""
+"""The least factor of a dearer alternative."""
 BETTER = 0.93
-"""...and one of better price at most this share."""
+"""The largest factor of a cheaper one."""
 SPREAD = 2.5
 """Neither is further away than this factor: it would be another kind of thing."""
+_CATEGORY_STRIDE = 1e11
+"""Distance between two categories on the common price axis of `find_alternatives`; above any price."""
 
 
 class Coding(Struct, frozen=True, eq=False):
-    """One text attribute as codes: `column[row]` is 0 where an item has none, else 1..size-1."""
+    """A text column as integer codes (label encoding); code 0 stands for "none"."""
 
     column: Rows
+    """int32[n]: the code of each row, 0 or 1..size-1."""
     of: dict[int, int]
-    """hash32 of the text -> code"""
+    """hash32 of a text -> its code."""
     names: list[str]
+    """The text of each code, sorted; the empty text at 0."""
     hashes: NDArray[np.uint32]
+    """uint32[size]: hash32 of each code's text, 0 at 0."""
 
     @property
     def size(self) -> int:
@@ -40,6 +49,16 @@ class Coding(Struct, frozen=True, eq=False):
 
 
 def build_coding(values: Sequence[str | None]) -> Coding:
+    """Encodes one text per row.
+
+    Args:
+        values: The text of each row; None and "" mean the row has none.
+
+    Returns:
+        A coding whose codes follow the sorted texts, so equal columns get equal codes.
+
+    Complexity: O(n + d log d) for n rows with d distinct texts.
+    """
     names = ["", *sorted({value for value in values if value})]
     codes = {name: code for code, name in enumerate(names)}
     column = np.fromiter((codes[value or ""] for value in values), np.int32, len(values))
@@ -48,20 +67,35 @@ def build_coding(values: Sequence[str | None]) -> Coding:
 
 
 class Groups(Struct, frozen=True, eq=False):
-    """Rows of each group, in an order: a slice of one array per key."""
+    """The rows of each group (a category, a brand), best first; all groups share one array."""
 
     rows: Rows
+    """int32[pairs]: the rows of all groups, one group after the other."""
     at: dict[int, tuple[int, int]]
+    """hash32 of a group's name -> start and end in `rows`."""
     heads: dict[int, Rows]
-    """The first HEAD rows of each group, ready for candidates."""
+    """The first HEAD rows of each group, ready for candidate generation."""
 
     def get(self, key: int) -> Rows:
+        """A view of the rows of a group, best first; empty for an unknown key. O(1)."""
         start, end = self.at.get(key, (0, 0))
         return self.rows[start:end]
 
 
 def group_rows(pair_rows: Rows, pair_codes: Rows, keys: NDArray[np.uint32], rank: Rows) -> Groups:
-    """Groups of (row, code) pairs, each ordered by `rank`; `keys[code]` names a group, code 0 is none."""
+    """Groups (row, code) pairs by code.
+
+    Args:
+        pair_rows: int32[pairs], the row of each pair; a row may stand in several groups.
+        pair_codes: int32[pairs], the code of its group; 0 means no group.
+        keys: uint32[codes], hash32 of each group's name.
+        rank: int32[n], the rank of each row (0 is best), which orders a group.
+
+    Returns:
+        The groups by hash32 of their name.
+
+    Complexity: O(p log p) for p pairs.
+    """
     order = np.lexsort((rank[pair_rows], pair_codes))
     codes = pair_codes[order]
     edges = np.searchsorted(codes, np.arange(len(keys) + 1)).tolist()
@@ -71,25 +105,25 @@ def group_rows(pair_rows: Rows, pair_codes: Rows, keys: NDArray[np.uint32], rank
     return Groups(rows, at, heads)
 
 
-def best_first(*columns: Floats | NDArray[np.float64] | NDArray[np.bool_]) -> Rows:
+def order_best_first(*columns: Floats | NDArray[np.float64] | NDArray[np.bool_]) -> Rows:
     """Rows by the first column falling, ties by the next, at last by row (items by id: stable)."""
     return np.lexsort(tuple(-column.astype(np.float64) for column in reversed(columns))).astype(np.int32)
 
 
-def rank_of(order: Rows) -> Rows:
-    """Where each row stands in `order`."""
+def rank_rows(order: Rows) -> Rows:
+    """int32[n]: the rank of each row in `order`, 0 for the first (the inverse permutation)."""
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     return rank
 
 
 def share_below(column: Floats) -> Floats:
-    """For each row the share of rows with a smaller value, 0..1: equal values, equal share."""
+    """Percentile rank: the share of rows with a smaller value, 0..1; equal values, equal share."""
     return (np.searchsorted(np.sort(column), column) / max(len(column), 1)).astype(np.float32)
 
 
 def share_below_within(column: Floats, codes: Rows) -> Floats:
-    """`share_below` inside each code's rows."""
+    """`share_below` among the rows of the same code."""
     order = np.lexsort((column, codes))
     starts = np.searchsorted(codes[order], np.arange(codes.max(initial=0) + 2))
     sizes = np.maximum(np.diff(starts), 1)
@@ -101,25 +135,39 @@ def share_below_within(column: Floats, codes: Rows) -> Floats:
     return out
 
 
-def alternatives(codes: Rows, price: Floats, fit: NDArray[np.bool_]) -> tuple[Rows, Rows]:
-    """(step up, better priced): for each row the nearest prices above and below within its category,
-    int32[n, ALTERNATIVES], -1 where there are no more; only rows that are `fit` are offered."""
-    offered = np.flatnonzero(fit).astype(np.int32)
-    # One axis for all categories: a category's prices lie within its own stretch of 1e11.
-    line = codes * 1e11 + price.astype(np.float64)
+def find_alternatives(codes: Rows, price: Floats, sellable: NDArray[np.bool_]) -> tuple[Rows, Rows]:
+    """Finds, for each item, the nearest dearer and cheaper items of its category.
+
+    Args:
+        codes: int32[n], the category code of each row.
+        price: float32[n], in the shop's currency.
+        sellable: bool[n]; only these rows are offered as alternatives.
+
+    Returns:
+        (step up, better priced), each int32[n, ALTERNATIVES] with the nearest price first and -1 where
+        there are no more. A step up costs STEP_UP to SPREAD times the item's price, a better priced one
+        1/SPREAD to BETTER times it.
+
+    Complexity: O(n log n); all categories are searched at once.
+    Reference: own heuristic, not tuned.
+    """
+    offered = np.flatnonzero(sellable).astype(np.int32)
+    # One axis for all categories: each category's prices lie within its own stretch.
+    line = codes * _CATEGORY_STRIDE + price.astype(np.float64)
     offered = offered[np.argsort(line[offered], kind="stable")]
     steps = np.arange(ALTERNATIVES)
-    start = codes * 1e11 + price * STEP_UP
-    first = np.searchsorted(line[offered], np.maximum(start, line + 0.01))
-    last = np.searchsorted(line[offered], codes * 1e11 + price.astype(np.float64) * SPREAD, side="right")
-    up = _taken(offered, first[:, None] + steps, steps < (last - first)[:, None])
-    first = np.searchsorted(line[offered], codes * 1e11 + price.astype(np.float64) * BETTER, side="right") - 1
-    last = np.searchsorted(line[offered], codes * 1e11 + price.astype(np.float64) / SPREAD) - 1
-    down = _taken(offered, first[:, None] - steps, steps < (first - last)[:, None])
+    base, exact = codes * _CATEGORY_STRIDE, price.astype(np.float64)
+    first = np.searchsorted(line[offered], np.maximum(base + price * STEP_UP, line + 0.01))
+    last = np.searchsorted(line[offered], base + exact * SPREAD, side="right")
+    up = _take_rows(offered, first[:, None] + steps, steps < (last - first)[:, None])
+    first = np.searchsorted(line[offered], base + exact * BETTER, side="right") - 1
+    last = np.searchsorted(line[offered], base + exact / SPREAD) - 1
+    down = _take_rows(offered, first[:, None] - steps, steps < (first - last)[:, None])
     return up, down
 
 
-def _taken(offered: Rows, where: NDArray[np.intp], good: NDArray[np.bool_]) -> Rows:
+def _take_rows(offered: Rows, where: NDArray[np.intp], good: NDArray[np.bool_]) -> Rows:
+    """`offered[where]`, -1 where not `good`."""
     if not len(offered):
         return np.full(where.shape, -1, np.int32)
     return np.where(good, offered[np.clip(where, 0, len(offered) - 1)], -1).astype(np.int32)

@@ -1,4 +1,4 @@
-"""Which items a shopper's words mean: an inverted index over title, brand, categories, colour and tags."""
+"""Item search: an inverted index over title, brand, categories, colour and tags, and its ranking."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS_MAX = 12
 
 _WORD = re.compile(r"[^\W_]+")
 
-
+# Own list: the shades that shops name, by the plain colours that shoppers search for.
 _SHADES = {
     "blue": "navy cobalt sky azure indigo denim teal turquoise",
     "brown": "walnut oak rust terracotta tan chestnut chocolate",
@@ -33,14 +33,14 @@ _SHADES = {
     "black": "ink charcoal jet",
 }
 _PLAIN: defaultdict[str, list[str]] = defaultdict(list)
-"""Shade -> the plain colours that people search it by: nobody types cobalt."""
+"""Shade -> its plain colours."""
 for _plain, _shades in _SHADES.items():
     for _shade in _shades.split():
         _PLAIN[_shade].append(_plain)
 
 
-def words(text: str) -> list[str]:
-    """Lower case, accents off, a plural's last s off; in order, repeats kept."""
+def tokenise(text: str) -> list[str]:
+    """Words in lower case without accents and without the last s of a plural; in order, repeats kept."""
     if not text.isascii():
         text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return [
@@ -49,20 +49,32 @@ def words(text: str) -> list[str]:
 
 
 def build_index(items: Sequence[Item]) -> Mapping[str, Rows]:
-    """word -> rows that carry it, ascending."""
-    found: defaultdict[str, list[int]] = defaultdict(list)
+    """word -> ascending rows whose item carries it, int32. O(total words)."""
+    rows_by_word: defaultdict[str, list[int]] = defaultdict(list)
     for row, item in enumerate(items):
         text = [item.title, item.brand or "", item.colour or "", *item.categories, *item.tags]
-        shades = [plain for shade in words(item.colour or "") for plain in _PLAIN.get(shade, ())]
-        for word in set(words(" ".join(text)) + shades):
-            found[word].append(row)
-    return {word: np.array(rows, np.int32) for word, rows in found.items()}
+        shades = [plain for shade in tokenise(item.colour or "") for plain in _PLAIN.get(shade, ())]
+        for word in set(tokenise(" ".join(text)) + shades):
+            rows_by_word[word].append(row)
+    return {word: np.array(rows, np.int32) for word, rows in rows_by_word.items()}
 
 
 def search_rows(index: Mapping[str, Rows], rank: Rows, query: str, limit: int) -> Rows:
-    """Rows that carry most words of `query`, then the better `rank` (0 is best); empty when none does."""
+    """Finds the items that match most words of a query (coordination level matching).
+
+    Args:
+        index: word -> ascending rows, from `build_index`.
+        rank: int32[n], the rank of each row (0 is best), which orders rows of equally many words.
+        query: Free text; the first WORDS_MAX words count, each once.
+        limit: The largest number of rows returned.
+
+    Returns:
+        int32[at most limit], best first; empty when no item carries any of the words.
+
+    Complexity: O(p + h log h) for p postings of the words with h distinct rows.
+    """
     hits: Counter[int] = Counter()
-    for word in dict.fromkeys(words(query)[:WORDS_MAX]):
+    for word in dict.fromkeys(tokenise(query)[:WORDS_MAX]):
         hits.update(index.get(word, np.empty(0, np.int32)).tolist())
     if not hits:
         return np.empty(0, np.int32)

@@ -1,6 +1,7 @@
-"""What the crowd does to one item: deltas folded into a decayed, bounded Signal.
+"""How deltas add up to an item's crowd signal: decayed counts and bounded neighbour lists.
 
-Every count decays by half-lives, so that a signal is a statement about now and never grows without bound.
+Every count decays exponentially, count(t + dt) = count(t) · 0.5 ** (dt / half_life), so that a signal is a
+statement about now and never grows without bound.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from schemas.ids import ItemId
 from schemas.signals import Delta, Neighbour, Signal
 
 HOUR, DAY = 3600.0, 86400.0
+
+# Half-lives in seconds, list lengths and the floor: own choice, not tuned.
 TREND_HALF_LIFE = 6 * HOUR
 POPULARITY_HALF_LIFE = 7 * DAY
 """Also of carts, purchases and shares, so that their ratio to popularity is a rate."""
@@ -21,8 +24,8 @@ NEIGHBOUR_FLOOR = 0.01
 """Neighbours below this weight are forgotten."""
 
 
-def half(seconds: float, half_life: float) -> float:
-    """What is left of 1 after `seconds` (never more than 1)."""
+def decay_factor(seconds: float, half_life: float) -> float:
+    """What is left of 1 after `seconds`: 0.5 ** (seconds / half_life), at most 1."""
     return float(0.5 ** (max(seconds, 0.0) / half_life))
 
 
@@ -31,40 +34,49 @@ def empty_signal(item_id: ItemId) -> Signal:
 
 
 def apply_delta(signal: Signal | None, delta: Delta, delta_offset: int) -> Signal:
-    """`signal` with `delta` counted once: a delta at or before `delta_offset` changes nothing.
+    """Adds one delta to a signal, once.
 
-    A delta older than the signal is counted as what is left of it by now.
+    Args:
+        signal: The item's signal so far; None before its first delta.
+        delta: Counts of one flush window; `delta.at` in epoch seconds.
+        delta_offset: The delta's offset in its partition, which makes a redelivery harmless.
+
+    Returns:
+        The signal decayed to the later of both times with the delta added. A delta older than the signal
+        adds what is left of it by then. The very same signal when `delta_offset` was applied before.
+
+    Complexity: O(k log k) for k neighbours, at most CO_VIEWED_MAX plus those of the delta.
     """
     old = signal or empty_signal(delta.item_id)
     if delta_offset <= old.delta_offset:
         return old
     at = max(old.at, delta.at)
-    new = at - delta.at
-    trend = old.trend * half(at - old.at, TREND_HALF_LIFE) + delta.views * half(new, TREND_HALF_LIFE)
-    keep, fresh = half(at - old.at, POPULARITY_HALF_LIFE), half(new, POPULARITY_HALF_LIFE)
-    ties = half(at - old.at, NEIGHBOUR_HALF_LIFE), half(new, NEIGHBOUR_HALF_LIFE)
+    age, lateness = at - old.at, at - delta.at
+    trend_keep, trend_gain = decay_factor(age, TREND_HALF_LIFE), decay_factor(lateness, TREND_HALF_LIFE)
+    keep, gain = decay_factor(age, POPULARITY_HALF_LIFE), decay_factor(lateness, POPULARITY_HALF_LIFE)
+    factors = decay_factor(age, NEIGHBOUR_HALF_LIFE), decay_factor(lateness, NEIGHBOUR_HALF_LIFE)
     return Signal(
         item_id=old.item_id,
         at=at,
         delta_offset=delta_offset,
-        trend=round(trend, 4),
-        popularity=round(old.popularity * keep + delta.views * fresh, 4),
-        carts=round(old.carts * keep + delta.carts * fresh, 4),
-        purchases=round(old.purchases * keep + delta.purchases * fresh, 4),
-        shares=round(old.shares * keep + delta.shares * fresh, 4),
-        co_viewed=_neighbours(old.co_viewed, delta.co_viewed, ties, CO_VIEWED_MAX),
-        co_bought=_neighbours(old.co_bought, delta.co_bought, ties, CO_BOUGHT_MAX),
+        trend=round(old.trend * trend_keep + delta.views * trend_gain, 4),
+        popularity=round(old.popularity * keep + delta.views * gain, 4),
+        carts=round(old.carts * keep + delta.carts * gain, 4),
+        purchases=round(old.purchases * keep + delta.purchases * gain, 4),
+        shares=round(old.shares * keep + delta.shares * gain, 4),
+        co_viewed=_add_neighbours(old.co_viewed, delta.co_viewed, factors, CO_VIEWED_MAX),
+        co_bought=_add_neighbours(old.co_bought, delta.co_bought, factors, CO_BOUGHT_MAX),
     )
 
 
-def _neighbours(
-    old: list[Neighbour], new: Mapping[ItemId, int], ties: tuple[float, float], limit: int
+def _add_neighbours(
+    old: list[Neighbour], new: Mapping[ItemId, int], factors: tuple[float, float], limit: int
 ) -> list[Neighbour]:
-    """Decayed sums, heaviest first. When full, the lightest that are not in `new` leave: a newcomer that
-    came last would otherwise never gather weight."""
-    weights = {n.item_id: n.weight * ties[0] for n in old}
+    """Decayed sums, heaviest first; `factors` are the decay of old and new. When full, the lightest that
+    are not in `new` leave: a newcomer that came last would otherwise never gather weight."""
+    weights = {n.item_id: n.weight * factors[0] for n in old}
     for item, count in new.items():
-        weights[item] = weights.get(item, 0.0) + count * ties[1]
+        weights[item] = weights.get(item, 0.0) + count * factors[1]
     kept = [(item, weight) for item, weight in weights.items() if weight >= NEIGHBOUR_FLOOR]
     if len(kept) > limit:
         kept.sort(key=lambda pair: (pair[0] not in new, -pair[1], pair[0]))

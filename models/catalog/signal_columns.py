@@ -13,7 +13,7 @@ from models.catalog.signal_aggregation import (
     CO_VIEWED_MAX,
     POPULARITY_HALF_LIFE,
     TREND_HALF_LIFE,
-    half,
+    decay_factor,
 )
 from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
@@ -21,11 +21,12 @@ from schemas.signals import Neighbour, Signal
 Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
 SHARE_PRIOR = 4.0
-"""Added to the sum when a neighbour's weight becomes a share: one co-view alone is no strong tie."""
+"""Added to the sum when a neighbour's weight becomes a share: one co-view alone is weak evidence. Own choice,
+not tuned."""
 
 
 class SignalColumns(Struct, frozen=True, eq=False):
-    """The signal columns; `at` is the moment they are decayed to."""
+    """The signal columns of an item table, which has them under the same names, decayed to `at`."""
 
     at: float
     trend: Floats
@@ -40,6 +41,7 @@ class SignalColumns(Struct, frozen=True, eq=False):
 
 
 def empty_columns(n: int, at: float) -> SignalColumns:
+    """Columns of `n` items without any signal."""
     none = np.zeros(n, np.float32)  # one for all: columns are never written in place
     return SignalColumns(
         at,
@@ -56,45 +58,53 @@ def empty_columns(n: int, at: float) -> SignalColumns:
 
 
 def build_columns(signals: Mapping[ItemId, Signal], row_by_id: Mapping[str, int], at: float) -> SignalColumns:
+    """Columns of all signals of known items, decayed to `at` (epoch seconds)."""
     return refresh_columns(empty_columns(len(row_by_id), at), signals, row_by_id, at)
 
 
 def refresh_columns(
     old: SignalColumns, changed: Mapping[ItemId, Signal], row_by_id: Mapping[str, int], at: float
 ) -> SignalColumns:
-    """`old` at a later moment with the changed signals put in; an unknown item's signal is left out."""
+    """`old` decayed to a later moment with the changed signals put in; an unknown item's is left out.
+
+    Complexity: O(n + changed); the neighbour arrays are copied only when a changed signal has or had any.
+    """
     known = [(row, signal) for item, signal in changed.items() if (row := row_by_id.get(item, -1)) >= 0]
     rows = np.array([row for row, _ in known], np.int32)
     signals = [signal for _, signal in known]
-    viewed = _ties(rows, [s.co_viewed for s in signals], row_by_id, (old.co_viewed, old.co_viewed_weight))
-    bought = _ties(rows, [s.co_bought for s in signals], row_by_id, (old.co_bought, old.co_bought_weight))
-    trend, popularity, carts, purchases, shares = _counts(old, rows, signals, at)
+    viewed = _neighbour_columns(
+        rows, [s.co_viewed for s in signals], row_by_id, (old.co_viewed, old.co_viewed_weight)
+    )
+    bought = _neighbour_columns(
+        rows, [s.co_bought for s in signals], row_by_id, (old.co_bought, old.co_bought_weight)
+    )
+    trend, popularity, carts, purchases, shares = _count_columns(old, rows, signals, at)
     return SignalColumns(at, trend, popularity, carts, purchases, shares, *viewed, *bought)
 
 
-def _counts(old: SignalColumns, rows: Rows, signals: Sequence[Signal], at: float) -> list[Floats]:
+def _count_columns(old: SignalColumns, rows: Rows, signals: Sequence[Signal], at: float) -> list[Floats]:
     columns: list[Floats] = []
     for name in ("trend", "popularity", "carts", "purchases", "shares"):
         half_life = TREND_HALF_LIFE if name == "trend" else POPULARITY_HALF_LIFE
-        column = getattr(old, name) * np.float32(half(at - old.at, half_life))
-        column[rows] = [getattr(s, name) * half(at - s.at, half_life) for s in signals]
+        column = getattr(old, name) * np.float32(decay_factor(at - old.at, half_life))
+        column[rows] = [getattr(s, name) * decay_factor(at - s.at, half_life) for s in signals]
         columns.append(column)
     return columns
 
 
-def _ties(
+def _neighbour_columns(
     rows: Rows, lists: Sequence[list[Neighbour]], row_by_id: Mapping[str, int], old: tuple[Rows, Floats]
 ) -> tuple[Rows, Floats]:
-    """Neighbour rows and weights with those of `rows` replaced; `old` itself when no list has any."""
+    """Neighbour rows and their shares with those of `rows` replaced; `old` itself when no list has any."""
     if not any(lists) and not (old[0][rows] >= 0).any():
         return old
     width = old[0].shape[1]
     neighbours, weights = old[0].copy(), old[1].copy()
     neighbours[rows], weights[rows] = -1, 0.0
-    for row, ties in zip(rows.tolist(), lists, strict=True):
-        found = [(r, n.weight) for n in ties if (r := row_by_id.get(n.item_id, -1)) >= 0 and r != row][:width]
-        if found:
-            neighbours[row, : len(found)] = [r for r, _ in found]
-            total = sum(weight for _, weight in found) + SHARE_PRIOR
-            weights[row, : len(found)] = [weight / total for _, weight in found]
+    for row, near in zip(rows.tolist(), lists, strict=True):
+        known = [(r, n.weight) for n in near if (r := row_by_id.get(n.item_id, -1)) >= 0 and r != row][:width]
+        if known:
+            neighbours[row, : len(known)] = [r for r, _ in known]
+            total = sum(weight for _, weight in known) + SHARE_PRIOR
+            weights[row, : len(known)] = [weight / total for _, weight in known]
     return neighbours, weights

@@ -1,7 +1,7 @@
-"""What one event of one visitor says about items: the crowd's facts, before anybody sums them.
+"""What one event of one visitor contributes to crowd signals, before anybody sums it.
 
-One visitor is one voice: a second look in the same session, a larger quantity, a repeated message and an item
-that the catalogue does not know say nothing.
+One visitor is one voice: a second view in the same session, a larger quantity, a repeated message and an item
+that the catalogue does not know contribute nothing.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from msgspec import Struct
 from models.catalog.table import ItemTable
 from models.visitor.affinities import item_key
 from models.visitor.sessions import SESSION_GAP_S, effective_time
-from models.visitor.state import EventRecord, VisitorState, personalization_refused
+from models.visitor.state import EventRecord, VisitorState, refuses_personalization
 from schemas.events import AddToCart, EventItem, OtherEvent, Purchase, Share, StorePurchase, ViewItem
 from schemas.ids import ItemId, hash64
 
-Count = Literal["views", "carts", "purchases", "shares"]
-Together = Literal["co_viewed", "co_bought"]
+CountName = Literal["views", "carts", "purchases", "shares"]
+NeighbourKind = Literal["co_viewed", "co_bought"]
 
+# Bounds and weights: own choice, not tuned.
 VIEWED_BEFORE_MAX = 5
 """How many earlier items of the session a newly viewed one is paired with."""
 ORDER_ITEMS_MAX = 8
@@ -32,85 +33,100 @@ ORDER_WEIGHT, CART_WEIGHT = 3, 1
 class ItemInteractions(Struct, frozen=True):
     """`items` each gain one of `count`; each of `pairs` (unordered) gains `weight` of `together`."""
 
-    count: Count
+    count: CountName
     items: list[ItemId]
-    together: Together = "co_viewed"
+    together: NeighbourKind = "co_viewed"
     pairs: list[tuple[ItemId, ItemId]] = []
     weight: int = 1
 
 
 def extract(state: VisitorState, record: EventRecord, table: ItemTable) -> ItemInteractions | None:
-    """What `record` says, `state` being the visitor's before it; None when it says nothing.
+    """Extracts what a record contributes to the crowd's signals.
 
-    A visitor who refused personalization is not counted either.
+    Args:
+        state: The visitor's state before the record.
+        record: The event with its arrival time.
+        table: The catalogue; only its items are counted, so signals stay bounded.
+
+    Returns:
+        The items and pairs to count. None for an event that is no interaction, has no known item, repeats
+        a message or an interaction of this session, or comes from a visitor who refused personalization.
+
+    Complexity: at most VIEWED_BEFORE_MAX pairs for each item viewed, CART_MAX for each item put into the
+        cart, 28 for an order.
     """
     event = record.event
-    says = _SAYS.get(type(event))
-    if says is None or isinstance(event, OtherEvent):
+    extractor = _EXTRACTORS.get(type(event))
+    if extractor is None or isinstance(event, OtherEvent):
         return None
-    items = _known(event.properties.items, table)
-    if not items or (state.consent and personalization_refused(state)):
+    items = _select_known(event.properties.items, table)
+    if not items or (state.consent and refuses_personalization(state)):
         return None
     if hash64(event.message_id) in state.message_ids:
         return None
-    return says(state, items, table, effective_time(event, record.arrival))
+    return extractor(state, items, table, effective_time(event, record.arrival))
 
 
-def _known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
-    """The distinct items that the catalogue holds: nobody can invent one, so signals stay bounded."""
+def _select_known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
+    """The distinct items that the catalogue holds: nobody can invent one."""
     known = table.row_by_id
     return cast(list[ItemId], [i for i in dict.fromkeys([item.item_id for item in items]) if i in known])
 
 
-def _viewed(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> ItemInteractions | None:
-    before = _seen_in_session(state, at)
-    fresh = [item for item in items if item_key(item) not in before]
-    if not fresh:
+def _extract_view(
+    state: VisitorState, items: list[ItemId], table: ItemTable, at: float
+) -> ItemInteractions | None:
+    before = _list_session_views(state, at)
+    new = [item for item in items if item_key(item) not in before]
+    if not new:
         return None
-    earlier = _ids(before[:VIEWED_BEFORE_MAX], table)
-    return ItemInteractions(
-        "views", fresh, "co_viewed", [(item, other) for item in fresh for other in earlier]
-    )
+    earlier = _list_ids(before[:VIEWED_BEFORE_MAX], table)
+    return ItemInteractions("views", new, "co_viewed", [(item, other) for item in new for other in earlier])
 
 
-def _seen_in_session(state: VisitorState, at: float) -> list[int]:
-    """Keys looked at in the session that an event at `at` belongs to, newest first; none for a new one."""
+def _list_session_views(state: VisitorState, at: float) -> list[int]:
+    """Keys viewed in the session that an event at `at` belongs to, newest first; none for a new one."""
     if at - state.at > SESSION_GAP_S or at < state.session_at - SESSION_GAP_S:
         return []
     return [item.key for item in state.recent if item.at >= state.session_at]
 
 
-def _put_into_cart(
+def _extract_cart(
     state: VisitorState, items: list[ItemId], table: ItemTable, at: float
 ) -> ItemInteractions | None:
     held = [line.key for line in state.cart]
-    fresh = [item for item in items if item_key(item) not in held]
-    if not fresh:
+    new = [item for item in items if item_key(item) not in held]
+    if not new:
         return None
-    others = _ids(held, table)
-    pairs = [(item, other) for item in fresh for other in others]
-    return ItemInteractions("carts", fresh, "co_bought", pairs, CART_WEIGHT)
+    others = _list_ids(held, table)
+    pairs = [(item, other) for item in new for other in others]
+    return ItemInteractions("carts", new, "co_bought", pairs, CART_WEIGHT)
 
 
-def _bought(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> ItemInteractions | None:
+def _extract_order(
+    state: VisitorState, items: list[ItemId], table: ItemTable, at: float
+) -> ItemInteractions | None:
     some = items[:ORDER_ITEMS_MAX]
-    pairs = [(one, other) for place, one in enumerate(some) for other in some[place + 1 :]]
+    pairs = [(one, other) for index, one in enumerate(some) for other in some[index + 1 :]]
     return ItemInteractions("purchases", items, "co_bought", pairs, ORDER_WEIGHT)
 
 
-def _shared(state: VisitorState, items: list[ItemId], table: ItemTable, at: float) -> ItemInteractions | None:
+def _extract_share(
+    state: VisitorState, items: list[ItemId], table: ItemTable, at: float
+) -> ItemInteractions | None:
     return ItemInteractions("shares", items)
 
 
-def _ids(keys: Iterable[int], table: ItemTable) -> list[ItemId]:
+def _list_ids(keys: Iterable[int], table: ItemTable) -> list[ItemId]:
     ids, rows = table.ids, table.row_by_key
     return cast(list[ItemId], [ids[rows[key]] for key in keys if key in rows])
 
 
-_SAYS: Mapping[type, Callable[[VisitorState, list[ItemId], ItemTable, float], ItemInteractions | None]] = {
-    ViewItem: _viewed,
-    AddToCart: _put_into_cart,
-    Purchase: _bought,
-    StorePurchase: _bought,
-    Share: _shared,
+_Extractor = Callable[[VisitorState, list[ItemId], ItemTable, float], ItemInteractions | None]
+_EXTRACTORS: Mapping[type, _Extractor] = {
+    ViewItem: _extract_view,
+    AddToCart: _extract_cart,
+    Purchase: _extract_order,
+    StorePurchase: _extract_order,
+    Share: _extract_share,
 }

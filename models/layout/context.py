@@ -18,7 +18,7 @@ from models.storefront.rules import PageRules, page_rules
 from models.storefront.shop import Shop
 from models.storefront.view import StorefrontView
 from models.visitor.affinities import label_key
-from models.visitor.state import EMPTY, VisitorState, personalization_refused
+from models.visitor.state import EMPTY, VisitorState, refuses_personalization
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
 from schemas.storefront import PageType
@@ -163,7 +163,7 @@ def personalizable_state(state: VisitorState) -> tuple[VisitorState, Reason]:
         personalization; (EMPTY, cold_start) when it holds no view, category, cart line, purchase, wishlist
         item or search. A visitor of the last two kinds is a stranger: nothing of them is used.
     """
-    if personalization_refused(state):
+    if refuses_personalization(state):
         return EMPTY, "consent"
     if state.recent or state.categories or state.cart or state.bought or state.wishlist or state.searches:
         return state, "ok"

@@ -8,7 +8,8 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
-from models.catalog.table import ItemTable, build_items
+from models.catalog.build import build_items
+from models.catalog.table import ItemTable
 from models.storefront.defaults import DEFAULT_STOREFRONT
 from models.storefront.edition import FIRST, Edition
 from models.storefront.index import StorefrontIndex, index_storefront

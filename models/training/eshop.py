@@ -1,4 +1,4 @@
-"""Real sessions of a clothing shop (2008, see data/eshop-2008/README.md), replayed as events.
+"""Real sessions of a clothing shop (2008, see data/eshop-2008/README.md) as events.
 
 The data holds days, not times: each session gets a made-up, seeded start between 8 and 22 o'clock and
 made-up pauses between clicks. No visitor comes back, nothing is put into a cart.
@@ -12,18 +12,21 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from models.training.simulation.shoppers import Shown
+from models.training.simulation.shoppers import ContextualEvent
 from schemas import events as e
 from schemas.catalog import Item
 
 DATA = Path(__file__).parent / "data" / "eshop-2008"
 DAYS = (date(2008, 4, 1), date(2008, 6, 30))
 """First and last day of the data."""
-JUDGED_FROM = date(2008, 6, 1)
+EVALUATED_FROM = date(2008, 6, 1)
+"""The first day of the test split; training sees the days before."""
 PAUSE_S = 35.0
+"""Mean of the made-up pauses between clicks, in seconds. Own choice, not tuned."""
 
 
-def shop_items() -> list[Item]:
+def load_items() -> list[Item]:
+    """The 217 products of the data."""
     rows = pl.read_parquet(DATA / "items.parquet").iter_rows(named=True)
     return [
         Item(
@@ -38,13 +41,21 @@ def shop_items() -> list[Item]:
     ]
 
 
-def sessions(seed: int, days: tuple[date, date] = DAYS) -> list[Shown]:
-    """The clicks from one day to another as view_item events, in the order of the made-up times."""
+def load_sessions(seed: int, days: tuple[date, date] = DAYS) -> list[ContextualEvent]:
+    """Loads the clicks of some days as view_item events.
+
+    Args:
+        seed: Of the made-up times.
+        days: First and last day, both included.
+
+    Returns:
+        One event a click, in the order of the made-up times; each session is a visitor of its own.
+    """
     rng = np.random.default_rng([seed, 4])
-    entries = {item.item_id: _entry(item) for item in shop_items()}
+    entries = {item.item_id: _make_entry(item) for item in load_items()}
     clicks = pl.read_parquet(DATA / "events.parquet").sort("session_id", "seq")
     clicks = clicks.filter(pl.col("date").is_between(*days))
-    shown: list[Shown] = []
+    events: list[ContextualEvent] = []
     running, at = -1, 0.0
     for session, number, day, item in clicks.select("session_id", "seq", "date", "item_id").iter_rows():
         if session != running:
@@ -52,11 +63,12 @@ def sessions(seed: int, days: tuple[date, date] = DAYS) -> list[Shown]:
             running, at = session, start.timestamp()
         else:
             at += 2.0 + float(min(rng.exponential(PAUSE_S), 600.0))
-        shown.append(_click(session, number, at, entries[item]))
-    return sorted(shown, key=lambda one: (one.at, one.visitor))
+        events.append(_make_click(session, number, at, entries[item]))
+    return sorted(events, key=lambda one: (one.at, one.visitor))
 
 
 def day_of(at: float) -> date:
+    """The day of a time in epoch seconds (UTC)."""
     return datetime.fromtimestamp(at, UTC).date()
 
 
@@ -65,17 +77,17 @@ def is_jump(item: str, last: str) -> bool:
     return item[0] != last[0] or abs(int(item[1:]) - int(last[1:])) > 5
 
 
-def _entry(item: Item) -> e.EventItem:
+def _make_entry(item: Item) -> e.EventItem:
     return e.EventItem(
         item_id=item.item_id, item_category=item.categories[0], colour=item.colour, price=item.price
     )
 
 
-def _click(session: int, number: int, at: float, entry: e.EventItem) -> Shown:
+def _make_click(session: int, number: int, at: float, entry: e.EventItem) -> ContextualEvent:
     event = e.ViewItem(
         message_id=f"{session}-{number}",
         timestamp=datetime.fromtimestamp(at, UTC),
         anonymous_id=f"s{session}",
         properties=e.ItemsProperties(items=[entry]),
     )
-    return Shown(f"a:s{session}", event, at)
+    return ContextualEvent(f"a:s{session}", event, at)

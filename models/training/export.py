@@ -1,4 +1,4 @@
-"""A fitted model as ONNX bytes, checked against the original row by row before anybody may load it."""
+"""A trained model as ONNX bytes, checked against the original row by row before anybody may load it."""
 
 from __future__ import annotations
 
@@ -24,16 +24,25 @@ class ExportFailed(Exception):
 
 
 def network_to_onnx(network: Network) -> bytes:
-    """Bounds, standardisation and layers in one graph: float32[N, features] in, float32[N] out.
+    """Exports a network as one graph: float32[N, features] in, float32[N] out.
 
-    The standardisation is folded into what the inputs meet: (x - c) / s · W = x · (W / s) - (c / s) · W.
+    The standardisation is folded into the first matrices: (x - c) / s · W = x · (W / s) - (c / s) · W.
+
+    Args:
+        network: A trained network.
+
+    Returns:
+        A checked ONNX model of opset OPSET; the same network gives the same bytes.
+
+    Raises:
+        onnx.checker.ValidationError: The graph is no valid model.
     """
-    first, bias = _folded(network, network.weights[0], network.biases[0])
-    straight, offset = _folded(network, network.straight, np.zeros(1, np.float32))
+    first, bias = _fold_standardisation(network, network.weights[0], network.biases[0])
+    linear, offset = _fold_standardisation(network, network.linear, np.zeros(1, np.float32))
     constants: dict[str, NDArray[Any]] = {
         "low": network.low,
         "high": network.high,
-        "straight": straight,
+        "straight": linear,
         "offset": offset,
         "axis": np.array([1], np.int64),
         "cold": np.array([network.cold], np.int64),
@@ -42,7 +51,7 @@ def network_to_onnx(network: Network) -> bytes:
     nodes = [
         helper.make_node("Max", ["features", "low"], ["above"]),
         helper.make_node("Min", ["above", "high"], ["layer0"]),
-        *_layers([first, *network.weights[1:]], [bias, *network.biases[1:]], constants),
+        *_make_layers([first, *network.weights[1:]], [bias, *network.biases[1:]], constants),
         helper.make_node("Gather", ["layer0", "cold"], ["stranger"], axis=1),
         helper.make_node("Sub", ["one", "stranger"], ["known"]),
         helper.make_node("Mul", [f"layer{len(network.weights)}", "known"], ["learnt"]),
@@ -50,29 +59,31 @@ def network_to_onnx(network: Network) -> bytes:
         helper.make_node("Add", ["learnt", "past"], ["both"]),
         helper.make_node("Squeeze", ["both", "axis"], ["score"]),
     ]
-    return _model(nodes, constants, len(network.low))
+    return _make_model(nodes, constants, len(network.low))
 
 
-def _folded(network: Network, weight: Array, bias: Array) -> tuple[Array, Array]:
+def _fold_standardisation(network: Network, weight: Array, bias: Array) -> tuple[Array, Array]:
     """Weight and bias that take raw features and give what standardised ones gave."""
     shifted = bias - (network.centre / network.scale) @ weight
     return (weight / network.scale[:, None]).astype(np.float32), shifted.astype(np.float32)
 
 
-def _layers(weights: list[Array], biases: list[Array], constants: dict[str, NDArray[Any]]) -> list[Any]:
+def _make_layers(weights: list[Array], biases: list[Array], constants: dict[str, NDArray[Any]]) -> list[Any]:
     """Nodes from layer0 on, the last layer without ReLU; their numbers go into `constants`."""
     nodes = []
     for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
         constants[f"weight{number}"], constants[f"bias{number}"] = weight, bias
         last = number == len(weights) - 1
-        made = f"layer{number + 1}" if last else f"sum{number}"
-        nodes.append(helper.make_node("Gemm", [f"layer{number}", f"weight{number}", f"bias{number}"], [made]))
+        output = f"layer{number + 1}" if last else f"sum{number}"
+        nodes.append(
+            helper.make_node("Gemm", [f"layer{number}", f"weight{number}", f"bias{number}"], [output])
+        )
         if not last:
-            nodes.append(helper.make_node("Relu", [made], [f"layer{number + 1}"]))
+            nodes.append(helper.make_node("Relu", [output], [f"layer{number + 1}"]))
     return nodes
 
 
-def _model(nodes: list[Any], constants: dict[str, NDArray[Any]], width: int) -> bytes:
+def _make_model(nodes: list[Any], constants: dict[str, NDArray[Any]], width: int) -> bytes:
     graph = helper.make_graph(
         nodes,
         "ranker",
@@ -89,7 +100,7 @@ def _model(nodes: list[Any], constants: dict[str, NDArray[Any]], width: int) -> 
 def booster_to_onnx(booster: Any, width: int) -> bytes:
     """A LightGBM booster by onnxmltools: float32[N, features] in, float32[N, 1] out.
 
-    ONNX holds thresholds as float32, LightGBM as double; `with_float_thresholds` the booster first.
+    ONNX holds thresholds as float32, LightGBM as double: pass the booster through `round_thresholds` first.
     """
     from onnxmltools import convert_lightgbm
     from onnxmltools.convert.common.data_types import FloatTensorType
@@ -99,7 +110,7 @@ def booster_to_onnx(booster: Any, width: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
-def with_float_thresholds(booster: Any) -> Any:
+def round_thresholds(booster: Any) -> Any:
     """The same trees with each threshold rounded down to a float32: float32 features fall as before.
 
     Rounded to the nearest, as the converter does, a threshold may pass a value and send it to the other leaf.
@@ -109,31 +120,41 @@ def with_float_thresholds(booster: Any) -> Any:
     lines = []
     for line in booster.model_to_string().splitlines():
         if line.startswith("threshold="):
-            line = "threshold=" + " ".join(map(_float_below, line.removeprefix("threshold=").split()))
+            line = "threshold=" + " ".join(map(_round_down, line.removeprefix("threshold=").split()))
         if not line.startswith("tree_sizes="):  # sizes in bytes, no longer true; read without them
             lines.append(line)
     return lightgbm.Booster(model_str="\n".join(lines))
 
 
-def _float_below(threshold: str) -> str:
+def _round_down(threshold: str) -> str:
     exact, near = float(threshold), np.float32(threshold)
     return repr(float(near if float(near) <= exact else np.nextafter(near, np.float32(-np.inf))))
 
 
-def opset_of(model: bytes) -> int:
+def read_opset(model: bytes) -> int:
+    """The opset of ONNX's own operators that a model needs."""
     return max(int(one.version) for one in onnx.load_from_string(model).opset_import if one.domain == "")
 
 
 def check_parity(model: bytes, original: Callable[[Array], NDArray[Any]], rows: Array) -> float:
-    """The largest difference found, as a share of the scores' deviation; ExportFailed above PARITY.
+    """Compares an exported model with the original: some converters go wrong without an error.
 
-    Some converters go wrong without an error, so every export passes here, with the extremes of each column.
+    Args:
+        model: The ONNX bytes.
+        original: Scores of feature rows by the model that was trained.
+        rows: float32[N, features]; the extremes of each column are added.
+
+    Returns:
+        The largest difference of a score, as a share of the scores' standard deviation.
+
+    Raises:
+        ExportFailed: The difference is above PARITY.
     """
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     extremes = np.concatenate([rows, rows.min(axis=0, keepdims=True), rows.max(axis=0, keepdims=True)])
-    found = session.run(None, {session.get_inputs()[0].name: extremes})[0].reshape(-1)
-    wanted = np.asarray(original(extremes)).reshape(-1)
-    worst = float(np.abs(found - wanted).max() / max(float(wanted.std()), 1e-9))
+    scores = session.run(None, {session.get_inputs()[0].name: extremes})[0].reshape(-1)
+    expected = np.asarray(original(extremes)).reshape(-1)
+    worst = float(np.abs(scores - expected).max() / max(float(expected.std()), 1e-9))
     if not worst <= PARITY:
         raise ExportFailed(f"the exported model is off by {worst:.2g} deviations, allowed are {PARITY:g}")
     return worst

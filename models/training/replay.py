@@ -1,22 +1,22 @@
-"""Events through the real fold, with the crowd's signals growing beside it: what was known at each moment.
+"""Replays events through the real fold while the crowd's signals grow beside it: what was known at each view.
 
-A moment is yielded before its event is folded, with the snapshot of the last refresh: no feature sees the
-target or anything later.
+Point in time: a view is yielded before its event is folded, with the snapshot of the last refresh, so no
+feature sees the target or anything later.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import Literal
 
 from msgspec import Struct, field
 
+from models.catalog.build import build_items, with_signals
 from models.catalog.signal_aggregation import apply_delta
-from models.catalog.signal_extraction import extract
-from models.catalog.table import ItemTable, build_items, with_signals
+from models.catalog.signal_extraction import NeighbourKind, extract
+from models.catalog.table import ItemTable
 from models.features.index import FeatureIndex, index_features
-from models.training.simulation.shoppers import Shown
+from models.training.simulation.shoppers import ContextualEvent
 from models.visitor.fold import fold
 from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.catalog import Item
@@ -25,23 +25,29 @@ from schemas.ids import ItemId
 from schemas.signals import Delta, Signal
 
 
-class Moment(Struct, frozen=True, eq=False):
-    """Just before a visitor looks at the item of row `target`."""
+class LabelledView(Struct, frozen=True, eq=False):
+    """What was known just before a visitor viewed an item, and which one it was."""
 
     index: FeatureIndex
+    """The items and signals of the last refresh."""
     state: VisitorState
+    """The state before the view."""
     visitor: str
     at: float
+    """Epoch seconds of the view."""
     target: int
+    """The label: the row of the item viewed."""
     page: str
+    """The page on which it was chosen."""
     category: str | None
+    """The category of that page, if it has one."""
 
     @property
     def table(self) -> ItemTable:
         return self.index.table
 
 
-class _Sum(Struct):
+class _ItemSums(Struct):
     """Counts of one item since the last refresh."""
 
     at: float = 0.0
@@ -50,77 +56,87 @@ class _Sum(Struct):
     co_bought: Counter[ItemId] = field(default_factory=Counter)
 
 
-Together = Literal["co_viewed", "co_bought"]
-
-
-class CrowdSums:
-    """Pre-aggregates facts as a worker does, and folds them into signals as the items agent does."""
+class SignalAccumulator:
+    """Combines interactions into deltas as a worker does, and deltas into signals as the items agent does."""
 
     def __init__(self) -> None:
-        self._sums: dict[ItemId, _Sum] = {}
+        self._sums: dict[ItemId, _ItemSums] = {}
         self._signals: dict[ItemId, Signal] = {}
         self._offset = 0
 
     def add(self, state: VisitorState, record: EventRecord, table: ItemTable) -> None:
-        facts = extract(state, record, table)
-        if facts is None:
+        """Counts one record; `state` is the visitor's before it."""
+        interactions = extract(state, record, table)
+        if interactions is None:
             return
-        for item in facts.items:
-            self._sum(item, record.arrival).counts[facts.count] += 1
-        for one, other in facts.pairs:
-            self._pair(facts.together, one, other, facts.weight, record.arrival)
-            self._pair(facts.together, other, one, facts.weight, record.arrival)
+        for item in interactions.items:
+            self._sums_of(item, record.arrival).counts[interactions.count] += 1
+        kind, weight = interactions.together, interactions.weight
+        for one, other in interactions.pairs:
+            self._add_pair(kind, one, other, weight, record.arrival)
+            self._add_pair(kind, other, one, weight, record.arrival)
 
     def flush(self) -> dict[ItemId, Signal]:
         """The signals that changed since the last flush."""
         changed = {}
-        for item, one in self._sums.items():
+        for item, sums in self._sums.items():
             self._offset += 1
             delta = Delta(
                 item_id=item,
-                at=one.at,
-                co_viewed=dict(one.co_viewed),
-                co_bought=dict(one.co_bought),
-                **one.counts,
+                at=sums.at,
+                co_viewed=dict(sums.co_viewed),
+                co_bought=dict(sums.co_bought),
+                **sums.counts,
             )
             changed[item] = apply_delta(self._signals.get(item), delta, self._offset)
         self._signals.update(changed)
         self._sums = {}
         return changed
 
-    def _sum(self, item: ItemId, at: float) -> _Sum:
-        one = self._sums.setdefault(item, _Sum())
-        one.at = max(one.at, at)
-        return one
+    def _sums_of(self, item: ItemId, at: float) -> _ItemSums:
+        sums = self._sums.setdefault(item, _ItemSums())
+        sums.at = max(sums.at, at)
+        return sums
 
-    def _pair(self, together: Together, item: ItemId, other: ItemId, weight: int, at: float) -> None:
-        getattr(self._sum(item, at), together)[other] += weight
+    def _add_pair(self, kind: NeighbourKind, item: ItemId, other: ItemId, weight: int, at: float) -> None:
+        getattr(self._sums_of(item, at), kind)[other] += weight
 
 
 def replay(
-    items: Sequence[Item], events: Sequence[Shown], period: Callable[[float], object]
-) -> Iterator[Moment]:
-    """Moments of all looks at known items. The snapshot is renewed when `period(at)` changes."""
+    items: Sequence[Item], events: Sequence[ContextualEvent], period: Callable[[float], object]
+) -> Iterator[LabelledView]:
+    """Replays events in the order of time.
+
+    Args:
+        items: The catalogue, the same for all of the replay.
+        events: Events in the order of their arrival.
+        period: A function of epoch seconds; signals are refreshed when its value changes, so that a view
+            knows the signals of finished periods only.
+
+    Yields:
+        One labelled view for each view_item event of an item in the catalogue.
+    """
     if not events:
         return
     index = index_features(build_items(items, {}, events[0].at))
     states: dict[str, VisitorState] = {}
-    crowd = CrowdSums()
+    signals = SignalAccumulator()
     current = period(events[0].at)
-    for offset, shown in enumerate(events):
-        if period(shown.at) != current:
-            current = period(shown.at)
-            index = index_features(with_signals(index.table, crowd.flush(), shown.at), index)
-        state = states.get(shown.visitor, EMPTY)
-        target = _target(shown, index.table)
+    for offset, one in enumerate(events):
+        if period(one.at) != current:
+            current = period(one.at)
+            index = index_features(with_signals(index.table, signals.flush(), one.at), index)
+        state = states.get(one.visitor, EMPTY)
+        target = _find_target(one, index.table)
         if target >= 0:
-            yield Moment(index, state, shown.visitor, shown.at, target, shown.page, shown.category)
-        record = EventRecord(shown.event, 0, offset, shown.at, 1)
-        crowd.add(state, record, index.table)
-        states[shown.visitor] = fold(state, record)
+            yield LabelledView(index, state, one.visitor, one.at, target, one.page, one.category)
+        record = EventRecord(one.event, 0, offset, one.at, 1)
+        signals.add(state, record, index.table)
+        states[one.visitor] = fold(state, record)
 
 
-def _target(shown: Shown, table: ItemTable) -> int:
-    if isinstance(shown.event, ViewItem):
-        return table.row_of(shown.event.properties.items[0].item_id)
+def _find_target(one: ContextualEvent, table: ItemTable) -> int:
+    """The row of the item viewed; -1 for another event or an unknown item."""
+    if isinstance(one.event, ViewItem):
+        return table.row_of(one.event.properties.items[0].item_id)
     return -1

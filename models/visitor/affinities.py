@@ -1,4 +1,4 @@
-"""What a visitor likes, learnt from the items[] of an event: categories, brands, colours, sizes, prices."""
+"""Affinities of a visitor, from the items[] of an event: categories, brands, colours, sizes, prices."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import log1p, log2
 
-from models.visitor.changes import Changes
 from models.visitor.decay import (
     BOUGHT_TICK_S,
     LONG_TICK_S,
     NOW_TICK_S,
-    add,
+    add_weight,
+    decay_gain,
     quantise,
-    remaining_of,
 )
-from models.visitor.state import VisitorState
+from models.visitor.state import StateChanges, VisitorState
 from schemas.events import EventItem
 from schemas.ids import hash32, hash48
 
+# The largest number of entries of each mapping: own choice, not tuned.
 CATEGORIES_MAX = 8
 BRANDS_MAX = 6
 COLOURS_MAX = 4
@@ -30,7 +30,7 @@ BOUGHT_CATEGORIES_MAX = 6
 PRICE_STEPS = 2048
 """ln(1 + price) is kept to 1/2048: 0.05 % of the price, in two bytes up to 1e9."""
 BOUGHT_PRICE_SHARE = 0.3
-"""How much the newest purchase moves the usual price of purchases."""
+"""How much the newest purchase moves the mean price of purchases. Own choice, not tuned."""
 
 # Names repeat over events, hashes do not change: remembered, bounded to a few MB.
 label_key = lru_cache(maxsize=1 << 14)(hash32)
@@ -66,20 +66,28 @@ def category_key(item: EventItem) -> int:
 
 
 def update_affinities(
-    state: VisitorState, changes: Changes, items: Sequence[EventItem], gain: float, at: int
+    state: VisitorState, changes: StateChanges, items: Sequence[EventItem], gain: float, at: int
 ) -> None:
-    """Adds `gain` to every taste the items speak for; an event that comes late adds what is left of it."""
-    long = remaining_of(gain, at, changes["at"], LONG_TICK_S)
-    short = remaining_of(gain, at, changes["at"], NOW_TICK_S)
-    _update_categories(state, changes, items, long, short)
-    _update_brands_colours(state, changes, items, long)
+    """Adds a gain to every affinity the items of an event speak for.
+
+    Args:
+        state: The state before the event.
+        changes: The changes of the event so far, with `at`; filled in place.
+        items: The items of the event.
+        gain: Weight added for each item, in plain views; of a late event what is left of it.
+        at: When the event happened, epoch seconds.
+    """
+    long = decay_gain(gain, at, changes["at"], LONG_TICK_S)
+    short = decay_gain(gain, at, changes["at"], NOW_TICK_S)
+    _update_categories_and_brands(state, changes, items, long, short)
+    _update_colours_and_sizes(state, changes, items, long)
     for item in items:
         if item.price is not None:
             _update_price(state, changes, item.price, long)
 
 
-def _update_categories(
-    state: VisitorState, changes: Changes, items: Sequence[EventItem], long: float, short: float
+def _update_categories_and_brands(
+    state: VisitorState, changes: StateChanges, items: Sequence[EventItem], long: float, short: float
 ) -> None:
     categories = dict(changes.get("categories", state.categories))
     now_categories = dict(changes.get("now_categories", state.now_categories))
@@ -88,35 +96,35 @@ def _update_categories(
     for item in items:
         category = category_key(item)
         if category:
-            add(categories, category, long, CATEGORIES_MAX)
-            add(now_categories, category, short, NOW_MAX)
+            add_weight(categories, category, long, CATEGORIES_MAX)
+            add_weight(now_categories, category, short, NOW_MAX)
         if item.item_brand:
             brand = label_key(item.item_brand)
-            add(brands, brand, long, BRANDS_MAX)
-            add(now_brands, brand, short, NOW_MAX)
+            add_weight(brands, brand, long, BRANDS_MAX)
+            add_weight(now_brands, brand, short, NOW_MAX)
     changes["categories"] = categories
     changes["now_categories"] = now_categories
     changes["brands"] = brands
     changes["now_brands"] = now_brands
 
 
-def _update_brands_colours(
-    state: VisitorState, changes: Changes, items: Sequence[EventItem], gain: float
+def _update_colours_and_sizes(
+    state: VisitorState, changes: StateChanges, items: Sequence[EventItem], gain: float
 ) -> None:
     for item in items:
         if item.colour:
             colours = dict(changes.get("colours", state.colours))
-            add(colours, label_key(item.colour), gain, COLOURS_MAX)
+            add_weight(colours, label_key(item.colour), gain, COLOURS_MAX)
             changes["colours"] = colours
         if item.size:
             sizes = dict(changes.get("sizes", state.sizes))
-            add(sizes, label_key(item.size), gain, SIZES_MAX)
+            add_weight(sizes, label_key(item.size), gain, SIZES_MAX)
             changes["sizes"] = sizes
 
 
-def _update_price(state: VisitorState, changes: Changes, price: float, gain: float) -> None:
+def _update_price(state: VisitorState, changes: StateChanges, price: float, gain: float) -> None:
     bands = dict(changes.get("price_bands", state.price_bands))
-    add(bands, price_band(price), gain, BANDS_MAX)
+    add_weight(bands, price_band(price), gain, BANDS_MAX)
     changes["price_bands"] = bands
     mean = changes.get("price", state.price)
     weight = changes.get("price_weight", state.price_weight)
@@ -127,32 +135,36 @@ def _update_price(state: VisitorState, changes: Changes, price: float, gain: flo
         changes["price_weight"] = heavier
 
 
-def update_category(state: VisitorState, changes: Changes, name: str, gain: float, at: int) -> None:
-    """Adds `gain` to one category by name: a category page or a list says so without items."""
+def update_category_affinity(
+    state: VisitorState, changes: StateChanges, name: str, gain: float, at: int
+) -> None:
+    """Adds `gain` to one category by name, which a category page or an item list names without items."""
     now = changes["at"]
     key = label_key(name)
     categories = dict(changes.get("categories", state.categories))
-    add(categories, key, remaining_of(gain, at, now, LONG_TICK_S), CATEGORIES_MAX)
+    add_weight(categories, key, decay_gain(gain, at, now, LONG_TICK_S), CATEGORIES_MAX)
     changes["categories"] = categories
     now_categories = dict(changes.get("now_categories", state.now_categories))
-    add(now_categories, key, remaining_of(gain, at, now, NOW_TICK_S), NOW_MAX)
+    add_weight(now_categories, key, decay_gain(gain, at, now, NOW_TICK_S), NOW_MAX)
     changes["now_categories"] = now_categories
 
 
-def update_bought(state: VisitorState, changes: Changes, items: Sequence[EventItem], at: int) -> None:
-    """The slow taste of purchases: one for each item bought, whatever its quantity."""
-    gain = remaining_of(1.0, at, changes["at"], BOUGHT_TICK_S)
-    kept = dict(changes.get("bought_categories", state.bought_categories))
+def update_purchase_affinities(
+    state: VisitorState, changes: StateChanges, items: Sequence[EventItem], at: int
+) -> None:
+    """Adds 1 to the purchase affinity of each item bought, whatever its quantity."""
+    gain = decay_gain(1.0, at, changes["at"], BOUGHT_TICK_S)
+    categories = dict(changes.get("bought_categories", state.bought_categories))
     for item in items:
         category = category_key(item)
         if category:
-            add(kept, category, gain, BOUGHT_CATEGORIES_MAX)
+            add_weight(categories, category, gain, BOUGHT_CATEGORIES_MAX)
         if item.price is not None:
-            _update_bought_price(state, changes, log1p(item.price))
-    changes["bought_categories"] = kept
+            _update_purchase_price(state, changes, log1p(item.price))
+    changes["bought_categories"] = categories
 
 
-def _update_bought_price(state: VisitorState, changes: Changes, level: float) -> None:
-    usual = changes.get("bought_price", state.bought_price)
-    mean = usual + BOUGHT_PRICE_SHARE * (level - usual) if usual else level
+def _update_purchase_price(state: VisitorState, changes: StateChanges, level: float) -> None:
+    mean = changes.get("bought_price", state.bought_price)
+    mean = mean + BOUGHT_PRICE_SHARE * (level - mean) if mean else level
     changes["bought_price"] = price_level(mean)

@@ -1,7 +1,8 @@
-"""Weights that fade: 255 steps on a log scale, and decay as a subtraction of steps.
+"""Decaying weights of affinities: 255 steps on a log scale, and decay as a subtraction of steps.
 
-A step is a 20th of an octave, and a half-life is 20 ticks of its clock, so one tick is one step. Decay
-is thus exact: a thousand small decays equal one long one, and nothing sticks to its rounding.
+Exponential decay, w(t + dt) = w(t) · 2 ** (-dt / half_life), in whole steps: a step is a 20th of an octave
+and a half-life 20 ticks of its clock, so one tick is one step. Decay is thus exact: a thousand small decays
+equal one long one, and no rounding builds up.
 """
 
 from __future__ import annotations
@@ -12,53 +13,73 @@ from itertools import pairwise
 from math import exp2
 
 STEPS_PER_OCTAVE = 20
-ONE = 101
+CODE_OF_ONE = 101
 """The step of weight 1.0."""
 
-WEIGHTS: tuple[float, ...] = (0.0, *(round(2 ** ((c - ONE) / STEPS_PER_OCTAVE), 6) for c in range(1, 256)))
+WEIGHTS: tuple[float, ...] = (
+    0.0,
+    *(round(2 ** ((code - CODE_OF_ONE) / STEPS_PER_OCTAVE), 6) for code in range(1, 256)),
+)
 """Weight of each step, 0.03 to 208; rounded to digits so that every machine has the same ones."""
 CODES: dict[float, int] = {weight: code for code, weight in enumerate(WEIGHTS)}
-HEAVIEST = WEIGHTS[-1]
+WEIGHT_MAX = WEIGHTS[-1]
 _BORDERS = [(low + high) / 2 for low, high in pairwise(WEIGHTS)]
 
+# One tick of each clock, in seconds; 20 of them are a half-life. Own choice, not tuned.
 LONG_TICK_S = 86_400
-"""Tastes: half-life 20 days."""
+"""Long-term affinities: half-life 20 days."""
 BOUGHT_TICK_S = 6 * 86_400
-"""Purchases: half-life 120 days."""
+"""Purchase affinities: half-life 120 days."""
 NOW_TICK_S = 60
-"""This session: half-life 20 minutes."""
+"""Session affinities: half-life 20 minutes."""
 
 
 def quantise(weight: float) -> float:
-    """The nearest weight that one byte can hold."""
+    """The nearest of WEIGHTS, which one byte can hold; the largest for anything above it. O(log 255)."""
     return WEIGHTS[bisect(_BORDERS, weight)]
 
 
-def ticks(since: int, until: int, tick_s: int) -> int:
-    """Ticks of a clock between two times, never negative."""
+def count_ticks(since: int, until: int, tick_s: int) -> int:
+    """Ticks of a clock of `tick_s` seconds between two times in epoch seconds, never negative."""
     return max(0, until // tick_s - since // tick_s)
 
 
-def remaining_of(gain: float, at: int, now: int, tick_s: int) -> float:
-    """What is left at `now` of a gain made at `at`: all of it, unless the event came late."""
+def decay_gain(gain: float, at: int, now: int, tick_s: int) -> float:
+    """Decays the gain of a late event: what is left at `now` of a gain made at `at`, unquantised.
+
+    Args:
+        gain: Weight gained, in plain views.
+        at: When the event happened, epoch seconds.
+        now: The time of the state, epoch seconds.
+        tick_s: The clock: LONG_TICK_S, BOUGHT_TICK_S or NOW_TICK_S.
+
+    Returns:
+        gain · 2 ** (-ticks / 20); all of the gain when the event is not late.
+    """
     if at >= now:
         return gain
-    return gain * exp2(-min(1000, ticks(at, now, tick_s)) / STEPS_PER_OCTAVE)
+    return gain * exp2(-min(1000, count_ticks(at, now, tick_s)) / STEPS_PER_OCTAVE)
 
 
-def aged_weight(weight: float, steps: int) -> float:
+def decay_weight(weight: float, steps: int) -> float:
+    """One of WEIGHTS `steps` ticks later; 0 once it has decayed below the smallest. O(1)."""
     return WEIGHTS[max(0, CODES[weight] - steps)]
 
 
 def decay_all(weights: Mapping[int, float], steps: int) -> dict[int, float]:
-    """All weights `steps` later; what has faded out is gone."""
+    """Decays a mapping of WEIGHTS by `steps` ticks into a new one; what has decayed to nothing is left out.
+
+    Raises:
+        KeyError: A weight is none of WEIGHTS.
+    """
     return {key: WEIGHTS[code] for key, weight in weights.items() if (code := CODES[weight] - steps) > 0}
 
 
-def add(weights: dict[int, float], key: int, gain: float, limit: int) -> None:
-    """Adds in place. A newcomer to a full mapping takes the place of the lightest.
+def add_weight(weights: dict[int, float], key: int, gain: float, limit: int) -> None:
+    """Adds a gain to one key, in place and quantised; a gain too small for a step adds no new key.
 
-    So a new interest always enters, whatever older ones weigh.
+    A newcomer to a mapping of `limit` entries takes the place of the lightest, so a new interest always
+    enters, whatever older ones weigh.
     """
     known = weights.get(key)
     if known is not None:

@@ -10,180 +10,205 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from models.visitor.affinities import update_affinities, update_bought, update_category
-from models.visitor.browsing import dwell_on, look_at, search_for, wish_for
-from models.visitor.cart import add_to_cart, buy, clear_cart, give_back, pay_back, show_cart, take_from_cart
-from models.visitor.changes import Changes
-from models.visitor.engagement import dismiss, meet, promote, set_consent, share
-from models.visitor.sessions import effective_time, pass_time, second_of
-from models.visitor.state import MESSAGE_IDS_MAX, EventRecord, VisitorState, already_applied
+from models.visitor.affinities import update_affinities, update_category_affinity, update_purchase_affinities
+from models.visitor.browsing import add_to_wishlist, record_dwell, record_search, record_views
+from models.visitor.cart import (
+    add_to_cart,
+    clear_cart,
+    record_order,
+    remove_from_cart,
+    remove_returned,
+    replace_cart,
+    subtract_refund,
+)
+from models.visitor.engagement import (
+    count_share,
+    record_dismissal,
+    record_envelope,
+    record_promotion,
+    set_consent,
+)
+from models.visitor.sessions import advance_time, clamp_seconds, effective_time
+from models.visitor.state import MESSAGE_IDS_MAX, EventRecord, StateChanges, VisitorState, already_applied
 from schemas import events as e
 from schemas.ids import hash64
 
-# What an act says of a taste, in plain views. Purchases also have a slow taste of their own.
-CLICK = 0.5
-PAGE = 0.5
-VIEW = 1.0
-TRY = 2.0
-WISH = 2.0
-SHARE = 2.0
-CART = 3.0
-BUY = 4.0
-GOOD_REVIEW = 2.0
+# Affinity gain of each event for each of its items; a plain view is the unit. Own choice, not tuned.
+CLICK_GAIN = 0.5
+PAGE_GAIN = 0.5
+VIEW_GAIN = 1.0
+TRY_ON_GAIN = 2.0
+WISH_GAIN = 2.0
+SHARE_GAIN = 2.0
+CART_GAIN = 3.0
+PURCHASE_GAIN = 4.0
+GOOD_REVIEW_GAIN = 2.0
 GOOD_RATING = 4.0
+"""A review with fewer stars gains nothing."""
 
-Act = Callable[[VisitorState, Changes, Any, int], None]
+Handler = Callable[[VisitorState, StateChanges, Any, int], None]
+"""Fills the changes that one event makes, given the effective time of the event in epoch seconds."""
 
 
 def fold(state: VisitorState, record: EventRecord) -> VisitorState:
-    """The state after `record`; the very same object when it was applied before.
+    """Applies one record to a visitor's state.
 
-    A repeated message id and an event of an unknown name change nothing but the record id.
+    Args:
+        state: The state before; it is not changed.
+        record: A record of this visitor. Its arrival is the only clock.
+
+    Returns:
+        The state after the record; the very same object when the record was applied before. A repeated
+        message id and an event of an unknown name change nothing but the record id (incarnation, offset).
+        Every number is quantised and every collection trimmed, so that `unpack(pack(s)) == s`.
+
+    Complexity: O(items of the event); collections have constant bounds. No I/O, no randomness.
     """
     if already_applied(state, record.incarnation, record.offset):
         return state
     event = record.event
-    act = ACTS.get(type(event))
-    changes: Changes = {"incarnation": record.incarnation, "offset": record.offset}
-    if act is not None and (message := hash64(event.message_id)) not in state.message_ids:
+    handler = HANDLERS.get(type(event))
+    changes: StateChanges = {"incarnation": record.incarnation, "offset": record.offset}
+    if handler is not None and (message := hash64(event.message_id)) not in state.message_ids:
         changes["message_ids"] = (message, *state.message_ids[: MESSAGE_IDS_MAX - 1])
-        at = second_of(effective_time(event, record.arrival))
-        pass_time(state, changes, at)
-        meet(state, changes, event)
-        act(state, changes, event, at)
+        at = clamp_seconds(effective_time(event, record.arrival))
+        advance_time(state, changes, at)
+        record_envelope(state, changes, event)
+        handler(state, changes, event, at)
     return replace(state, **changes)
 
 
-def _page(state: VisitorState, changes: Changes, event: e.WithProperties, at: int) -> None:
+def _view_page(state: VisitorState, changes: StateChanges, event: e.WithProperties, at: int) -> None:
     properties = event.properties
-    dwell_on(state, changes, properties.engagement_time_msec)
+    record_dwell(state, changes, properties.engagement_time_msec)
     if properties.category:
-        update_category(state, changes, properties.category, PAGE, at)
+        update_category_affinity(state, changes, properties.category, PAGE_GAIN, at)
 
 
-def _view(state: VisitorState, changes: Changes, event: e.ViewItem, at: int) -> None:
+def _view_item(state: VisitorState, changes: StateChanges, event: e.ViewItem, at: int) -> None:
     properties = event.properties
-    dwell_on(state, changes, properties.engagement_time_msec)
-    look_at(state, changes, properties.items, at=at, engaged_ms=properties.engagement_time_msec)
-    update_affinities(state, changes, properties.items, VIEW, at)
+    record_dwell(state, changes, properties.engagement_time_msec)
+    record_views(state, changes, properties.items, at=at, engaged_ms=properties.engagement_time_msec)
+    update_affinities(state, changes, properties.items, VIEW_GAIN, at)
 
 
-def _select(state: VisitorState, changes: Changes, event: e.SelectItem, at: int) -> None:
-    update_affinities(state, changes, event.properties.items, CLICK, at)
+def _select_item(state: VisitorState, changes: StateChanges, event: e.SelectItem, at: int) -> None:
+    update_affinities(state, changes, event.properties.items, CLICK_GAIN, at)
 
 
-def _search(state: VisitorState, changes: Changes, event: e.Search, at: int) -> None:
-    search_for(state, changes, event.properties.search_term)
+def _search(state: VisitorState, changes: StateChanges, event: e.Search, at: int) -> None:
+    record_search(state, changes, event.properties.search_term)
 
 
-def _wish(state: VisitorState, changes: Changes, event: e.AddToWishlist, at: int) -> None:
-    wish_for(state, changes, event.properties.items)
-    update_affinities(state, changes, event.properties.items, WISH, at)
+def _add_to_wishlist(state: VisitorState, changes: StateChanges, event: e.AddToWishlist, at: int) -> None:
+    add_to_wishlist(state, changes, event.properties.items)
+    update_affinities(state, changes, event.properties.items, WISH_GAIN, at)
 
 
-def _add_to_cart(state: VisitorState, changes: Changes, event: e.AddToCart, at: int) -> None:
+def _add_to_cart(state: VisitorState, changes: StateChanges, event: e.AddToCart, at: int) -> None:
     add_to_cart(state, changes, event.properties.items, at)
-    update_affinities(state, changes, event.properties.items, CART, at)
+    update_affinities(state, changes, event.properties.items, CART_GAIN, at)
 
 
-def _remove_from_cart(state: VisitorState, changes: Changes, event: e.RemoveFromCart, at: int) -> None:
-    take_from_cart(state, changes, event.properties.items)
+def _remove_from_cart(state: VisitorState, changes: StateChanges, event: e.RemoveFromCart, at: int) -> None:
+    remove_from_cart(state, changes, event.properties.items)
 
 
-def _show_cart(state: VisitorState, changes: Changes, event: e.ViewCart, at: int) -> None:
-    show_cart(state, changes, event.properties.items, at)
+def _view_cart(state: VisitorState, changes: StateChanges, event: e.ViewCart, at: int) -> None:
+    replace_cart(state, changes, event.properties.items, at)
 
 
-def _purchase(state: VisitorState, changes: Changes, event: e.Purchase, at: int) -> None:
-    _bought(state, changes, event.properties, at)
+def _purchase(state: VisitorState, changes: StateChanges, event: e.Purchase, at: int) -> None:
+    _order(state, changes, event.properties, at)
     clear_cart(changes)
 
 
-def _store_purchase(state: VisitorState, changes: Changes, event: e.StorePurchase, at: int) -> None:
-    _bought(state, changes, event.properties, at)
-    take_from_cart(state, changes, event.properties.items)
+def _purchase_in_store(state: VisitorState, changes: StateChanges, event: e.StorePurchase, at: int) -> None:
+    _order(state, changes, event.properties, at)
+    remove_from_cart(state, changes, event.properties.items)
 
 
-def _bought(state: VisitorState, changes: Changes, order: e.OrderProperties, at: int) -> None:
-    buy(state, changes, order, at)
-    update_bought(state, changes, order.items, at)
-    update_affinities(state, changes, order.items, BUY, at)
+def _order(state: VisitorState, changes: StateChanges, order: e.OrderProperties, at: int) -> None:
+    record_order(state, changes, order, at)
+    update_purchase_affinities(state, changes, order.items, at)
+    update_affinities(state, changes, order.items, PURCHASE_GAIN, at)
 
 
-def _refund(state: VisitorState, changes: Changes, event: e.Refund, at: int) -> None:
-    pay_back(state, changes, event.properties.value)
-    give_back(state, changes, event.properties.items)
+def _refund(state: VisitorState, changes: StateChanges, event: e.Refund, at: int) -> None:
+    subtract_refund(state, changes, event.properties.value)
+    remove_returned(state, changes, event.properties.items)
 
 
-def _return(state: VisitorState, changes: Changes, event: e.ReturnCompleted, at: int) -> None:
-    give_back(state, changes, event.properties.items)
+def _return(state: VisitorState, changes: StateChanges, event: e.ReturnCompleted, at: int) -> None:
+    remove_returned(state, changes, event.properties.items)
 
 
-def _promotion_met(state: VisitorState, changes: Changes, event: e.WithProperties, at: int) -> None:
-    promote(state, changes, event.properties, answered=False)
+def _view_promotion(state: VisitorState, changes: StateChanges, event: e.WithProperties, at: int) -> None:
+    record_promotion(state, changes, event.properties, answered=False)
 
 
-def _promotion_answered(state: VisitorState, changes: Changes, event: e.WithProperties, at: int) -> None:
-    promote(state, changes, event.properties, answered=True)
-    update_affinities(state, changes, event.properties.items, CLICK, at)
+def _answer_promotion(state: VisitorState, changes: StateChanges, event: e.WithProperties, at: int) -> None:
+    record_promotion(state, changes, event.properties, answered=True)
+    update_affinities(state, changes, event.properties.items, CLICK_GAIN, at)
 
 
-def _share(state: VisitorState, changes: Changes, event: e.WithProperties, at: int) -> None:
-    share(state, changes)
-    update_affinities(state, changes, event.properties.items, SHARE, at)
+def _share(state: VisitorState, changes: StateChanges, event: e.WithProperties, at: int) -> None:
+    count_share(state, changes)
+    update_affinities(state, changes, event.properties.items, SHARE_GAIN, at)
 
 
-def _dismiss(state: VisitorState, changes: Changes, event: e.ModuleDismissed, at: int) -> None:
-    dismiss(state, changes, event.module_id)
+def _dismiss_module(state: VisitorState, changes: StateChanges, event: e.ModuleDismissed, at: int) -> None:
+    record_dismissal(state, changes, event.module_id)
 
 
-def _consent(state: VisitorState, changes: Changes, event: e.ConsentUpdated, at: int) -> None:
+def _update_consent(state: VisitorState, changes: StateChanges, event: e.ConsentUpdated, at: int) -> None:
     set_consent(state, changes, event.properties.purposes)
 
 
-def _try_on(state: VisitorState, changes: Changes, event: e.TryonStarted, at: int) -> None:
-    update_affinities(state, changes, event.properties.items, TRY, at)
+def _try_on(state: VisitorState, changes: StateChanges, event: e.TryonStarted, at: int) -> None:
+    update_affinities(state, changes, event.properties.items, TRY_ON_GAIN, at)
 
 
-def _review(state: VisitorState, changes: Changes, event: e.ReviewSubmitted, at: int) -> None:
+def _review(state: VisitorState, changes: StateChanges, event: e.ReviewSubmitted, at: int) -> None:
     if (event.properties.rating or 0.0) >= GOOD_RATING:
-        update_affinities(state, changes, event.properties.items, GOOD_REVIEW, at)
+        update_affinities(state, changes, event.properties.items, GOOD_REVIEW_GAIN, at)
 
 
-def _contact(state: VisitorState, changes: Changes, event: e.WithProperties, at: int) -> None:
-    """Time, session and channel are all it tells."""
+def _count_only(state: VisitorState, changes: StateChanges, event: e.WithProperties, at: int) -> None:
+    """Time, session, channel and device are all that the event changes."""
 
 
-ACTS: Mapping[type, Act] = {
-    e.PageView: _page,
-    e.ViewItemList: _page,
-    e.SelectItem: _select,
-    e.ViewItem: _view,
+HANDLERS: Mapping[type, Handler] = {
+    e.PageView: _view_page,
+    e.ViewItemList: _view_page,
+    e.SelectItem: _select_item,
+    e.ViewItem: _view_item,
     e.Search: _search,
-    e.AddToWishlist: _wish,
+    e.AddToWishlist: _add_to_wishlist,
     e.AddToCart: _add_to_cart,
     e.RemoveFromCart: _remove_from_cart,
-    e.ViewCart: _show_cart,
-    e.BeginCheckout: _show_cart,
+    e.ViewCart: _view_cart,
+    e.BeginCheckout: _view_cart,
     e.Purchase: _purchase,
     e.Refund: _refund,
-    e.ViewPromotion: _promotion_met,
-    e.SelectPromotion: _promotion_answered,
+    e.ViewPromotion: _view_promotion,
+    e.SelectPromotion: _answer_promotion,
     e.Share: _share,
-    e.Login: _contact,
-    e.SignUp: _contact,
-    e.ModuleViewed: _promotion_met,
-    e.ModuleDismissed: _dismiss,
-    e.ConsentUpdated: _consent,
-    e.ChatStarted: _contact,
+    e.Login: _count_only,
+    e.SignUp: _count_only,
+    e.ModuleViewed: _view_promotion,
+    e.ModuleDismissed: _dismiss_module,
+    e.ConsentUpdated: _update_consent,
+    e.ChatStarted: _count_only,
     e.TryonStarted: _try_on,
     e.ReturnCompleted: _return,
     e.ReviewSubmitted: _review,
-    e.EmailOpened: _promotion_met,
-    e.EmailClicked: _promotion_answered,
-    e.StoreVisit: _contact,
-    e.StorePurchase: _store_purchase,
+    e.EmailOpened: _view_promotion,
+    e.EmailClicked: _answer_promotion,
+    e.StoreVisit: _count_only,
+    e.StorePurchase: _purchase_in_store,
     e.SocialEngaged: _share,
-    e.SupportContacted: _contact,
+    e.SupportContacted: _count_only,
 }
-"""What each event does; a name without a line here would be a KeyError of a test, not a silent nothing."""
+"""What each event changes. A test compares the keys with the known events, so a new event cannot be missed;
+an event that is not here (an unknown name) changes the record id alone."""

@@ -1,4 +1,4 @@
-"""A visitor's state as bytes for Redis, and back: `unpack(pack(s)) == s` for every state fold yields.
+"""A visitor's state as bytes for Redis, and back: `unpack(pack(s)) == s` for every state that fold returns.
 
 Version 1, little-endian: a fixed head with the size of each collection, then all 64-bit numbers, all
 32-bit ones, ages in seconds before `at` (16 bits each when all fit, else 32), float32 prices, bytes.
@@ -7,17 +7,16 @@ A weight is one byte (models.visitor.decay). Mappings keep their order, so equal
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator
 from itertools import chain, islice
-from struct import Struct as Layout
-from struct import error as LayoutError
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from models.visitor.affinities import PRICE_STEPS
 from models.visitor.decay import CODES, WEIGHTS
-from models.visitor.state import Bought, CartLine, RecentItem, VisitorState
+from models.visitor.state import CartLine, PurchasedItem, RecentItem, VisitorState
 from schemas.errors import UnknownVersion
 
 VERSION = 1
@@ -31,25 +30,41 @@ _ORDERED = 2
 _KEY = 0xFFFF_FFFF_FFFF
 _code_of = CODES.__getitem__
 
-_HEAD = Layout(
+_HEAD = struct.Struct(
     "<BBHQ"  # version, flags, incarnation, offset + 1
     "IIIHIHH"  # at, first_at, events, sessions, session_at, session_events, session_views
     "HBH"  # price, price_weight, bought_price
     "BHHBH"  # shares, dwell in quarter seconds, returns_to_item, carts_left, consent
     "6B5B"  # channels, devices
-    "16B"  # sizes of the collections, in the order of _sizes
+    "16B"  # sizes of the collections, in the order of _count_entries
 )
-_LONGS = [Layout(f"<{n}Q") for n in range(56)]
-_INTS = [Layout(f"<{n}I") for n in range(72)]
-_AGES = ([Layout(f"<{n}H") for n in range(32)], [Layout(f"<{n}I") for n in range(32)])
-_PRICES = [Layout(f"<{n}f") for n in range(20)]
-_BYTES = [Layout(f"<{n}B") for n in range(72)]
-_TASTES = ("categories", "brands", "colours", "sizes", "now_categories", "now_brands", "bought_categories")
+_LONGS = [struct.Struct(f"<{n}Q") for n in range(56)]
+_INTS = [struct.Struct(f"<{n}I") for n in range(72)]
+_AGES = ([struct.Struct(f"<{n}H") for n in range(32)], [struct.Struct(f"<{n}I") for n in range(32)])
+_PRICES = [struct.Struct(f"<{n}f") for n in range(20)]
+_BYTES = [struct.Struct(f"<{n}B") for n in range(72)]
+_AFFINITIES = (
+    "categories", "brands", "colours", "sizes", "now_categories", "now_brands", "bought_categories",
+)  # fmt: skip
 
 
 def pack(state: VisitorState) -> bytes:
-    """At most PACKED_MAX bytes; a typical history takes 200 to 350."""
-    longs, ints, ages = _longs(state), _ints(state), _ages(state)
+    """Packs a state into bytes.
+
+    Args:
+        state: A state that fold returned. Numbers of another origin may not fit: weights must be of
+            `models.visitor.decay.WEIGHTS`, prices of carts and purchases float32.
+
+    Returns:
+        At most PACKED_MAX bytes, the first of which is VERSION; a typical history takes 200 to 350. Equal
+        states with equal order give equal bytes.
+
+    Raises:
+        struct.error, KeyError, IndexError or ValueError: The state is not one that fold returns.
+
+    Complexity: O(entries of all collections), which have constant bounds.
+    """
+    longs, ints, ages = _list_longs(state), _list_ints(state), _list_ages(state)
     wide = ages and max(ages) > 0xFFFF
     flags = (_WIDE if wide else 0) | (_ORDERED if state.orders else 0)
     prices = [line.price for line in state.cart]
@@ -57,17 +72,17 @@ def pack(state: VisitorState) -> bytes:
         prices += [line.price for line in state.bought]
     return b"".join(
         (
-            _head(state, flags),
+            _pack_head(state, flags),
             _LONGS[len(longs)].pack(*longs),
             _INTS[len(ints)].pack(*ints),
             _AGES[1 if wide else 0][len(ages)].pack(*ages),
             _PRICES[len(prices)].pack(*prices),
-            _small(state),
+            _pack_bytes(state),
         )
     )
 
 
-def _head(state: VisitorState, flags: int) -> bytes:
+def _pack_head(state: VisitorState, flags: int) -> bytes:
     return _HEAD.pack(
         VERSION,
         flags,
@@ -90,32 +105,20 @@ def _head(state: VisitorState, flags: int) -> bytes:
         state.consent,
         *state.channels,
         *state.devices,
-        *_sizes(state),
+        *_count_entries(state),
     )
 
 
-def _sizes(state: VisitorState) -> tuple[int, ...]:
+def _count_entries(state: VisitorState) -> tuple[int, ...]:
     return (
-        len(state.categories),
-        len(state.brands),
-        len(state.colours),
-        len(state.sizes),
-        len(state.now_categories),
-        len(state.now_brands),
-        len(state.bought_categories),
-        len(state.price_bands),
-        len(state.promotions),
-        len(state.searches),
-        len(state.dismissed),
-        len(state.recent),
-        len(state.wishlist),
-        len(state.cart),
-        len(state.bought),
-        len(state.message_ids),
-    )
+        len(state.categories), len(state.brands), len(state.colours), len(state.sizes),
+        len(state.now_categories), len(state.now_brands), len(state.bought_categories),
+        len(state.price_bands), len(state.promotions), len(state.searches), len(state.dismissed),
+        len(state.recent), len(state.wishlist), len(state.cart), len(state.bought), len(state.message_ids),
+    )  # fmt: skip
 
 
-def _longs(state: VisitorState) -> list[int]:
+def _list_longs(state: VisitorState) -> list[int]:
     longs = [item.key | item.views << 48 | item.dwell << 56 for item in state.recent]
     if state.wishlist:
         longs += state.wishlist
@@ -129,7 +132,7 @@ def _longs(state: VisitorState) -> list[int]:
     return longs
 
 
-def _ints(state: VisitorState) -> list[int]:
+def _list_ints(state: VisitorState) -> list[int]:
     ints = [
         *state.categories,
         *state.brands,
@@ -149,7 +152,7 @@ def _ints(state: VisitorState) -> list[int]:
     return ints
 
 
-def _ages(state: VisitorState) -> list[int]:
+def _list_ages(state: VisitorState) -> list[int]:
     at = state.at
     ages = [at - item.at for item in state.recent]
     if state.cart:
@@ -159,8 +162,8 @@ def _ages(state: VisitorState) -> list[int]:
     return ages
 
 
-def _small(state: VisitorState) -> bytes:
-    """Weights of all mappings, then price bands, then promotions met and answered."""
+def _pack_bytes(state: VisitorState) -> bytes:
+    """Weights of all mappings, then price bands, then promotions seen and answered."""
     weights = chain(
         state.categories.values(),
         state.brands.values(),
@@ -178,15 +181,28 @@ def _small(state: VisitorState) -> bytes:
 
 
 def unpack(raw: bytes) -> VisitorState:
-    """The state that `raw` holds; UnknownVersion when newer code, or nobody we know, wrote it."""
+    """Reads a packed state.
+
+    Args:
+        raw: Bytes that `pack` wrote.
+
+    Returns:
+        The state, equal to the one that was packed.
+
+    Raises:
+        UnknownVersion: The bytes have another version, because newer code wrote them, or are no packed
+            state. The caller must not overwrite them.
+
+    Complexity: O(entries of all collections), which have constant bounds.
+    """
     if not raw or raw[0] != VERSION:
         raise UnknownVersion(f"a state of version {raw[0] if raw else 'none'}; this code reads {VERSION}")
     try:
         head = _HEAD.unpack_from(raw)
-        sections = _sections(raw, flags=head[1], sizes=head[-16:])
-    except (LayoutError, IndexError) as exc:
+        sections = _read_sections(raw, flags=head[1], sizes=head[-16:])
+    except (struct.error, IndexError) as exc:
         raise UnknownVersion(f"a state of {len(raw)} bytes that cannot be read: {exc}") from exc
-    return _filled(_scalars(head), sections, head)
+    return _add_collections(_read_scalars(head), sections, head)
 
 
 class _Sections(Struct, frozen=True):
@@ -199,7 +215,7 @@ class _Sections(Struct, frozen=True):
     small: Iterator[int]
 
 
-def _sections(raw: bytes, *, flags: int, sizes: tuple[int, ...]) -> _Sections:
+def _read_sections(raw: bytes, *, flags: int, sizes: tuple[int, ...]) -> _Sections:
     ordered = 1 if flags & _ORDERED else 0
     dated, priced = sum(sizes[11:15]) - sizes[12], sizes[13] + sizes[14]
     layouts = (
@@ -210,16 +226,16 @@ def _sections(raw: bytes, *, flags: int, sizes: tuple[int, ...]) -> _Sections:
         _BYTES[sum(sizes[:7]) + 2 * sizes[7] + 2 * sizes[8]],
     )
     start = _HEAD.size
-    found = []
+    read = []
     for layout in layouts:
-        found.append(iter(layout.unpack_from(raw, start)))
+        read.append(iter(layout.unpack_from(raw, start)))
         start += layout.size
     if start != len(raw):
-        raise LayoutError(f"expected {start}")
-    return _Sections(*found)
+        raise struct.error(f"expected {start}")
+    return _Sections(*read)
 
 
-def _scalars(head: tuple[int, ...]) -> VisitorState:
+def _read_scalars(head: tuple[int, ...]) -> VisitorState:
     return VisitorState(
         incarnation=head[2],
         offset=head[3] - 1,
@@ -243,12 +259,12 @@ def _scalars(head: tuple[int, ...]) -> VisitorState:
     )
 
 
-def _filled(state: VisitorState, sections: _Sections, head: tuple[int, ...]) -> VisitorState:
+def _add_collections(state: VisitorState, sections: _Sections, head: tuple[int, ...]) -> VisitorState:
     longs, ints, ages, prices = sections.longs, sections.ints, sections.ages, sections.prices
     sizes, at, small = head[-16:], state.at, sections.small
     weights = map(WEIGHTS.__getitem__, small)
     # In each zip the counted side comes first: when it ends, the other has not been asked.
-    tastes = [dict(zip(islice(ints, size), weights, strict=False)) for size in sizes[:7]]
+    affinities = [dict(zip(islice(ints, size), weights, strict=False)) for size in sizes[:7]]
     band_weights = tuple(islice(weights, sizes[7]))
     bands = dict(zip(islice(small, sizes[7]), band_weights, strict=True))
     promotions = {key: (next(small), next(small)) for key in islice(ints, sizes[8])}
@@ -259,10 +275,10 @@ def _filled(state: VisitorState, sections: _Sections, head: tuple[int, ...]) -> 
     ]
     wishlist = tuple(islice(longs, sizes[12]))
     cart = [CartLine(n & _KEY, at - next(ages), n >> 48, next(prices)) for n in islice(longs, sizes[13])]
-    bought = [Bought(n, at - next(ages), next(prices), next(ints)) for n in islice(longs, sizes[14])]
+    bought = [PurchasedItem(n, at - next(ages), next(prices), next(ints)) for n in islice(longs, sizes[14])]
     filled = replace(
         state,
-        **dict(zip(_TASTES, tastes, strict=True)),
+        **dict(zip(_AFFINITIES, affinities, strict=True)),
         price_bands=bands,
         promotions=promotions,
         searches=searches,
@@ -273,9 +289,9 @@ def _filled(state: VisitorState, sections: _Sections, head: tuple[int, ...]) -> 
         bought=tuple(bought),
         message_ids=tuple(islice(longs, sizes[15])),
     )
-    return _with_orders(filled, sections) if head[1] & _ORDERED else filled
+    return _add_orders(filled, sections) if head[1] & _ORDERED else filled
 
 
-def _with_orders(state: VisitorState, sections: _Sections) -> VisitorState:
+def _add_orders(state: VisitorState, sections: _Sections) -> VisitorState:
     cents, orders, last_order_at = next(sections.longs), next(sections.ints), next(sections.ints)
     return replace(state, spent=cents / 100, orders=orders, last_order_at=last_order_at)

@@ -1,4 +1,4 @@
-"""What we remember of one visitor, and the record that changes it.
+"""What we remember of one visitor, the changes one event makes to it, and the record that carries the event.
 
 State changes only by `models.visitor.fold`. All times are whole epoch seconds, all keys come from
 `schemas.ids`, and every number is already rounded to what `models.visitor.packing` can hold, so packing
@@ -9,11 +9,13 @@ Mappings are never changed in place: states share those that an event did not to
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypedDict
 
 from msgspec import Struct
 
 from schemas.events import Event
 
+# Lengths of the collections: own choice, not tuned; together they keep a state within PACKED_MAX bytes.
 RECENT_MAX = 12
 WISHLIST_MAX = 8
 CART_MAX = 8
@@ -28,7 +30,10 @@ PURPOSES = ("personalization", "analytics", "marketing", "email", "ads", "functi
 
 
 class RecentItem(Struct, frozen=True, array_like=True, gc=False):
-    """An item looked at: `key` is hash48 of its id, `dwell` the seconds spent on it (at most 255)."""
+    """An item viewed: `key` is hash48 of its id, `at` its last view, `dwell` the seconds spent on it.
+
+    `views` and `dwell` stop at 255.
+    """
 
     key: int
     at: int
@@ -37,7 +42,7 @@ class RecentItem(Struct, frozen=True, array_like=True, gc=False):
 
 
 class CartLine(Struct, frozen=True, array_like=True, gc=False):
-    """An item in the cart; `price` is per unit."""
+    """An item in the cart: `key` is hash48 of its id, `at` when it was added, `price` per unit (float32)."""
 
     key: int
     at: int
@@ -45,8 +50,11 @@ class CartLine(Struct, frozen=True, array_like=True, gc=False):
     price: float
 
 
-class Bought(Struct, frozen=True, array_like=True, gc=False):
-    """An item bought; `category` is hash32 of the finest category, 0 when unknown."""
+class PurchasedItem(Struct, frozen=True, array_like=True, gc=False):
+    """An item bought: `key` is hash48 of its id, `at` the time of the order, `price` is per unit (float32).
+
+    `category` is hash32 of the finest category, 0 when unknown.
+    """
 
     key: int
     at: int
@@ -57,67 +65,148 @@ class Bought(Struct, frozen=True, array_like=True, gc=False):
 class VisitorState(Struct, frozen=True, kw_only=True, gc=False):
     """Everything known of a visitor after the record at `offset` of its partition.
 
-    Tastes map a hash32 (or a price band) to a weight decayed to `at`: one plain view weighs 1.
+    Affinities map a hash32 (or a price band) to a weight decayed to `at`; one plain view weighs 1. Their
+    half-lives are in `models.visitor.decay`, the largest number of entries in `models.visitor.affinities`.
     """
 
-    # The last record applied; the partition is implied by the visitor.
     incarnation: int = 0
+    """Which creation of the events topic `offset` counts in; 0 for none."""
     offset: int = -1
-    # Recency and frequency. `at` never moves backwards.
+    """Offset of the last record applied; the partition is implied by the visitor."""
+
     at: int = 0
+    """Epoch seconds of the newest event; never moves backwards."""
     first_at: int = 0
+    """Epoch seconds of the first event."""
     events: int = 0
-    # Sessions: `session_at` is the start of the current one, the next two count within it.
+    """Events counted, repeated messages left out."""
+
     sessions: int = 0
     session_at: int = 0
+    """Epoch seconds of the start of the current session."""
     session_events: int = 0
+    """Events in the current session."""
     session_views: int = 0
-    # Money.
+    """Views of items in the current session."""
+
     orders: int = 0
     spent: float = 0.0
+    """Sum of orders less refunds, in the shop's currency, to the cent."""
     last_order_at: int = 0
-    # Decayed mean of ln(1 + price) of items looked at with its evidence, and of purchases (0: none).
+    """Epoch seconds; 0 for no order."""
+
     price: float = 0.0
+    """Mean of ln(1 + price) over the affinity evidence, newer evidence weighing more."""
     price_weight: float = 0.0
+    """How much evidence `price` has, in plain views, decayed to `at`; 0 for none."""
     bought_price: float = 0.0
-    # Tastes from what was looked at, clicked and put into the cart (half-life of weeks).
+    """Moving mean of ln(1 + price) of purchases; 0 for none."""
+
+    # Long-term affinities, from views, clicks, carts and more: half-life of weeks.
     categories: Mapping[int, float] = {}
+    """hash32 of a category -> weight."""
     brands: Mapping[int, float] = {}
+    """hash32 of a brand -> weight."""
     colours: Mapping[int, float] = {}
+    """hash32 of a colour -> weight."""
     sizes: Mapping[int, float] = {}
+    """hash32 of a size -> weight."""
     price_bands: Mapping[int, float] = {}
-    # This session's taste (half-life of minutes; empty when a session begins).
+    """Price band, 0..15 -> weight."""
+    # Session affinities: half-life of minutes, empty when a session begins.
     now_categories: Mapping[int, float] = {}
+    """hash32 of a category -> weight."""
     now_brands: Mapping[int, float] = {}
-    # Taste from purchases (half-life of months).
+    """hash32 of a brand -> weight."""
+    # Purchase affinities: half-life of months.
     bought_categories: Mapping[int, float] = {}
-    # Newest first.
+    """hash32 of a category -> weight; each item bought adds 1."""
+
     recent: tuple[RecentItem, ...] = ()
+    """Items viewed, newest first."""
     wishlist: tuple[int, ...] = ()
+    """hash48 of items wished for, newest first."""
     cart: tuple[CartLine, ...] = ()
-    bought: tuple[Bought, ...] = ()
+    bought: tuple[PurchasedItem, ...] = ()
+    """Items bought and kept, newest first."""
     searches: tuple[int, ...] = ()
-    # Counts in the order of schemas.events.Channel and Device; all halve when one would pass 255.
+    """hash32 of search terms, newest first."""
+
     channels: tuple[int, ...] = (0, 0, 0, 0, 0, 0)
+    """Events by channel, in the order of schemas.events.Channel; all halve when one would pass 255."""
     devices: tuple[int, ...] = (0, 0, 0, 0, 0)
+    """Events by device, in the order of schemas.events.Device; all halve likewise."""
     shares: int = 0
-    # hash32 of tactic or promotion -> (times met, times answered).
+    """Items shared, at most 255."""
     promotions: Mapping[int, tuple[int, int]] = {}
-    # Hesitation: seconds on a page (moving mean), returns to an item left before (this session),
-    # carts that a later session found unbought.
+    """hash32 of a tactic or promotion -> (times seen, times answered), each at most 255; last seen last."""
+
+    # Hesitation.
     dwell: float = 0.0
+    """Moving mean of the seconds on a page, to a quarter of a second; 0 for none."""
     returns_to_item: int = 0
+    """Returns to an item viewed before in this session, with another in between."""
     carts_left: int = 0
+    """Sessions that began with an unbought cart, at most 255."""
     dismissed: tuple[int, ...] = ()
+    """hash32 of dismissed modules, newest first."""
     consent: int = 0
+    """Bit pairs in the order of PURPOSES."""
     message_ids: tuple[int, ...] = ()
+    """hash64 of the newest message ids, newest first: a client's retry is not counted twice."""
 
 
 EMPTY = VisitorState()
 
 
+class StateChanges(TypedDict, total=False):
+    """The fields one event changes: names and types of VisitorState, each optional; a test keeps them alike.
+
+    Filling this and building the state once costs a tenth of building a whole state for each step.
+    """
+
+    incarnation: int
+    offset: int
+    at: int
+    first_at: int
+    events: int
+    sessions: int
+    session_at: int
+    session_events: int
+    session_views: int
+    orders: int
+    spent: float
+    last_order_at: int
+    price: float
+    price_weight: float
+    bought_price: float
+    categories: Mapping[int, float]
+    brands: Mapping[int, float]
+    colours: Mapping[int, float]
+    sizes: Mapping[int, float]
+    price_bands: Mapping[int, float]
+    now_categories: Mapping[int, float]
+    now_brands: Mapping[int, float]
+    bought_categories: Mapping[int, float]
+    recent: tuple[RecentItem, ...]
+    wishlist: tuple[int, ...]
+    cart: tuple[CartLine, ...]
+    bought: tuple[PurchasedItem, ...]
+    searches: tuple[int, ...]
+    channels: tuple[int, ...]
+    devices: tuple[int, ...]
+    shares: int
+    promotions: Mapping[int, tuple[int, int]]
+    dwell: float
+    returns_to_item: int
+    carts_left: int
+    dismissed: tuple[int, ...]
+    consent: int
+    message_ids: tuple[int, ...]
+
+
 class EventRecord(Struct, frozen=True, gc=False):
-    """A decoded event with where it stands; `arrival` is the broker's append time, epoch seconds."""
+    """A decoded event with its record id; `arrival` is the broker's append time, epoch seconds."""
 
     event: Event
     partition: int
@@ -127,16 +216,26 @@ class EventRecord(Struct, frozen=True, gc=False):
 
 
 def already_applied(state: VisitorState, incarnation: int, offset: int) -> bool:
-    """Whether the state has seen this offset; another incarnation of the topic has no previous offset."""
+    """Whether a record is part of a state already, so that redelivery changes nothing.
+
+    Args:
+        state: The visitor's state.
+        incarnation: Which creation of the events topic the record comes from.
+        offset: The record's offset in the visitor's partition.
+
+    Returns:
+        True when the state has seen this offset or a later one of the same incarnation. A topic created
+        anew starts its offsets again, so a state of another incarnation has seen none of them.
+    """
     return offset <= state.offset and incarnation == state.incarnation
 
 
-def consent_given(state: VisitorState, purpose: str) -> bool | None:
-    """What the visitor answered for one of PURPOSES; None: nothing yet."""
+def read_consent(state: VisitorState, purpose: str) -> bool | None:
+    """What the visitor answered for one of PURPOSES; None for no answer. ValueError for another purpose."""
     bits = state.consent >> (2 * PURPOSES.index(purpose))
     return bool(bits & 2) if bits & 1 else None
 
 
-def personalization_refused(state: VisitorState) -> bool:
-    """Whether the visitor said no to personalization; silence is no refusal here."""
-    return consent_given(state, "personalization") is False
+def refuses_personalization(state: VisitorState) -> bool:
+    """Whether the visitor refused personalization; no answer is no refusal here."""
+    return read_consent(state, "personalization") is False

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from models.catalog.table import ItemTable, build_items, with_signals
+from models.catalog.build import build_items, with_signals
+from models.catalog.table import ItemTable
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.ranking.onnx import load_ranker
 from models.ranking.ranker import Ranker

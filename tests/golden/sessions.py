@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from models.catalog.table import ItemTable, build_items
+from models.catalog.build import build_items
+from models.catalog.table import ItemTable
 from models.policy.replay import records_of, replay
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.ranking.popularity import PopularityRanker
@@ -49,13 +50,13 @@ def _table() -> ItemTable:
     return build_items(items, signals, AT)
 
 
-def text_of(transcript: Path, snapshot: Snapshot) -> str:
+def render_transcript(transcript: Path, snapshot: Snapshot) -> str:
     """What `etalage replay` prints of a transcript in the golden shop."""
     events = complete_events(list(events_in(transcript.read_bytes())), snapshot.shop.items.items)
     return "\n".join(step_text(step) for step in replay(snapshot, records_of(events), top=2)) + "\n"
 
 
-def expected(transcript: Path) -> Path:
+def expected_path(transcript: Path) -> Path:
     return transcript.with_suffix(".txt")
 
 
@@ -63,4 +64,4 @@ if __name__ == "__main__":
     if sys.argv[1:] != ["--write"]:
         sys.exit("python -m tests.golden.sessions --write")
     for one in TRANSCRIPTS:
-        expected(one).write_text(text_of(one, golden_snapshot()))
+        expected_path(one).write_text(render_transcript(one, golden_snapshot()))

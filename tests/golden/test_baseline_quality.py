@@ -11,7 +11,7 @@ from datetime import date
 import pytest
 
 from models.ranking.onnx import load_ranker
-from models.training.evaluation.evaluate import on_real
+from models.training.evaluation.evaluate import evaluate_real
 from models.training.evaluation.metrics import Quality
 
 DAYS = (date(2008, 5, 25), date(2008, 6, 3))
@@ -19,7 +19,7 @@ DAYS = (date(2008, 5, 25), date(2008, 6, 3))
 
 @pytest.fixture(scope="module")
 def figures() -> dict[tuple[str, str], Quality]:
-    results = on_real(load_ranker(), seed=7, days=DAYS)
+    results = evaluate_real(load_ranker(), seed=7, days=DAYS)
     return {(one.model, one.looks): one.quality for one in results}
 
 
@@ -43,5 +43,5 @@ def test_with_an_empty_state_it_is_not_below_popularity(figures: dict[tuple[str,
         assert figures[name, "all"].ndcg_10 >= figures["popularity", "all"].ndcg_10 - 0.003
 
 
-def test_the_understudy_knows_a_taste_too(figures: dict[tuple[str, str], Quality]) -> None:
+def test_the_understudy_knows_affinities_too(figures: dict[tuple[str, str], Quality]) -> None:
     assert figures["understudy, with history", "all"].ndcg_10 > 1.5 * figures["popularity", "all"].ndcg_10

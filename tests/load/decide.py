@@ -18,7 +18,8 @@ from random import Random
 from statistics import median
 from time import process_time
 
-from models.catalog.table import ItemTable, build_items
+from models.catalog.build import build_items
+from models.catalog.table import ItemTable
 from models.layout.assembly import assemble
 from models.layout.context import PageRequest, build_contexts
 from models.layout.pools import build_pools

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from models.catalog.search import words
+from models.catalog.search import tokenise
 from models.catalog.table import ItemTable
 from models.layout.context import PageContext
 from models.layout.fills import NO_SUBJECT, hash_subject
@@ -34,7 +34,7 @@ def _order_by_words(
     if not context.query:
         return rows
     hits: list[int] = []
-    for word in set(words(context.query)):
+    for word in set(tokenise(context.query)):
         hits += table.words.get(word, _NO_ROWS).tolist()
     word_count = Counter(hits)
     place = {row: number for number, row in enumerate(context.anchors.tolist())}

@@ -1,4 +1,4 @@
-"""What simple models reach on the same looks: popularity of seven days, co-visits, first-order Markov."""
+"""Baselines on the same views: popularity of seven days, item-item cosine, first-order Markov."""
 
 from __future__ import annotations
 
@@ -8,49 +8,57 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.replay import Moment
+from models.training.replay import LabelledView
 
 Scores = NDArray[np.float64]
 WINDOW_DAYS = 7
+"""Days that popularity counts. Own choice, not tuned."""
+TIE_BREAK = 1e-9
+"""Weight of popularity beside the counts of cosine and Markov: it only breaks ties."""
 
 
-class Counts:
-    """Counts of finished days over `n` items; `add_day` once per day, in order."""
+class BaselineCounts:
+    """Counts of finished days over `n` items; `add_day` once per day, in order.
+
+    Each scorer returns float64[views, n] for views of one day, knowing the days before only.
+    """
 
     def __init__(self, n: int) -> None:
         self.n = n
-        self.by_day: dict[date, Scores] = {}
-        self.steps = np.zeros((n, n))
+        self.views_by_day: dict[date, Scores] = {}
+        self.transitions = np.zeros((n, n))
         self.together = np.zeros((n, n))
 
     def add_day(self, day: date, sessions: Sequence[Sequence[int]]) -> None:
-        looks = np.zeros(self.n)
+        """Counts the sessions of a day, each the rows viewed in order. O(sum of squared session lengths)."""
+        views = np.zeros(self.n)
         for session in sessions:
-            np.add.at(looks, list(session), 1)
-            np.add.at(self.steps, (list(session[:-1]), list(session[1:])), 1)
-            seen = sorted(set(session))
-            self.together[np.ix_(seen, seen)] += 1
-        self.by_day[day] = looks
+            np.add.at(views, list(session), 1)
+            np.add.at(self.transitions, (list(session[:-1]), list(session[1:])), 1)
+            distinct = sorted(set(session))
+            self.together[np.ix_(distinct, distinct)] += 1
+        self.views_by_day[day] = views
 
-    def popularity(self, day: date, moments: Sequence[Moment]) -> Scores:
-        """Looks in the seven days before."""
+    def score_by_popularity(self, day: date, views: Sequence[LabelledView]) -> Scores:
+        """Views of each item in the WINDOW_DAYS before the day."""
         zero = np.zeros(self.n)
         week = sum(
-            (self.by_day.get(day - timedelta(days=ago), zero) for ago in range(1, WINDOW_DAYS + 1)), zero
+            (self.views_by_day.get(day - timedelta(days=ago), zero) for ago in range(1, WINDOW_DAYS + 1)),
+            zero,
         )
-        return np.tile(week, (len(moments), 1))
+        return np.tile(week, (len(views), 1))
 
-    def cosine(self, day: date, moments: Sequence[Moment]) -> Scores:
-        """Sessions shared with the item looked at last, by the cosine; popularity breaks ties."""
+    def score_by_cosine(self, day: date, views: Sequence[LabelledView]) -> Scores:
+        """Item-item cosine to the item viewed last: sessions(a, b) / sqrt(sessions(a) · sessions(b))."""
         own = np.sqrt(np.maximum(np.diag(self.together), 1))
         near = self.together / own[:, None] / own[None, :]
         np.fill_diagonal(near, 0)
-        return near[_last(moments)] + 1e-9 * self.popularity(day, moments)
+        return near[_find_last_rows(views)] + TIE_BREAK * self.score_by_popularity(day, views)
 
-    def markov(self, day: date, moments: Sequence[Moment]) -> Scores:
-        """Steps from the item looked at last; popularity breaks ties."""
-        return self.steps[_last(moments)] + 1e-9 * self.popularity(day, moments)
+    def score_by_markov(self, day: date, views: Sequence[LabelledView]) -> Scores:
+        """First-order Markov: how often each item followed the one viewed last."""
+        return self.transitions[_find_last_rows(views)] + TIE_BREAK * self.score_by_popularity(day, views)
 
 
-def _last(moments: Sequence[Moment]) -> list[int]:
-    return [moment.table.row_of_key(moment.state.recent[0].key) for moment in moments]
+def _find_last_rows(views: Sequence[LabelledView]) -> list[int]:
+    return [view.table.row_of_key(view.state.recent[0].key) for view in views]

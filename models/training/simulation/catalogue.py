@@ -1,7 +1,7 @@
-"""A made-up clothing shop: products with believable prices, brands and colours, and looks that go together.
+"""A simulated clothing shop: products with believable prices, brands, colours, and styles that go together.
 
-Only for training and evaluation; everything comes from one seed. `Made` also holds what shoppers see and no
-feature ever does: quality and style.
+Only for training and evaluation; everything comes from one seed. `SimulatedShop` also holds what shoppers see
+and no feature ever does: quality and style. All distributions are own choice, not fitted to data.
 """
 
 from __future__ import annotations
@@ -53,42 +53,44 @@ COLOURS = (
 COLOUR_SHARES = np.array([22, 16, 13, 11, 9, 7, 6, 6, 4, 4, 2]) / 100
 
 
-class Made(Struct, frozen=True, eq=False):
+class SimulatedShop(Struct, frozen=True, eq=False):
     """The shop and its hidden side; arrays are by product in the order of `items` (sorted by id)."""
 
     items: list[Item]
     quality: NDArray[np.float64]
+    """float64[n], standard normal."""
     style: NDArray[np.float64]
     """float64[n, STYLES], unit length."""
     by_kind: dict[str, NDArray[np.int64]]
     """Products of each "<department> <kind>"."""
 
 
-def category(department: str, kind: str) -> str:
+def category_name(department: str, kind: str) -> str:
     return f"{department} {kind}"
 
 
-def complements(name: str) -> list[str]:
+def list_complements(name: str) -> list[str]:
     """Categories bought together with a category, in its department."""
     department, kind = name.split(" ", 1)
-    return [category(department, other) for other in KINDS[kind][2]]
+    return [category_name(department, other) for other in KINDS[kind][2]]
 
 
-def make_shop(seed: int, products: int = PRODUCTS) -> Made:
+def make_shop(seed: int, products: int = PRODUCTS) -> SimulatedShop:
+    """Makes a shop of `products` items; one seed makes one shop."""
     rng = np.random.default_rng([seed, 1])
     kinds = list(KINDS)
     # Each brand has a price level, and kinds that it is known for.
     level = rng.normal(0, 0.35, len(BRANDS))
     known_for = rng.gamma(0.5, 1.0, (len(BRANDS), len(kinds)))
-    looks = rng.normal(0, 1, (len(BRANDS), STYLES))
+    brand_styles = rng.normal(0, 1, (len(BRANDS), STYLES))
     drawn = rng.choice(len(kinds), products, p=_kind_shares(kinds))
     brands = np.array([rng.choice(len(BRANDS), p=known_for[:, k] / known_for[:, k].sum()) for k in drawn])
-    items = [_item(rng, n, kinds[drawn[n]], int(brands[n]), level) for n in range(products)]
-    style = looks[brands] + rng.normal(0, 1, (products, STYLES))
+    items = [_make_item(rng, n, kinds[drawn[n]], int(brands[n]), level) for n in range(products)]
+    style = brand_styles[brands] + rng.normal(0, 1, (products, STYLES))
     by_kind: dict[str, list[int]] = {}
     for number, item in enumerate(items):
         by_kind.setdefault(item.category, []).append(number)
-    return Made(
+    return SimulatedShop(
         items,
         rng.normal(0, 1, products),
         style / np.linalg.norm(style, axis=1, keepdims=True),
@@ -101,7 +103,9 @@ def _kind_shares(kinds: list[str]) -> NDArray[np.float64]:
     return np.asarray(shares / shares.sum())
 
 
-def _item(rng: np.random.Generator, number: int, kind: str, brand: int, level: NDArray[np.float64]) -> Item:
+def _make_item(
+    rng: np.random.Generator, number: int, kind: str, brand: int, level: NDArray[np.float64]
+) -> Item:
     family, usual, _ = KINDS[kind]
     department = DEPARTMENTS[int(rng.random() < 0.45)]
     listed = round(float(usual * np.exp(level[brand] + rng.normal(0, 0.25))), 2)
@@ -110,7 +114,7 @@ def _item(rng: np.random.Generator, number: int, kind: str, brand: int, level: N
     return Item(
         item_id=f"p{number:05}",
         title=f"{BRANDS[brand]} {colour} {kind}",
-        categories=[department, family, category(department, kind)],
+        categories=[department, family, category_name(department, kind)],
         price=round(listed * (1 - float(rng.uniform(0.1, 0.4))), 2) if reduced else listed,
         list_price=listed if reduced else None,
         brand=BRANDS[brand],

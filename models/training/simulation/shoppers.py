@@ -1,8 +1,9 @@
-"""Made-up shoppers walking through the made-up shop: sessions with an intent, tastes that last.
+"""Simulated shoppers in the simulated shop: sessions with an intent, preferences that last.
 
-A shopper likes a few categories, brands, colours and a price level. A session has one intent; each look is
-chosen by a utility of taste, quality, price, looks like the last item, and chance. What this cannot show: an
-influence of our own layouts on what is clicked, and of where on the page an item stood.
+A shopper prefers a few categories, brands, colours and a price level. A session has one intent; each view is
+chosen by a random utility of preference, quality, price, similarity to the last item, and Gumbel noise (so a
+multinomial logit choice). Own heuristic: its numbers are own choice, not tuned on data. What it cannot show:
+an influence of our own layouts on what is clicked, and of where on the page an item stood.
 """
 
 from __future__ import annotations
@@ -21,19 +22,19 @@ from models.training.simulation.catalogue import (
     COLOURS,
     START,
     STYLES,
-    Made,
-    complements,
+    SimulatedShop,
+    list_complements,
 )
 from schemas import events as e
 
 DAYS = 28
 CONSIDERED = 40
-"""Items of a category that a shopper looks over before choosing one."""
+"""Items of a category that a shopper considers before choosing one."""
 CHANNELS: tuple[e.Channel, ...] = ("web", "web", "web", "web", "app", "app", "email")
 
 
-class Shown(Struct, frozen=True):
-    """An event as it reached the broker, with what the shopper had before them when it happened."""
+class ContextualEvent(Struct, frozen=True):
+    """An event as it reached the broker at `at` (epoch seconds), with the page on which it happened."""
 
     visitor: str
     event: e.Event
@@ -43,24 +44,34 @@ class Shown(Struct, frozen=True):
 
 
 class Shopper(Struct, frozen=True, eq=False):
+    """The lasting preferences of one shopper."""
+
     name: str
     categories: dict[str, float]
+    """Probability of each preferred category as the intent of a session."""
     brands: NDArray[np.float64]
+    """float64[len(BRANDS)], utility of each brand, 0 for most."""
     colours: NDArray[np.float64]
+    """float64[len(COLOURS)], utility of each colour, 0 for most."""
     price_level: float
+    """Preferred ln(price) against the mean of a category."""
     style: NDArray[np.float64]
+    """float64[STYLES], unit length."""
     device: e.Device
     channel: e.Channel
 
 
-def make_shoppers(seed: int, shop: Made, count: int) -> list[Shopper]:
+def make_shoppers(seed: int, shop: SimulatedShop, count: int) -> list[Shopper]:
+    """Makes shoppers named a:sim0, a:sim1, ...; one seed makes one crowd."""
     rng = np.random.default_rng([seed, 2])
     names = list(shop.by_kind)
     shares = np.array([len(shop.by_kind[name]) for name in names], float)
-    return [_shopper(rng, f"a:sim{number}", names, shares / shares.sum()) for number in range(count)]
+    return [_make_shopper(rng, f"a:sim{number}", names, shares / shares.sum()) for number in range(count)]
 
 
-def _shopper(rng: np.random.Generator, name: str, names: list[str], shares: NDArray[np.float64]) -> Shopper:
+def _make_shopper(
+    rng: np.random.Generator, name: str, names: list[str], shares: NDArray[np.float64]
+) -> Shopper:
     department = "women" if rng.random() < 0.6 else "men"
     mine = np.array(
         [share * (8.0 if n.startswith(department) else 0.3) for n, share in zip(names, shares, strict=True)]
@@ -84,10 +95,10 @@ def _shopper(rng: np.random.Generator, name: str, names: list[str], shares: NDAr
     )
 
 
-class World:
-    """Walks shoppers through the shop; its random stream makes the walk repeatable."""
+class ShopperSimulator:
+    """Simulates sessions of shoppers from one random stream: the same calls in the same order repeat it."""
 
-    def __init__(self, seed: int, shop: Made) -> None:
+    def __init__(self, seed: int, shop: SimulatedShop) -> None:
         self.shop = shop
         self.rng = np.random.default_rng([seed, 3])
         self.brand = np.array([BRANDS.index(item.brand or "") for item in shop.items])
@@ -104,61 +115,63 @@ class World:
         self.names = list(shop.by_kind)
         self.sent = 0
 
-    def walk(self, shopper: Shopper) -> Iterator[Shown]:
+    def simulate_sessions(self, shopper: Shopper) -> Iterator[ContextualEvent]:
         """All sessions of a shopper, in time order."""
         at = START.timestamp() + float(self.rng.uniform(0, DAYS * 86_400))
         for _ in range(1 + int(self.rng.poisson(1.2))):
-            for shown in self._session(shopper, at):
-                at = max(at, shown.at)
-                yield shown
+            for event in self._simulate_session(shopper, at):
+                at = max(at, event.at)
+                yield event
             at += 3600 + float(self.rng.exponential(3 * 86_400))
             if at > START.timestamp() + DAYS * 86_400:
                 return
 
-    def _session(self, shopper: Shopper, at: float) -> Iterator[Shown]:
-        intent = self._intent(shopper)
+    def _simulate_session(self, shopper: Shopper, at: float) -> Iterator[ContextualEvent]:
+        intent = self._draw_intent(shopper)
         last: int | None = None
         cart: list[int] = []
-        yield self._shown(shopper, e.PageView, at, "home")
+        yield self._make_event(shopper, e.PageView, at, "home")
         for _ in range(1 + int(self.rng.geometric(0.15))):
             at += 3 + float(self.rng.exponential(35))
-            page = self._page(last)
-            wanted = intent if last is None else self._next_category(shopper, intent, last)
-            item = self._choose(shopper, wanted, last, at)
-            yield self._shown(
+            page = self._draw_page(last)
+            wanted = intent if last is None else self._draw_category(shopper, intent, last)
+            item = self._choose_item(shopper, wanted, last, at)
+            yield self._make_event(
                 shopper, e.ViewItem, at, page, item, category=wanted if page == "category" else None
             )
             last = item
             at += 4
             if self.rng.random() < 0.05 + 0.08 * (self.appeal[item] > 1):
                 cart.append(item)
-                yield self._shown(shopper, e.AddToCart, at, "product", item)
+                yield self._make_event(shopper, e.AddToCart, at, "product", item)
             elif self.rng.random() < 0.04:
-                yield self._shown(shopper, e.AddToWishlist, at, "product", item)
+                yield self._make_event(shopper, e.AddToWishlist, at, "product", item)
         if cart and self.rng.random() < 0.5:
-            yield self._shown(shopper, e.Purchase, at + 60, "cart", *cart)
+            yield self._make_event(shopper, e.Purchase, at + 60, "cart", *cart)
 
-    def _intent(self, shopper: Shopper) -> str:
+    def _draw_intent(self, shopper: Shopper) -> str:
         if self.rng.random() < 0.8:
             return str(self.rng.choice(list(shopper.categories), p=list(shopper.categories.values())))
         return self.names[self.rng.integers(len(self.names))]
 
-    def _page(self, last: int | None) -> str:
+    def _draw_page(self, last: int | None) -> str:
         if last is None:
             return str(self.rng.choice(["home", "category"], p=[0.75, 0.25]))
         return str(self.rng.choice(["product", "home", "category"], p=[0.5, 0.3, 0.2]))
 
-    def _next_category(self, shopper: Shopper, intent: str, last: int) -> str:
+    def _draw_category(self, shopper: Shopper, intent: str, last: int) -> str:
         draw = self.rng.random()
         if draw < 0.68:
             return intent
         if draw < 0.84:
-            near = [name for name in complements(self.shop.items[last].category) if name in self.shop.by_kind]
+            near = [
+                name for name in list_complements(self.shop.items[last].category) if name in self.shop.by_kind
+            ]
             return near[self.rng.integers(len(near))] if near else intent
-        return self._intent(shopper)
+        return self._draw_intent(shopper)
 
-    def _choose(self, shopper: Shopper, wanted: str, last: int | None, at: float) -> int:
-        """The best of those looked over; what trends this week (a seeded few) is looked over by more."""
+    def _choose_item(self, shopper: Shopper, wanted: str, last: int | None, at: float) -> int:
+        """The item of the highest utility among those considered; one in twenty trends for three days."""
         pool = self.shop.by_kind[wanted]
         if len(pool) > CONSIDERED:
             pool = self.rng.choice(pool, CONSIDERED, replace=False)
@@ -167,14 +180,14 @@ class World:
         )
         utility -= 2.0 * np.abs(self.price[pool] - shopper.price_level)
         utility += 0.8 * self.shop.style[pool] @ shopper.style
-        week = int(at // (3 * 86_400))
-        utility += 1.5 * ((pool * 2_654_435_761 + week * 40_503) % 97 < 5)
+        period = int(at // (3 * 86_400))
+        utility += 1.5 * ((pool * 2_654_435_761 + period * 40_503) % 97 < 5)
         utility -= 5.0 * ~self.in_stock[pool]
         if last is not None:
             utility += 1.5 * self.shop.style[pool] @ self.shop.style[last] - 4.0 * (pool == last)
         return int(pool[np.argmax(utility + self.rng.gumbel(0, 1, len(pool)))])
 
-    def _shown(
+    def _make_event(
         self,
         shopper: Shopper,
         kind: type[Any],
@@ -182,15 +195,15 @@ class World:
         page: str,
         *items: int,
         category: str | None = None,
-    ) -> Shown:
+    ) -> ContextualEvent:
         self.sent += 1
         more: dict[str, Any] = {}
         if kind is e.Purchase:
             more["properties"] = e.OrderProperties(
-                transaction_id=f"t{self.sent}", items=[*map(self._entry, items)]
+                transaction_id=f"t{self.sent}", items=[*map(self._make_entry, items)]
             )
         elif items:
-            more["properties"] = e.ItemsProperties(items=[*map(self._entry, items)])
+            more["properties"] = e.ItemsProperties(items=[*map(self._make_entry, items)])
         event = kind(
             message_id=f"{shopper.name}-{self.sent}",
             timestamp=datetime.fromtimestamp(at, UTC),
@@ -199,9 +212,9 @@ class World:
             context=e.Context(device=shopper.device),
             **more,
         )
-        return Shown(shopper.name, event, at, page, category)
+        return ContextualEvent(shopper.name, event, at, page, category)
 
-    def _entry(self, number: int) -> e.EventItem:
+    def _make_entry(self, number: int) -> e.EventItem:
         item = self.shop.items[number]
         return e.EventItem(
             item_id=item.item_id,
@@ -214,8 +227,9 @@ class World:
         )
 
 
-def simulate(seed: int, shop: Made, count: int) -> list[Shown]:
-    """Everything `count` shoppers did in DAYS days, in the order of time."""
-    world = World(seed, shop)
-    events = [shown for shopper in make_shoppers(seed, shop, count) for shown in world.walk(shopper)]
-    return sorted(events, key=lambda shown: (shown.at, shown.visitor))
+def simulate(seed: int, shop: SimulatedShop, count: int) -> list[ContextualEvent]:
+    """All events of `count` shoppers in DAYS days, in the order of time; one seed makes one list."""
+    simulator = ShopperSimulator(seed, shop)
+    shoppers = make_shoppers(seed, shop, count)
+    events = [event for shopper in shoppers for event in simulator.simulate_sessions(shopper)]
+    return sorted(events, key=lambda event: (event.at, event.visitor))

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from models.catalog.table import build_items
+from models.catalog.build import build_items
 from models.policy.replay import Step, records_of, replay
 from models.policy.snapshot import build_snapshot
 from models.ranking.onnx import BASELINE, load_ranker

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from models.storefront.shop import Shop
 from models.visitor.packing import unpack
-from models.visitor.state import PURPOSES, VisitorState, consent_given
+from models.visitor.state import PURPOSES, VisitorState, read_consent
 from schemas.errors import UnknownVersion
 from schemas.events import Channel, Device
 from schemas.ids import Version, hash32
@@ -131,7 +131,7 @@ def build_profile(visitor: str, partition: int, state: VisitorState, shop: Shop)
         devices=_counts(DEVICES, state.devices),
         returns_to_item=state.returns_to_item,
         carts_left=state.carts_left,
-        consent={p: said for p in PURPOSES if (said := consent_given(state, p)) is not None},
+        consent={p: said for p in PURPOSES if (said := read_consent(state, p)) is not None},
     )
 
 

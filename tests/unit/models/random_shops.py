@@ -8,13 +8,14 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
-from models.catalog.table import ItemTable, build_items
+from models.catalog.build import build_items
+from models.catalog.table import ItemTable
 from models.features.spec import SPEC
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.storefront.index import index_storefront
 from models.storefront.shop import build_shop
 from models.visitor.decay import quantise
-from models.visitor.state import Bought, CartLine, RecentItem, VisitorState
+from models.visitor.state import CartLine, PurchasedItem, RecentItem, VisitorState
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
 from schemas.signals import Neighbour, Signal
@@ -128,7 +129,7 @@ def random_state(random: Random, ids: list[str]) -> VisitorState:
         cart=tuple(CartLine(key, int(AT), 1, 9.5) for key in keys[-random.randint(1, 3) :])
         if random.random() < 0.4
         else (),
-        bought=(Bought(keys[-1], int(AT) - 9000, 20.0),) if random.random() < 0.3 else (),
+        bought=(PurchasedItem(keys[-1], int(AT) - 9000, 20.0),) if random.random() < 0.3 else (),
         categories=affinities if seen else {},
         now_categories=affinities if random.random() < 0.5 and seen else {},
         price=3.5 if seen else 0.0,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from functools import cache
 
-from models.catalog.table import ItemTable, build_items
+from models.catalog.build import build_items
+from models.catalog.table import ItemTable
 from models.visitor.decay import quantise
-from models.visitor.state import Bought, CartLine, RecentItem, VisitorState
+from models.visitor.state import CartLine, PurchasedItem, RecentItem, VisitorState
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
 from schemas.signals import Neighbour, Signal
@@ -77,7 +78,7 @@ def a_visitor(first: int = 5, *, seen: int = 6, cart: bool = True) -> VisitorSta
         price_bands={8: quantise(2.0)},
         recent=tuple(RecentItem(hash48(f"i{n:03}"), int(AT) - 20 - 30 * i) for i, n in enumerate(numbers)),
         cart=(CartLine(hash48(f"i{numbers[0]:03}"), int(AT) - 30, 1, 20.0),) if cart and seen else (),
-        bought=(Bought(hash48("i007"), int(AT) - 80_000, 17.0, hash32("kind7")),),
+        bought=(PurchasedItem(hash48("i007"), int(AT) - 80_000, 17.0, hash32("kind7")),),
         channels=(20, 0, 0, 0, 0, 0),
         devices=(0, 20, 0, 0, 0),
     )

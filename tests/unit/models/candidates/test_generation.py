@@ -16,7 +16,7 @@ from models.candidates.generation import (
     propose,
 )
 from models.candidates.sources import SOURCES, Rows, source_bits
-from models.catalog.table import build_items
+from models.catalog.build import build_items
 from models.visitor.state import EMPTY, CartLine
 from schemas.ids import hash32, hash48
 from tests.unit.models.shop_fixture import AT, BRANDS, KINDS, N, a_visitor, an_item, shop

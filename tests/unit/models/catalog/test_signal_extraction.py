@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from models.catalog.build import build_items
 from models.catalog.signal_extraction import CART_WEIGHT, ORDER_WEIGHT, ItemInteractions, extract
-from models.catalog.table import ItemTable, build_items
+from models.catalog.table import ItemTable
 from models.visitor.fold import fold
 from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.catalog import Item
@@ -51,45 +52,47 @@ def views(*items: str) -> VisitorState:
     return after(*(event("view_item", item, message=f"v{n}", at=T0 + n) for n, item in enumerate(items)))
 
 
-def seen(state: VisitorState, given: Event, at: float = T0 + 60) -> ItemInteractions | None:
+def interactions_of(state: VisitorState, given: Event, at: float = T0 + 60) -> ItemInteractions | None:
     return extract(state, record(given, offset=99, at=at), TABLE)
 
 
 def test_a_view_counts_and_is_paired_with_what_was_viewed_before_in_the_session() -> None:
-    facts = seen(views("i1", "i2"), event("view_item", "i3", at=T0 + 60))
-    assert facts == ItemInteractions("views", [I3], "co_viewed", [(I3, I2), (I3, I1)])
+    interactions = interactions_of(views("i1", "i2"), event("view_item", "i3", at=T0 + 60))
+    assert interactions == ItemInteractions("views", [I3], "co_viewed", [(I3, I2), (I3, I1)])
 
 
 def test_looking_again_in_the_same_session_says_nothing() -> None:
-    assert seen(views("i1", "i2"), event("view_item", "i1", at=T0 + 60)) is None
+    assert interactions_of(views("i1", "i2"), event("view_item", "i1", at=T0 + 60)) is None
 
 
 def test_a_new_session_pairs_with_nothing_of_the_last_one_and_counts_the_view_again() -> None:
     later = T0 + 3600
-    facts = seen(views("i1", "i2"), event("view_item", "i1", at=later), at=later)
-    assert facts == ItemInteractions("views", [I1])
+    interactions = interactions_of(views("i1", "i2"), event("view_item", "i1", at=later), at=later)
+    assert interactions == ItemInteractions("views", [I1])
 
 
 def test_pairs_are_bounded() -> None:
-    facts = seen(views(*(f"i{n}" for n in range(10))), event("view_item", "i11", at=T0 + 60))
-    assert facts is not None
-    assert [other for _, other in facts.pairs] == ["i9", "i8", "i7", "i6", "i5"]
+    interactions = interactions_of(
+        views(*(f"i{n}" for n in range(10))), event("view_item", "i11", at=T0 + 60)
+    )
+    assert interactions is not None
+    assert [other for _, other in interactions.pairs] == ["i9", "i8", "i7", "i6", "i5"]
 
 
 def test_an_item_the_catalogue_does_not_know_says_nothing() -> None:
-    assert seen(EMPTY, event("view_item", "made-up")) is None
-    assert seen(EMPTY, event("view_item", "made-up", "i1")) == ItemInteractions("views", [I1])
+    assert interactions_of(EMPTY, event("view_item", "made-up")) is None
+    assert interactions_of(EMPTY, event("view_item", "made-up", "i1")) == ItemInteractions("views", [I1])
 
 
 def test_an_item_that_left_the_catalogue_is_no_neighbour() -> None:
-    facts = seen(views("gone", "i2"), event("view_item", "i3", at=T0 + 60))
-    assert facts is not None
-    assert facts.pairs == [(I3, I2)]
+    interactions = interactions_of(views("gone", "i2"), event("view_item", "i3", at=T0 + 60))
+    assert interactions is not None
+    assert interactions.pairs == [(I3, I2)]
 
 
 def test_a_repeated_message_says_nothing() -> None:
     state = after(event("view_item", "i1", message="same"))
-    assert seen(state, event("view_item", "i2", message="same", at=T0 + 60)) is None
+    assert interactions_of(state, event("view_item", "i2", message="same", at=T0 + 60)) is None
 
 
 def test_who_refused_personalization_is_not_counted() -> None:
@@ -106,29 +109,29 @@ def test_who_refused_personalization_is_not_counted() -> None:
             )
         )
     )
-    assert seen(refused, event("view_item", "i1", at=T0 + 60)) is None
+    assert interactions_of(refused, event("view_item", "i1", at=T0 + 60)) is None
 
 
 def test_the_cart_pairs_a_newcomer_with_what_lies_in_it() -> None:
     state = after(event("add_to_cart", "i1", message="a"))
-    assert seen(state, event("add_to_cart", "i2", at=T0 + 60)) == ItemInteractions(
+    assert interactions_of(state, event("add_to_cart", "i2", at=T0 + 60)) == ItemInteractions(
         "carts", [I2], "co_bought", [(I2, I1)], CART_WEIGHT
     )
-    assert seen(state, event("add_to_cart", "i1", at=T0 + 60)) is None
+    assert interactions_of(state, event("add_to_cart", "i1", at=T0 + 60)) is None
 
 
 def test_an_order_counts_each_item_once_and_pairs_them_all() -> None:
-    facts = seen(EMPTY, event("purchase", "i1", "i2", "i1", "i3", transaction_id="t"))
+    interactions = interactions_of(EMPTY, event("purchase", "i1", "i2", "i1", "i3", transaction_id="t"))
     pairs = [(I1, I2), (I1, I3), (I2, I3)]
-    assert facts == ItemInteractions("purchases", [I1, I2, I3], "co_bought", pairs, ORDER_WEIGHT)
+    assert interactions == ItemInteractions("purchases", [I1, I2, I3], "co_bought", pairs, ORDER_WEIGHT)
 
 
 def test_shares_count() -> None:
-    assert seen(EMPTY, event("share", "i1")) == ItemInteractions("shares", [I1])
+    assert interactions_of(EMPTY, event("share", "i1")) == ItemInteractions("shares", [I1])
 
 
 @pytest.mark.parametrize(
     "name", ["page_view", "select_item", "view_cart", "add_to_wishlist", "email_opened", "new"]
 )
 def test_other_events_say_nothing(name: str) -> None:
-    assert seen(EMPTY, event(name, "i1")) is None
+    assert interactions_of(EMPTY, event(name, "i1")) is None

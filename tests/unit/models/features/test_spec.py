@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from models.candidates.generation import candidates_from_rows, propose
-from models.catalog.table import build_items
+from models.catalog.build import build_items
 from models.features.index import index_features
 from models.features.interaction import find_indices
 from models.features.item import RATE_PRIOR

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
-from models.catalog.table import ItemTable, build_items
+from models.catalog.build import build_items
+from models.catalog.table import ItemTable
 from models.layout.assembly import BRAND_SHARE, CATEGORY_SHARE
 from models.layout.context import PageRequest
 from models.layout.stability import SLOT_MARGIN

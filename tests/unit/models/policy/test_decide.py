@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from models.catalog.table import with_signals
+from models.catalog.build import with_signals
 from models.layout.context import PageRequest
 from models.policy.decide import decide, popular_layout
 from models.policy.decision import LayoutDecision

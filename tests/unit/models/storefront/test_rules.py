@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from models.catalog.table import ItemTable, build_items
+from models.catalog.build import build_items
+from models.catalog.table import ItemTable
 from models.storefront.index import index_storefront
 from models.storefront.rules import PageRules, compile_rules, matches, page_rules
 from schemas.catalog import Item

@@ -8,7 +8,7 @@ from weakref import ref
 import msgspec
 import pytest
 
-from models.catalog.table import build_items, with_signals
+from models.catalog.build import build_items, with_signals
 from models.storefront.edition import Edition
 from models.storefront.shop import build_shop, empty_shop, with_items, with_storefront
 from schemas.errors import InvalidDocument

@@ -11,26 +11,26 @@ import pytest
 from models.ranking.manifest import MODEL_FILE, Manifest, digest
 from models.ranking.onnx import load_ranker
 from models.training import dataset, eshop
-from models.training.replay import Moment, replay
-from models.training.train import Kind, train
+from models.training.replay import LabelledView, replay
+from models.training.train import RankerKind, train
 
 TWO_DAYS = (date(2008, 4, 1), date(2008, 4, 2))
 
 
 @pytest.fixture(autouse=True)
 def _little_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    def few(seed: int) -> Iterator[Moment]:
-        return replay(eshop.shop_items(), eshop.sessions(seed, TWO_DAYS)[:300], eshop.day_of)
+    def few(seed: int) -> Iterator[LabelledView]:
+        return replay(eshop.load_items(), eshop.load_sessions(seed, TWO_DAYS)[:300], eshop.day_of)
 
-    monkeypatch.setattr(dataset, "real_moments", few)
+    monkeypatch.setattr(dataset, "replay_real_views", few)
 
 
-def trained(out: Path, kind: Kind = "mlp", seed: int = 1) -> Manifest:
+def train_small(out: Path, kind: RankerKind = "mlp", seed: int = 1) -> Manifest:
     return train(out, kind=kind, seed=seed, report=lambda what, share: None, shoppers=20)
 
 
 def test_one_seed_makes_one_artifact(tmp_path: Path) -> None:
-    first, again = trained(tmp_path / "a"), trained(tmp_path / "b")
+    first, again = train_small(tmp_path / "a"), train_small(tmp_path / "b")
     assert first == again
     model = (tmp_path / "a" / MODEL_FILE).read_bytes()
     assert model == (tmp_path / "b" / MODEL_FILE).read_bytes()
@@ -42,6 +42,6 @@ def test_one_seed_makes_one_artifact(tmp_path: Path) -> None:
 
 
 def test_trees_too(tmp_path: Path) -> None:
-    made = trained(tmp_path, "lightgbm")
+    made = train_small(tmp_path, "lightgbm")
     assert made.name == "baseline-lightgbm"
     assert load_ranker(tmp_path).version == made.version

@@ -43,7 +43,7 @@ def after(acts: Iterable[dict[str, Any]], state: VisitorState = EMPTY, late: flo
     return state
 
 
-def arrived(body: dict[str, Any], state: VisitorState, arrival: float) -> VisitorState:
+def fold_at_arrival(body: dict[str, Any], state: VisitorState, arrival: float) -> VisitorState:
     """The state after one act that arrived at this second after MORNING."""
     event = decode_event(encode({"message_id": f"m{state.offset + 1}"} | body))
     return fold(state, EventRecord(event, 0, state.offset + 1, MORNING + arrival, 1))

@@ -18,7 +18,7 @@ from tests.random_events import START, random_event
 from tests.unit.models.visitor.folding import BOOT, DAY, LAMP, MORNING, SNEAKER, act, after
 
 
-def lived(seed: int, events: int) -> VisitorState:
+def random_history(seed: int, events: int) -> VisitorState:
     """A visitor after so many events of every kind."""
     rng, state = Random(seed), EMPTY
     for n in range(events):
@@ -27,7 +27,7 @@ def lived(seed: int, events: int) -> VisitorState:
     return state
 
 
-def fullest() -> VisitorState:
+def full_state() -> VisitorState:
     """Every collection at its limit, with old entries."""
     acts = [act("consent_updated", purposes={"ads": True}), act("share")]
     for n in range(20):
@@ -50,7 +50,7 @@ def fullest() -> VisitorState:
 
 
 def test_the_fullest_state_is_within_the_bound() -> None:
-    state = fullest()
+    state = full_state()
     full = [state.categories, state.bought_categories, state.price_bands, state.recent, state.wishlist]
     full += [state.cart, state.bought, state.searches, state.promotions, state.dismissed, state.message_ids]
     assert [len(some) for some in full] == [8, 6, 6, 12, 8, 8, 8, 4, 6, 4, 16]
@@ -59,8 +59,8 @@ def test_the_fullest_state_is_within_the_bound() -> None:
 
 
 def test_typical_histories_are_small() -> None:
-    assert median(len(pack(lived(seed, 8))) for seed in range(40)) <= 290
-    assert median(len(pack(lived(seed, 15))) for seed in range(40)) <= 400
+    assert median(len(pack(random_history(seed, 8))) for seed in range(40)) <= 290
+    assert median(len(pack(random_history(seed, 15))) for seed in range(40)) <= 400
     assert len(pack(EMPTY)) < 90
 
 
@@ -80,14 +80,14 @@ def test_equal_histories_give_equal_bytes() -> None:
 
 
 def test_newer_versions_are_not_read() -> None:
-    raw = pack(lived(1, 20))
+    raw = pack(random_history(1, 20))
     assert raw[0] == VERSION
     with pytest.raises(UnknownVersion, match=r"version 2; this code reads 1"):
         unpack(bytes([VERSION + 1]) + raw[1:])
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"\x01", pack(EMPTY)[:-1], pack(EMPTY) + b"x", pack(lived(1, 20))[:-3]]
+    "damage", [b"", b"\x01", pack(EMPTY)[:-1], pack(EMPTY) + b"x", pack(random_history(1, 20))[:-3]]
 )
 def test_bytes_that_are_no_state_are_named(damage: bytes) -> None:
     with pytest.raises(UnknownVersion):

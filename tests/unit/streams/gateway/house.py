@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 from msgspec import Struct
 
-from models.catalog.table import build_items
+from models.catalog.build import build_items
 from models.layout.context import PageRequest
 from models.policy.decide import decide
 from models.policy.snapshot import Snapshot, build_snapshot

@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 import pytest
 
-from models.catalog.table import build_items
+from models.catalog.build import build_items
 from models.layout.context import PageRequest
 from models.layout.fills import Fill, fills_of_body, hash_subject, translate_fills
 from models.layout.rendering.answer import (

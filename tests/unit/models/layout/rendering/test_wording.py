@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from models.catalog.search import words
+from models.catalog.search import tokenise
 from models.layout.kinds.registry import kind_of
 from models.layout.rendering.wording import reason_of, title_of
 from models.storefront.defaults import DEFAULT_STOREFRONT
@@ -44,8 +44,8 @@ def test_reasons() -> None:
 @pytest.mark.parametrize("name", ["", "Runner 3"])
 def test_a_reason_says_what_its_title_does_not(personal: bool, name: str) -> None:
     for module in MODULES.values():
-        title = set(words(title_of(module, name, personal))) - set(words(name)) - SMALL
-        text_words = set(words(reason_of(kind_of(module).words, name, personal))) - SMALL
+        title = set(tokenise(title_of(module, name, personal))) - set(tokenise(name)) - SMALL
+        text_words = set(tokenise(reason_of(kind_of(module).words, name, personal))) - SMALL
         assert len(text_words - title) >= len(text_words & title), (module.id, title, text_words)
 
 

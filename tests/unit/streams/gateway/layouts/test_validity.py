@@ -10,7 +10,7 @@ import httpx
 import msgspec
 import pytest
 
-from models.catalog.table import build_items
+from models.catalog.build import build_items
 from models.storefront.edition import Edition
 from models.storefront.shop import Shop, with_items, with_storefront
 from schemas.catalog import Item

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from models.catalog.table import build_items
+from models.catalog.build import build_items
 from models.storefront.shop import Shop, build_shop
 from models.visitor.state import EMPTY, EventRecord
 from schemas.catalog import Item

@@ -1,15 +1,24 @@
-"""Time, sessions and decay of a visitor's state."""
+"""Event time, sessions, and the decay that the passing of time brings."""
 
 from __future__ import annotations
 
 import pytest
 
-from models.visitor.decay import decay_all, quantise, ticks
 from models.visitor.sessions import effective_time
 from models.visitor.state import EMPTY
 from schemas.codec import decode_event, encode
 from schemas.ids import hash32
-from tests.unit.models.visitor.folding import BOOT, DAY, HOUR, MINUTE, MORNING, SNEAKER, act, after, arrived
+from tests.unit.models.visitor.folding import (
+    BOOT,
+    DAY,
+    HOUR,
+    MINUTE,
+    MORNING,
+    SNEAKER,
+    act,
+    after,
+    fold_at_arrival,
+)
 
 
 @pytest.mark.parametrize(
@@ -17,7 +26,7 @@ from tests.unit.models.visitor.folding import BOOT, DAY, HOUR, MINUTE, MORNING, 
     [
         (0, None, 0),  # a sound clock
         (500, None, 100),  # never after arrival
-        (5_000, 5_040, 60),  # a fast clock, told by when it sent
+        (5_000, 5_040, 60),  # a fast clock, known by when it sent
         (-90_000, -89_990, 90),  # a slow one
         (-50, None, -50),  # delivered late
     ],
@@ -39,7 +48,7 @@ def test_a_silence_of_half_an_hour_begins_a_session() -> None:
     assert state.events == 4
 
 
-def test_the_sessions_taste_fades_in_minutes_and_ends_with_it() -> None:
+def test_the_sessions_affinities_decay_in_minutes_and_end_with_it() -> None:
     state = after([act("view_item", SNEAKER)])
     sneakers = hash32("sneakers")
     state = after([act("page_view", at=20 * MINUTE)], state)
@@ -50,13 +59,13 @@ def test_the_sessions_taste_fades_in_minutes_and_ends_with_it() -> None:
     assert state.categories[sneakers] == 1.0
 
 
-def test_a_taste_halves_in_twenty_days_however_often_it_is_looked_at() -> None:
+def test_an_affinity_halves_in_twenty_days_however_often_it_is_decayed() -> None:
     once = after([act("view_item", SNEAKER), act("page_view", at=20 * DAY)])
     often = after([act("view_item", SNEAKER), *(act("page_view", at=n * HOUR) for n in range(1, 481))])
     assert once.categories == often.categories == {hash32("sneakers"): 0.5}
 
 
-def test_what_has_faded_is_forgotten() -> None:
+def test_what_has_decayed_is_forgotten() -> None:
     state = after([act("view_item", SNEAKER), act("page_view", at=200 * DAY)])
     assert state.categories == {}
     assert state.price_weight == 0.0
@@ -65,7 +74,7 @@ def test_what_has_faded_is_forgotten() -> None:
 
 def test_a_late_event_adds_what_is_left_of_it() -> None:
     state = after([act("view_item", SNEAKER)])
-    state = arrived(act("view_item", BOOT, at=-20 * DAY), state, arrival=5)
+    state = fold_at_arrival(act("view_item", BOOT, at=-20 * DAY), state, arrival=5)
     assert state.at == MORNING
     assert state.categories == {hash32("sneakers"): 1.0, hash32("boots"): 0.5}
     assert hash32("boots") not in state.now_categories
@@ -76,24 +85,20 @@ def test_a_late_event_adds_what_is_left_of_it() -> None:
 @pytest.mark.parametrize("stamp", ["1970-01-01T00:00:00Z", "0001-01-01T00:00:00Z"])
 def test_a_clock_of_long_ago_moves_nothing(stamp: str) -> None:
     state = after([act("view_item", SNEAKER)])
-    poisoned = arrived(act("view_item", BOOT) | {"timestamp": stamp}, state, arrival=60)
+    poisoned = fold_at_arrival(act("view_item", BOOT) | {"timestamp": stamp}, state, arrival=60)
     assert poisoned.at == state.at
     assert poisoned.categories == state.categories
     assert poisoned.sessions == 1
-    healed = arrived(act("view_item", BOOT, at=90), poisoned, arrival=90)
+    healed = fold_at_arrival(act("view_item", BOOT, at=90), poisoned, arrival=90)
     assert healed.at == MORNING + 90
     assert healed.categories == {hash32("sneakers"): 1.0, hash32("boots"): 1.0}
 
 
 def test_a_clock_of_2099_counts_as_now() -> None:
-    state = arrived(act("view_item", SNEAKER) | {"timestamp": "2099-01-01T00:00:00Z"}, EMPTY, arrival=60)
+    state = fold_at_arrival(
+        act("view_item", SNEAKER) | {"timestamp": "2099-01-01T00:00:00Z"}, EMPTY, arrival=60
+    )
     assert state.at == MORNING + 60
-    state = arrived(act("view_item", SNEAKER, at=90), state, arrival=90)
+    state = fold_at_arrival(act("view_item", SNEAKER, at=90), state, arrival=90)
     assert (state.at, state.sessions) == (MORNING + 90, 1)
     assert state.categories == {hash32("sneakers"): 2.0}
-
-
-def test_ticks_are_never_negative() -> None:
-    assert ticks(0, 119, 60) == 1
-    assert ticks(119, 0, 60) == 0
-    assert decay_all({1: 1.0, 2: quantise(0.04)}, 10) == {1: 0.707107}
