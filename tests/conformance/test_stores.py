@@ -7,36 +7,28 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import redis.asyncio
 
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
 from streams.stores.keys import Keys
 from streams.stores.protocols import Claim, Following, Loaded, Notice, SliceWrite, Stored, VisitorWrite
-from streams.stores.redis.client import connect
-from streams.stores.redis.pipelined_layouts import PipelinedLayouts
+from streams.stores.redis.connection import ReconnectingConnection
 from tests.conformance.stores import INCARNATION, Memory, P, Redis, Store
 
 ANN, BOB = VisitorId("u:ann"), VisitorId("a:bob")
 
 
-@pytest.fixture(params=["memory", "redis", "wire"])
+@pytest.fixture(params=["memory", "redis"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     if request.param == "memory":
         yield Memory()
         return
-    address = request.getfixturevalue("redis_url")
-    client = connect(address)
-    keys = Keys(request.getfixturevalue("namespace"))
-    store = Redis(client, keys, address)
-    wire = PipelinedLayouts(address, keys)
-    if request.param == "wire":  # the gateway's way to read
-        wire.start()
+    address, keys = request.getfixturevalue("redis_url"), Keys(request.getfixturevalue("namespace"))
+    async with ReconnectingConnection(address) as connection, redis.asyncio.Redis.from_url(address) as client:
         async with asyncio.timeout(10):
-            await wire.wait_connected()
-        store.layouts = wire
-    yield store
-    await wire.stop()
-    await client.aclose()
+            await connection.wait_connected()
+        yield Redis(connection, client, keys)
 
 
 def written(
@@ -222,7 +214,7 @@ async def test_another_incarnation_begins_anew(store: Store) -> None:
         await store.visitors.write(written(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
 
 
-async def ignore_result(stream: AsyncIterator[Any], n: int) -> list[Any]:
+async def take(stream: AsyncIterator[Any], n: int) -> list[Any]:
     async with asyncio.timeout(10):
         return [await anext(stream) for _ in range(n)]
 
@@ -231,17 +223,17 @@ async def test_each_script_tells_whom_it_wrote(store: Store) -> None:
     notices = store.layouts.notices()
     stream = aiter(notices)
     await notices.follow(P)
-    assert await ignore_result(stream, 1) == [Following(P)]
+    assert await take(stream, 1) == [Following(P)]
     claim = await store.visitors.claim(P, "w1", 1)
     await store.visitors.write(
         written(claim, ann(b"1", head=b"h", body=b"b"), bob(b"2"), frm=(None, 0), to=(2, 0))
     )
-    assert await ignore_result(stream, 2) == [Notice(P, ANN, True, "7.3.1"), Notice(P, BOB, False, "7.3.2")]
+    assert await take(stream, 2) == [Notice(P, ANN, True, "7.3.1"), Notice(P, BOB, False, "7.3.2")]
     await notices.follow(P + 1)
-    assert await ignore_result(stream, 1) == [Following(P + 1)]
+    assert await take(stream, 1) == [Following(P + 1)]
     await notices.unfollow(P)
     await store.visitors.write(written(claim, ann(b"2"), frm=(2, 0), to=(3, 0)))
     await notices.follow(P)
-    assert await ignore_result(stream, 1) == [Following(P)]  # and nothing of what came in between
+    assert await take(stream, 1) == [Following(P)]  # and nothing of what came in between
     await stream.aclose()
     await notices.close()
