@@ -235,5 +235,5 @@ async def test_each_script_tells_whom_it_wrote(store: Store) -> None:
     await store.visitors.write(written(claim, ann(b"2"), frm=(2, 0), to=(3, 0)))
     await notices.follow(P)
     assert await take(stream, 1) == [Following(P)]  # and nothing of what came in between
-    await stream.aclose()
     await notices.close()
+    assert [received async for received in stream] == []

@@ -100,17 +100,17 @@ class RedisVisitors:
         arguments: list[Word] = [
             part.epoch, _number(part.expect_done), part.expect_part, _number(part.done), part.part,
             self._lifetimes.state_s, self._lifetimes.layout_s,
-            self._keys.channel(part.partition), notice_of(part),
+            self._keys.channel(part.partition), notice_payload(part),
         ]  # fmt: skip
         state_prefix = self._keys.state(part.partition, VisitorId(""))
         layout_prefix = self._keys.layout(part.partition, VisitorId(""))
         for one in part.visitors:
             keys += (state_prefix + one.visitor, layout_prefix + one.visitor)
-            arguments += (one.state, action_of(one), one.head or b"", one.body or b"")
+            arguments += (one.state, layout_action(one), one.head or b"", one.body or b"")
         return keys, arguments
 
 
-def action_of(one: VisitorWrite) -> bytes:
+def layout_action(one: VisitorWrite) -> bytes:
     """What write.lua does with the layout: w(rite), h(ead), d(rop), k(eep)."""
     if one.body is not None and one.head is not None:
         return b"w"
@@ -119,8 +119,8 @@ def action_of(one: VisitorWrite) -> bytes:
     return b"d" if one.drop_layout else b"k"
 
 
-def notice_of(part: SliceWrite) -> bytes:
-    """JSON [[visitor, layout changed (0 or 1), version, *times], …]; empty with nobody to speak of."""
+def notice_payload(part: SliceWrite) -> bytes:
+    """JSON [[visitor, layout changed (0 or 1), version, *times], …]; empty when nothing is to be sent."""
     if not part.notify or not part.visitors:
         return b""
     return orjson.dumps(
