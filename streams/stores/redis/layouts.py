@@ -12,8 +12,7 @@ from schemas.ids import VisitorId
 from streams.stores.keys import Keys
 from streams.stores.protocols import Following, Notice, Stored
 from streams.stores.redis.connection import ReconnectingConnection
-from streams.stores.redis.lua_script import LuaScript, script_text
-from streams.stores.redis.pipeline import CommandRefused, PipelinedConnection, Reply, Word, raise_error
+from streams.stores.redis.pipeline import CommandRefused, PipelinedConnection, Reply, raise_error
 
 
 class RedisLayouts:
@@ -25,25 +24,26 @@ class RedisLayouts:
 
     def __init__(self, connection: ReconnectingConnection, keys: Keys) -> None:
         self._redis, self._keys = connection, keys
-        self._read = LuaScript(self._call, script_text("read"))
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
-        reply = await self._redis.ask("HMGET", self._keys.layout(partition, visitor), "h", "b")
-        head, body = _readable(reply)
+        key = self._keys.layout(partition, visitor)
+        head, body = raise_unreadable(await self._redis.ask("HMGET", key, "h", "b"))
         return None if head is None or body is None else (head, body)
 
     async def state(self, partition: int, visitor: VisitorId) -> bytes | None:
-        state: bytes | None = _readable(await self._redis.ask("GET", self._keys.state(partition, visitor)))
+        key = self._keys.state(partition, visitor)
+        state: bytes | None = raise_unreadable(await self._redis.ask("GET", key))
         return state
 
     async def state_layout_done(self, partition: int, visitor: VisitorId) -> Stored:
-        keys = self._keys
-        try:
-            state, head, body, done, incarnation = await self._read(
-                [keys.state(partition, visitor), keys.layout(partition, visitor), keys.own(partition)]
-            )
-        except CommandRefused as exc:
-            raise _unreadable(exc) from exc
+        """In a transaction: a script costs Redis twice as much (18 µs against 9, measured)."""
+        ask, keys = self._redis.ask, self._keys
+        ask("MULTI")
+        ask("GET", keys.state(partition, visitor))
+        ask("HMGET", keys.layout(partition, visitor), "h", "b")
+        ask("HMGET", keys.own(partition), "done", "i")
+        state, layout, own = map(raise_unreadable, raise_unreadable(await ask("EXEC")))
+        (head, body), (done, incarnation) = layout, own
         return Stored(
             state=state, head=head, body=body,
             done=None if done is None else int(done),
@@ -52,14 +52,11 @@ class RedisLayouts:
 
     async def meta(self) -> bytes | None:
         """The JSON in `<ns>:meta`, None before the topics were created."""
-        meta: bytes | None = _readable(await self._redis.ask("GET", self._keys.meta))
+        meta: bytes | None = raise_unreadable(await self._redis.ask("GET", self._keys.meta))
         return meta
 
     def notices(self) -> RedisNotices:
         return RedisNotices(self._redis.address, self._keys)
-
-    async def _call(self, *words: Word) -> Reply:
-        return raise_error(await self._redis.ask(*words))
 
 
 class RedisNotices:
@@ -119,13 +116,10 @@ class RedisNotices:
             self._received.put_nowait(Notice(partition, visitor, bool(changed), version, tuple(times)))
 
 
-def _readable(reply: Reply) -> Reply:
-    """The reply itself, unless it is an error: then a StoreUnavailable is raised."""
-    if isinstance(reply, EtalageError):
-        raise _unreadable(reply) if isinstance(reply, CommandRefused) else reply
-    return reply
-
-
-def _unreadable(refused: CommandRefused) -> StoreUnavailable:
-    """KeyUnreadable when it is the one key that is at fault."""
-    return (KeyUnreadable if refused.wrong_type else StoreUnavailable)(str(refused))
+def raise_unreadable(reply: Reply) -> Reply:
+    """The reply itself, unless it is an error: StoreUnavailable; KeyUnreadable when the key is at fault."""
+    if not isinstance(reply, EtalageError):
+        return reply
+    if isinstance(reply, CommandRefused):
+        raise (KeyUnreadable if reply.wrong_type else StoreUnavailable)(str(reply))
+    raise reply
