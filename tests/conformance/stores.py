@@ -29,7 +29,7 @@ class Store:
     async def flush(self) -> None:
         raise NotImplementedError
 
-    def reborn(self, incarnation: int) -> Any:
+    def reopen(self, incarnation: int) -> Any:
         raise NotImplementedError
 
 
@@ -53,7 +53,7 @@ class Memory(Store):
     async def flush(self) -> None:
         self.visitors.flush()
 
-    def reborn(self, incarnation: int) -> Any:
+    def reopen(self, incarnation: int) -> Any:
         twin = MemoryStore(incarnation=incarnation)
         twin.contents = self.visitors.contents
         return twin
@@ -87,5 +87,5 @@ class Redis(Store):
             await self.client.delete(*names)
         await self.client.script_flush()  # and the scripts, as a restart does
 
-    def reborn(self, incarnation: int) -> Any:
+    def reopen(self, incarnation: int) -> Any:
         return RedisVisitors(self.connection, self.keys, incarnation=incarnation)

@@ -98,10 +98,10 @@ async def test_a_redis_that_may_forget_from_now_on_ends_a_worker(
         async with ReconnectingConnection(server.address) as connection:
             await connection.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
             with pytest.raises(preflight.Changed, match="set it with `CONFIG SET maxmemory-policy noevict"):
-                await preflight.keep_checking(meta, connection, keys, settings, _raised)
+                await preflight.keep_checking(meta, connection, keys, settings, _raise)
 
 
-def _raised(exc: BaseException) -> NoReturn:
+def _raise(exc: BaseException) -> NoReturn:
     raise exc
 
 
@@ -114,4 +114,4 @@ async def test_a_topic_made_anew_under_a_worker_ends_it_with_the_whole_way_out(
     before = Meta(topic_id="of before", partitions=meta.partitions)
     async with ReconnectingConnection(settings.redis or "") as connection:
         with pytest.raises(preflight.Changed, match=r"made anew.*`etalage topics create --adopt`"):
-            await preflight.keep_checking(before, connection, keys, settings, _raised)
+            await preflight.keep_checking(before, connection, keys, settings, _raise)

@@ -178,7 +178,7 @@ def run_blocking(
         StoreUnavailable: Redis cannot be reached, or the work took more than `within_s` seconds.
     """
 
-    async def connected() -> T:
+    async def run() -> T:
         try:
             async with asyncio.timeout(within_s), ReconnectingConnection(address) as connection:
                 return await work(connection)
@@ -186,4 +186,4 @@ def run_blocking(
             raise StoreUnavailable(connect_error_text(parse_address(address), exc, within_s)) from exc
 
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, connected()).result()
+        return thread.submit(asyncio.run, run()).result()
