@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as property_settings
 
-from streams.kafka.admin import create_topics as make_topics
 from streams.kafka.admin import delete_topics
 from streams.local.servers.kafka import LocalKafka
 from streams.local.servers.redis import LocalRedis
 from streams.runtime.net import free_port as take_free_port
 from streams.runtime.settings import Settings, read_settings, redis_url_of
 from streams.stores.meta import Meta
+from streams.stores.provisioning import create_topics as make_topics
 
 # A busy machine is not a failing law: no property is judged by how long it took.
 property_settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -10,7 +10,6 @@ import socket
 from contextlib import nullcontext
 
 import uvicorn
-from redis.exceptions import RedisError
 
 from schemas.errors import ServiceMissing, StoreUnavailable
 from streams.gateway.http.connection_limits import LimitedHttpProtocol
@@ -18,7 +17,9 @@ from streams.gateway.wiring import LiveGateway
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.probes import Status, StatusFile
-from streams.stores.redis.client import connect, refuse_cluster
+from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.pipeline import CommandRefused
+from streams.stores.redis.server_checks import refuse_cluster
 
 STATUS_EVERY_S = 0.25
 BACKLOG = 2048
@@ -47,14 +48,11 @@ async def serve(settings: Settings) -> None:
 
 async def _refuse_unfit(address: str) -> None:
     """ServiceMissing when Redis is of a kind that we cannot use; one that does not answer may come later."""
-    client = connect(address, connections=1)
     try:
-        async with asyncio.timeout(LOOK_WITHIN_S):
-            await refuse_cluster(client)
-    except (StoreUnavailable, RedisError, TimeoutError):
+        async with asyncio.timeout(LOOK_WITHIN_S), ReconnectingConnection(address) as connection:
+            await refuse_cluster(connection)
+    except (StoreUnavailable, CommandRefused, TimeoutError):
         logger("gateway").warning("Redis could not be looked at before the start")
-    finally:
-        await client.aclose()
 
 
 async def _end(

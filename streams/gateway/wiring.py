@@ -42,7 +42,8 @@ from streams.shop.publishing import StoredStorefront
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import LayoutReader
-from streams.stores.redis.pipelined_layouts import PipelinedLayouts
+from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.layouts import RedisLayouts
 
 WATCH_EVERY_S = 0.25
 """How soon open pages follow another catalogue or storefront, after this process has it."""
@@ -174,7 +175,8 @@ class LiveGateway:
 
     def __init__(self, settings: Settings) -> None:
         metrics, clock = Metrics(), SystemClock()
-        self.layouts = PipelinedLayouts(settings.redis or "", Keys(settings.namespace))
+        self.redis = ReconnectingConnection(settings.redis or "")
+        self.layouts = RedisLayouts(self.redis, Keys(settings.namespace))
         self.follower = ShopFollower(settings, metrics, clock)
         self.log = EventLog(settings.kafka or "")
         self.gateway = Gateway(
@@ -189,7 +191,7 @@ class LiveGateway:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        self.layouts.start()
+        self.redis.start()
         self.log.start()
         await self.follower.start()
         self.gateway.start()
@@ -203,7 +205,7 @@ class LiveGateway:
         await self.gateway.stop()
         await self.log.stop()
         await self.follower.stop()
-        await self.layouts.stop()
+        await self.redis.stop()
 
     async def _kafka_meta(self) -> Meta | None:
         """The events topic as it stands in Kafka, when that answers."""

@@ -7,8 +7,6 @@ from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
-import msgspec
-import redis
 from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec import Struct
@@ -16,12 +14,8 @@ from msgspec import Struct
 from schemas.errors import EtalageError, ServiceMissing, error_text
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
 from streams.runtime.net import answers, wait_until
-from streams.runtime.settings import NO_KAFKA, NO_REDIS, Settings, redis_url_of
-from streams.stores.keys import Keys
-from streams.stores.meta import Meta, difference, readable
-from streams.stores.redis.client import translate_errors
+from streams.runtime.settings import NO_KAFKA, Settings
 
-REDIS_S = 5.0
 BOOTSTRAP_MS = 10_000
 READY_MS = 30_000
 ROLL_MS = timedelta(minutes=10) // timedelta(milliseconds=1)
@@ -63,11 +57,8 @@ def plan(settings: Settings) -> list[TopicPlan]:
     ]
 
 
-def create_topics(settings: Settings, *, adopt: bool = False) -> tuple[list[TopicState], Meta]:
-    """Make what is missing and write the namespace's meta to Redis; doing it twice changes nothing.
-
-    `adopt` accepts an events topic that was made anew: states in Redis are then of an earlier incarnation.
-    """
+def make_topics(settings: Settings) -> list[TopicState]:
+    """Make what is missing; doing it twice changes nothing. TopicsRefused when what stands there differs."""
     wanted = plan(settings)
     with admin(settings) as client:
         before = _states(client, wanted)
@@ -76,11 +67,10 @@ def create_topics(settings: Settings, *, adopt: bool = False) -> tuple[list[Topi
         _create(client, missing)
         now = _states(client, wanted)
     made = {topic.name for topic in missing}
-    states = [
+    return [
         TopicState(name=s.name, partitions=s.partitions, topic_id=s.topic_id, created=s.name in made)
         for s in now.values()
     ]
-    return states, _settle_meta(settings, now[EVENTS.full_name(settings.namespace)], adopt=adopt)
 
 
 def list_topics(settings: Settings) -> list[TopicState]:
@@ -102,19 +92,6 @@ def delete_topics(settings: Settings) -> None:
             client.delete_topics(names)
         if not wait_until(lambda: not _states(client, wanted), within_s=READY_MS / 1000):
             raise ServiceMissing(f"Kafka at {settings.kafka} did not delete the topics")
-
-
-def read_meta_sync(redis_address: str, namespace: str) -> Meta:
-    """The namespace's meta, for what has no event loop; ServiceMissing when there is none yet."""
-    key = Keys(namespace).meta
-    with (
-        translate_errors(),
-        redis.Redis.from_url(redis_url_of(redis_address), socket_timeout=REDIS_S) as client,
-    ):
-        stands = _meta_at(client, key)
-    if stands is None:
-        raise ServiceMissing(f"namespace {namespace} is not set up: run `etalage topics create`")
-    return stands
 
 
 @contextmanager
@@ -210,33 +187,3 @@ def _create(client: KafkaAdminClient, missing: list[TopicPlan]) -> None:
     with suppress(TopicAlreadyExistsError):  # another process was faster
         client.create_topics(wanted)
     client.wait_for_topics(list(wanted), timeout_ms=READY_MS)
-
-
-def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta:
-    """Write the meta unless it stands there already; TopicsRefused when Redis belongs to another topic."""
-    if settings.redis is None:
-        raise ServiceMissing(NO_REDIS)
-    meta = Meta(topic_id=events.topic_id, partitions=events.partitions)
-    key = Keys(settings.namespace).meta
-    with (
-        translate_errors(),
-        redis.Redis.from_url(redis_url_of(settings.redis), socket_timeout=REDIS_S) as client,
-    ):
-        stands = _meta_at(client, key)
-        if stands is not None:
-            _refuse_meta(stands, meta, adopt=adopt)
-        client.set(key, msgspec.json.encode(meta))
-    return meta
-
-
-def _meta_at(client: redis.Redis, key: str) -> Meta | None:
-    with readable(key):
-        raw: Any = client.get(key)
-        return None if raw is None else msgspec.json.decode(raw, type=Meta)
-
-
-def _refuse_meta(stands: Meta, meta: Meta, *, adopt: bool) -> None:
-    """TopicsRefused when the states in Redis were made for something else."""
-    known = msgspec.structs.replace(stands, topic_id=meta.topic_id) if adopt else stands
-    if why := difference(known, meta):
-        raise TopicsRefused(why)

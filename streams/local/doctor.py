@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-import redis
 from msgspec import Struct
 
 from schemas.errors import EtalageError, ServiceMissing
@@ -18,9 +17,9 @@ from streams.local.servers.jars import KAFKA, default_cache, kafka_jars_if_there
 from streams.local.servers.java import java, java_version
 from streams.local.servers.redis import redis_server, redis_version
 from streams.runtime.net import listens
-from streams.runtime.settings import Settings, read_settings, redis_url_of
+from streams.runtime.settings import Settings, read_settings
 from streams.shop.build import describe_ranker
-from streams.stores.redis.client import redis_error_text
+from streams.stores.redis.server_checks import describe_server
 
 OLDEST_PYTHON = (3, 11)
 COMPILED = (
@@ -117,14 +116,10 @@ def _given_kafka(settings: Settings) -> str:
 
 
 def _given_redis(address: str) -> str:
-    try:
-        with redis.Redis.from_url(redis_url_of(address), socket_timeout=5) as client:
-            server, memory = client.info("server"), client.info("memory")
-    except (redis.RedisError, ValueError) as exc:
-        raise ServiceMissing(redis_error_text(exc)) from exc
-    if memory["maxmemory_policy"] != "noeviction":
-        raise ServiceMissing(f"maxmemory-policy is {memory['maxmemory_policy']}, must be noeviction")
-    return f"Redis {server['redis_version']} at {address}, noeviction"
+    server = describe_server(address)
+    if server.eviction_policy != "noeviction":
+        raise ServiceMissing(f"maxmemory-policy is {server.eviction_policy}, must be noeviction")
+    return f"Redis {server.version} at {address}, noeviction"
 
 
 def _look(what: str, check: Callable[[], str]) -> Finding:

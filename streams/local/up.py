@@ -15,7 +15,6 @@ from rich.console import Console
 from rich.markup import escape
 
 from schemas.errors import EtalageError, RankerFailed
-from streams.kafka.admin import create_topics
 from streams.local.instances import STATUS_FILE
 from streams.local.processes import last_words
 from streams.local.server_keeper import KeptServer
@@ -29,6 +28,7 @@ from streams.runtime.settings import Settings, as_environment
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.told import LogOnce
 from streams.shop.build import describe_ranker
+from streams.stores.provisioning import create_topics
 
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
 TEND_S = 0.2

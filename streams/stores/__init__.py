@@ -1,1 +1,1 @@
-"""What is remembered of visitors: protocols, an in-memory twin, Redis."""
+"""What is remembered of visitors: protocols, an in-memory store, Redis; and how a namespace is set up."""

@@ -14,28 +14,32 @@ FORMAT = 1
 
 
 class Keys(Struct, frozen=True):
-    """The names of one namespace."""
+    """The names of one namespace.
+
+    Args:
+        namespace: 1 to 20 of a-z, 0-9 and `-`, as the settings allow: no brace, dot or colon.
+    """
 
     namespace: str
 
     @property
     def meta(self) -> str:
-        """JSON: topic id, partition count, incarnation, key format."""
+        """JSON: topic id, partition count, key format. Never expires."""
         return f"{self.namespace}:meta"
 
-    def tag(self, partition: int) -> str:
-        return f"{{{self.namespace}.{partition}}}"
-
     def own(self, partition: int) -> str:
-        """Hash: e (epoch), g (Kafka generation), i (incarnation), at (claimed, s), w (owner), done, part."""
+        """Hash: e (epoch), g (Kafka generation), i (incarnation), at (claimed, s), w (owner), done, part.
+
+        Never expires. `done` is absent until a first chunk is applied.
+        """
         return f"own:{{{self.namespace}.{partition}}}"
 
     def state(self, partition: int, visitor: VisitorId) -> str:
-        """String: the packed state."""
+        """String: the packed state. Expires with its visitor, see Lifetimes."""
         return f"s:{{{self.namespace}.{partition}}}:{visitor}"
 
     def layout(self, partition: int, visitor: VisitorId) -> str:
-        """Hash: h (head bytes), b (body bytes) of the live layout."""
+        """Hash: h (head bytes), b (body bytes) of the live layout; both or none. Expires, see Lifetimes."""
         return f"l:{{{self.namespace}.{partition}}}:{visitor}"
 
     def channel(self, partition: int) -> str:
@@ -43,5 +47,9 @@ class Keys(Struct, frozen=True):
         return f"n:{{{self.namespace}.{partition}}}"
 
     def partition_of_channel(self, channel: str) -> int:
-        """The partition that a message of `channel` is about."""
+        """The partition that a message of `channel` is about.
+
+        Raises:
+            ValueError: `channel` is none that these keys name.
+        """
         return int(channel[channel.rindex(".") + 1 : -1])

@@ -1,4 +1,4 @@
-"""The in-memory twin of Redis: the same answers, for tests, replay and a single process.
+"""The in-memory store: the same answers as Redis', for tests, replay and a single process.
 
 `snapshot`, `restore` and `flush` do to it what operators and accidents do to Redis.
 """
@@ -30,7 +30,7 @@ Key = tuple[int, VisitorId]
 
 @dataclass
 class Own:
-    """What `own:` of a partition holds."""
+    """What `own:` of a partition holds; `done` -1 means that nothing was done yet."""
 
     counter: int
     nonce: str
@@ -104,17 +104,17 @@ class MemoryStore:
         ]
 
     async def write(self, part: SliceWrite) -> None:
-        if self._written_already(part):
+        if self._is_repeated(part):
             return
         for one in part.visitors:
             self._put((part.partition, one.visitor), one)
         own = self.contents.own[part.partition]
         own.done, own.part = _number(part.done), part.part
         if part.notify:
-            self._tell(part)
+            self._notify(part)
 
-    def _written_already(self, part: SliceWrite) -> bool:
-        """Whether this is the last write again; Fenced and Regressed as in write.lua."""
+    def _is_repeated(self, part: SliceWrite) -> bool:
+        """Whether this is the last write again. Raises Fenced and Regressed as write.lua answers them."""
         own = self.contents.own.get(part.partition)
         if own is None:
             raise Regressed(f"partition {part.partition}: nobody owns it", done=None)
@@ -142,11 +142,11 @@ class MemoryStore:
         elif one.drop_layout:
             layouts.pop(key, None)
 
-    def _tell(self, part: SliceWrite) -> None:
-        for listener in self._listeners:
+    def _notify(self, part: SliceWrite) -> None:
+        for notices in self._listeners:
             for v in part.visitors:
                 changed = v.body is not None or v.drop_layout
-                listener.hear(Notice(part.partition, v.visitor, changed, v.version, part.times))
+                notices.deliver(Notice(part.partition, v.visitor, changed, v.version, part.times))
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
         return self.contents.layouts.get((partition, visitor))
@@ -163,9 +163,9 @@ class MemoryStore:
         )  # fmt: skip
 
     def notices(self) -> MemoryNotices:
-        listener = MemoryNotices()
-        self._listeners.append(listener)
-        return listener
+        notices = MemoryNotices()
+        self._listeners.append(notices)
+        return notices
 
 
 class MemoryNotices:
@@ -173,27 +173,28 @@ class MemoryNotices:
 
     def __init__(self) -> None:
         self._followed: set[int] = set()
-        self._heard: asyncio.Queue[Notice | Following] = asyncio.Queue()
+        self._received: asyncio.Queue[Notice | Following | None] = asyncio.Queue()
 
-    def hear(self, notice: Notice) -> None:
-        """Take a notice in, when its partition is followed."""
+    def deliver(self, notice: Notice) -> None:
+        """Add a notice to the stream, when its partition is followed."""
         if notice.partition in self._followed:
-            self._heard.put_nowait(notice)
+            self._received.put_nowait(notice)
 
     async def follow(self, partition: int) -> None:
         if partition not in self._followed:
             self._followed.add(partition)
-            self._heard.put_nowait(Following(partition))
+            self._received.put_nowait(Following(partition))
 
     async def unfollow(self, partition: int) -> None:
         self._followed.discard(partition)
 
     async def __aiter__(self) -> AsyncIterator[Notice | Following]:
-        while True:
-            yield await self._heard.get()
+        while (received := await self._received.get()) is not None:
+            yield received
 
     async def close(self) -> None:
         self._followed.clear()
+        self._received.put_nowait(None)
 
 
 def _done(number: int) -> int | None:

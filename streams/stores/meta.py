@@ -6,17 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
-import redis.asyncio
 from msgspec import Struct
-from redis.exceptions import ResponseError
 
 from schemas.errors import ServiceMissing
 from schemas.ids import hash64
 from streams.stores.keys import FORMAT, Keys
-from streams.stores.redis.client import command, translate_errors
+from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.pipeline import CommandRefused
 
 ADOPT = "stop the workers, run `etalage topics create --adopt`, and start them again"
-MADE_ANEW = f"the topic was made anew: if so, {ADOPT}"
 
 
 class Meta(Struct, frozen=True):
@@ -50,12 +48,12 @@ def difference(stands: Meta, now: Meta) -> str:
 
 
 @contextmanager
-def readable(key: str) -> Iterator[None]:
+def _refuse_other_content(key: str) -> Iterator[None]:
     """ServiceMissing names the key and what to do when something else than a meta stands there."""
     try:
         yield
-    except (ResponseError, msgspec.MsgspecError, UnicodeDecodeError) as exc:
-        if isinstance(exc, ResponseError) and not str(exc).startswith("WRONGTYPE"):
+    except (CommandRefused, msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        if isinstance(exc, CommandRefused) and not exc.wrong_type:
             raise
         raise ServiceMissing(
             f"Redis key {key} does not hold what Etalage keeps there ({exc}): when no other program needs "
@@ -63,27 +61,35 @@ def readable(key: str) -> Iterator[None]:
         ) from exc
 
 
-async def read_meta(client: redis.asyncio.Redis, keys: Keys) -> Meta | None:
-    """What stands in Redis; None when nothing does (new, or flushed)."""
-    with readable(keys.meta), translate_errors():
-        raw = await command(client, "GET", keys.meta)
+async def read_meta(connection: ReconnectingConnection, keys: Keys) -> Meta | None:
+    """What stands in Redis.
+
+    Returns:
+        None when nothing does: the topics were not created yet, or Redis was flushed.
+
+    Raises:
+        ServiceMissing: the key holds something else; the text says what to do.
+        StoreUnavailable: Redis does not answer.
+    """
+    with _refuse_other_content(keys.meta):
+        raw = await connection.call("GET", keys.meta)
         return None if raw is None else msgspec.json.decode(raw, type=Meta)
 
 
-async def write_meta(client: redis.asyncio.Redis, keys: Keys, meta: Meta) -> None:
-    """Say what holds from now on: for `etalage topics create`, which made the topic."""
-    with translate_errors():
-        await command(client, "SET", keys.meta, msgspec.json.encode(meta))
+async def write_meta(connection: ReconnectingConnection, keys: Keys, meta: Meta) -> None:
+    """Set what holds from now on: for `etalage topics create`, which made the topic."""
+    await connection.call("SET", keys.meta, msgspec.json.encode(meta))
 
 
-async def agree(client: redis.asyncio.Redis, keys: Keys, in_kafka: Meta) -> Meta:
-    """The meta that Kafka and Redis agree on; ServiceMissing with what to do when they do not.
+async def agree(connection: ReconnectingConnection, keys: Keys, in_kafka: Meta) -> Meta:
+    """The meta that Kafka and Redis agree on. A Redis that has none gets it: it was flushed.
 
-    A Redis that knows nothing is told: it was flushed, and the log builds it again.
+    Raises:
+        ServiceMissing: they do not agree; the text says what to do.
+        StoreUnavailable: Redis does not answer.
     """
-    with translate_errors():
-        await command(client, "SET", keys.meta, msgspec.json.encode(in_kafka), "NX")
-    in_redis = await read_meta(client, keys)
+    await connection.call("SET", keys.meta, msgspec.json.encode(in_kafka), "NX")
+    in_redis = await read_meta(connection, keys)
     if in_redis is not None and (why := difference(in_redis, in_kafka)):
         raise ServiceMissing(why)
     return in_kafka

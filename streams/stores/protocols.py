@@ -1,9 +1,9 @@
-"""What workers and gateways ask of a store; the memory and the Redis twin pass one suite.
+"""What workers and gateways ask of a store; the memory and the Redis store pass one suite.
 
-A partition in a store has one writer at a time, named by its epoch, and stands at (done, part): `done` is the
-next offset to apply, `part` counts the slices already written of the chunk that begins there. So
-(epoch, done, part) names exactly one content of the partition, and a write that expects it cannot be
-carried out on any other.
+A partition in a store has one writer at a time, named by its epoch (a fencing token), and stands at (done,
+part), its checkpoint: `done` is the next offset to apply, `part` counts the slices already written of the
+chunk that begins there. So (epoch, done, part) names exactly one content of the partition, and a write that
+expects it cannot be carried out on any other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from msgspec import Struct
 from schemas.ids import VisitorId
 
 CLAIM_PATIENCE_S = 300
-"""For so long a claim of an older Kafka generation is refused: a zombie's last act."""
+"""Seconds for which a claim of an older Kafka generation is refused: it comes from a worker that was stopped
+and woke up. After them it comes from a group that began to count anew. Own choice, not tuned."""
 
 
 class Claim(Struct, frozen=True):
@@ -28,7 +29,7 @@ class Claim(Struct, frozen=True):
 
 
 class Loaded(Struct, frozen=True, gc=False):
-    """What a store has of a visitor: packed state, body of the live layout."""
+    """What a store has of a visitor: packed state, body of the live layout; None where there is none."""
 
     state: bytes | None = None
     body: bytes | None = None
@@ -37,7 +38,7 @@ class Loaded(Struct, frozen=True, gc=False):
 class VisitorWrite(Struct, frozen=True, kw_only=True, gc=False):
     """A visitor's new packed state and what becomes of the live layout.
 
-    head and body: both are written. head alone: same content for a newer state. drop_layout: it goes.
+    head and body: both are written. head alone: same content for a newer state. drop_layout: it is deleted.
     None of these: it stays as it is.
     """
 
@@ -50,7 +51,15 @@ class VisitorWrite(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class SliceWrite(Struct, frozen=True, kw_only=True, gc=False):
-    """Some visitors of one chunk, written together with where the partition then stands, or not at all."""
+    """Some visitors of one chunk, written together with where the partition then stands, or not at all.
+
+    Args:
+        epoch: of the claim under which this is written.
+        expect_done, expect_part: where the partition must stand now.
+        done, part: where it stands afterwards.
+        notify: whether those who follow the partition get a Notice of each visitor.
+        times: sent with the notices: chunk taken, folded, ranked (epoch milliseconds).
+    """
 
     partition: int
     epoch: str
@@ -61,11 +70,10 @@ class SliceWrite(Struct, frozen=True, kw_only=True, gc=False):
     visitors: Sequence[VisitorWrite] = ()
     notify: bool = True
     times: tuple[float, ...] = ()
-    """Told with the notices: chunk taken, folded, ranked (epoch milliseconds)."""
 
 
 class Stored(Struct, frozen=True, kw_only=True):
-    """A visitor as of one moment, with where the partition stands."""
+    """A visitor as of one moment, with where the partition stands; None where there is nothing."""
 
     state: bytes | None = None
     head: bytes | None = None
@@ -77,7 +85,7 @@ class Stored(Struct, frozen=True, kw_only=True):
 class Notice(Struct, frozen=True, gc=False):
     """A visitor's state was written; `version` is its version, as text.
 
-    `times`, when the worker tells them: chunk taken, folded, ranked (epoch milliseconds).
+    `times`, when the worker sends them: chunk taken, folded, ranked (epoch milliseconds).
     """
 
     partition: int
@@ -94,54 +102,83 @@ class Following(Struct, frozen=True):
 
 
 class VisitorStore(Protocol):
-    """For workers. Every method may raise StoreUnavailable; none has a deadline of its own."""
+    """For workers. No method has a deadline of its own: the caller puts one around each call.
+
+    Each may raise StoreUnavailable: the store cannot be reached or cannot serve now. Whether the call took
+    effect is then unknown, and it may be repeated as it is.
+    """
 
     async def claim(
         self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
     ) -> Claim:
-        """Become the partition's only writer; Fenced when a newer Kafka generation claimed lately.
+        """Become the partition's only writer.
 
-        A claim tried again with the same nonce is the same claim.
+        Args:
+            owner: the worker's name, for operators.
+            kafka_generation: of the consumer group that assigned the partition.
+            nonce: makes a repeated claim the same claim; None: a fresh one.
+
+        Raises:
+            Fenced: a newer Kafka generation claimed within the last CLAIM_PATIENCE_S seconds.
         """
         ...
 
     async def load(
         self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
     ) -> list[Loaded]:
-        """What is stored of each visitor, in the order asked; layout bodies only when wanted."""
+        """What is stored of each visitor, in the order asked, in one round trip.
+
+        Args:
+            bodies: whether layout bodies are wanted too; without them every `body` is None.
+        """
         ...
 
     async def write(self, part: SliceWrite) -> None:
-        """Write a slice; Fenced: another owns the partition; Regressed: the store forgot writes of ours.
+        """Write a slice, whole or not at all. Repeated after a lost answer it succeeds without effect.
 
-        The same write tried again after a lost answer succeeds without effect.
+        Raises:
+            Fenced: another owner claimed the partition, or this is a write of long ago.
+            Regressed: the store forgot writes of ours (crash, restore, flush); `done` is where it stands.
         """
         ...
 
 
 class Notices(Protocol):
-    """Who changed, in the partitions that are followed."""
+    """A subscription: who changed, in the partitions that are followed.
 
-    async def follow(self, partition: int) -> None: ...
+    One task iterates, others follow and unfollow. No method raises StoreUnavailable: what a lost connection
+    kept from being done is done when it is back.
+    """
 
-    async def unfollow(self, partition: int) -> None: ...
-
-    def __aiter__(self) -> AsyncIterator[Notice | Following]:
-        """Endless; survives a store that goes away and comes back (each partition is `Following` again)."""
+    async def follow(self, partition: int) -> None:
+        """Begin with a partition; a Following in the stream says from when on nothing is missed."""
         ...
 
-    async def close(self) -> None: ...
+    async def unfollow(self, partition: int) -> None:
+        """End with a partition; its notices no longer come."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[Notice | Following]:
+        """Runs until `close`; after a lost connection each partition is Following again."""
+        ...
+
+    async def close(self) -> None:
+        """Give up all partitions."""
+        ...
 
 
 class LayoutReader(Protocol):
-    """For gateways. Every method may raise StoreUnavailable; none has a deadline of its own."""
+    """For gateways. No method has a deadline of its own; while there is no connection each fails at once.
+
+    Each read may raise StoreUnavailable, and KeyUnreadable when the key of this one visitor is at fault.
+    """
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
-        """Head and body of the live layout."""
+        """Head and body of the live layout; None when none is stored."""
         ...
 
     async def state(self, partition: int, visitor: VisitorId) -> bytes | None:
-        """The packed state."""
+        """The packed state; None for a visitor who is not known."""
         ...
 
     async def state_layout_done(self, partition: int, visitor: VisitorId) -> Stored:
@@ -154,5 +191,5 @@ class LayoutReader(Protocol):
 
 
 def fresh_nonce() -> str:
-    """A claim's own name: a restored store may hand a counter out twice, never a nonce."""
+    """16 random hex digits that name one claim: a restored store may hand out a counter twice, not these."""
     return uuid4().hex[:16]

@@ -6,6 +6,7 @@ from typing import Any
 
 from streams.stores.keys import Keys
 from streams.stores.memory import MemoryStore
+from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.layouts import RedisLayouts
 from streams.stores.redis.visitors import RedisVisitors
 
@@ -28,7 +29,7 @@ class Store:
     async def flush(self) -> None:
         raise NotImplementedError
 
-    def reborn(self, incarnation: int) -> Any:
+    def reopen(self, incarnation: int) -> Any:
         raise NotImplementedError
 
 
@@ -52,17 +53,19 @@ class Memory(Store):
     async def flush(self) -> None:
         self.visitors.flush()
 
-    def reborn(self, incarnation: int) -> Any:
+    def reopen(self, incarnation: int) -> Any:
         twin = MemoryStore(incarnation=incarnation)
         twin.contents = self.visitors.contents
         return twin
 
 
 class Redis(Store):
-    def __init__(self, client: Any, keys: Keys, address: str) -> None:
-        self.client, self.keys = client, keys
-        self.visitors = RedisVisitors(client, keys, incarnation=INCARNATION)
-        self.layouts = RedisLayouts(client, keys, address=address)
+    """`client` is a library's own, for what the product never does."""
+
+    def __init__(self, connection: ReconnectingConnection, client: Any, keys: Keys) -> None:
+        self.connection, self.client, self.keys = connection, client, keys
+        self.visitors = RedisVisitors(connection, keys, incarnation=INCARNATION)
+        self.layouts = RedisLayouts(connection, keys)
 
     async def own(self) -> dict[str, Any]:
         own = await self.client.hgetall(self.keys.own(P))
@@ -84,5 +87,5 @@ class Redis(Store):
             await self.client.delete(*names)
         await self.client.script_flush()  # and the scripts, as a restart does
 
-    def reborn(self, incarnation: int) -> Any:
-        return RedisVisitors(self.client, self.keys, incarnation=incarnation)
+    def reopen(self, incarnation: int) -> Any:
+        return RedisVisitors(self.connection, self.keys, incarnation=incarnation)

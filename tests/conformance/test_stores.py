@@ -7,39 +7,31 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import redis.asyncio
 
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
 from streams.stores.keys import Keys
 from streams.stores.protocols import Claim, Following, Loaded, Notice, SliceWrite, Stored, VisitorWrite
-from streams.stores.redis.client import connect
-from streams.stores.redis.pipelined_layouts import PipelinedLayouts
+from streams.stores.redis.connection import ReconnectingConnection
 from tests.conformance.stores import INCARNATION, Memory, P, Redis, Store
 
 ANN, BOB = VisitorId("u:ann"), VisitorId("a:bob")
 
 
-@pytest.fixture(params=["memory", "redis", "wire"])
+@pytest.fixture(params=["memory", "redis"])
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
     if request.param == "memory":
         yield Memory()
         return
-    address = request.getfixturevalue("redis_url")
-    client = connect(address)
-    keys = Keys(request.getfixturevalue("namespace"))
-    store = Redis(client, keys, address)
-    wire = PipelinedLayouts(address, keys)
-    if request.param == "wire":  # the gateway's way to read
-        wire.start()
+    address, keys = request.getfixturevalue("redis_url"), Keys(request.getfixturevalue("namespace"))
+    async with ReconnectingConnection(address) as connection, redis.asyncio.Redis.from_url(address) as client:
         async with asyncio.timeout(10):
-            await wire.wait_connected()
-        store.layouts = wire
-    yield store
-    await wire.stop()
-    await client.aclose()
+            await connection.wait_connected()
+        yield Redis(connection, client, keys)
 
 
-def written(
+def slice_of(
     claim: Claim, *visitors: VisitorWrite, frm: tuple[int | None, int], to: tuple[int | None, int]
 ) -> SliceWrite:
     return SliceWrite(
@@ -60,7 +52,7 @@ async def test_what_is_written_is_read(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
     assert claim.done is None
     whole = ann(b"\x01a", head=b'{"v":1', body=b',"b":2}')
-    await store.visitors.write(written(claim, whole, bob(b"\x01b"), frm=(None, 0), to=(10, 0)))
+    await store.visitors.write(slice_of(claim, whole, bob(b"\x01b"), frm=(None, 0), to=(10, 0)))
     assert await store.visitors.load(P, [BOB, ANN, VisitorId("u:new")]) == [
         Loaded(b"\x01b", None),
         Loaded(b"\x01a", b',"b":2}'),
@@ -82,44 +74,44 @@ async def test_loading_nobody_asks_nothing(store: Store) -> None:
 
 async def test_a_head_alone_keeps_the_body(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
-    await store.visitors.write(written(claim, ann(b"1", head=b"h1", body=b"b1"), frm=(None, 0), to=(1, 0)))
-    await store.visitors.write(written(claim, ann(b"2", head=b"h2"), frm=(1, 0), to=(2, 0)))
+    await store.visitors.write(slice_of(claim, ann(b"1", head=b"h1", body=b"b1"), frm=(None, 0), to=(1, 0)))
+    await store.visitors.write(slice_of(claim, ann(b"2", head=b"h2"), frm=(1, 0), to=(2, 0)))
     assert await store.layouts.layout(P, ANN) == (b"h2", b"b1")
 
 
 async def test_a_head_never_stands_without_a_body(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
-    await store.visitors.write(written(claim, ann(b"1", head=b"h1"), frm=(None, 0), to=(1, 0)))
+    await store.visitors.write(slice_of(claim, ann(b"1", head=b"h1"), frm=(None, 0), to=(1, 0)))
     assert await store.layouts.layout(P, ANN) is None
     assert await store.visitors.load(P, [ANN]) == [Loaded(b"1", None)]
 
 
 async def test_a_layout_stays_until_dropped(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
-    await store.visitors.write(written(claim, ann(b"1", head=b"h", body=b"b"), frm=(None, 0), to=(1, 0)))
-    await store.visitors.write(written(claim, ann(b"2"), frm=(1, 0), to=(2, 0)))
+    await store.visitors.write(slice_of(claim, ann(b"1", head=b"h", body=b"b"), frm=(None, 0), to=(1, 0)))
+    await store.visitors.write(slice_of(claim, ann(b"2"), frm=(1, 0), to=(2, 0)))
     assert await store.layouts.layout(P, ANN) == (b"h", b"b")
-    await store.visitors.write(written(claim, ann(b"3", drop_layout=True), frm=(2, 0), to=(3, 0)))
+    await store.visitors.write(slice_of(claim, ann(b"3", drop_layout=True), frm=(2, 0), to=(3, 0)))
     assert await store.layouts.layout(P, ANN) is None
 
 
 async def test_a_slice_without_visitors_moves_done(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
-    await store.visitors.write(written(claim, frm=(None, 0), to=(5, 0)))
+    await store.visitors.write(slice_of(claim, frm=(None, 0), to=(5, 0)))
     assert (await store.visitors.claim(P, "w1", 1)).done == 5
 
 
 async def test_slices_of_the_first_chunk_have_no_done_yet(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
-    await store.visitors.write(written(claim, ann(b"1"), frm=(None, 0), to=(None, 1)))
+    await store.visitors.write(slice_of(claim, ann(b"1"), frm=(None, 0), to=(None, 1)))
     assert (await store.visitors.claim(P, "w2", 2)).done is None
 
 
 async def test_offsets_beyond_32_bits_stay_exact(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
     far = 2**52 + 1
-    await store.visitors.write(written(claim, frm=(None, 0), to=(far, 0)))
-    await store.visitors.write(written(claim, frm=(far, 0), to=(far + 1, 0)))
+    await store.visitors.write(slice_of(claim, frm=(None, 0), to=(far, 0)))
+    await store.visitors.write(slice_of(claim, frm=(far, 0), to=(far + 1, 0)))
     assert (await store.visitors.claim(P, "w1", 1)).done == far + 1
 
 
@@ -128,9 +120,9 @@ async def test_a_new_claim_fences_the_old_owner(store: Store) -> None:
     new = await store.visitors.claim(P, "w2", 2)
     assert new.epoch != old.epoch
     with pytest.raises(Fenced):
-        await store.visitors.write(written(old, ann(b"zombie"), frm=(None, 0), to=(9, 0)))
+        await store.visitors.write(slice_of(old, ann(b"zombie"), frm=(None, 0), to=(9, 0)))
     assert await store.visitors.load(P, [ANN]) == [Loaded()]
-    await store.visitors.write(written(new, ann(b"1"), frm=(None, 0), to=(1, 0)))
+    await store.visitors.write(slice_of(new, ann(b"1"), frm=(None, 0), to=(1, 0)))
 
 
 async def test_a_late_claim_is_refused(store: Store) -> None:
@@ -155,8 +147,8 @@ async def test_a_claim_tried_again_is_the_same_claim(store: Store) -> None:
 
 async def test_a_write_tried_again_changes_nothing(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
-    first = written(claim, ann(b"1"), frm=(None, 0), to=(None, 1))
-    last = written(claim, bob(b"2"), frm=(None, 1), to=(7, 0))
+    first = slice_of(claim, ann(b"1"), frm=(None, 0), to=(None, 1))
+    last = slice_of(claim, bob(b"2"), frm=(None, 1), to=(7, 0))
     for part in (first, first, last, last):
         await store.visitors.write(part)
     assert await store.own() == {"e": claim.epoch, "done": 7, "part": 0}
@@ -167,40 +159,40 @@ async def test_a_write_tried_again_changes_nothing(store: Store) -> None:
 
 async def test_a_flushed_store_has_regressed(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
-    await store.visitors.write(written(claim, ann(b"1"), frm=(None, 0), to=(4, 0)))
+    await store.visitors.write(slice_of(claim, ann(b"1"), frm=(None, 0), to=(4, 0)))
     await store.flush()
     with pytest.raises(Regressed) as caught:
-        await store.visitors.write(written(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
+        await store.visitors.write(slice_of(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
     assert caught.value.done is None
     assert await store.visitors.load(P, [ANN]) == [Loaded()]
 
 
 async def test_lost_writes_of_our_epoch_have_regressed(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
-    await store.visitors.write(written(claim, ann(b"1"), frm=(None, 0), to=(4, 0)))
+    await store.visitors.write(slice_of(claim, ann(b"1"), frm=(None, 0), to=(4, 0)))
     await store.set_own(done=2)
     with pytest.raises(Regressed) as caught:
-        await store.visitors.write(written(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
+        await store.visitors.write(slice_of(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
     assert caught.value.done == 2
 
 
 async def test_a_lost_slice_between_two_slices_has_regressed(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 1)
-    await store.visitors.write(written(claim, frm=(None, 0), to=(4, 0)))
-    await store.visitors.write(written(claim, ann(b"1"), frm=(4, 0), to=(4, 1)))
+    await store.visitors.write(slice_of(claim, frm=(None, 0), to=(4, 0)))
+    await store.visitors.write(slice_of(claim, ann(b"1"), frm=(4, 0), to=(4, 1)))
     await store.set_own(part=0)  # the store is as it was before the first slice
     with pytest.raises(Regressed) as caught:
-        await store.visitors.write(written(claim, bob(b"1"), frm=(4, 1), to=(8, 0)))
+        await store.visitors.write(slice_of(claim, bob(b"1"), frm=(4, 1), to=(8, 0)))
     assert caught.value.done == 4
 
 
 async def test_a_store_from_before_our_claim_has_regressed(store: Store) -> None:
     old = await store.visitors.claim(P, "w1", 1)
-    await store.visitors.write(written(old, frm=(None, 0), to=(4, 0)))
+    await store.visitors.write(slice_of(old, frm=(None, 0), to=(4, 0)))
     new = await store.visitors.claim(P, "w2", 2)
     await store.set_own(e=old.epoch)
     with pytest.raises(Regressed) as caught:
-        await store.visitors.write(written(new, ann(b"1"), frm=(4, 0), to=(5, 0)))
+        await store.visitors.write(slice_of(new, ann(b"1"), frm=(4, 0), to=(5, 0)))
     assert caught.value.done == 4
 
 
@@ -210,19 +202,19 @@ async def test_a_counter_handed_out_twice_still_fences(store: Store) -> None:
     second = await store.visitors.claim(P, "w2", 2)
     assert first.epoch.split(":")[0] == second.epoch.split(":")[0]
     with pytest.raises(Fenced):
-        await store.visitors.write(written(first, ann(b"zombie"), frm=(None, 0), to=(1, 0)))
+        await store.visitors.write(slice_of(first, ann(b"zombie"), frm=(None, 0), to=(1, 0)))
 
 
 async def test_another_incarnation_begins_anew(store: Store) -> None:
     claim = await store.visitors.claim(P, "w1", 9)
-    await store.visitors.write(written(claim, ann(b"1"), frm=(None, 0), to=(4, 0)))
-    fresh = await store.reborn(INCARNATION + 1).claim(P, "w1", 1)  # a new cluster counts generations anew
+    await store.visitors.write(slice_of(claim, ann(b"1"), frm=(None, 0), to=(4, 0)))
+    fresh = await store.reopen(INCARNATION + 1).claim(P, "w1", 1)  # a new cluster counts generations anew
     assert fresh.done is None
     with pytest.raises(Fenced):
-        await store.visitors.write(written(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
+        await store.visitors.write(slice_of(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
 
 
-async def ignore_result(stream: AsyncIterator[Any], n: int) -> list[Any]:
+async def take(stream: AsyncIterator[Any], n: int) -> list[Any]:
     async with asyncio.timeout(10):
         return [await anext(stream) for _ in range(n)]
 
@@ -231,17 +223,17 @@ async def test_each_script_tells_whom_it_wrote(store: Store) -> None:
     notices = store.layouts.notices()
     stream = aiter(notices)
     await notices.follow(P)
-    assert await ignore_result(stream, 1) == [Following(P)]
+    assert await take(stream, 1) == [Following(P)]
     claim = await store.visitors.claim(P, "w1", 1)
     await store.visitors.write(
-        written(claim, ann(b"1", head=b"h", body=b"b"), bob(b"2"), frm=(None, 0), to=(2, 0))
+        slice_of(claim, ann(b"1", head=b"h", body=b"b"), bob(b"2"), frm=(None, 0), to=(2, 0))
     )
-    assert await ignore_result(stream, 2) == [Notice(P, ANN, True, "7.3.1"), Notice(P, BOB, False, "7.3.2")]
+    assert await take(stream, 2) == [Notice(P, ANN, True, "7.3.1"), Notice(P, BOB, False, "7.3.2")]
     await notices.follow(P + 1)
-    assert await ignore_result(stream, 1) == [Following(P + 1)]
+    assert await take(stream, 1) == [Following(P + 1)]
     await notices.unfollow(P)
-    await store.visitors.write(written(claim, ann(b"2"), frm=(2, 0), to=(3, 0)))
+    await store.visitors.write(slice_of(claim, ann(b"2"), frm=(2, 0), to=(3, 0)))
     await notices.follow(P)
-    assert await ignore_result(stream, 1) == [Following(P)]  # and nothing of what came in between
-    await stream.aclose()
+    assert await take(stream, 1) == [Following(P)]  # and nothing of what came in between
     await notices.close()
+    assert [received async for received in stream] == []

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Mapping
 
 import msgspec
-import redis.asyncio
 
 from models.visitor.fold import fold
 from models.visitor.state import EventRecord, VisitorState
@@ -17,7 +16,8 @@ from streams.runtime.settings import Settings
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import VisitorStore
-from streams.stores.redis.client import script_text
+from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.lua_script import script_text
 from streams.stores.redis.visitors import RedisVisitors
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.engine import Engine
@@ -59,9 +59,9 @@ class WithScripts:
         self._scripts = scripts
 
     def __call__(
-        self, client: redis.asyncio.Redis, keys: Keys, meta: Meta, settings: Settings
+        self, connection: ReconnectingConnection, keys: Keys, meta: Meta, settings: Settings
     ) -> VisitorStore:
-        return RedisVisitors(client, keys, incarnation=meta.incarnation, scripts=self._scripts)
+        return RedisVisitors(connection, keys, incarnation=meta.incarnation, scripts=self._scripts)
 
 
 class AckFirst(Engine):

@@ -20,7 +20,7 @@ from msgspec import Struct
 from schemas.dead_letters import DeadLetter
 from schemas.ids import RecordId, VisitorId
 from schemas.topics import DEAD_LETTERS, EVENTS
-from streams.kafka.admin import read_meta_sync
+from streams.stores.provisioning import read_meta_sync
 from tests.faults.feed import Feed
 from tests.faults.hostile import traffic
 from tests.faults.oracle import Truth, differences, done_offsets, fold_log, read_back, stored_states

@@ -13,10 +13,10 @@ import orjson
 import pytest
 
 from schemas.layouts import REASONS, Layout
-from streams.kafka.admin import create_topics
 from streams.local.servers.kafka import LocalKafka
 from streams.local.servers.redis import LocalRedis
 from streams.runtime.settings import Settings
+from streams.stores.provisioning import create_topics
 from tests.integration.shop_http import Caller, fill_shop, view
 from tests.stack import Running, Stack
 

@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-import redis.asyncio
 from kafka.admin import ConfigResource
 
 from schemas.errors import ServiceMissing
 from schemas.topics import TOPICS
-from streams.kafka.admin import (
-    TopicsRefused,
-    admin,
-    create_topics,
-    delete_topics,
-    list_topics,
-    plan,
-    read_meta_sync,
-)
+from streams.kafka.admin import TopicsRefused, admin, delete_topics, list_topics, plan
 from streams.runtime.settings import Settings
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta, agree, read_meta
-from streams.stores.redis.client import connect
+from streams.stores.provisioning import create_topics, read_meta_sync
+from streams.stores.redis.connection import ReconnectingConnection
 
 WAY_OUT = "made anew.*stop the workers, run `etalage topics create --adopt`, and start them again"
 
 
 async def test_meta_is_read_by_every_process(settings: Settings, redis_url: str) -> None:
-    async with redis.asyncio.Redis.from_url(redis_url) as client:
-        meta = await read_meta(client, Keys(settings.namespace))
+    async with ReconnectingConnection(redis_url) as connection:
+        meta = await read_meta(connection, Keys(settings.namespace))
     assert meta is not None
     assert meta.partitions == 3
     assert 0 <= meta.incarnation <= 0xFFFF
@@ -84,33 +76,37 @@ def test_no_broker_is_one_clear_line(free_port: int, redis_url: str) -> None:
 
 
 async def test_a_meta_that_does_not_fit_names_the_way_out(settings: Settings) -> None:
-    keys, client = Keys(settings.namespace), connect(settings.redis or "")
-    stands = await read_meta(client, keys)
-    assert stands is not None
-    with pytest.raises(ServiceMissing, match=WAY_OUT):
-        await agree(client, keys, msgspec.structs.replace(stands, topic_id="another"))
-    with pytest.raises(ServiceMissing, match="take another namespace"):
-        await agree(client, keys, msgspec.structs.replace(stands, partitions=4))
-    await client.aclose()
+    keys = Keys(settings.namespace)
+    async with ReconnectingConnection(settings.redis or "") as connection:
+        stands = await read_meta(connection, keys)
+        assert stands is not None
+        with pytest.raises(ServiceMissing, match=WAY_OUT):
+            await agree(connection, keys, msgspec.structs.replace(stands, topic_id="another"))
+        with pytest.raises(ServiceMissing, match="take another namespace"):
+            await agree(connection, keys, msgspec.structs.replace(stands, partitions=4))
 
 
 @pytest.mark.parametrize(
-    "content", [b"garbage", b'"text"', b"\xff", None], ids=["no JSON", "text", "bytes", "a list"]
+    "content",
+    [("SET", b"garbage"), ("SET", b'"text"'), ("SET", b"\xff"), ("LPUSH", b"x")],
+    ids=["no JSON", "text", "bytes", "a list"],
 )
-async def test_a_key_that_holds_something_else_is_named(settings: Settings, content: bytes | None) -> None:
-    keys, client = Keys(settings.namespace), connect(settings.redis or "")
-    await client.delete(keys.meta)
-    await (client.lpush(keys.meta, "x") if content is None else client.set(keys.meta, content))
+async def test_a_key_that_holds_something_else_is_named(
+    settings: Settings, content: tuple[str, bytes]
+) -> None:
+    keys = Keys(settings.namespace)
     told = f"^Redis key {keys.meta} does not hold what Etalage keeps there .*DEL {keys.meta}"
     meta = Meta(topic_id="x", partitions=3)
-    with pytest.raises(ServiceMissing, match=told):
-        await agree(client, keys, meta)
-    for refused in (
-        lambda: create_topics(settings),
-        lambda: read_meta_sync(settings.redis or "", keys.namespace),
-    ):
+    async with ReconnectingConnection(settings.redis or "") as connection:
+        await connection.call("DEL", keys.meta)
+        await connection.call(content[0], keys.meta, content[1])
         with pytest.raises(ServiceMissing, match=told):
-            refused()
-    await client.delete(keys.meta)
-    assert await agree(client, keys, meta) == meta
-    await client.aclose()
+            await agree(connection, keys, meta)
+        for refused in (
+            lambda: create_topics(settings),
+            lambda: read_meta_sync(settings.redis or "", keys.namespace),
+        ):
+            with pytest.raises(ServiceMissing, match=told):
+                refused()
+        await connection.call("DEL", keys.meta)
+        assert await agree(connection, keys, meta) == meta

@@ -13,8 +13,8 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 from models.visitor.packing import unpack
 from schemas.topics import EVENTS
-from streams.kafka.admin import read_meta_sync
 from streams.kafka.partitioner import partition_of
+from streams.stores.provisioning import read_meta_sync
 from tests.faults.oracle import Truth, differences, done_offsets, fold_log, stored_states
 from tests.random_events import random_event
 from tests.stack import Running, Stack, poll_until

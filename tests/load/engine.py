@@ -29,7 +29,7 @@ from streams.runtime.clock import SystemClock
 from streams.runtime.retries import Retries
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.keys import Keys
-from streams.stores.redis.client import connect
+from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.visitors import RedisVisitors
 from streams.workers.group.dead_letters import DeadLetters, Limit
 from streams.workers.group.ownership import Holding
@@ -96,9 +96,8 @@ async def measure_case(
     case: str, snapshot: Snapshot, records: list[Any], url: str, profiler: Any
 ) -> list[float]:
     """µs of CPU an event, of each round; one round before is not counted."""
-    client = connect(url)
-    try:
-        store = RedisVisitors(client, Keys(f"b{uuid.uuid4().hex[:8]}"), incarnation=PLACE.incarnation)
+    async with ReconnectingConnection(url) as connection:
+        store = RedisVisitors(connection, Keys(f"b{uuid.uuid4().hex[:8]}"), incarnation=PLACE.incarnation)
         engine = build_engine(snapshot, store, deciding=case.startswith("decided"))
         claim = await store.claim(0, "bench", 1)
         holding = Holding(0, claim, turn=1, at=0, why="assigned")
@@ -112,8 +111,6 @@ async def measure_case(
         if profiler:
             profiler.disable()
         return times[1:]
-    finally:
-        await client.aclose()
 
 
 def main() -> None:

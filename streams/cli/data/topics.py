@@ -12,7 +12,8 @@ from rich.table import Table
 from schemas.codec import encode
 from streams.cli.options import AsJson, Data, find_settings
 from streams.cli.output import whole
-from streams.kafka.admin import TopicState, create_topics, list_topics, plan
+from streams.kafka.admin import TopicState, list_topics, plan
+from streams.stores.provisioning import create_topics
 
 app = typer.Typer(help="The Kafka topics of this namespace.", no_args_is_help=True)
 

@@ -27,7 +27,7 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.follower import ShopFollower
 from streams.stores.keys import Keys
 from streams.stores.meta import read_meta
-from streams.stores.redis.client import connect
+from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.layouts import RedisLayouts
 
 app = typer.Typer(help="What is known of a visitor.", no_args_is_help=True)
@@ -61,15 +61,13 @@ def show(
 async def _belief(settings: Settings, visitor: VisitorId) -> VisitorProfile:
     if not settings.redis:
         raise ServiceMissing(NO_REDIS)
-    keys, client = Keys(settings.namespace), connect(settings.redis)
-    try:
-        meta = await read_meta(client, keys)
+    keys = Keys(settings.namespace)
+    async with ReconnectingConnection(settings.redis) as connection:
+        meta = await read_meta(connection, keys)
         if meta is None:
             raise ServiceMissing(f"namespace {settings.namespace} is not set up: run `etalage topics create`")
         partition = partition_of(visitor.encode(), meta.partitions)
-        packed = await RedisLayouts(client, keys, address=settings.redis).state(partition, visitor)
-    finally:
-        await client.aclose()
+        packed = await RedisLayouts(connection, keys).state(partition, visitor)
     if packed is None:
         raise EtalageError(f"nothing is known of {visitor}")
     return build_profile(visitor, partition, unpack(packed), await _shop(settings))

@@ -18,9 +18,9 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from schemas.errors import EtalageError
 from streams.kafka.transport.chunks import FetchedRecords
+from streams.kafka.transport.errors import MADE_ANEW
 from streams.kafka.transport.fetch_pacing import FetchPacing
 from streams.runtime.telemetry.logs import logger
-from streams.stores.meta import MADE_ANEW
 
 log = logger("transport")
 

@@ -12,11 +12,10 @@ from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from schemas.errors import EtalageError, Fenced, Regressed
-from streams.kafka.transport.errors import NotAssigned
+from streams.kafka.transport.errors import MADE_ANEW, NotAssigned
 from streams.runtime.retries import Retry
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.vitals import ProcessContext
-from streams.stores.meta import MADE_ANEW
 from streams.stores.protocols import Claim, fresh_nonce
 
 log = logger("ownership")

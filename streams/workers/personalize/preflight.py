@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
-import redis.asyncio
-
 from schemas.errors import EtalageError, ServiceMissing, StoreUnavailable
 from schemas.topics import EVENTS
 from streams.kafka.admin import list_topics
@@ -15,7 +13,8 @@ from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import logger
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta, agree, difference
-from streams.stores.redis.client import refuse_cluster, refuse_eviction
+from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.server_checks import refuse_cluster, refuse_eviction
 
 T = TypeVar("T")
 log = logger("boot")
@@ -32,17 +31,17 @@ class Changed(EtalageError):
     """What was true at boot no longer is."""
 
 
-async def agree_on_meta(client: redis.asyncio.Redis, keys: Keys, settings: Settings) -> Meta:
+async def agree_on_meta(connection: ReconnectingConnection, keys: Keys, settings: Settings) -> Meta:
     """The meta that Kafka and Redis agree on; ServiceMissing says in one line what to do."""
-    await _soon("Redis", lambda: refuse_cluster(client), StoreUnavailable)
-    await _soon("Redis", lambda: refuse_eviction(client), StoreUnavailable)
+    await _soon("Redis", lambda: refuse_cluster(connection), StoreUnavailable)
+    await _soon("Redis", lambda: refuse_eviction(connection), StoreUnavailable)
     in_kafka = await _soon("Kafka", lambda: asyncio.to_thread(_meta_in_kafka, settings), ServiceMissing)
-    return await _soon("Redis", lambda: agree(client, keys, in_kafka), StoreUnavailable)
+    return await _soon("Redis", lambda: agree(connection, keys, in_kafka), StoreUnavailable)
 
 
 async def keep_checking(
     meta: Meta,
-    client: redis.asyncio.Redis,
+    connection: ReconnectingConnection,
     keys: Keys,
     settings: Settings,
     halt: Callable[[BaseException], NoReturn],
@@ -51,22 +50,24 @@ async def keep_checking(
     while True:
         await asyncio.sleep(CHECK_EVERY_S)
         try:
-            await _check_again(meta, client, keys, settings)
+            await _check_again(meta, connection, keys, settings)
         except Changed as exc:
             halt(exc)
         except Exception as exc:
             log.warning("what must be true could not be looked at", why=f"{type(exc).__name__}: {exc}")
 
 
-async def _check_again(meta: Meta, client: redis.asyncio.Redis, keys: Keys, settings: Settings) -> None:
+async def _check_again(
+    meta: Meta, connection: ReconnectingConnection, keys: Keys, settings: Settings
+) -> None:
     """Changed when the topic was made anew or got more partitions, or when Redis may forget visitors now."""
     now = await asyncio.to_thread(_meta_in_kafka, settings)
     if why := difference(meta, now):
         raise Changed(f"the events topic changed under us: {why}")
     async with asyncio.timeout(ANSWER_WITHIN_S):
         try:
-            await refuse_eviction(client)
-            await agree(client, keys, meta)
+            await refuse_eviction(connection)
+            await agree(connection, keys, meta)
         except ServiceMissing as exc:
             raise Changed(str(exc)) from exc
 

@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import faust
-import redis.asyncio
 from msgspec import Struct
 
 from models.visitor.fold import fold
@@ -26,7 +25,7 @@ from streams.shop.follower import ShopFollower
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import VisitorStore
-from streams.stores.redis.client import connect
+from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.visitors import Lifetimes, RedisVisitors
 from streams.workers.group.agents import add_personalize
 from streams.workers.group.dead_letters import DeadLetters, Limit
@@ -44,20 +43,20 @@ from streams.workers.signals.combiner import SignalCombiner
 DAY_S = 86_400
 PUBLISH_WITHIN_S = 20.0
 REQUEST_TIMEOUT_MS = 10_000
-CONNECTIONS = 256
-"""To Redis at most: each partition's lane uses one at a time."""
 BIG_RECORD = 2 << 20
 """A dead letter holds another record whole, a decision its features."""
 SHOP_WITHIN_S = 10.0
 """How long the first events wait for the catalogue; after it they get what the cache holds."""
 
-StoreOf = Callable[[redis.asyncio.Redis, Keys, Meta, Settings], VisitorStore]
+StoreOf = Callable[[ReconnectingConnection, Keys, Meta, Settings], VisitorStore]
 
 
-def redis_store(client: redis.asyncio.Redis, keys: Keys, meta: Meta, settings: Settings) -> VisitorStore:
+def redis_store(
+    connection: ReconnectingConnection, keys: Keys, meta: Meta, settings: Settings
+) -> VisitorStore:
     """The store of every real worker."""
     lifetimes = Lifetimes(settings.state_ttl_days * DAY_S, settings.layout_ttl_s)
-    return RedisVisitors(client, keys, incarnation=meta.incarnation, lifetimes=lifetimes)
+    return RedisVisitors(connection, keys, incarnation=meta.incarnation, lifetimes=lifetimes)
 
 
 class TestSeams(Struct, frozen=True, kw_only=True):
@@ -92,11 +91,12 @@ class Assembly:
 
     async def assemble(self) -> Assembled:
         """Everything connected and nothing started: `app.start()` begins the work."""
-        settings = self._settings
-        keys, client = Keys(settings.namespace), connect(settings.redis or "", connections=CONNECTIONS)
-        self._stack.push_async_callback(client.aclose)
-        meta = await agree_on_meta(client, keys, settings)
-        store = self._parts.store(client, keys, meta, settings)
+        settings, keys = self._settings, Keys(self._settings.namespace)
+        connection = await self._stack.enter_async_context(
+            ReconnectingConnection(settings.redis or "", stuck_s=settings.redis_deadline_s)
+        )
+        meta = await agree_on_meta(connection, keys, settings)
+        store = self._parts.store(connection, keys, meta, settings)
         follower = await self._following()
         producer = await self._producing()
         means = await self._means(store, follower, producer)
@@ -112,7 +112,7 @@ class Assembly:
         app.finalize()
         watchdog = self._watching(ownership, events_log)
         run_in_background(self._stack, lanes.verify_idle_partitions(), "idle-partitions")
-        run_in_background(self._stack, keep_checking(meta, client, keys, settings, halt), "meta")
+        run_in_background(self._stack, keep_checking(meta, connection, keys, settings, halt), "meta")
         storing, publishing = self._storing, self._publishing
         return Assembled(
             app, ownership, follower, lambda: (storing.trouble, publishing.trouble, watchdog.trouble)

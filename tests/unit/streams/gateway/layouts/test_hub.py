@@ -77,12 +77,12 @@ async def test_each_visitor_hears_of_itself(hub: Hub, notices: MemoryNotices) ->
     with hub.mailbox(3, ANN) as ann, hub.mailbox(3, ANN) as ann_too, hub.mailbox(3, BOB) as bob:
         for box in (ann, ann_too, bob):
             assert (await box.take()).reread
-        notices.hear(notice("1.3.7"))
+        notices.deliver(notice("1.3.7"))
         for box in (ann, ann_too):
             ignore_result = (await box.take()).notice
             assert ignore_result is not None
             assert ignore_result.version == "1.3.7"
-        notices.hear(notice("1.3.8", visitor=BOB))
+        notices.deliver(notice("1.3.8", visitor=BOB))
         ignore_result = (await bob.take()).notice
         assert ignore_result is not None
         assert ignore_result.version == "1.3.8"

@@ -1,4 +1,4 @@
-"""A Redis of a kind that cannot be used is refused at boot, in one line."""
+"""What must be true before a worker or a gateway begins, and goes on being checked while a worker runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from streams.runtime.net import free_port
 from streams.runtime.settings import Settings
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta, read_meta
-from streams.stores.redis.client import connect, refuse_cluster
+from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.server_checks import refuse_cluster
 from streams.workers.personalize import preflight
 from streams.workers.personalize.preflight import agree_on_meta
 
@@ -45,16 +46,14 @@ async def test_a_gateway_refuses_a_cluster(cluster: Settings) -> None:
 
 
 async def test_a_worker_refuses_a_cluster(cluster: Settings) -> None:
-    client = connect(cluster.redis or "")
-    with pytest.raises(ServiceMissing, match=WHY):
-        await agree_on_meta(client, Keys(cluster.namespace), cluster)
-    await client.aclose()
+    async with ReconnectingConnection(cluster.redis or "") as connection:
+        with pytest.raises(ServiceMissing, match=WHY):
+            await agree_on_meta(connection, Keys(cluster.namespace), cluster)
 
 
 async def test_a_redis_alone_is_welcome(redis_url: str) -> None:
-    client = connect(redis_url)
-    await refuse_cluster(client)
-    await client.aclose()
+    async with ReconnectingConnection(redis_url) as connection:
+        await refuse_cluster(connection)
 
 
 async def test_a_redis_that_hangs_is_named_and_not_waited_for_for_ever(
@@ -67,10 +66,9 @@ async def test_a_redis_that_hangs_is_named_and_not_waited_for_for_ever(
     monkeypatch.setattr(preflight, "log", log)
     settings = Settings()
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        client = connect(f"redis://127.0.0.1:{mute.getsockname()[1]}")
-        with pytest.raises(StoreUnavailable, match=r"Redis: no answer within 0\.1 s"):
-            await agree_on_meta(client, Keys(settings.namespace), settings)
-        await client.aclose()
+        async with ReconnectingConnection(f"redis://127.0.0.1:{mute.getsockname()[1]}") as connection:
+            with pytest.raises(StoreUnavailable, match=r"Redis: no answer within 0\.1 s"):
+                await agree_on_meta(connection, Keys(settings.namespace), settings)
     assert said == [("waiting to begin", "Redis: no answer within 0.1 s")]
 
 
@@ -83,11 +81,11 @@ def worker_of(
 
 async def test_a_flushed_redis_is_told_the_meta_again(worker_of: tuple[Meta, Settings]) -> None:
     meta, settings = worker_of
-    client, keys = connect(settings.redis or ""), Keys(settings.namespace)
-    await client.delete(keys.meta)
-    await preflight._check_again(meta, client, keys, settings)
-    assert await read_meta(client, keys) == meta
-    await client.aclose()
+    keys = Keys(settings.namespace)
+    async with ReconnectingConnection(settings.redis or "") as connection:
+        await connection.call("DEL", keys.meta)
+        await preflight._check_again(meta, connection, keys, settings)
+        assert await read_meta(connection, keys) == meta
 
 
 async def test_a_redis_that_may_forget_from_now_on_ends_a_worker(
@@ -95,15 +93,15 @@ async def test_a_redis_that_may_forget_from_now_on_ends_a_worker(
 ) -> None:
     meta, settings = worker_of
     monkeypatch.setattr(preflight, "CHECK_EVERY_S", 0)
+    keys = Keys(settings.namespace)
     with LocalServer(RedisRecipe(), tmp_path / "redis") as server:
-        client, keys = connect(server.address), Keys(settings.namespace)
-        await client.config_set("maxmemory-policy", "allkeys-lru")
-        with pytest.raises(preflight.Changed, match="set it with `CONFIG SET maxmemory-policy noeviction`"):
-            await preflight.keep_checking(meta, client, keys, settings, _raised)
-        await client.aclose()
+        async with ReconnectingConnection(server.address) as connection:
+            await connection.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+            with pytest.raises(preflight.Changed, match="set it with `CONFIG SET maxmemory-policy noevict"):
+                await preflight.keep_checking(meta, connection, keys, settings, _raise)
 
 
-def _raised(exc: BaseException) -> NoReturn:
+def _raise(exc: BaseException) -> NoReturn:
     raise exc
 
 
@@ -112,8 +110,8 @@ async def test_a_topic_made_anew_under_a_worker_ends_it_with_the_whole_way_out(
 ) -> None:
     meta, settings = worker_of
     monkeypatch.setattr(preflight, "CHECK_EVERY_S", 0)
-    client, keys = connect(settings.redis or ""), Keys(settings.namespace)
+    keys = Keys(settings.namespace)
     before = Meta(topic_id="of before", partitions=meta.partitions)
-    with pytest.raises(preflight.Changed, match=r"made anew.*`etalage topics create --adopt`"):
-        await preflight.keep_checking(before, client, keys, settings, _raised)
-    await client.aclose()
+    async with ReconnectingConnection(settings.redis or "") as connection:
+        with pytest.raises(preflight.Changed, match=r"made anew.*`etalage topics create --adopt`"):
+            await preflight.keep_checking(before, connection, keys, settings, _raise)

@@ -1,0 +1,65 @@
+"""Sets a namespace up: topics in Kafka, and in Redis the meta that says for which topic its states are."""
+
+from __future__ import annotations
+
+import msgspec
+
+from schemas.errors import ServiceMissing
+from schemas.topics import EVENTS
+from streams.kafka.admin import TopicsRefused, TopicState, make_topics
+from streams.runtime.settings import NO_REDIS, Settings
+from streams.stores.keys import Keys
+from streams.stores.meta import Meta, difference, read_meta, write_meta
+from streams.stores.redis.connection import ReconnectingConnection, run_blocking
+
+REDIS_S = 5.0
+
+
+def create_topics(settings: Settings, *, adopt: bool = False) -> tuple[list[TopicState], Meta]:
+    """Make the topics that are missing and write the meta to Redis; doing it twice changes nothing.
+
+    Args:
+        adopt: accept an events topic that was made anew: states in Redis are then of an earlier incarnation.
+
+    Raises:
+        TopicsRefused: Kafka or Redis holds what was made by other settings.
+        ServiceMissing: Kafka does not answer, no Redis is known, or the meta's key holds something else.
+        StoreUnavailable: Redis does not answer.
+    """
+    states = make_topics(settings)
+    name = EVENTS.full_name(settings.namespace)
+    events = next(state for state in states if state.name == name)
+    return states, _settle_meta(settings, events, adopt=adopt)
+
+
+def read_meta_sync(redis_address: str, namespace: str) -> Meta:
+    """The namespace's meta, for callers that cannot await; raises as read_meta, and when there is none."""
+    meta = run_blocking(
+        redis_address, lambda connection: read_meta(connection, Keys(namespace)), within_s=REDIS_S
+    )
+    if meta is None:
+        raise ServiceMissing(f"namespace {namespace} is not set up: run `etalage topics create`")
+    return meta
+
+
+def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta:
+    """Write the meta unless it stands there already; TopicsRefused when Redis belongs to another topic."""
+    if settings.redis is None:
+        raise ServiceMissing(NO_REDIS)
+    keys, meta = Keys(settings.namespace), Meta(topic_id=events.topic_id, partitions=events.partitions)
+
+    async def settle(connection: ReconnectingConnection) -> None:
+        stands = await read_meta(connection, keys)
+        if stands is not None:
+            _refuse_meta(stands, meta, adopt=adopt)
+        await write_meta(connection, keys, meta)
+
+    run_blocking(settings.redis, settle, within_s=REDIS_S)
+    return meta
+
+
+def _refuse_meta(stands: Meta, meta: Meta, *, adopt: bool) -> None:
+    """TopicsRefused when the states in Redis were made for something else."""
+    known = msgspec.structs.replace(stands, topic_id=meta.topic_id) if adopt else stands
+    if why := difference(known, meta):
+        raise TopicsRefused(why)

@@ -1,0 +1,189 @@
+"""A connection to Redis that is made anew whenever it is lost or stuck, in the background, for ever."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from schemas.errors import StoreUnavailable
+from streams.runtime.tasks import cancel_and_wait
+from streams.runtime.telemetry.logs import logger
+from streams.stores.redis.address import connect_error_text, parse_address
+from streams.stores.redis.pipeline import OnMessage, PipelinedConnection, Reply, Word, raise_error
+
+T = TypeVar("T")
+log = logger("redis")
+
+CONNECT_WITHIN_S = 2.0
+RECONNECT_S = (0.05, 0.1, 0.25, 0.5)
+"""Pauses between attempts to connect; the last one repeats."""
+
+STUCK_S = 0.75
+"""A connection that is silent for so long with a command unanswered is dropped: Redis is stopped or gone."""
+
+
+class ReconnectingConnection:
+    """Keeps a PipelinedConnection open: connects in the background for ever, and drops one that is stuck.
+
+    `async with` runs it while the block does; else its owner calls `start` and `stop`.
+
+    Args:
+        address: `host:port` or a URL, see parse_address.
+        stuck_s: seconds of silence after which an unanswered connection is dropped.
+        on_message: takes published messages; makes this a connection for subscriptions.
+        on_connect: runs on each new connection before anybody else may use it; it fails the attempt by
+            raising.
+
+    Raises:
+        InvalidSetting: `address` cannot be used.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        stuck_s: float = STUCK_S,
+        on_message: OnMessage | None = None,
+        on_connect: Callable[[PipelinedConnection], Awaitable[None]] | None = None,
+    ) -> None:
+        self.address = address
+        self.current: PipelinedConnection | None = None
+        self._target = parse_address(address)
+        self._stuck_s, self._on_message, self._on_connect = stuck_s, on_message, on_connect
+        self._trouble = f"Redis at {self._target} is not connected yet"
+        self._attempted = asyncio.Event()  # set for a moment as each attempt to connect ends
+        self._lost = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> ReconnectingConnection:
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    def start(self) -> None:
+        """Connect in the background; a second time changes nothing."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._keep_connected(), name="redis-connection")
+
+    async def stop(self) -> None:
+        """Disconnect for good; commands that wait end in StoreUnavailable."""
+        await cancel_and_wait(self._task)
+        if self.current is not None:
+            self.current.close()
+            await self._lost.wait()
+        self._trouble = f"the connection to Redis at {self._target} was ended"
+        self._attempted.set()
+
+    async def wait_connected(self) -> None:
+        """Return as soon as there is a connection."""
+        while self.current is None:
+            await self._attempted.wait()
+
+    def ask(self, *words: Word) -> asyncio.Future[Reply]:
+        """As PipelinedConnection.ask, for callers who cannot wait for a connection.
+
+        Raises:
+            StoreUnavailable: at once, while there is no connection.
+        """
+        if self.current is None:
+            raise StoreUnavailable(self._trouble)
+        return self.current.ask(*words)
+
+    async def call(self, *words: Word) -> Reply:
+        """The reply to a command; without a connection, waits for the end of the attempt under way.
+
+        There is no deadline but those of connecting and of `stuck_s`: the caller puts one around its work.
+
+        Raises:
+            StoreUnavailable: Redis cannot be reached, stopped answering, or cannot serve now.
+            CommandRefused: it answered with an error that does not pass.
+        """
+        if self.current is None:
+            await self._attempted.wait()
+        return raise_error(await self.ask(*words))
+
+    async def _keep_connected(self) -> None:
+        failures = 0
+        while True:
+            try:
+                self.current = await self._connect()
+            except Exception as exc:
+                self._trouble = connect_error_text(self._target, exc, CONNECT_WITHIN_S)
+                self._end_attempt()
+                if failures == 0:
+                    log.warning("reconnecting", service="redis", error=self._trouble)
+                await asyncio.sleep(RECONNECT_S[min(failures, len(RECONNECT_S) - 1)])
+                failures += 1
+                continue
+            failures = 0
+            self._end_attempt()
+            await self._watch(self.current)
+
+    async def _watch(self, connection: PipelinedConnection) -> None:
+        """Return once it is lost; it is asked now and then, so that silence means something."""
+        while not self._lost.is_set():
+            if not connection.stuck_for:
+                connection.ask("PING")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._stuck_s / 3):
+                    await self._lost.wait()
+            if connection.stuck_for > self._stuck_s:
+                connection.close(f"has not answered for {self._stuck_s:g} s")
+
+    def _lose(self, why: str) -> None:
+        self.current, self._trouble = None, why
+        self._lost.set()
+
+    def _end_attempt(self) -> None:
+        self._attempted.set()
+        self._attempted.clear()
+
+    async def _connect(self) -> PipelinedConnection:
+        target = self._target
+        self._lost.clear()
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            _, connection = await asyncio.get_running_loop().create_connection(
+                lambda: PipelinedConnection(target, self._lose, self._on_message),
+                target.host,
+                target.port,
+                ssl=target.tls,
+            )
+            try:
+                for words in target.greeting:
+                    raise_error(await connection.ask(*words))
+                if self._on_connect is not None:
+                    await self._on_connect(connection)
+                if self._lost.is_set():
+                    raise StoreUnavailable(self._trouble)
+            except BaseException:
+                connection.close()
+                await self._lost.wait()
+                raise
+        return connection
+
+
+def run_blocking(
+    address: str, work: Callable[[ReconnectingConnection], Coroutine[Any, Any, T]], *, within_s: float
+) -> T:
+    """What `work` returns, over a connection of its own, for callers that cannot await.
+
+    It runs in a thread of its own, as the caller's may have a running event loop.
+
+    Raises:
+        StoreUnavailable: Redis cannot be reached, or the work took more than `within_s` seconds.
+    """
+
+    async def run() -> T:
+        try:
+            async with asyncio.timeout(within_s), ReconnectingConnection(address) as connection:
+                return await work(connection)
+        except TimeoutError as exc:
+            raise StoreUnavailable(connect_error_text(parse_address(address), exc, within_s)) from exc
+
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, run()).result()
