@@ -14,8 +14,8 @@ from streams.gateway.events.producer import MemoryLog
 from tests.unit.streams.gateway.house import House
 
 
-class Heard:
-    """Counts what an outbox says."""
+class Counts:
+    """Counts what an outbox reports."""
 
     def __init__(self) -> None:
         self.sent = 0
@@ -29,28 +29,28 @@ class Heard:
 
 
 async def test_what_waits_is_written_when_kafka_is_back() -> None:
-    log, ignore_result = MemoryLog(), Heard()
-    box = Outbox("t", log, sent=ignore_result.send, dropped=ignore_result.drop)
+    log, counts = MemoryLog(), Counts()
+    box = Outbox("t", log, sent=counts.send, dropped=counts.drop)
     log.down = True
     box.put(b"a", b"1")
     box.put(b"b", b"2")
     await box.stop()
-    assert (len(box), ignore_result.sent) == (2, 0)
+    assert (len(box), counts.sent) == (2, 0)
     log.down = False
     await box.stop()
     assert log.written["t"] == [(b"a", b"1"), (b"b", b"2")]
-    assert (len(box), ignore_result.sent, ignore_result.dropped) == (0, 2, 0)
+    assert (len(box), counts.sent, counts.dropped) == (0, 2, 0)
 
 
 async def test_the_newest_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outbox, "QUEUED_MAX", 2)
-    log, ignore_result = MemoryLog(), Heard()
-    box = Outbox("t", log, sent=ignore_result.send, dropped=ignore_result.drop)
+    log, counts = MemoryLog(), Counts()
+    box = Outbox("t", log, sent=counts.send, dropped=counts.drop)
     for value in (b"1", b"2", b"3"):
         box.put(b"a", value)
     await box.stop()
     assert log.written["t"] == [(b"a", b"1"), (b"a", b"2")]
-    assert ignore_result.dropped == 1
+    assert counts.dropped == 1
 
 
 async def test_decisions_of_a_sample_are_recorded(house: House, client: httpx.AsyncClient) -> None:
