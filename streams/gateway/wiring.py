@@ -118,12 +118,12 @@ class Gateway:
 
     async def _watch_shop(self) -> None:
         """For ever: wake open pages to read again when their layouts may no longer be shown."""
-        seen = mark_of(self.shop(), self.clock.now())
+        last = mark_of(self.shop(), self.clock.now())
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             mark = mark_of(self.shop(), self.clock.now())
-            if mark != seen:
-                seen = mark
+            if mark != last:
+                last = mark
                 await self.hub.reread_all()
 
     def _outboxes(self) -> tuple[Outbox, ...]:

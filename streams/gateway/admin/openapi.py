@@ -72,7 +72,7 @@ def document() -> Json:
     for section in ("PageDef", "ModuleDef", "RuleDef"):
         components[section]["required"].remove("section")  # a document's lists say it already
     for part in ("Storefront", "PageDef", "SlotDef", "ModuleDef", "RuleDef", "Match"):
-        components[part]["additionalProperties"] = False  # the topic's readers skip them, this door does not
+        components[part]["additionalProperties"] = False  # the topic's readers skip them, this route does not
     named = dict(zip(_TYPES, schemas, strict=True))
     info = {
         "title": "Etalage gateway",

@@ -48,7 +48,7 @@ class PartitionMap:
     async def keep_updated(
         self, redis: Callable[[], Awaitable[bytes | None]], kafka: Callable[[], Awaitable[Meta | None]]
     ) -> None:
-        """Ask again and again, for ever: Redis first, and Kafka as long as nobody has said anything."""
+        """For ever: read Redis, and Kafka as long as neither has answered."""
         while True:
             meta = await _read_redis(redis)
             if meta is None and self.incarnation is None:
