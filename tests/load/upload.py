@@ -31,10 +31,9 @@ def measure(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
                 times = []
                 while not answer.done():
                     times.append(_time_ms(connection, layout))
-                assert answer.result() == {"accepted"}
                 tails.append(percentile(times, 99))
                 longest.append(max(times))
-                say(f"run {run + 1}: p99 {tails[-1]:.1f} ms of {len(times)}, {floors[-1]:.1f} ms before")
+                say(f"run {run + 1}: p99 {tails[-1]:.1f} ms, {floors[-1]:.1f} ms before; {answer.result()}")
     load = f"sequential client, while {UPLOAD_BYTES >> 20} MB of items are put by another, {runs} runs"
     return [
         figure("upload.floor_p99_ms", floors, "ms", load=f"sequential client, no upload, {runs} runs"),
@@ -52,12 +51,13 @@ def _upload(stack: Stack) -> bytes:
     return head.encode() + body
 
 
-def _put(address: str, upload: bytes) -> set[str]:
-    """The statuses of what was answered."""
+def _put(address: str, upload: bytes) -> str:
+    """What became of the items: accepted, or retry when Kafka did not take so many in time."""
     with Connection(address) as connection:
         status, body = connection.ask(upload)
     assert status == 200, body[:300]
-    return {result["status"] for result in orjson.loads(body)["results"]}
+    (outcome,) = {result["status"] for result in orjson.loads(body)["results"]}
+    return str(outcome)
 
 
 def _time_ms(connection: Connection, request: bytes) -> float:
