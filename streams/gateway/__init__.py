@@ -1,1 +1,1 @@
-"""The HTTP door: events in, layouts out, pushes to open pages."""
+"""The HTTP service: events in, layouts out, pushes to open pages."""

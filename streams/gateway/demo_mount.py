@@ -1,4 +1,4 @@
-"""The demo shop under /demo, by Starlette; everything else that nobody serves is a problem document."""
+"""The demo shop under /demo, by Starlette; for every other path a problem document, 404."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from streams.demo.routes import FindItem, routes
 from streams.gateway.http.problems import PROBLEM_TYPE, Problem
 
 
-def demo(find_item: FindItem) -> Starlette:
-    """What answers paths outside /v1 and the probes."""
+def build_demo(find_item: FindItem) -> Starlette:
+    """The application for paths outside /v1 and the probes."""
     return Starlette(
-        routes=[Route("/", _to_demo), Route("/demo", _to_demo), Mount("/demo", routes=routes(find_item))],
-        exception_handlers={HTTPException: _as_problem},
+        routes=[
+            Route("/", _redirect_to_demo),
+            Route("/demo", _redirect_to_demo),
+            Mount("/demo", routes=routes(find_item)),
+        ],
+        exception_handlers={HTTPException: _answer_problem},
     )
 
 
-async def _to_demo(request: Request) -> Response:
+async def _redirect_to_demo(request: Request) -> Response:
     return RedirectResponse("/demo/")
 
 
-async def _as_problem(request: Request, exc: Exception) -> Response:
+async def _answer_problem(request: Request, exc: Exception) -> Response:
     assert isinstance(exc, HTTPException)
     problem = Problem(exc.status_code, f"{exc.detail}: {request.url.path[:100]}")
     return Response(problem.body(), exc.status_code, dict(exc.headers or {}), PROBLEM_TYPE)

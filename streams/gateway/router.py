@@ -1,6 +1,6 @@
 """From method and path to a handler; every error leaves as a problem document, every answer is counted.
 
-Two routes are asked for thousands of times a second and go by hand: layouts and their streams.
+`GET /v1/layouts/{page}` is the hot path: it is dispatched before all others, and counts its own answers.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 from msgspec import Struct
 
-from streams.gateway.http.asgi import Gone, Receive, Scope, Send, send_problem
-from streams.gateway.http.cors import as_get
+from streams.gateway.http.asgi import ClientDisconnected, Receive, Scope, Send, send_problem
+from streams.gateway.http.cors import head_as_get
 from streams.gateway.http.problems import Problem
-from streams.gateway.layouts.route import Layouts
+from streams.gateway.layouts.route import LayoutRoute
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 
@@ -25,84 +25,97 @@ STREAM = "/stream"
 
 
 class Branch(Struct, frozen=True, eq=False):
-    """Paths of the form `prefix` + something without a slash + `suffix`; the handler gets the something."""
+    """Paths of the form `prefix` + one segment + `suffix`; the handler gets the segment.
+
+    `label` names the route in metrics.
+    """
 
     prefix: str
     suffix: str
     label: str
     methods: Mapping[str, Callable[[str, Scope, Receive, Send], Awaitable[None]]]
 
-    def of(self, path: str) -> Mapping[str, Handler] | None:
+    def handlers_of(self, path: str) -> Mapping[str, Handler] | None:
         """The handlers of a path of this form, None for another."""
         if not (path.startswith(self.prefix) and path.endswith(self.suffix)):
             return None
-        rest = path[len(self.prefix) : len(path) - len(self.suffix)]
-        if not rest or "/" in rest:
+        segment = path[len(self.prefix) : len(path) - len(self.suffix)]
+        if not segment or "/" in segment:
             return None
-        return {method: partial(handler, rest) for method, handler in self.methods.items()}
+        return {method: partial(handler, segment) for method, handler in self.methods.items()}
 
 
 class Router:
-    """An ASGI application. `others` gets every path that is not ours (the demo)."""
+    """An ASGI application over all routes of the gateway.
+
+    Args:
+        layouts: serves `/v1/layouts/{page}` itself, its metrics included.
+        exact: handlers by whole path, then by method.
+        branches: tried in order for paths that are not among `exact`.
+        default: gets every path that is none of these (the demo).
+        metrics: counts requests by route and status, and observes how long they took; streams only counted.
+    """
 
     def __init__(
         self,
         *,
-        layouts: Layouts,
+        layouts: LayoutRoute,
         exact: Mapping[str, Mapping[str, Handler]],
         branches: list[Branch],
-        others: Handler,
+        default: Handler,
         metrics: Metrics,
     ) -> None:
         self._layouts, self._exact, self._branches = layouts, exact, branches
-        self._others, self._metrics = others, metrics
+        self._default, self._metrics = default, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._others(scope, receive, send)
+            await self._default(scope, receive, send)
             return
         path: str = scope["path"]
         if path.startswith(LAYOUTS) and scope["method"] == "GET" and not path.endswith(STREAM):
             await self._layouts.get(path[len(LAYOUTS) :], scope, receive, send)
             return
-        route, methods = self._found(path)
+        route, methods = self._find(path)
         if methods is None:
-            await self._others(scope, receive, send)
+            await self._default(scope, receive, send)
             return
         if scope["method"] == "HEAD" and "GET" in methods:
-            scope, send = as_get(scope, send)
+            scope, send = head_as_get(scope, send)
             await self(scope, receive, send)
             return
-        await self._measured(route, methods, scope, receive, send)
+        await self._handle(route, methods, scope, receive, send)
 
-    def _found(self, path: str) -> tuple[str, Mapping[str, Handler] | None]:
+    def _find(self, path: str) -> tuple[str, Mapping[str, Handler] | None]:
+        """The route's name in metrics and its handlers; no handlers for a path that is none of ours."""
         if path in self._exact:
             return path, self._exact[path]
         for branch in self._branches:
-            methods = branch.of(path)
+            methods = branch.handlers_of(path)
             if methods is not None:
                 return branch.label, methods
         return "", None
 
-    async def _measured(
+    async def _handle(
         self, route: str, methods: Mapping[str, Handler], scope: Scope, receive: Receive, send: Send
     ) -> None:
-        started, seen = perf_counter(), _Watched(send)
+        """Run the handler; what it raises becomes a problem document."""
+        started, recorder = perf_counter(), _StatusRecorder(send)
         try:
-            await _handler_of(methods, scope["method"])(scope, receive, seen.send)
+            await _choose_handler(methods, scope["method"])(scope, receive, recorder.send)
         except Problem as problem:
-            await _refuse(seen, problem)
-        except Gone:
+            await _refuse(recorder, problem)
+        except ClientDisconnected:
             return
         except Exception:
-            logger("gateway").exception("request failed", route=route)
-            await _refuse(seen, Problem(500, "a defect of ours; the log says more"))
-        self._metrics.count("http_requests_total", route=route, code=seen.status)
+            logger("gateway").exception("handling a request failed", route=route)
+            await _refuse(recorder, Problem(500, "a defect of ours; the log says more"))
+        self._metrics.count("http_requests_total", route=route, code=recorder.status)
         if not route.endswith(STREAM):
             self._metrics.observe("http_request_duration_seconds", perf_counter() - started, route=route)
 
 
-class _Watched:
+class _StatusRecorder:
     """A `send` that remembers the status it sent, 0 before that."""
 
     def __init__(self, send: Send) -> None:
@@ -115,28 +128,23 @@ class _Watched:
         await self._send(message)
 
 
-def _handler_of(methods: Mapping[str, Handler], method: str) -> Handler:
+def _choose_handler(methods: Mapping[str, Handler], method: str) -> Handler:
+    """The method's handler; OPTIONS is answered for each path; Problem 405 for another method."""
     handler = methods.get(method)
     if handler is None:
         allowed = ", ".join(sorted([*methods, "OPTIONS"] + ["HEAD"] * ("GET" in methods)))
         if method == "OPTIONS":
-            return partial(_say_allowed, allowed)
+            return partial(_send_allowed, allowed)
         raise Problem(405, f"{method} is not for this path; {allowed} are", headers={"allow": allowed})
     return handler
 
 
-async def _say_allowed(allowed: str, scope: Scope, receive: Receive, send: Send) -> None:
+async def _send_allowed(allowed: str, scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 204, "headers": [(b"allow", allowed.encode())]})
     await send({"type": "http.response.body"})
 
 
-async def _refuse(seen: _Watched, problem: Problem) -> None:
-    """Say so, unless the answer is under way already."""
-    if not seen.status:
-        await send_problem(seen.send, problem)
-
-
-async def no_such_path(scope: Scope, receive: Receive, send: Send) -> None:
-    """The answer for paths that nobody serves."""
-    if scope["type"] == "http":
-        await send_problem(send, Problem(404, f"no such path: {scope['path'][:100]}"))
+async def _refuse(recorder: _StatusRecorder, problem: Problem) -> None:
+    """Send the problem, unless the answer is under way already."""
+    if not recorder.status:
+        await send_problem(recorder.send, problem)

@@ -1,4 +1,4 @@
-"""Runs the gateway: socket, uvicorn, status file, signals, a bounded end."""
+"""Runs the gateway: socket, uvicorn, status file, signals, a stop within `drain_s`."""
 
 from __future__ import annotations
 
@@ -23,39 +23,47 @@ from streams.stores.redis.server_checks import refuse_cluster
 
 STATUS_EVERY_S = 0.25
 BACKLOG = 2048
-LOOK_WITHIN_S = 1.0
+CHECK_WITHIN_S = 1.0
 
 
 async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then finish within `drain_s`."""
+    """Serve until SIGTERM or SIGINT, then finish within `drain_s` seconds.
+
+    Raises:
+        ServiceMissing: no address of Kafka or Redis is set, Redis is a cluster, or the port is taken.
+    """
     if not settings.kafka or not settings.redis:
         raise ServiceMissing("set ETALAGE_KAFKA and ETALAGE_REDIS, or run `etalage up`")
-    await _refuse_unfit(settings.redis)
+    await _refuse_cluster(settings.redis)
     live = LiveGateway(settings)
-    sock = _listening(settings)
-    stop = _stop_signal()
+    sock = _bind(settings)
+    stop = _catch_stop_signals()
     await live.start()
-    _settle_garbage()
-    server = _server(live, settings)
+    _tune_garbage_collector()
+    server = _build_server(live, settings)
     serving = asyncio.create_task(server.serve(sockets=[sock]), name="uvicorn")
-    telling = asyncio.create_task(_tell(live, settings, sock), name="status")
-    await asyncio.wait([serving, telling, stop], return_when=asyncio.FIRST_COMPLETED)
-    if telling.done():
-        logger("gateway").error("the status cannot be told: ending", exc_info=telling.exception())
-    await _end(live, server, serving, settings.drain_s)
-    telling.cancel()  # who ends gives signs of life too
+    reporting = asyncio.create_task(_report_status(live, settings, sock), name="status")
+    await asyncio.wait([serving, reporting, stop], return_when=asyncio.FIRST_COMPLETED)
+    if reporting.done():
+        logger("gateway").error(
+            "writing the status file failed", action="stop", exc_info=reporting.exception()
+        )
+    await _stop(live, server, serving, settings.drain_s)
+    reporting.cancel()  # only now: a supervisor takes a process without signs of life for one that hangs
 
 
-async def _refuse_unfit(address: str) -> None:
-    """ServiceMissing when Redis is of a kind that we cannot use; one that does not answer may come later."""
+async def _refuse_cluster(address: str) -> None:
+    """ServiceMissing when Redis is a cluster, which we cannot use; one that does not answer may come yet."""
     try:
-        async with asyncio.timeout(LOOK_WITHIN_S), ReconnectingConnection(address) as connection:
+        async with asyncio.timeout(CHECK_WITHIN_S), ReconnectingConnection(address) as connection:
             await refuse_cluster(connection)
-    except (StoreUnavailable, CommandRefused, TimeoutError):
-        logger("gateway").warning("Redis could not be looked at before the start")
+    except (StoreUnavailable, CommandRefused, TimeoutError) as exc:
+        logger("gateway").warning(
+            "checking Redis failed", service="redis", error=repr(exc)[:200], action="start"
+        )
 
 
-async def _end(
+async def _stop(
     live: LiveGateway, server: uvicorn.Server, serving: asyncio.Task[None], drain_s: float
 ) -> None:
     server.should_exit = True
@@ -68,7 +76,7 @@ async def _end(
         os._exit(0)  # what is left is background work whose loss is counted elsewhere
 
 
-def _server(live: LiveGateway, settings: Settings) -> uvicorn.Server:
+def _build_server(live: LiveGateway, settings: Settings) -> uvicorn.Server:
     config = uvicorn.Config(
         live.gateway.app,
         loop="none",
@@ -87,7 +95,7 @@ def _server(live: LiveGateway, settings: Settings) -> uvicorn.Server:
     return server
 
 
-def _listening(settings: Settings) -> socket.socket:
+def _bind(settings: Settings) -> socket.socket:
     """The bound socket; ServiceMissing with what to do when the port is taken."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     sock = socket.socket(family)
@@ -103,33 +111,34 @@ def _listening(settings: Settings) -> socket.socket:
     return sock
 
 
-def _stop_signal() -> asyncio.Future[None]:
+def _catch_stop_signals() -> asyncio.Future[None]:
+    """Done once SIGTERM or SIGINT came."""
     loop = asyncio.get_running_loop()
     stop: asyncio.Future[None] = loop.create_future()
 
-    def ask() -> None:
+    def request_stop() -> None:
         if not stop.done():
             stop.set_result(None)
 
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, ask)
+        loop.add_signal_handler(number, request_stop)
     return stop
 
 
-def _settle_garbage() -> None:
-    """What lives as long as the process is not looked at again; collections become rare and short."""
+def _tune_garbage_collector() -> None:
+    """Freeze what lives as long as the process; collections become rare and short."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
 
-async def _tell(live: LiveGateway, settings: Settings, sock: socket.socket) -> None:
-    """Keep the status file true; how late the loop comes back each time says how busy it is."""
+async def _report_status(live: LiveGateway, settings: Settings, sock: socket.socket) -> None:
+    """For ever: write the status file when it changes; measure how late the loop comes back each time."""
     host, port = sock.getsockname()[:2]
     file = StatusFile(settings.status)
     clock = asyncio.get_running_loop().time
     while True:
-        readiness = live.gateway.admin.readiness()
+        readiness = live.gateway.health.readiness()
         status = Status(
             kind="gateway", pid=os.getpid(), ready=readiness.ready, probe=f"{host}:{port}",
             address=f"{host}:{port}", reason=readiness.reason or None,

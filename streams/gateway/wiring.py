@@ -1,4 +1,4 @@
-"""The gateway of a process, put together: what it reads from, writes to, and the routes over them."""
+"""Puts the gateway of a process together: what it reads from, writes to, and the routes over them."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from schemas.catalog import Item
 from schemas.errors import EtalageError
 from schemas.topics import EVENTS
 from streams.gateway.admin.catalog import ShopRoutes
-from streams.gateway.admin.health import Admin, ShopSource
+from streams.gateway.admin.health import HealthRoutes, ShopSource
 from streams.gateway.admin.openapi import OpenApi
-from streams.gateway.admin.visitors import Visitors
-from streams.gateway.demo_mount import demo
+from streams.gateway.admin.visitors import VisitorRoute
+from streams.gateway.demo_mount import build_demo
 from streams.gateway.events.click_trace import ClickTraces
 from streams.gateway.events.exposures import Decisions, Exposures
 from streams.gateway.events.outbox import Outbox
 from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.events.producer import EventLog, Log
-from streams.gateway.events.route import Events, IntakeParts
-from streams.gateway.http.cors import open_to
+from streams.gateway.events.route import EventsDependencies, EventsRoute
+from streams.gateway.http.cors import allow_origins
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import OnDemandLayouts
-from streams.gateway.layouts.rank import Rank
-from streams.gateway.layouts.route import Layouts
+from streams.gateway.layouts.rank import RankRoute
+from streams.gateway.layouts.route import LayoutRoute
 from streams.gateway.layouts.store_reads import StoreReads
-from streams.gateway.layouts.stream import READ_AT_ONCE, PushParts, Streams
+from streams.gateway.layouts.stream import READ_AT_ONCE, StreamDependencies, StreamRoute
 from streams.gateway.router import Branch, Router
 from streams.kafka.admin import list_topics
 from streams.runtime.clock import Clock, SystemClock
@@ -50,7 +50,16 @@ WATCH_EVERY_S = 0.25
 
 
 class Gateway:
-    """`app` is the ASGI application; nothing waits for a service to start."""
+    """`app` is the ASGI application; nothing waits for a service to start.
+
+    Args:
+        settings: of this process.
+        metrics: what happens here is counted in.
+        reader: the store of states and layouts.
+        follower: the shop as this process has it now.
+        log: where events, exposures, decisions, items and sections are written.
+        clock: the time of events and decisions.
+    """
 
     def __init__(
         self,
@@ -64,23 +73,27 @@ class Gateway:
     ) -> None:
         self.settings, self.metrics, self.clock = settings, metrics, clock
         self.follower, self.log = follower, log
-        self.places = PartitionMap(settings.partitions)
+        self.partition_map = PartitionMap(settings.partitions)
         self.reads = StoreReads(reader, metrics)
         self.hub = Hub(reader.notices(), clock, metrics)
         self.exposures = Exposures(settings.namespace, log, clock, metrics)
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
         self.traces = ClickTraces()
-        self.admin = Admin(follower, self.places, log, self.reads, metrics)
-        dressing = OnDemandLayouts(self.snapshot, clock, metrics, self.decisions.add)
-        self.ladder = FallbackChain(self.reads, dressing, self.places, self.hub, settings.live_page)
-        self.shop_routes = ShopRoutes(settings.namespace, log, self._storefront)
+        self.health = HealthRoutes(follower, self.partition_map, log, self.reads, metrics)
+        on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.decisions.add)
+        self.fallbacks = FallbackChain(
+            self.reads, on_demand, self.partition_map, self.hub, settings.live_page
+        )
+        self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
         self._watching: asyncio.Task[None] | None = None
-        self.app = open_to(self._router(), settings.origins)
+        self.app = allow_origins(self._router(), settings.origins)
 
     def shop(self) -> Shop:
+        """The shop as this process has it now."""
         return self.follower.snapshot.shop
 
     def snapshot(self) -> Snapshot:
+        """What a decision is made from now; take it once for each."""
         return self.follower.snapshot
 
     def find_item(self, item_id: str) -> Item | None:
@@ -89,8 +102,8 @@ class Gateway:
         row = table.row_of(item_id)
         return table.items[row] if row >= 0 else None
 
-    async def _storefront(self) -> StoredStorefront:
-        """What stands in Kafka now."""
+    async def _read_storefront(self) -> StoredStorefront:
+        """What is stored in Kafka now."""
         return await storefront_now(self.settings.kafka or "", self.settings.namespace)
 
     def start(self) -> None:
@@ -99,75 +112,81 @@ class Gateway:
         self._watching = asyncio.create_task(self._watch_shop(), name="watch-shop")
         for outbox in self._outboxes():
             outbox.start()
-        self.admin.started = True
+        self.health.started = True
 
     async def stop(self) -> None:
         """End streams and write what is queued."""
-        self.admin.stopping = True
+        self.health.stopping = True
         await cancel_and_wait(self._watching)
         await self.hub.stop()
         for outbox in self._outboxes():
             await outbox.stop()
 
     async def _watch_shop(self) -> None:
-        """For ever: let open pages look again when their layouts may no longer be shown."""
-        seen = mark_of(self.shop(), self.clock.now())
+        """For ever: wake open pages to read again when their layouts may no longer be shown."""
+        last = mark_of(self.shop(), self.clock.now())
         while True:
             await asyncio.sleep(WATCH_EVERY_S)
             mark = mark_of(self.shop(), self.clock.now())
-            if mark != seen:
-                seen = mark
+            if mark != last:
+                last = mark
                 await self.hub.reread_all()
 
     def _outboxes(self) -> tuple[Outbox, ...]:
         return self.exposures.outbox, self.decisions.outbox
 
     def _router(self) -> Router:
-        admin, shop = self.admin, self.shop_routes
-        visitors = Visitors(self.reads, self.places, self.shop)
-        layouts = Layouts(self.ladder, self.exposures, self.metrics)
+        health, shop = self.health, self.shop_routes
+        visitors = VisitorRoute(self.reads, self.partition_map, self.shop)
+        layouts = LayoutRoute(self.fallbacks, self.exposures, self.metrics)
         return Router(
             layouts=layouts,
             exact={
-                "/v1/events": {"POST": self._events()},
-                "/v1/rank": {"POST": Rank(self.reads, self.places, self.snapshot, self.clock)},
+                "/v1/events": {"POST": self._events_route()},
+                "/v1/rank": {"POST": RankRoute(self.reads, self.partition_map, self.snapshot, self.clock)},
                 "/v1/catalog/items": {"PUT": shop.put_items},
                 "/v1/storefront": {"PUT": shop.put_storefront},
-                "/v1/admin/shop": {"GET": admin.shop},
+                "/v1/admin/shop": {"GET": health.shop},
                 "/v1/openapi.json": {"GET": OpenApi()},
-                "/livez": {"GET": admin.livez},
-                "/readyz": {"GET": admin.readyz},
-                "/startupz": {"GET": admin.startupz},
-                "/metrics": {"GET": admin.metrics},
+                "/livez": {"GET": health.livez},
+                "/readyz": {"GET": health.readyz},
+                "/startupz": {"GET": health.startupz},
+                "/metrics": {"GET": health.metrics},
             },
             branches=[
-                Branch("/v1/layouts/", "/stream", "/v1/layouts/{page}/stream", {"GET": self._streams()}),
+                Branch("/v1/layouts/", "/stream", "/v1/layouts/{page}/stream", {"GET": self._stream_route()}),
                 Branch("/v1/layouts/", "", "/v1/layouts/{page}", {"GET": layouts.get}),
                 Branch("/v1/visitors/", "", "/v1/visitors/{visitor}", {"GET": visitors.get}),
             ],
-            others=demo(self.find_item),
+            default=build_demo(self.find_item),
             metrics=self.metrics,
         )
 
-    def _events(self) -> Events:
-        parts = IntakeParts(
+    def _events_route(self) -> EventsRoute:
+        dependencies = EventsDependencies(
             log=self.log,
-            places=self.places,
+            partition_map=self.partition_map,
             find_item=self.find_item,
             traces=self.traces,
             clock=self.clock,
             metrics=self.metrics,
         )
-        return Events(self.settings.namespace, parts)
+        return EventsRoute(self.settings.namespace, dependencies)
 
-    def _streams(self) -> Streams:
-        return Streams(
-            PushParts(
-                self.ladder, self.hub, self.places, self.exposures, self.traces,
-                self.clock, self.metrics, self.settings.live_page, self.settings.streams_max,
-                asyncio.Semaphore(READ_AT_ONCE),
-            )
-        )  # fmt: skip
+    def _stream_route(self) -> StreamRoute:
+        dependencies = StreamDependencies(
+            fallbacks=self.fallbacks,
+            hub=self.hub,
+            partition_map=self.partition_map,
+            exposures=self.exposures,
+            traces=self.traces,
+            clock=self.clock,
+            metrics=self.metrics,
+            live_page=self.settings.live_page,
+            streams_max=self.settings.streams_max,
+            reading=asyncio.Semaphore(READ_AT_ONCE),
+        )
+        return StreamRoute(dependencies)
 
 
 class LiveGateway:
@@ -191,14 +210,16 @@ class LiveGateway:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
+        """Begin to connect; returns without waiting for Kafka or Redis."""
         self.redis.start()
         self.log.start()
         await self.follower.start()
         self.gateway.start()
-        places = self.gateway.places
-        self._tasks = [asyncio.create_task(places.follow(self.layouts.meta, self._kafka_meta), name="places")]
+        updating = self.gateway.partition_map.keep_updated(self.layouts.meta, self._read_kafka_meta)
+        self._tasks = [asyncio.create_task(updating, name="partition-map")]
 
     async def stop(self) -> None:
+        """End all background work; what is queued is written, when Kafka is there."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -207,8 +228,8 @@ class LiveGateway:
         await self.follower.stop()
         await self.redis.stop()
 
-    async def _kafka_meta(self) -> Meta | None:
-        """The events topic as it stands in Kafka, when that answers."""
+    async def _read_kafka_meta(self) -> Meta | None:
+        """The events topic as it is in Kafka; None when that does not answer, or has none."""
         with suppress(EtalageError):
             name = EVENTS.full_name(self._settings.namespace)
             for topic in await asyncio.to_thread(list_topics, self._settings):

@@ -20,7 +20,7 @@ from streams.gateway.admin.openapi import document
 from streams.gateway.events.producer import MemoryLog
 from streams.runtime.telemetry.logs import configure
 from streams.shop.publishing import StoredStorefront
-from tests.unit.streams.gateway.house import looked_at, opened
+from tests.unit.streams.gateway.house import open_gateway, state_after_views
 
 STREAM = "/v1/layouts/{page}/stream"
 """An endless answer is none that a generator of requests could wait for; tests/unit covers it."""
@@ -55,8 +55,8 @@ class Served:
         self.socket.close()
 
     async def _serve(self) -> None:
-        async with opened() as (house, _):
-            await house.write(looked_at(["sneakers-0001"]))
+        async with open_gateway() as (house, _):
+            await house.write(state_after_views(["sneakers-0001"]))
             house.gateway.shop_routes._read = partial(_no_sections, house.log)
             config = uvicorn.Config(
                 house.gateway.app,

@@ -26,7 +26,7 @@ def fill_shop(stack: Stack, folder: Path) -> None:
     stack.run("catalog", "push", str(file))
 
 
-class Caller:
+class HttpClient:
     """One keep-alive connection; one request at a time."""
 
     def __init__(self, address: str) -> None:

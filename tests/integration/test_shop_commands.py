@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from models.catalog.enrichment import enrich_event
 from schemas.catalog import Item
 from schemas.codec import decode_event, encode
 from schemas.topics import EVENTS
 from streams.cli.data.event_sender import GatewaySink, Refused, send_events
-from streams.gateway.events.validation import completed_bytes
 from streams.kafka.compacted_reader import read_to_end
 from streams.kafka.partitioner import partition_of
 from streams.shop.documents import events_in, items_in
@@ -166,7 +166,7 @@ async def test_items_are_completed_as_the_gateway_completes_them(stack: Stack) -
     (record,) = await read_to_end(stack.kafka, EVENTS, stack.namespace)
     items = {item.item_id: item for item in items_in(goods.read_bytes(), goods.name)}
     raw = file.read_bytes()
-    assert record.value == completed_bytes(decode_event(raw), raw, items.get) != raw
+    assert record.value == enrich_event(decode_event(raw), raw, items.get) != raw
     lines = json.loads(record.value)["properties"]["items"]
     assert lines[0]["item_name"] == "Item 2"
     assert lines[0]["item_category"] == "x"

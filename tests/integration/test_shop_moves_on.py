@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from schemas.layouts import Layout
-from tests.integration.shop_http import Caller, view
+from tests.integration.shop_http import HttpClient, view
 from tests.stack import Running, Stack
 
 VISITOR = "a:regular"
@@ -37,24 +37,24 @@ async def open_page(gateway: Running) -> AsyncIterator[Callable[[], Awaitable[La
     ):
         lines = answer.aiter_lines()
 
-        async def following() -> Layout:
+        async def next_layout() -> Layout:
             async with asyncio.timeout(WITHIN_S):
                 async for line in lines:
                     if line.startswith("data: "):
                         return msgspec.json.decode(line.removeprefix("data: "), type=Layout)
             raise AssertionError("the page was closed")
 
-        yield following
+        yield next_layout
 
 
-def shown(layout: Layout) -> list[str]:
+def item_ids(layout: Layout) -> list[str]:
     return [item.id for slot in layout.slots for item in slot.module.items]
 
 
-async def until(caller: Caller, wanted: Callable[[Layout], bool]) -> Layout:
-    """The first answer that is as wanted."""
+async def wait_for(client: HttpClient, accepts: Callable[[Layout], bool]) -> Layout:
+    """The first answer that `accepts` says yes to."""
     async with asyncio.timeout(WITHIN_S):
-        while not wanted(layout := await caller.layout(VISITOR)):  # noqa: ASYNC110 - HTTP has no event
+        while not accepts(layout := await client.layout(VISITOR)):  # noqa: ASYNC110 - HTTP has no event
             await asyncio.sleep(0.05)
     return layout
 
@@ -64,23 +64,23 @@ async def test_rules_and_removals_reach_who_does_nothing(stack: Stack, tmp_path:
     gateway = stack.start("gateway")
     for running in stack.running:
         await asyncio.to_thread(running.wait_ready, 90)
-    async with Caller(gateway.address) as caller:
-        (posted,) = await caller.post([view("regular", "sneakers-0001", "m1")])
+    async with HttpClient(gateway.address) as client:
+        (posted,) = await client.post([view("regular", "sneakers-0001", "m1")])
         token: Any = posted["token"]
-        layout = await caller.layout(VISITOR, after=token, deadline_ms=1000)
+        layout = await client.layout(VISITOR, after=token, deadline_ms=1000)
         assert layout.version == token
-        async with open_page(gateway) as following:
-            first = await following()
-            assert any(item.startswith("sneakers-") for item in shown(first))
+        async with open_page(gateway) as next_layout:
+            first = await next_layout()
+            assert any(item.startswith("sneakers-") for item in item_ids(first))
             document = tmp_path / "storefront.json"
             document.write_text(json.dumps(json.loads(stack.run("storefront", "default")) | {"rules": RULES}))
             stack.run("storefront", "push", str(document))
-            ruled = await until(caller, lambda one: shown(one)[0] == PINNED)
-            pushed = await following()
+            ruled = await wait_for(client, lambda one: item_ids(one)[0] == PINNED)
+            pushed = await next_layout()
             for one in (ruled, pushed):
-                assert not any(item.startswith("sneakers-") for item in shown(one))
+                assert not any(item.startswith("sneakers-") for item in item_ids(one))
                 assert one.version == token, "nobody clicked"
             assert pushed.layout_id == ruled.layout_id
             stack.run("catalog", "remove", PINNED)
-            bare = await until(caller, lambda one: PINNED not in shown(one))
-            assert (await following()).layout_id == bare.layout_id
+            bare = await wait_for(client, lambda one: PINNED not in item_ids(one))
+            assert (await next_layout()).layout_id == bare.layout_id

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from rich.console import Console
 
-from tests.load import freshness, memory, push, serving, stream
+from tests.load import freshness, memory, push, serving, stream, upload
 from tests.load.bed import Bed, bed
 from tests.load.figures import Figure, save, show
 
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[Bed, int, Callable[[str], None]], list[Figure]]] = {
     "push": push.measure,
     "stream": stream.measure,
     "memory": memory.measure,
+    "upload": upload.measure,
 }
 ALIASES = {"rebuild": "memory"}
 

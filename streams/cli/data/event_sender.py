@@ -10,12 +10,13 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
+from models.catalog.enrichment import FindItem, enrich_event
 from schemas.codec import DECODE_ERRORS
 from schemas.errors import StreamUnavailable
 from schemas.events import OtherEvent
 from schemas.topics import EVENTS
 from streams.cli.gateway_client import ask
-from streams.gateway.events.validation import VISITOR_EVENTS_MAX, FindItem, completed_bytes
+from streams.gateway.events.validation import VISITOR_EVENTS_MAX
 from streams.kafka.batching import send_all
 from streams.shop.documents import EventLine
 from streams.shop.publishing import Progress
@@ -57,7 +58,7 @@ def complete_lines(lines: Iterable[EventLine], find_item: FindItem) -> list[Even
     return [
         line
         if line.event is None
-        else msgspec.structs.replace(line, raw=completed_bytes(line.event, line.raw, find_item))
+        else msgspec.structs.replace(line, raw=enrich_event(line.event, line.raw, find_item))
         for line in lines
     ]
 

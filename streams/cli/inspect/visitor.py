@@ -12,13 +12,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from models.policy.visitor_profile import Affinity, KnownItem, VisitorProfile, build_profile
 from models.storefront.shop import Shop
 from models.visitor.packing import unpack
 from schemas.codec import encode
 from schemas.errors import EtalageError, ServiceMissing
 from schemas.ids import VisitorId
 from streams.cli.options import AsJson, Data, find_settings
-from streams.gateway.admin.visitors import Affinity, KnownItem, VisitorProfile, build_profile
 from streams.gateway.http.parameters import VISITOR_PATTERN
 from streams.kafka.partitioner import partition_of
 from streams.runtime.settings import NO_REDIS, Settings

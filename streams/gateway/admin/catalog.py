@@ -14,12 +14,11 @@ from schemas.codec import DECODE_ERRORS, encode
 from schemas.errors import InvalidDocument, StreamUnavailable, error_text
 from schemas.storefront import Storefront
 from schemas.topics import CATALOG, STOREFRONT
-from streams.gateway.admin.upload_parser import Entries, cut
+from streams.gateway.admin.upload_parser import Entries, split_upload
 from streams.gateway.events.producer import Log
-from streams.gateway.events.validation import field_named
 from streams.gateway.http.asgi import Receive, Scope, Send, encode_headers, read_body, send_bytes
-from streams.gateway.http.parameters import lone_flag, refuse_parameters
-from streams.gateway.http.problems import Problem
+from streams.gateway.http.parameters import parse_only_flag, refuse_parameters
+from streams.gateway.http.problems import Problem, error_field
 from streams.kafka.batching import Pair
 from streams.shop.documents import storefront_in
 from streams.shop.publishing import Read, SectionChanges, replace_storefront
@@ -46,12 +45,12 @@ class CatalogAnswer(Struct, frozen=True):
     results: list[ItemAnswer]
 
 
-_Judged = tuple[list[ItemAnswer], list[Pair]]
-"""Answers of some entries, and the records of those that may be written."""
+_Validated = tuple[list[ItemAnswer], list[Pair]]
+"""Answers for some entries, and the records of the valid ones."""
 
 
 class ShopRoutes:
-    """Both write whole values: the last one of a key counts. `read` finds the storefront that stands."""
+    """Both write whole values: the last one of a key counts. `read` reads the storefront stored in Kafka."""
 
     def __init__(self, namespace: str, log: Log, read: Read) -> None:
         self._log, self._read = log, read
@@ -60,25 +59,27 @@ class ShopRoutes:
         self._storefront = STOREFRONT.full_name(namespace)
 
     async def put_items(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Write the valid items; 200 with a result for each, `retry` for all when Kafka did not take them."""
         refuse_parameters(scope["query_string"])
-        judged: list[_Judged] = []
-        for entries in cut(await read_body(scope, receive, CATALOG_BYTES_MAX)):
-            judged.append(_judged(entries))
+        validated: list[_Validated] = []
+        for entries in split_upload(await read_body(scope, receive, CATALOG_BYTES_MAX)):
+            validated.append(_validate_entries(entries))
             await asyncio.sleep(0)
-        written = await self._write(pair for _, pairs in judged for pair in pairs)
-        answer = await _told(judged, written=written)
-        await send_bytes(send, answer, more=() if written else encode_headers({"retry-after": "1"}))
+        written = await self._write(pair for _, pairs in validated for pair in pairs)
+        answer = await _encode_answer(validated, written=written)
+        await send_bytes(send, answer, headers=() if written else encode_headers({"retry-after": "1"}))
 
     async def put_storefront(self, scope: Scope, receive: Receive, send: Send) -> None:
-        replace = lone_flag("replace", scope["query_string"])
+        """Make the stored storefront equal to the body; 200 with what changed, 422 naming what is wrong."""
+        replace = parse_only_flag("replace", scope["query_string"])
         body = await read_body(scope, receive, STOREFRONT_BYTES_MAX)
         try:
-            wanted = storefront_in(body, "storefront")
+            storefront = storefront_in(body, "storefront")
         except InvalidDocument as exc:
             raise Problem(422, str(exc), field=exc.field) from exc
         try:
             async with asyncio.timeout(READ_WITHIN_S):
-                changes = await self._replace(wanted, may_clear=replace)
+                changes = await self._replace(storefront, may_clear=replace)
         except InvalidDocument as exc:
             raise Problem(422, f"storefront: {exc}; replace=1 allows it", field=exc.field) from exc
         except (StreamUnavailable, TimeoutError) as exc:
@@ -86,14 +87,14 @@ class ShopRoutes:
             raise Problem(503, why, headers={"retry-after": "1"}) from exc
         await send_bytes(send, encode(changes))
 
-    async def _replace(self, wanted: Storefront, *, may_clear: bool) -> SectionChanges:
+    async def _replace(self, storefront: Storefront, *, may_clear: bool) -> SectionChanges:
         """One after another here, so that nobody sees two of them mixed even for a moment."""
 
         async def write(pairs: Sequence[Pair]) -> int | None:
             return await self._log.write_together(self._storefront, pairs, within_s=WRITTEN_WITHIN_S)
 
         async with self._replacing:
-            return await replace_storefront(self._read, write, wanted, may_clear=may_clear)
+            return await replace_storefront(self._read, write, storefront, may_clear=may_clear)
 
     async def _write(self, pairs: Iterable[Pair]) -> bool:
         """Whether all are surely written."""
@@ -104,34 +105,35 @@ class ShopRoutes:
         return True
 
 
-async def _told(judged: Iterable[_Judged], *, written: bool) -> bytes:
-    """The CatalogAnswer, encoded in pieces; what is told is let go of at once, for that takes time too."""
+async def _encode_answer(validated: Iterable[_Validated], *, written: bool) -> bytes:
+    """The CatalogAnswer, encoded a piece at a time; `validated` is emptied, for freeing takes time too."""
     pieces = []
-    for results, pairs in judged:
-        told = results if written else [_retry(result) for result in results]
-        pieces.append(msgspec.json.encode(told)[1:-1])
+    for results, pairs in validated:
+        answers = results if written else [_as_retry(result) for result in results]
+        pieces.append(msgspec.json.encode(answers)[1:-1])
         results.clear()
         pairs.clear()
         await asyncio.sleep(0)
     return b'{"results":[%b]}' % b",".join(filter(None, pieces))
 
 
-def _judged(entries: Entries) -> _Judged:
+def _validate_entries(entries: Entries) -> _Validated:
     pairs: list[Pair] = []
-    return [_judge(entry, pairs) for entry in entries], pairs
+    return [_validate(entry, pairs) for entry in entries], pairs
 
 
-def _judge(entry: bytes | Raw, pairs: list[Pair]) -> ItemAnswer:
-    """The answer for one item, which is added to `pairs` when it may be written."""
+def _validate(entry: bytes | Raw, pairs: list[Pair]) -> ItemAnswer:
+    """The answer for one item, whose record is added to `pairs` when it is valid."""
     try:
         item = _decode_item(entry)
     except DECODE_ERRORS as exc:
-        return ItemAnswer(status="rejected", reason=str(exc), field=field_named(str(exc)))
+        return ItemAnswer(status="rejected", reason=str(exc), field=error_field(str(exc)))
     pairs.append((item.item_id.encode(), encode(item)))
     return ItemAnswer(status="accepted", item_id=item.item_id)
 
 
-def _retry(result: ItemAnswer) -> ItemAnswer:
+def _as_retry(result: ItemAnswer) -> ItemAnswer:
+    """The answer for a valid item that was not written; a rejected one stays as it is."""
     if result.status != "accepted":
         return result
     return ItemAnswer(status="retry", item_id=result.item_id, reason="not, or not surely, written")

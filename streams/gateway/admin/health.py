@@ -53,42 +53,50 @@ class ShopReport(Struct, frozen=True, kw_only=True):
     redis: str
 
 
-class Admin:
-    """Reads only; nothing here waits."""
+class HealthRoutes:
+    """Reads only; nothing here waits. `started` and `stopping` are set by the gateway."""
 
     def __init__(
-        self, follower: ShopSource, places: PartitionMap, log: Log, reads: StoreReads, metrics: Metrics
+        self,
+        follower: ShopSource,
+        partition_map: PartitionMap,
+        log: Log,
+        reads: StoreReads,
+        metrics: Metrics,
     ) -> None:
-        self._follower, self._places, self._log = follower, places, log
+        self._follower, self._partition_map, self._log = follower, partition_map, log
         self._reads, self._metrics = reads, metrics
         self.started = False
         self.stopping = False
 
     def readiness(self) -> Readiness:
-        """Ready once the shop was read whole. A Kafka or Redis that goes away later leaves it ready: layouts
-        are answered without them, and taking every gateway out of service would help nobody."""
+        """Ready once the shop was read whole and the partition count is known.
+
+        A Kafka or Redis that goes away later leaves it ready: layouts are answered without them, and taking
+        every gateway out of service would help nobody.
+        """
         if self.stopping:
             return Readiness(False, "stopping")
         if not self._follower.ready:
             return Readiness(False, self._follower.reason or "the shop is being read")
-        if self._places.incarnation is None:
-            return Readiness(False, self._places.reason)
+        if self._partition_map.incarnation is None:
+            return Readiness(False, self._partition_map.reason)
         return Readiness(True)
 
     async def livez(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _say(send, Readiness(True))
+        await _send_readiness(send, Readiness(True))
 
     async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _say(send, self.readiness())
+        await _send_readiness(send, self.readiness())
 
     async def startupz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _say(send, Readiness(self.started, "" if self.started else "starting"))
+        await _send_readiness(send, Readiness(self.started, "" if self.started else "starting"))
 
     async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics.set("circuit_open", float(self._reads.circuit.state != "closed"))
         self._metrics.set("kafka_connected", float(self._log.connected))
         self._metrics.set("ready", float(self.readiness().ready))
-        await send_bytes(send, self._metrics.render(), kind=CONTENT_TYPE.encode())
+        await send_bytes(send, self._metrics.render(), content_type=CONTENT_TYPE.encode())
 
     async def shop(self, scope: Scope, receive: Receive, send: Send) -> None:
         refuse_parameters(scope["query_string"])
@@ -107,11 +115,11 @@ class Admin:
             reason=readiness.reason,
             ranker=ranker.name if ranker else None,
             ranker_version=ranker.version if ranker else None,
-            partitions=self._places.partitions,
+            partitions=self._partition_map.partitions,
             kafka=self._log.connected,
             redis=self._reads.circuit.state,
         )
 
 
-async def _say(send: Send, readiness: Readiness) -> None:
+async def _send_readiness(send: Send, readiness: Readiness) -> None:
     await send_bytes(send, msgspec.json.encode(readiness), status=200 if readiness.ready else 503)

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from models.policy.visitor_profile import VisitorProfile
 from schemas.catalog import Item
 from schemas.events import KnownEvent
 from schemas.ids import ID_PATTERN
@@ -15,7 +16,6 @@ from schemas.layouts import Layout
 from schemas.storefront import Storefront
 from streams.gateway.admin.catalog import CatalogAnswer
 from streams.gateway.admin.health import ShopReport
-from streams.gateway.admin.visitors import VisitorProfile
 from streams.gateway.events.route import EventsAnswer
 from streams.gateway.http.asgi import Receive, Scope, Send, send_bytes
 from streams.gateway.http.parameters import (
@@ -46,7 +46,7 @@ _TYPES: Mapping[str, Any] = {
     "CatalogAnswer": CatalogAnswer,
     "Storefront": Storefront,
     "SectionChanges": SectionChanges,
-    "Belief": VisitorProfile,
+    "VisitorProfile": VisitorProfile,
     "ShopReport": ShopReport,
     "Readiness": Readiness,
     "ProblemDocument": ProblemDocument,
@@ -72,18 +72,18 @@ def document() -> Json:
     for section in ("PageDef", "ModuleDef", "RuleDef"):
         components[section]["required"].remove("section")  # a document's lists say it already
     for part in ("Storefront", "PageDef", "SlotDef", "ModuleDef", "RuleDef", "Match"):
-        components[part]["additionalProperties"] = False  # the topic's readers skip them, this door does not
+        components[part]["additionalProperties"] = False  # the topic's readers skip them, this route does not
     named = dict(zip(_TYPES, schemas, strict=True))
     info = {
         "title": "Etalage gateway",
         "version": version("etalage"),
         "description": "Events in, layouts out, pushes to open pages.",
     }
-    paths = _shopper_paths(named) | _shopkeeper_paths(named) | _probe_paths(named)
+    paths = _visitor_paths(named) | _merchandiser_paths(named) | _probe_paths(named)
     return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": components}}
 
 
-def _shopper_paths(named: Mapping[str, Json]) -> Json:
+def _visitor_paths(named: Mapping[str, Json]) -> Json:
     return {
         "/v1/events": {"post": _events(named["Event"], named)},
         "/v1/layouts/{page}": {"get": _layout(named)},
@@ -94,7 +94,7 @@ def _shopper_paths(named: Mapping[str, Json]) -> Json:
     }
 
 
-def _shopkeeper_paths(named: Mapping[str, Json]) -> Json:
+def _merchandiser_paths(named: Mapping[str, Json]) -> Json:
     storefront = _operation(
         "Make the storefront equal to a document",
         named["SectionChanges"],
@@ -104,7 +104,7 @@ def _shopkeeper_paths(named: Mapping[str, Json]) -> Json:
     )
     profile = _operation(
         "What is believed of a visitor",
-        named["Belief"],
+        named["VisitorProfile"],
         parameters=[_path("visitor", _VISITOR)],
         problems=(400, 403, 404, 503),
     )
@@ -141,8 +141,8 @@ def _path(name: str, schema: Json) -> Json:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _subject() -> list[Json]:
-    """What both layout routes take."""
+def _layout_parameters() -> list[Json]:
+    """The parameters of both layout routes."""
     return [
         _path("page", _PAGE),
         _query("visitor", _VISITOR, "u:<user id> or a:<anonymous id>", required=True),
@@ -161,7 +161,7 @@ def _layout(named: Mapping[str, Json]) -> Json:
         "type": "integer", "minimum": DEADLINE_MS_MIN, "maximum": DEADLINE_MS_MAX, "default": DEADLINE_MS,
     }  # fmt: skip
     parameters = [
-        *_subject(),
+        *_layout_parameters(),
         _query("after", _TOKEN, "a token from POST /v1/events"),
         _query("deadline_ms", deadline, "when the answer must be there"),
     ]
@@ -172,7 +172,7 @@ def _layout(named: Mapping[str, Json]) -> Json:
 
 def _stream() -> Json:
     parameters = [
-        *_subject(),
+        *_layout_parameters(),
         _query("journey", _FLAG, "1: also `event: journey`"),
         {"name": "last-event-id", "in": "header", "required": False, "schema": {"type": "string"}},
     ]

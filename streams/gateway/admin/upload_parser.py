@@ -1,8 +1,8 @@
-"""Cuts an upload of many megabytes into its entries, some at a time, so that the loop turns in between.
+"""Splits an upload of many megabytes into its entries, some at a time, so that the loop turns in between.
 
 A parser would hold the loop for as long as the whole takes (60 ms for 25 MB), in a thread too: it keeps the
-interpreter's lock. So a list is cut at `},{` and each piece parsed as a list of its own. Whether a cut lies
-between two entries, and not inside one, the parser itself tells: only then are the pieces lists.
+interpreter's lock. So a list is cut at `},{` and each piece parsed as a list of its own. The parser itself
+tells whether a cut is between two entries and not inside one: only then is the piece a list.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from schemas.codec import DECODE_ERRORS
 from streams.gateway.http.problems import Problem
 
 PIECE_BYTES = 128 << 10
-"""About a millisecond of parsing, judging and encoding."""
+"""About a millisecond of parsing, validating and encoding."""
 
 WIDER = (1, 4)
 """Times PIECE_BYTES: how far cuts are looked for before the rest is parsed in one go..."""
@@ -32,16 +32,24 @@ _OPENING = re.compile(rb"\s*\[")
 _BETWEEN = re.compile(rb"\}\s*(,)\s*\{")
 
 
-def cut(body: bytes) -> Iterator[Entries]:
-    """The entries of a JSON list, or of lines with one each; Problem 400 for what is neither.
+def split_upload(body: bytes) -> Iterator[Entries]:
+    """The entries of an upload, undecoded, in order.
 
-    May give no entries for a while: every step is short.
+    Args:
+        body: a JSON list of objects, or one object a line.
+
+    Yields:
+        Entries of some PIECE_BYTES. A step may give none; unless entries hold longer lists of objects
+        themselves, none takes longer than parsing one piece.
+
+    Raises:
+        Problem: 400, when a list is not JSON.
     """
     opening = _OPENING.match(body)
-    return _lines(body) if opening is None else _listed(body, opening.end())
+    return _split_lines(body) if opening is None else _split_list(body, opening.end())
 
 
-def _lines(body: bytes) -> Iterator[Entries]:
+def _split_lines(body: bytes) -> Iterator[Entries]:
     start = 0
     while start < len(body):
         end = body.find(b"\n", start + PIECE_BYTES)
@@ -50,9 +58,9 @@ def _lines(body: bytes) -> Iterator[Entries]:
         start = end
 
 
-def _listed(body: bytes, start: int) -> Iterator[Entries]:
+def _split_list(body: bytes, start: int) -> Iterator[Entries]:
     while len(body) - start > PIECE_BYTES:
-        for comma in _commas(body, start):
+        for comma in _find_commas(body, start):
             try:
                 entries = _decode(b"[%b]" % body[start:comma])
             except DECODE_ERRORS:
@@ -71,9 +79,9 @@ def _listed(body: bytes, start: int) -> Iterator[Entries]:
         ) from exc
 
 
-def _commas(body: bytes, start: int) -> Iterator[int]:
+def _find_commas(body: bytes, start: int) -> Iterator[int]:
     """Where a piece that begins at `start` may end."""
     for width in WIDER:
         begin = start + width * PIECE_BYTES
-        found = _BETWEEN.finditer(body, begin, begin + width * PIECE_BYTES)
-        yield from (match.start(1) for match in islice(found, CUTS_TRIED))
+        matches = _BETWEEN.finditer(body, begin, begin + width * PIECE_BYTES)
+        yield from (match.start(1) for match in islice(matches, CUTS_TRIED))

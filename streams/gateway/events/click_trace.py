@@ -11,10 +11,11 @@ from schemas.ids import Version, VisitorId
 
 VISITORS_MAX = 2_000
 EVENTS_MAX = 8
+"""Of one visitor: a version is of one of the last events."""
 
 
 class TraceSpan(Struct, frozen=True):
-    """An event's first steps; epoch milliseconds."""
+    """An event from its arrival here until Kafka accepted it; epoch milliseconds."""
 
     offset: int
     received: float
@@ -22,25 +23,25 @@ class TraceSpan(Struct, frozen=True):
 
 
 class ClickTraces:
-    """Bounded: the oldest visitors and events are forgotten."""
+    """The last EVENTS_MAX events of the last VISITORS_MAX visitors; older ones are forgotten."""
 
     def __init__(self) -> None:
-        self._legs: OrderedDict[VisitorId, list[TraceSpan]] = OrderedDict()
+        self._spans: OrderedDict[VisitorId, list[TraceSpan]] = OrderedDict()
 
-    def note(self, visitor: VisitorId, offset: int, received_s: float, accepted_s: float) -> None:
-        """An event was accepted; times are epoch seconds."""
-        legs = self._legs.setdefault(visitor, [])
-        self._legs.move_to_end(visitor)
-        legs.append(TraceSpan(offset, received_s * 1000, accepted_s * 1000))
-        del legs[:-EVENTS_MAX]
-        if len(self._legs) > VISITORS_MAX:
-            self._legs.popitem(last=False)
+    def record(self, visitor: VisitorId, offset: int, received_s: float, accepted_s: float) -> None:
+        """Remember an accepted event; times are epoch seconds."""
+        spans = self._spans.setdefault(visitor, [])
+        self._spans.move_to_end(visitor)
+        spans.append(TraceSpan(offset, received_s * 1000, accepted_s * 1000))
+        del spans[:-EVENTS_MAX]
+        if len(self._spans) > VISITORS_MAX:
+            self._spans.popitem(last=False)
 
-    def of(self, visitor: VisitorId, version: str) -> TraceSpan | None:
-        """The newest event that a version includes, when it was posted here."""
+    def find(self, visitor: VisitorId, version: str) -> TraceSpan | None:
+        """The newest event that a version includes; None when it was not posted here, or is forgotten."""
         try:
             offset = Version.parse(version).offset
         except InvalidToken:
             return None
-        known = [leg for leg in self._legs.get(visitor, ()) if leg.offset <= offset]
-        return known[-1] if known else None
+        included = [span for span in self._spans.get(visitor, ()) if span.offset <= offset]
+        return included[-1] if included else None

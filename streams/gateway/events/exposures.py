@@ -30,7 +30,7 @@ class Exposures:
         metrics.watch("exposures_queued", lambda: len(self.outbox))
 
     def add(self, visitor: VisitorId, layout: bytes, via: str) -> None:
-        """Note that a layout was delivered."""
+        """Queue the exposure of a delivered layout; `via` is get or push. Never waits."""
         now = self._clock.now()
         as_of = as_of_of(layout)
         if as_of is not None:
@@ -42,7 +42,7 @@ class Exposures:
 class Decisions:
     """What was decided on request, of the same visitors whose live pages the workers record.
 
-    `sample` is their share; a record costs as much as deciding.
+    `sample` is their share, 0 to 1; a record costs as much as deciding.
     """
 
     def __init__(self, namespace: str, log: Log, sample: float) -> None:
@@ -51,8 +51,8 @@ class Decisions:
             DECISIONS.full_name(namespace), log, on_sent=lambda _: None, on_dropped=lambda: None
         )
 
-    def add(self, decided: LayoutDecision) -> None:
-        """Note a decision, when its visitor is one of the sample."""
-        visitor = decided.request.visitor
+    def add(self, decision: LayoutDecision) -> None:
+        """Queue the record of a decision, when its visitor is one of the sample. Never waits."""
+        visitor = decision.request.visitor
         if hash64(visitor) < self._below:
-            self.outbox.put(visitor.encode(), encode(decision_record(decided)))
+            self.outbox.put(visitor.encode(), encode(decision_record(decision)))

@@ -1,4 +1,4 @@
-"""`POST /v1/events`: judged one by one, written keyed by visitor, each answered with its token."""
+"""`POST /v1/events`: events are validated, written keyed by visitor, and each answered with its token."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections import Counter
 import msgspec
 from msgspec import Struct
 
+from models.catalog.enrichment import FindItem
 from schemas.ids import VisitorId
 from schemas.topics import EVENTS
 from streams.gateway.events.click_trace import ClickTraces
@@ -15,11 +16,10 @@ from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.events.producer import Log
 from streams.gateway.events.validation import (
     REQUEST_BYTES_MAX,
-    Accepted,
     EventAnswer,
-    FindItem,
-    cut_events,
-    judge,
+    ValidEvent,
+    split_events,
+    validate_events,
 )
 from streams.gateway.http.asgi import Receive, Scope, Send, encode_headers, read_body, send_bytes
 from streams.gateway.http.auth import caller_of
@@ -29,8 +29,8 @@ from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
 
 ROUTE = "/v1/events"
-AT_ONCE = 64
-"""Events judged without letting the loop turn: about half a millisecond."""
+VALIDATED_AT_ONCE = 64
+"""Events validated without letting the loop turn: about half a millisecond."""
 
 
 class EventsAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -42,89 +42,93 @@ class EventsAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The last token of each visitor."""
 
 
-class IntakeParts(Struct, frozen=True, kw_only=True):
-    """What the intake needs of its process."""
+class EventsDependencies(Struct, frozen=True, kw_only=True):
+    """What the route needs of its process."""
 
     log: Log
-    places: PartitionMap
+    partition_map: PartitionMap
     find_item: FindItem
     traces: ClickTraces
     clock: Clock
     metrics: Metrics
 
 
-class Events:
-    """The public intake."""
+class EventsRoute:
+    """Answers 200 with a result for each event; what Kafka did not take is answered `retry`."""
 
-    def __init__(self, namespace: str, parts: IntakeParts) -> None:
-        self._parts = parts
+    def __init__(self, namespace: str, dependencies: EventsDependencies) -> None:
+        self._log, self._partition_map = dependencies.log, dependencies.partition_map
+        self._find_item, self._traces = dependencies.find_item, dependencies.traces
+        self._clock, self._metrics = dependencies.clock, dependencies.metrics
         self._topic = EVENTS.full_name(namespace)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        received = self._parts.clock.now()
+        received = self._clock.now()
         refuse_parameters(scope["query_string"])
-        judged = await self._judge(scope, await read_body(scope, receive, REQUEST_BYTES_MAX))
-        accepted = [one for one in judged if isinstance(one, Accepted)]
-        messages = [self._message(one) for one in accepted]
+        validated = await self._validate(scope, await read_body(scope, receive, REQUEST_BYTES_MAX))
+        valid = [event for event in validated if isinstance(event, ValidEvent)]
+        messages = [self._message(event) for event in valid]
         offsets = await self._append(messages)
         written = [
-            self._written(one, message.partition, offset, received)
-            for one, message, offset in zip(accepted, messages, offsets, strict=True)
+            self._answer_valid(event, message.partition, offset, received)
+            for event, message, offset in zip(valid, messages, offsets, strict=True)
         ]
-        answer = self._answer(judged, written)
+        answer = self._answer(validated, written)
         retry = {"retry-after": "1"} if None in offsets else {}
-        await send_bytes(send, msgspec.json.encode(answer), more=encode_headers(retry))
+        await send_bytes(send, msgspec.json.encode(answer), headers=encode_headers(retry))
 
     async def _append(self, messages: list[Message]) -> list[int | None]:
         """None for each while nobody knows how many partitions there are: a guess would misplace them."""
-        if self._parts.places.incarnation is None:
+        if self._partition_map.incarnation is None:
             return [None] * len(messages)
-        return list(await self._parts.log.append(messages))
+        return list(await self._log.append(messages))
 
-    async def _judge(self, scope: Scope, body: bytes) -> list[Accepted | EventAnswer]:
-        raws, seen = cut_events(body), Counter[VisitorId]()
-        judged: list[Accepted | EventAnswer] = []
+    async def _validate(self, scope: Scope, body: bytes) -> list[ValidEvent | EventAnswer]:
+        raws, seen = split_events(body), Counter[VisitorId]()
+        results: list[ValidEvent | EventAnswer] = []
         caller = caller_of(scope)
-        for start in range(0, len(raws), AT_ONCE):
-            for one in judge(raws[start : start + AT_ONCE], self._parts.find_item, seen):
-                if isinstance(one, Accepted) and not caller.may_read(one.visitor):
-                    one = _forbidden(one)
-                judged.append(one)
+        for start in range(0, len(raws), VALIDATED_AT_ONCE):
+            for event in validate_events(raws[start : start + VALIDATED_AT_ONCE], self._find_item, seen):
+                if isinstance(event, ValidEvent) and not caller.may_read(event.visitor):
+                    event = _reject_forbidden(event)
+                results.append(event)
             await asyncio.sleep(0)
-        return judged
+        return results
 
-    def _message(self, one: Accepted) -> Message:
-        return Message(
-            self._topic, self._parts.places.partition(one.visitor), one.visitor.encode(), one.value
-        )
+    def _message(self, event: ValidEvent) -> Message:
+        partition = self._partition_map.partition_of(event.visitor)
+        return Message(self._topic, partition, event.visitor.encode(), event.value)
 
-    def _answer(self, judged: list[Accepted | EventAnswer], written: list[EventAnswer]) -> EventsAnswer:
+    def _answer(self, validated: list[ValidEvent | EventAnswer], written: list[EventAnswer]) -> EventsAnswer:
+        """The answer for all; `written` has the results of the valid ones among them."""
         left = iter(written)
         tokens: dict[str, str] = {}
         results = []
-        for one in judged:
-            result = next(left) if isinstance(one, Accepted) else one
-            if isinstance(one, Accepted) and result.token is not None:
-                tokens[one.visitor] = result.token
-            self._parts.metrics.count("intake_events_total", answer=result.status)
+        for event in validated:
+            result = next(left) if isinstance(event, ValidEvent) else event
+            if isinstance(event, ValidEvent) and result.token is not None:
+                tokens[event.visitor] = result.token
+            self._metrics.count("intake_events_total", answer=result.status)
             results.append(result)
         token = next(iter(tokens.values())) if len(tokens) == 1 else None
         return EventsAnswer(results=results, token=token, tokens=tokens)
 
-    def _written(self, one: Accepted, partition: int, offset: int | None, received: float) -> EventAnswer:
+    def _answer_valid(
+        self, event: ValidEvent, partition: int, offset: int | None, received: float
+    ) -> EventAnswer:
+        """`accepted` with the token of an event that Kafka took, else `retry`."""
         if offset is None:
-            return EventAnswer(
-                status="retry", message_id=one.message_id, reason="not, or not surely, written; send it again"
-            )
-        self._parts.traces.note(one.visitor, offset, received, self._parts.clock.now())
-        token = self._parts.places.token(partition, offset)
-        return EventAnswer(status="accepted", message_id=one.message_id, token=token)
+            reason = "not, or not surely, written; send it again"
+            return EventAnswer(status="retry", message_id=event.message_id, reason=reason)
+        self._traces.record(event.visitor, offset, received, self._clock.now())
+        token = self._partition_map.token(partition, offset)
+        return EventAnswer(status="accepted", message_id=event.message_id, token=token)
 
 
-def _forbidden(one: Accepted) -> EventAnswer:
+def _reject_forbidden(event: ValidEvent) -> EventAnswer:
     return EventAnswer(
         status="rejected",
-        message_id=one.message_id,
+        message_id=event.message_id,
         reason="this caller may not write for this visitor",
         field="$.user_id",
     )

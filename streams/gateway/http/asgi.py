@@ -17,15 +17,25 @@ Headers = Iterable[tuple[bytes, bytes]]
 JSON = b"application/json"
 BODY_WITHIN_S = 20.0
 JOINED_AT_ONCE = 4 << 20
-"""Joining more is left to a thread; Python lets go of its lock meanwhile."""
+"""Bytes joined in the loop (about a millisecond); more is left to a thread, without Python's lock."""
 
 
-class Gone(Exception):
-    """The client left before its request was whole."""
+class ClientDisconnected(Exception):
+    """The client left before its request was whole; there is nobody to answer."""
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body; Problem 413 past `limit` bytes, 408 when it does not come."""
+    """The whole body of a request.
+
+    Args:
+        scope: its `content-length` refuses a body that is too long before it is read.
+        receive: of the ASGI request.
+        limit: bytes allowed.
+
+    Raises:
+        Problem: 413 past `limit`, 408 when the body is not whole after BODY_WITHIN_S seconds.
+        ClientDisconnected: the client left meanwhile.
+    """
     parts: list[bytes] = []
     size = int(header(scope, b"content-length") or 0)
     try:
@@ -35,7 +45,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
             while more:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Gone
+                    raise ClientDisconnected
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
                 more = message.get("more_body", False) and size <= limit
@@ -52,28 +62,31 @@ def header(scope: Scope, name: bytes) -> bytes:
     """The first header of that (lower-case) name, empty when there is none."""
     for key, value in scope["headers"]:
         if key == name:
-            found: bytes = value
-            return found
+            first: bytes = value
+            return first
     return b""
 
 
 async def send_bytes(
-    send: Send, body: bytes, *, status: int = 200, kind: bytes = JSON, more: Headers = ()
+    send: Send, body: bytes, *, status: int = 200, content_type: bytes = JSON, headers: Headers = ()
 ) -> None:
-    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *more]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    """A whole answer; `headers` are sent beside content-type and content-length."""
+    whole = [(b"content-type", content_type), (b"content-length", b"%d" % len(body)), *headers]
+    await send({"type": "http.response.start", "status": status, "headers": whole})
     await send({"type": "http.response.body", "body": body})
 
 
 async def send_problem(send: Send, problem: Problem) -> None:
+    """The problem's document, with its status and headers, as the whole answer."""
     await send_bytes(
         send,
         problem.body(),
         status=problem.status,
-        kind=PROBLEM_TYPE.encode(),
-        more=encode_headers(problem.headers),
+        content_type=PROBLEM_TYPE.encode(),
+        headers=encode_headers(problem.headers),
     )
 
 
 def encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI wants them."""
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

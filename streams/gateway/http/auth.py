@@ -1,4 +1,4 @@
-"""Who asks. Every route turns its request into a Caller, and `may_read` is the only check there is."""
+"""Who sent a request, and for which visitors. Every route asks `caller_of`; `may_read` is the only check."""
 
 from __future__ import annotations
 
@@ -12,12 +12,16 @@ class Caller(Protocol):
     """Whoever sent a request."""
 
     def may_read(self, visitor: str) -> bool:
-        """Whether the caller may see and act for this visitor."""
+        """Whether the caller may read this visitor's layouts and profile, and send events for it.
+
+        Args:
+            visitor: an id with its prefix, `u:` or `a:`.
+        """
         ...
 
 
 class OpenCaller:
-    """The demo's caller: a shop on one machine has no secrets from itself. Keys and tokens come later."""
+    """May do everything: there are no keys yet, so the gateway is not for an open network."""
 
     def may_read(self, visitor: str) -> bool:
         return True
@@ -32,6 +36,6 @@ def caller_of(scope: Mapping[str, Any]) -> Caller:
 
 
 def authorise(scope: Mapping[str, Any], visitor: str) -> None:
-    """Problem 403 unless the caller may read the visitor."""
+    """Returns when the caller may read the visitor; raises Problem 403 otherwise."""
     if not caller_of(scope).may_read(visitor):
         raise Problem(403, "this caller may not read this visitor", field="visitor")

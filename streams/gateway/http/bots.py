@@ -1,4 +1,4 @@
-"""Who says of itself that it is a crawler: it gets the popular page, and no personal one is spent on it."""
+"""Which user agents are crawlers: they get the popular page, and no personal one is decided for them."""
 
 from __future__ import annotations
 

@@ -16,10 +16,13 @@ the kernel's own limit, a quarter of an hour, and count as open."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
-    """Lets go of a client that does not finish its request's head, or never begins one."""
+    """Closes the connection of a client that does not finish a request's head within HEAD_WITHIN_S seconds.
 
-    head_within_s = HEAD_WITHIN_S
-    _late: asyncio.Handle | None = None
+    The time runs from the connection, and from the first byte of each later request; never while an answer is
+    under way or between requests (uvicorn's keep-alive bounds that).
+    """
+
+    _head_timer: asyncio.Handle | None = None
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the transport itself
         self, transport: asyncio.Transport
@@ -28,33 +31,34 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         sock = transport.get_extra_info("socket")
         if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_MS)
-        self._expect_head()
+        self._start_head_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_came()
+        self._stop_head_timer()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         # Before an answer is whole, what comes is a body, or waits behind it.
         if self.cycle is None or self.cycle.response_complete:
-            self._expect_head()
+            self._start_head_timer()
         super().data_received(data)
 
     def on_headers_complete(self) -> None:
-        self._head_came()
+        self._stop_head_timer()
         super().on_headers_complete()
 
-    def _expect_head(self) -> None:
-        if self._late is None:
-            self._late = self.loop.call_later(self.head_within_s, self._knock, TURNS)
+    def _start_head_timer(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._close_late, TURNS)
 
-    def _knock(self, turns: int) -> None:
+    def _close_late(self, turns: int) -> None:
+        """Close, once the loop has turned `turns` times: what has arrived by now is read first."""
         if turns:
-            self._late = self.loop.call_soon(self._knock, turns - 1)
+            self._head_timer = self.loop.call_soon(self._close_late, turns - 1)
         else:
             self.transport.close()
 
-    def _head_came(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None

@@ -1,4 +1,4 @@
-"""What browsers and probes ask beside plain requests: calls from pages of other origins, HEAD."""
+"""What browsers and probes ask beside plain requests: calls from pages of other origins (CORS), HEAD."""
 
 from __future__ import annotations
 
@@ -15,8 +15,16 @@ EXPOSED = ("retry-after",)
 PREFLIGHT_HOLDS_S = 600
 
 
-def open_to(app: Any, origins: str | None) -> Any:
-    """The application for pages of `origins` (comma-separated, or `*`) too; as it is when there are none."""
+def allow_origins(app: Any, origins: str | None) -> Any:
+    """The application behind CORS headers for pages of other origins.
+
+    Args:
+        app: an ASGI application.
+        origins: comma-separated (`https://shop.example`), or `*` for all.
+
+    Returns:
+        `app` itself when no origin is named: then nothing stands before the hot path.
+    """
     allowed = [origin for part in (origins or "").split(",") if (origin := part.strip().rstrip("/"))]
     if not allowed:
         return app
@@ -30,12 +38,12 @@ def open_to(app: Any, origins: str | None) -> Any:
     )
 
 
-def of_head(scope: Scope) -> bool:
-    """Whether the request, GET by now, was HEAD: nobody sees the answer."""
-    return "of_head" in scope
+def is_head(scope: Scope) -> bool:
+    """Whether the request was HEAD before `head_as_get` made it GET: nobody sees the answer's body."""
+    return "is_head" in scope
 
 
-def as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
+def head_as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
     """A HEAD request as GET, with a `send` that leaves the body out."""
 
     async def send_headers(message: MutableMapping[str, Any]) -> None:
@@ -43,4 +51,4 @@ def as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
             message = {**message, "body": b""}
         await send(message)
 
-    return {**scope, "method": "GET", "of_head": True}, send_headers
+    return {**scope, "method": "GET", "is_head": True}, send_headers

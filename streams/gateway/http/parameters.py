@@ -1,4 +1,4 @@
-"""The query of a layout request, parsed by hand: it is on the hot path, and every name must be known."""
+"""Query strings, parsed by hand: a layout's is on the hot path, and a parameter nobody knows is refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ FLAGS = {"1": True, "true": True, "0": False, "false": False}
 
 
 class LayoutQuery(Struct, frozen=True, kw_only=True):
-    """What a caller asks of `GET /v1/layouts/{page}`."""
+    """The parameters of `GET /v1/layouts/{page}` and its stream.
+
+    `after` is a token whose event the answer must include; `item`, `category` and `q` are what the page is
+    about; `hydrate` adds cards to items, `explain` the reasons; `journey` adds trace events to a stream.
+    """
 
     page: PageType
     visitor: VisitorId
@@ -39,20 +43,24 @@ class LayoutQuery(Struct, frozen=True, kw_only=True):
     explain: bool = False
     journey: bool = False
 
-    @property
-    def plain(self) -> bool:
-        """Whether the stored bytes are the answer as they stand."""
-        return not (self.after or self.hydrate or self.explain)
-
 
 def parse_layout_query(page: str, raw: bytes, *, streaming: bool = False) -> LayoutQuery:
-    """The query of `raw`; Problem 404 for an unknown page, 400 naming the parameter that is wrong."""
+    """The layout query of a request.
+
+    Args:
+        page: the last segment of the path.
+        raw: the query string, percent-encoded.
+        streaming: for the stream, which takes `journey`, and neither `after` nor `deadline_ms`.
+
+    Raises:
+        Problem: 404 for an unknown page; 400 for a parameter that is unknown, given twice, wrong or missing
+            (`visitor`), naming it.
+    """
     if page not in PAGES:
         raise Problem(404, f"no page {page[:40]!r}; there are {', '.join(sorted(PAGES))}", field="page")
-    given = split_query(raw)
     known = _STREAM_PARAMETERS if streaming else _PARAMETERS
     values: dict[str, Any] = {}
-    for name, text in given.items():
+    for name, text in split_query(raw).items():
         parser = known.get(name)
         if parser is None:
             raise unknown_parameter(name, known)
@@ -63,19 +71,19 @@ def parse_layout_query(page: str, raw: bytes, *, streaming: bool = False) -> Lay
 
 
 def split_query(raw: bytes) -> dict[str, str]:
-    """Names and values of a query string; a name given twice is refused."""
-    given: dict[str, str] = {}
+    """Names and values of a query string; Problem 400 for a name given twice."""
+    values: dict[str, str] = {}
     if not raw:
-        return given
+        return values
     for pair in raw.decode("utf-8", "replace").split("&"):
         name, _, value = pair.partition("=")
         if "%" in pair or "+" in pair:
             name, value = unquote_plus(name), unquote_plus(value)
-        if name in given:
+        if name in values:
             raise Problem(400, f"{name[:40]} is given twice", field=name[:40])
         if name:
-            given[name] = value
-    return given
+            values[name] = value
+    return values
 
 
 def refuse_parameters(raw: bytes) -> None:
@@ -84,35 +92,36 @@ def refuse_parameters(raw: bytes) -> None:
         raise Problem(400, f"unknown parameter {name[:40]!r}; this route takes none", field=name[:40])
 
 
-def lone_flag(name: str, raw: bytes) -> bool:
-    """Whether the flag is set, for a route that takes no other parameter."""
-    given = split_query(raw)
-    for other in given.keys() - {name}:
-        raise unknown_parameter(other, {name: _flag})
-    return _flag(name, given.get(name, "0"))
+def parse_only_flag(name: str, raw: bytes) -> bool:
+    """Whether the flag is set, for a route with no other parameter; Problem 400 when there is one."""
+    values = split_query(raw)
+    for other in values.keys() - {name}:
+        raise unknown_parameter(other, {name: _parse_flag})
+    return _parse_flag(name, values.get(name, "0"))
 
 
 def unknown_parameter(name: str, known: dict[str, Callable[[str, str], Any]]) -> Problem:
+    """What to raise for a parameter that is not among `known`."""
     return Problem(
         400, f"unknown parameter {name[:40]!r}; known are {', '.join(sorted(known))}", field=name[:40]
     )
 
 
-def visitor_text(name: str, text: str) -> VisitorId:
+def parse_visitor(name: str, text: str) -> VisitorId:
     """A visitor id; Problem 400 for anything else."""
     if not _VISITOR.fullmatch(text):
         raise Problem(400, f"{name} is `u:` or `a:` and 1-126 printable ASCII characters", field=name)
     return VisitorId(text)
 
 
-def _token(name: str, text: str) -> Version:
+def _parse_token(name: str, text: str) -> Version:
     try:
         return Version.parse(text)
     except InvalidToken as exc:
         raise Problem(400, str(exc), field=name) from exc
 
 
-def _deadline(name: str, text: str) -> int:
+def _parse_deadline(name: str, text: str) -> int:
     if text.isascii() and text.isdigit() and len(text) <= 4:
         deadline = int(text)
         if DEADLINE_MS_MIN <= deadline <= DEADLINE_MS_MAX:
@@ -120,34 +129,34 @@ def _deadline(name: str, text: str) -> int:
     raise Problem(400, f"{name} is a whole number of {DEADLINE_MS_MIN} to {DEADLINE_MS_MAX}", field=name)
 
 
-def _item(name: str, text: str) -> str:
+def _parse_item(name: str, text: str) -> str:
     if not _ITEM.fullmatch(text):
         raise Problem(400, f"{name} is 1-128 printable ASCII characters", field=name)
     return text
 
 
-def _words(name: str, text: str) -> str:
+def _parse_text(name: str, text: str) -> str:
     if not 0 < len(text) <= TEXT_MAX:
         raise Problem(400, f"{name} is 1-{TEXT_MAX} characters", field=name)
     return text
 
 
-def _flag(name: str, text: str) -> bool:
+def _parse_flag(name: str, text: str) -> bool:
     if text not in FLAGS:
         raise Problem(400, f"{name} is 0 or 1", field=name)
     return FLAGS[text]
 
 
 _PARAMETERS: dict[str, Callable[[str, str], Any]] = {
-    "visitor": visitor_text,
-    "after": _token,
-    "deadline_ms": _deadline,
-    "item": _item,
-    "category": _words,
-    "q": _words,
-    "hydrate": _flag,
-    "explain": _flag,
+    "visitor": parse_visitor,
+    "after": _parse_token,
+    "deadline_ms": _parse_deadline,
+    "item": _parse_item,
+    "category": _parse_text,
+    "q": _parse_text,
+    "hydrate": _parse_flag,
+    "explain": _parse_flag,
 }
 _STREAM_PARAMETERS: dict[str, Callable[[str, str], Any]] = {
     name: parser for name, parser in _PARAMETERS.items() if name not in ("after", "deadline_ms")
-} | {"journey": _flag}
+} | {"journey": _parse_flag}

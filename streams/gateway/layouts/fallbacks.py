@@ -1,172 +1,212 @@
-"""One layout request, from the best answer that can be had in time to the one that always can.
+"""One layout request goes through FALLBACKS, best first, until one of them has an answer.
 
-full → stale (the last one this process served, or one that lacks a token's event) → popular → static, each
-with the reason in the open.
+full → stale → popular → static, by the modes of the layouts they answer with; the layout's reason says why no
+better one could be had. The last one always answers.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Sequence
 
-from models.layout.rendering.fields import field_of, relabel
-from models.visitor.packing import unpack
-from schemas.errors import UnknownVersion
+from models.layout.rendering.fields import relabel
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
 from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.hub import Hub
-from streams.gateway.layouts.on_demand import OnDemandLayouts
-from streams.gateway.layouts.store_reads import StoreReads, Unread
-from streams.runtime.deadline import LoopFairDeadline
+from streams.gateway.layouts.on_demand import DecisionFailed, OnDemandLayouts
+from streams.gateway.layouts.read_your_writes import TokenWait, is_reached, live_layout
+from streams.gateway.layouts.store_reads import ReadFailed, StoreReads
 from streams.stores.protocols import Stored
 
 MARGIN_S = 0.002
 """Left of the deadline for making the answer once waiting has ended."""
 
-LOOK_EVERY_S = 0.02
-"""A token's partition may pass it without a notice about this visitor: look again so often."""
+SERVED_MAX = 2_000
+"""Live layouts remembered for a Redis that does not answer: some 10 MB."""
 
-KEPT_MAX = 2_000
-"""Layouts kept for a Redis that does not answer: some 10 MB."""
+STORE_REASONS: frozenset[Reason] = frozenset({"redis_timeout", "redis_down"})
+EVENT_MISSING: frozenset[Reason] = STORE_REASONS | {"stream_stale"}
+"""Why an answer may lack the event of the request's token."""
 
 
 class FallbackChain:
-    """Moments (`until`) are in the loop's time: when the answer must have been given."""
+    """Answers layout requests; moments (`until`) are in the event loop's time, in seconds.
+
+    Args:
+        reads: the store, behind its circuit breaker.
+        on_demand: decides layouts, and has the popular and the packaged ones.
+        partition_map: which partition a visitor is in.
+        hub: where notices about a token's event arrive.
+        live_page: the page that workers keep decided; others are decided on request.
+    """
 
     def __init__(
-        self, reads: StoreReads, dressing: OnDemandLayouts, places: PartitionMap, hub: Hub, live_page: str
+        self,
+        reads: StoreReads,
+        on_demand: OnDemandLayouts,
+        partition_map: PartitionMap,
+        hub: Hub,
+        live_page: str,
     ) -> None:
-        self._reads, self._dressing, self._places, self._hub = reads, dressing, places, hub
+        self._reads, self._on_demand, self._partition_map = reads, on_demand, partition_map
+        self._tokens = TokenWait(reads, partition_map, hub)
         self._live_page = live_page
-        self._kept: OrderedDict[VisitorId, bytes] = OrderedDict()
+        self._served: OrderedDict[VisitorId, bytes] = OrderedDict()
 
     async def answer(self, query: LayoutQuery, until: float) -> bytes:
-        """The JSON of a layout."""
-        partition = self._places.partition(query.visitor)
-        try:
-            if query.after is not None:
-                layout = await self._after(query, query.after, partition, until - MARGIN_S)
-            else:
-                layout = await self.current(query, partition, until - MARGIN_S)
-        except Unread as exc:
-            layout = self._without_store(query, exc.reason)
-        return self.finished(query, layout)
+        """The JSON of the best layout that can be had by `until`.
 
-    def makeshift(self, query: LayoutQuery, reason: Reason) -> bytes:
-        """See OnDemandLayouts.makeshift."""
-        return self._dressing.makeshift(query, reason)
+        With a token (`query.after`) it includes the token's event, or says `stale` and why.
+        """
+        layout, reason = await self._first_of(FALLBACKS, query, until, "ok")
+        if query.after is not None and reason in EVENT_MISSING:
+            layout = relabel(layout, "stale", reason)
+        return self.hydrate(query, layout)
 
-    def finished(self, query: LayoutQuery, layout: bytes) -> bytes:
-        """See OnDemandLayouts.finished."""
-        return self._dressing.finished(query, layout)
+    async def popular_or_static(self, query: LayoutQuery, reason: Reason) -> bytes:
+        """A layout that needs no store and no time, without cards; `reason` is its label."""
+        layout, _ = await self._first_of(WITHOUT_VISITOR, query, 0.0, reason)
+        return layout
+
+    def hydrate(self, query: LayoutQuery, layout: bytes) -> bytes:
+        """See OnDemandLayouts.hydrate."""
+        return self._on_demand.hydrate(query, layout)
 
     async def current(
         self, query: LayoutQuery, partition: int, until: float, shown: bytes | None = None
     ) -> bytes:
-        """The layout as things stand, without cards; Unread when the store does not answer in time.
+        """The layout for what is stored now, without cards; popular or static when deciding fails.
 
-        `shown` is the layout that a page has now: it keeps its id when the content is still the same.
+        Args:
+            query: what was asked; its token is not waited for.
+            partition: the visitor's.
+            until: when the store must have answered.
+            shown: the layout that an open page has: it keeps its id when the content is still the same.
+
+        Raises:
+            ReadFailed: the store did not answer.
         """
-        if query.page != self._live_page:
-            return await self._decided(query, partition, until, shown)
-        if query.explain:
-            stored = await self._reads.standing(partition, query.visitor, until)
-            return self._dressing.decided(query, partition, stored.state, stored.body)
-        found = await self._reads.layout(partition, query.visitor, until)
-        if found is None:
-            self._kept.pop(query.visitor, None)  # what was kept is older than what is decided now
-            return await self._decided(query, partition, until, shown)
-        layout = found[0] + found[1]
-        if not self._dressing.still_valid(query, layout):  # the shop moved on since the visitor's last event
-            return await self._decided(query, partition, until, layout)
-        return self._keep(query.visitor, layout)
-
-    async def _decided(self, query: LayoutQuery, partition: int, until: float, shown: bytes | None) -> bytes:
-        """Decides from the stored state; past `until` returns the cached popular layout (reason `budget`)."""
-        packed = await self._reads.state(partition, query.visitor, until)
-        if asyncio.get_running_loop().time() > until:
-            return self._dressing.makeshift(query, "budget")
-        return self._dressing.decided(query, partition, packed, shown)
-
-    async def _after(self, query: LayoutQuery, token: Version, partition: int, until: float) -> bytes:
-        """Wait until the token's event is applied, or say `stale` when there is no time left."""
         try:
-            stored = await self._awaited(query, token, until)
-            if token.partition == partition:
-                layout = self._of(query, partition, stored)
-            else:  # of before a login: all that can be known is that its partition has passed it
-                layout = await self.current(query, partition, until + MARGIN_S)
-        except Unread as exc:
-            return relabel(self._without_store(query, exc.reason), "stale", exc.reason)
-        return layout if reached(stored, token) else relabel(layout, "stale", "stream_stale")
+            return await self._read_or_decide(query, partition, until, shown)
+        except DecisionFailed as exc:
+            return await self.popular_or_static(query, exc.reason)
 
-    async def _awaited(self, query: LayoutQuery, token: Version, until: float) -> Stored:
-        """What is stored in the token's partition once it is reached, or when the time is up."""
-        where, visitor = token.partition, query.visitor
-        if where >= self._places.partitions:
-            return Stored()
-        stored = await self._reads.standing(where, visitor, until)
-        if reached(stored, token):
-            return stored
-        clock = asyncio.get_running_loop().time
-        with self._hub.mailbox(where, visitor) as box:
-            while True:
-                with suppress(TimeoutError), LoopFairDeadline(min(until, clock() + LOOK_EVERY_S)):
-                    await box.take()
-                stored = await self._reads.standing(where, visitor, until + MARGIN_S)
-                if reached(stored, token) or clock() >= until:
-                    return stored
+    async def _first_of(
+        self, fallbacks: Sequence[Fallback], query: LayoutQuery, until: float, reason: Reason
+    ) -> tuple[bytes, Reason]:
+        """The first answer, and why those before it had none (`reason` when there was no other)."""
+        for fallback in fallbacks:
+            try:
+                layout = await fallback(self, query, until, reason)
+            except (ReadFailed, DecisionFailed) as exc:
+                reason = exc.reason
+            else:
+                if layout is not None:
+                    return layout, reason
+        raise AssertionError("static() answers always")
 
-    def _of(self, query: LayoutQuery, partition: int, stored: Stored) -> bytes:
-        """The layout of a visitor as stored: the live one when it is of the state's own version."""
+    async def full(self, query: LayoutQuery, until: float, reason: Reason) -> bytes | None:
+        """The layout for what is stored, with the token's event; labelled `stale` when that did not come.
+
+        Raises ReadFailed and DecisionFailed.
+        """
+        partition = self._partition_map.partition_of(query.visitor)
+        if query.after is None:
+            return await self._read_or_decide(query, partition, until - MARGIN_S)
+        return await self._with_event(query, query.after, partition, until)
+
+    async def stale(self, query: LayoutQuery, until: float, reason: Reason) -> bytes | None:
+        """The live layout that this process served the visitor last, when only the store is missing."""
+        if reason not in STORE_REASONS or query.page != self._live_page:
+            return None
+        served = self._served.get(query.visitor)
+        if served is None or not self._on_demand.is_valid(query, served):
+            return None
+        return relabel(served, "stale", reason)
+
+    async def popular(self, query: LayoutQuery, until: float, reason: Reason) -> bytes | None:
+        """What everybody likes; None while there are no items, or when deciding fails."""
+        return self._on_demand.popular(query, reason)
+
+    async def static(self, query: LayoutQuery, until: float, reason: Reason) -> bytes | None:
+        """The page that comes with the package."""
+        return self._on_demand.static(query, reason)
+
+    async def _read_or_decide(
+        self, query: LayoutQuery, partition: int, until: float, shown: bytes | None = None
+    ) -> bytes:
+        """The stored live layout while the shop allows it, else one decided from the stored state."""
         if query.page != self._live_page:
-            return self._dressing.decided(query, partition, stored.state)
-        if stored.head is None or stored.body is None or query.explain or not _fresh(stored, partition):
-            self._kept.pop(query.visitor, None)
-        elif self._dressing.still_valid(query, layout := stored.head + stored.body):
-            return self._keep(query.visitor, layout)
-        return self._dressing.decided(query, partition, stored.state, stored.body)
+            return await self._decide(query, partition, until, shown)
+        if query.explain:
+            stored = await self._reads.read_all(partition, query.visitor, until)
+            return self._on_demand.decide(query, partition, stored.state, stored.body)
+        live = await self._reads.read_layout(partition, query.visitor, until)
+        if live is None:
+            self._served.pop(query.visitor, None)  # what was served is older than what is decided now
+            return await self._decide(query, partition, until, shown)
+        layout = live[0] + live[1]
+        if not self._on_demand.is_valid(query, layout):  # the shop moved on since the visitor's last event
+            return await self._decide(query, partition, until, layout)
+        return self._remember(query.visitor, layout)
 
-    def _keep(self, visitor: VisitorId, layout: bytes) -> bytes:
-        self._kept[visitor] = layout
-        self._kept.move_to_end(visitor)
-        if len(self._kept) > KEPT_MAX:
-            self._kept.popitem(last=False)
+    async def _decide(self, query: LayoutQuery, partition: int, until: float, shown: bytes | None) -> bytes:
+        """Decides from the stored state; DecisionFailed (`budget`) when that was read only after `until`."""
+        packed = await self._reads.read_state(partition, query.visitor, until)
+        if asyncio.get_running_loop().time() > until:
+            raise DecisionFailed("budget")
+        return self._on_demand.decide(query, partition, packed, shown)
+
+    async def _with_event(self, query: LayoutQuery, token: Version, partition: int, until: float) -> bytes:
+        """The layout once the token's event is in the state; labelled `stale` when that was not in time."""
+        stored = await self._tokens.wait(token, query.visitor, until, margin_s=MARGIN_S)
+        reached = is_reached(stored, token)
+        try:
+            if token.partition == partition:
+                layout = self._use_or_decide(query, partition, stored)
+            else:  # of before a login: all that can be known is that its partition has passed it
+                layout = await self._read_or_decide(query, partition, until)
+        except DecisionFailed as exc:
+            if reached:
+                raise
+            raise DecisionFailed("stream_stale") from exc
+        return layout if reached else relabel(layout, "stale", "stream_stale")
+
+    def _use_or_decide(self, query: LayoutQuery, partition: int, stored: Stored) -> bytes:
+        """As _read_or_decide, from what is read already."""
+        if query.page != self._live_page:
+            return self._on_demand.decide(query, partition, stored.state)
+        live = None if query.explain else live_layout(stored, partition)
+        if live is None:
+            self._served.pop(query.visitor, None)
+        elif self._on_demand.is_valid(query, live):
+            return self._remember(query.visitor, live)
+        return self._on_demand.decide(query, partition, stored.state, stored.body)
+
+    def _remember(self, visitor: VisitorId, layout: bytes) -> bytes:
+        """The layout, kept for when the store does not answer."""
+        self._served[visitor] = layout
+        self._served.move_to_end(visitor)
+        if len(self._served) > SERVED_MAX:
+            self._served.popitem(last=False)
         return layout
 
-    def _without_store(self, query: LayoutQuery, reason: Reason) -> bytes:
-        kept = self._kept.get(query.visitor) if query.page == self._live_page else None
-        if kept is None or not self._dressing.still_valid(query, kept):
-            return self._dressing.makeshift(query, reason)
-        return relabel(kept, "stale", reason)
 
+Fallback = Callable[[FallbackChain, LayoutQuery, float, Reason], Awaitable[bytes | None]]
+"""One way to answer a query: gets the moment when the answer must be given, and why those before it had none.
 
-def reached(stored: Stored, token: Version) -> bool:
-    """Whether the visitor's state has the token's event, or its partition has passed it (it was buried)."""
-    if stored.incarnation == token.incarnation and stored.done is not None and stored.done > token.offset:
-        return True
-    version = version_of(stored.state, token.partition)
-    return version is not None and version.incarnation == token.incarnation and version.offset >= token.offset
+Returns the JSON of a layout without cards, or None; ReadFailed and DecisionFailed say why it has none.
+"""
 
+FALLBACKS: tuple[Fallback, ...] = (
+    FallbackChain.full,
+    FallbackChain.stale,
+    FallbackChain.popular,
+    FallbackChain.static,
+)
 
-def version_of(packed: bytes | None, partition: int) -> Version | None:
-    """The version of a packed state; None for none, or for one that newer code wrote."""
-    if packed is None:
-        return None
-    try:
-        state = unpack(packed)
-    except UnknownVersion:
-        return None
-    return Version(state.incarnation, partition, state.offset)
-
-
-def _fresh(stored: Stored, partition: int) -> bool:
-    version = version_of(stored.state, partition)
-    return (
-        stored.head is not None
-        and version is not None
-        and field_of(stored.head, b"version") == version.text()
-    )
+WITHOUT_VISITOR = FALLBACKS[2:]
+"""For a query whose visitor is not read: crawlers, defects."""

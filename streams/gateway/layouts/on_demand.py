@@ -1,8 +1,9 @@
-"""Layouts made on request: decided from a state, else popular, else the packaged one. Never an exception."""
+"""Layouts made on request: decided from a visitor's state, popular, or the packaged one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 from models.layout.context import PageRequest
 from models.layout.fills import fills_of_body
@@ -25,76 +26,117 @@ from streams.runtime.clock import Clock
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 
-COMPLAIN_EVERY_S = 1.0
+LOG_EVERY_S = 1.0
+
+
+class DecisionFailed(Exception):
+    """No layout was decided; `reason` is the label of the one that is served instead.
+
+    `budget`: there was no time. `model_failed`: deciding raised, and the log says what. `stream_stale`: one
+    of these, and the state that was read lacked the event of the request's token.
+    """
+
+    def __init__(self, reason: Literal["budget", "model_failed", "stream_stale"]) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class OnDemandLayouts:
-    """Takes the shop once for each layout, so that none mixes two."""
+    """Takes the shop once for each layout, so that none mixes two.
+
+    Args:
+        shop: the shop as this process has it now.
+        clock: where decisions take their time from.
+        metrics: counts what was decided.
+        record_decision: gets each decision.
+    """
 
     def __init__(
         self,
         snapshot: Callable[[], Snapshot],
         clock: Clock,
         metrics: Metrics,
-        note: Callable[[LayoutDecision], None] = lambda decided: None,
+        record_decision: Callable[[LayoutDecision], None] = lambda decision: None,
     ) -> None:
-        self._snapshot, self._clock, self._metrics, self._note = snapshot, clock, metrics, note
-        self._patterns = PopularLayoutCache()
-        self._complained_at = float("-inf")
+        self._snapshot, self._clock, self._metrics = snapshot, clock, metrics
+        self._record_decision = record_decision
+        self._popular_layouts = PopularLayoutCache()
+        self._logged_at = float("-inf")
 
-    def decided(
+    def decide(
         self, query: LayoutQuery, partition: int, packed: bytes | None, shown: bytes | None = None
     ) -> bytes:
-        """The layout for a stored state; `shown` is the layout (or body) that stands there now, for calm."""
+        """The layout for a stored state, with reasons when the query asks for them.
+
+        Args:
+            query: what was asked.
+            partition: the visitor's, for the layout's version.
+            packed: the visitor's stored state; None for a visitor we do not know.
+            shown: the layout (or its body) that the visitor sees now: the new one differs no more than it
+                must (models/layout/stability.py), and has the same id when the content is the same.
+
+        Returns:
+            The JSON of a layout without cards.
+
+        Raises:
+            DecisionFailed: `model_failed`, for whatever was raised meanwhile; it is logged.
+        """
         snapshot = self._snapshot()
         try:
             state = unpack(packed) if packed is not None else EMPTY
-            decided = decide(snapshot, [_ask(query, state, partition, shown)], self._clock.now())[0]
-            provenance = decided.fills.provenance
+            request = _page_request(query, state, partition, shown)
+            decision = decide(snapshot, [request], self._clock.now())[0]
+            provenance = decision.fills.provenance
             self._metrics.count("layouts_decided_total", mode=provenance.mode, reason=provenance.reason)
-            self._note(decided)
-            return explained_answer(decided) if query.explain else decided.head() + decided.body()
-        except Exception:
-            self._complain("layout not decided")
-            return self.makeshift(query, "model_failed")
+            self._record_decision(decision)
+            return explained_answer(decision) if query.explain else decision.head() + decision.body()
+        except Exception as exc:
+            self._log_exception("deciding a layout failed")
+            raise DecisionFailed("model_failed") from exc
 
-    def still_valid(self, query: LayoutQuery, layout: bytes) -> bool:
-        """Whether a stored layout may be shown by the shop as it is now; not one that cannot be read."""
+    def is_valid(self, query: LayoutQuery, layout: bytes) -> bool:
+        """Whether a stored layout may be shown by the shop as it is; False for one that cannot be read."""
         try:
             return still_valid(self._snapshot().shop, query.page, layout, self._clock.now())
         except Exception:
-            self._complain("stored layout not understood")
+            self._log_exception("reading a stored layout failed")
             return False
 
-    def makeshift(self, query: LayoutQuery, reason: Reason) -> bytes:
-        """What everybody likes, for when nothing can be known of the visitor; else the packaged page."""
+    def popular(self, query: LayoutQuery, reason: Reason) -> bytes | None:
+        """What everybody likes, labelled with why; None without items, or when deciding raises (logged)."""
         snapshot = self._snapshot()
         try:
             if snapshot.shop.items.n:
-                return self._patterns.fitted(snapshot, query, reason, self._clock.now())
+                return self._popular_layouts.layout_for(snapshot, query, reason, self._clock.now())
         except Exception:
-            self._complain("popular layout not made")
+            self._log_exception("deciding a popular layout failed")
+        return None
+
+    def static(self, query: LayoutQuery, reason: Reason) -> bytes:
+        """The packaged page, labelled with why; needs neither shop nor state."""
         return layout_bytes(static_layout(query.page, query.visitor, reason))
 
-    def finished(self, query: LayoutQuery, layout: bytes) -> bytes:
-        """The layout as the query wants it: with cards, when it asks for them."""
+    def hydrate(self, query: LayoutQuery, layout: bytes) -> bytes:
+        """The layout with cards when the query asks for them; without, when that raises (logged)."""
         if not query.hydrate:
             return layout
         try:
             return hydrate(layout, self._snapshot().shop)
         except Exception:
-            self._complain("layout not hydrated")
+            self._log_exception("hydrating a layout failed")
             return layout
 
-    def _complain(self, what: str) -> None:
+    def _log_exception(self, event: str) -> None:
         """Log the exception at hand; a defect that meets every request is not worth a line for each."""
         now = self._clock.monotonic()
-        if now - self._complained_at >= COMPLAIN_EVERY_S:
-            self._complained_at = now
-            logger("gateway").exception(what)
+        if now - self._logged_at >= LOG_EVERY_S:
+            self._logged_at = now
+            logger("gateway").exception(event)
 
 
-def _ask(query: LayoutQuery, state: VisitorState, partition: int, shown: bytes | None) -> PageRequest:
+def _page_request(
+    query: LayoutQuery, state: VisitorState, partition: int, shown: bytes | None
+) -> PageRequest:
     version = None if state.offset < 0 else Version(state.incarnation, partition, state.offset)
     return PageRequest(
         visitor=query.visitor,

@@ -1,4 +1,4 @@
-"""Popular layouts, decided once for everybody and fitted to each visitor: when Redis is away all get them."""
+"""Popular layouts, decided once for everybody and made each visitor's own: what all get without Redis."""
 
 from __future__ import annotations
 
@@ -15,42 +15,55 @@ from schemas.ids import VisitorId
 from schemas.layouts import Reason
 from streams.gateway.http.parameters import LayoutQuery
 
-KEPT_MAX = 500
+LAYOUTS_MAX = 500
+"""Own choice, not tuned: pages, items, categories and searches that are asked for within FRESH_S."""
+
 FRESH_S = 10.0
-"""Stock, campaigns and trends move: a pattern is made anew after it."""
+"""Stock, campaigns and trends move: a popular layout is decided again after it."""
 
 _NOBODY = VisitorId("a:nobody")
 _NOBODY_FIELD = b'"visitor_id":' + encode(_NOBODY)
 
 
 class PopularLayoutCache:
-    """Kept as long as the shop stays the same, and a few seconds at most."""
+    """Kept as long as the shop stays the same, and FRESH_S seconds at most."""
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
         self._since = 0.0
-        self._kept: dict[tuple[str | None, ...], tuple[bytes, str]] = {}
+        self._layouts: dict[tuple[str | None, ...], tuple[bytes, str]] = {}
 
-    def fitted(self, snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: float) -> bytes:
-        """The popular layout of a page for a visitor; `at` in epoch seconds."""
-        if (
-            snapshot is not self._snapshot
-            or not 0 <= at - self._since < FRESH_S
-            or len(self._kept) >= KEPT_MAX
-        ):
-            self._snapshot, self._since, self._kept = snapshot, at, {}
+    def layout_for(self, snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: float) -> bytes:
+        """The popular layout of a page, with the visitor's id and a layout id of its own.
+
+        Args:
+            snapshot: another one than last time empties the cache.
+            query: page, item, category and q are what the layout is about.
+            reason: why the visitor's own layout cannot be had; its label.
+            at: epoch seconds.
+
+        Returns:
+            The JSON of a layout without cards.
+
+        Raises:
+            What deciding raises; KeyError for a page that this storefront does not have.
+        """
+        current = snapshot is self._snapshot and 0 <= at - self._since < FRESH_S
+        if not current or len(self._layouts) >= LAYOUTS_MAX:
+            self._snapshot, self._since, self._layouts = snapshot, at, {}
         key = (query.page, query.item, query.category, query.q, reason)
-        pattern = self._kept.get(key)
-        if pattern is None:
-            pattern = self._kept[key] = _pattern(snapshot, query, reason, at)
-        layout, layout_id = pattern
+        cached = self._layouts.get(key)
+        if cached is None:
+            cached = self._layouts[key] = _decide_popular(snapshot, query, reason, at)
+        layout, layout_id = cached
         own = blake2b(f"{layout_id}\0{query.visitor}".encode(), digest_size=10).hexdigest()
         return layout.replace(layout_id.encode(), own.encode()).replace(
             _NOBODY_FIELD, b'"visitor_id":' + encode(query.visitor), 1
         )
 
 
-def _pattern(snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: float) -> tuple[bytes, str]:
+def _decide_popular(snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: float) -> tuple[bytes, str]:
+    """A popular layout of nobody, and its id."""
     request = PageRequest(
         visitor=_NOBODY,
         state=EMPTY,

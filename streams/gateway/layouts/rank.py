@@ -1,4 +1,4 @@
-"""`POST /v1/rank`: a given list of items in the order this visitor would like them."""
+"""`POST /v1/rank`: the items of a request in the order this visitor would like them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from schemas.errors import UnknownVersion
 from schemas.ids import ItemId, Version, VisitorId
 from schemas.layouts import Mode, ModelTag, Reason, Why
 from streams.gateway.events.partitions import PartitionMap
-from streams.gateway.events.validation import field_named
 from streams.gateway.http.asgi import Receive, Scope, Send, read_body, send_bytes
 from streams.gateway.http.auth import authorise
 from streams.gateway.http.parameters import (
@@ -28,8 +27,8 @@ from streams.gateway.http.parameters import (
     VISITOR_PATTERN,
     refuse_parameters,
 )
-from streams.gateway.http.problems import Problem
-from streams.gateway.layouts.store_reads import StoreReads, Unread
+from streams.gateway.http.problems import Problem, error_field
+from streams.gateway.layouts.store_reads import ReadFailed, StoreReads
 from streams.runtime.clock import Clock
 
 ROUTE = "/v1/rank"
@@ -74,37 +73,37 @@ class RankAnswer(Struct, frozen=True, kw_only=True):
 _decode = msgspec.json.Decoder(RankRequest).decode
 
 
-class Rank:
-    """Never waits past its deadline: without a state the order is that of everybody."""
+class RankRoute:
+    """Never waits past the request's deadline: without a state the order is that of everybody."""
 
     def __init__(
-        self, reads: StoreReads, places: PartitionMap, snapshot: Callable[[], Snapshot], clock: Clock
+        self, reads: StoreReads, partition_map: PartitionMap, snapshot: Callable[[], Snapshot], clock: Clock
     ) -> None:
-        self._reads, self._places, self._snapshot, self._clock = reads, places, snapshot, clock
+        self._reads, self._partition_map, self._snapshot, self._clock = reads, partition_map, snapshot, clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = asyncio.get_running_loop().time()
         refuse_parameters(scope["query_string"])
-        request = _request(await read_body(scope, receive, BYTES_MAX))
+        request = _decode_request(await read_body(scope, receive, BYTES_MAX))
         visitor = VisitorId(request.visitor)
         authorise(scope, visitor)
-        state, version, reason = await self._state(visitor, started + request.deadline_ms / 1000)
-        await send_bytes(send, msgspec.json.encode(self._ranked(request, state, version, reason)))
+        state, version, reason = await self._read_state(visitor, started + request.deadline_ms / 1000)
+        await send_bytes(send, msgspec.json.encode(self._answer(request, state, version, reason)))
 
-    async def _state(self, visitor: VisitorId, until: float) -> tuple[VisitorState, str, Reason | None]:
+    async def _read_state(self, visitor: VisitorId, until: float) -> tuple[VisitorState, str, Reason | None]:
         """State and version, with the reason why they are not the visitor's own (None: they are)."""
-        partition = self._places.partition(visitor)
+        partition = self._partition_map.partition_of(visitor)
         try:
-            packed = await self._reads.state(partition, visitor, until)
+            packed = await self._reads.read_state(partition, visitor, until)
             state = EMPTY if packed is None else unpack(packed)
-        except Unread as exc:
+        except ReadFailed as exc:
             return EMPTY, "", exc.reason
         except UnknownVersion:
             return EMPTY, "", "model_failed"
         version = "" if packed is None else Version(state.incarnation, partition, state.offset).text()
         return state, version, None
 
-    def _ranked(
+    def _answer(
         self, request: RankRequest, state: VisitorState, version: str, reason: Reason | None
     ) -> RankAnswer:
         ranked = rank(self._snapshot(), state, request.items, self._clock.now(), explain=request.explain)
@@ -119,11 +118,11 @@ class Rank:
         )
 
 
-def _request(body: bytes) -> RankRequest:
+def _decode_request(body: bytes) -> RankRequest:
     try:
         request = _decode(body)
     except DECODE_ERRORS as exc:
-        raise Problem(400, str(exc), field=field_named(str(exc))) from exc
+        raise Problem(400, str(exc), field=error_field(str(exc))) from exc
     if len(set(request.items)) != len(request.items):
         raise Problem(400, "an item is named twice", field="$.items")
     return request

@@ -10,7 +10,7 @@ from streams.gateway.events.exposures import Exposures
 from streams.gateway.http.asgi import JSON, Receive, Scope, Send, header, send_problem
 from streams.gateway.http.auth import authorise
 from streams.gateway.http.bots import is_bot
-from streams.gateway.http.cors import of_head
+from streams.gateway.http.cors import is_head
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.fallbacks import FallbackChain
@@ -22,11 +22,11 @@ LATE_S = 0.010
 """An answer so long past its deadline counts as late (invariant I5)."""
 
 
-class Layouts:
+class LayoutRoute:
     """Always 200 for a well-formed request of a known page."""
 
-    def __init__(self, ladder: FallbackChain, exposures: Exposures, metrics: Metrics) -> None:
-        self._ladder, self._exposures, self._metrics = ladder, exposures, metrics
+    def __init__(self, fallbacks: FallbackChain, exposures: Exposures, metrics: Metrics) -> None:
+        self._fallbacks, self._exposures, self._metrics = fallbacks, exposures, metrics
 
     async def get(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()  # uvloop's time has whole milliseconds: good enough to wait by
@@ -43,22 +43,20 @@ class Layouts:
         headers = [(b"content-type", JSON), (b"content-length", length), (b"cache-control", b"no-store")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": layout})
-        self._note(query, layout, perf_counter() - started)
-        if not of_head(scope):
+        self._count(query, layout, perf_counter() - started)
+        if not is_head(scope):
             self._exposures.add(query.visitor, layout, "get")
 
     async def _answer(self, query: LayoutQuery, scope: Scope, until: float) -> bytes:
         if is_bot(header(scope, b"user-agent")):
-            return self._ladder.finished(query, self._ladder.makeshift(query, "bot"))
+            return self._fallbacks.hydrate(query, await self._fallbacks.popular_or_static(query, "bot"))
         try:
-            return await self._ladder.answer(query, until)
-        except Problem:
-            raise
+            return await self._fallbacks.answer(query, until)
         except Exception:
-            logger("gateway").exception("the ladder broke")
-            return self._ladder.makeshift(query, "model_failed")
+            logger("gateway").exception("answering a layout request failed", page=query.page)
+            return await self._fallbacks.popular_or_static(query, "model_failed")
 
-    def _note(self, query: LayoutQuery, layout: bytes, took_s: float) -> None:
+    def _count(self, query: LayoutQuery, layout: bytes, took_s: float) -> None:
         mode, reason = labels_of(layout)
         count = self._metrics.count
         count("layout_responses_total", page=query.page, mode=mode, reason=reason)

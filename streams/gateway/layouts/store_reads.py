@@ -1,4 +1,4 @@
-"""What the gateway reads of a visitor, behind the circuit and never past the moment it is given."""
+"""What the gateway reads of a visitor: through the circuit breaker, and never past a request's deadline."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FAIR_WAIT_S = 0.02
 """A read that was given less says nothing of Redis when it ends unanswered: its caller was in a hurry."""
 
 
-class Unread(Exception):
+class ReadFailed(Exception):
     """The store did not answer; `reason` is the label of the layout that is served instead."""
 
     def __init__(self, reason: Literal["redis_timeout", "redis_down"]) -> None:
@@ -31,26 +31,35 @@ class Unread(Exception):
 
 
 class StoreReads:
-    """Moments (`until`) are in the loop's time."""
+    """A LayoutReader with deadlines, a circuit breaker and error metrics.
+
+    In each read `partition` is the one the visitor's records are in, and `until` the moment (event loop time,
+    seconds) after which nobody waits for it; WAIT_MAX_S seconds are the most in any case.
+
+    Each read raises ReadFailed: `redis_timeout` when no answer came in time, `redis_down` when the connection
+    failed, or at once while the circuit is open.
+    """
 
     def __init__(self, reader: LayoutReader, metrics: Metrics, circuit: Circuit | None = None) -> None:
         self._reader = reader
         self._metrics = metrics
         self.circuit = circuit or Circuit()
 
-    async def layout(self, partition: int, visitor: VisitorId, until: float) -> tuple[bytes, bytes] | None:
+    async def read_layout(
+        self, partition: int, visitor: VisitorId, until: float
+    ) -> tuple[bytes, bytes] | None:
         """Head and body of the live layout, None when none is stored."""
-        return await self._guarded(self._reader.layout, partition, visitor, until)
+        return await self._read(self._reader.layout, partition, visitor, until)
 
-    async def state(self, partition: int, visitor: VisitorId, until: float) -> bytes | None:
+    async def read_state(self, partition: int, visitor: VisitorId, until: float) -> bytes | None:
         """The packed state, None for a visitor we do not know."""
-        return await self._guarded(self._reader.state, partition, visitor, until)
+        return await self._read(self._reader.state, partition, visitor, until)
 
-    async def standing(self, partition: int, visitor: VisitorId, until: float) -> Stored:
-        """State, layout and `done`: the state is at least as new as `done` says."""
-        return await self._guarded(self._reader.state_layout_done, partition, visitor, until)
+    async def read_all(self, partition: int, visitor: VisitorId, until: float) -> Stored:
+        """State, layout and `done` of one moment: the state is at least as new as `done` says."""
+        return await self._read(self._reader.state_layout_done, partition, visitor, until)
 
-    async def _guarded(
+    async def _read(
         self,
         read: Callable[[int, VisitorId], Awaitable[T]],
         partition: int,
@@ -59,7 +68,7 @@ class StoreReads:
     ) -> T:
         now = asyncio.get_running_loop().time()
         if not self.circuit.allows(now):
-            raise Unread("redis_down")
+            raise ReadFailed("redis_down")
         try:
             with LoopFairDeadline(min(until, now + WAIT_MAX_S)):
                 value = await read(partition, visitor)
@@ -67,11 +76,11 @@ class StoreReads:
             self._metrics.count("store_errors_total", kind="timeout")
             if until - now >= FAIR_WAIT_S:
                 self.circuit.failed(now)
-            raise Unread("redis_timeout") from None
+            raise ReadFailed("redis_timeout") from None
         except StoreUnavailable as exc:
             self._metrics.count("store_errors_total", kind="unavailable")
             if not isinstance(exc, KeyUnreadable):  # one visitor's key says nothing of the others'
                 self.circuit.failed(now)
-            raise Unread("redis_down") from None
+            raise ReadFailed("redis_down") from None
         self.circuit.succeeded()
         return value

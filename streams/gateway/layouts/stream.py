@@ -1,4 +1,4 @@
-"""`GET /v1/layouts/{page}/stream`: server-sent events, one layout each time the window changes.
+"""`GET /v1/layouts/{page}/stream`: server-sent events, one layout each time the page's content changes.
 
 The event id is the layout id; a client that comes back with it gets the current layout only if it differs.
 """
@@ -17,12 +17,12 @@ from streams.gateway.events.exposures import Exposures
 from streams.gateway.events.partitions import PartitionMap
 from streams.gateway.http.asgi import Receive, Scope, Send, header
 from streams.gateway.http.auth import authorise
-from streams.gateway.http.cors import of_head
+from streams.gateway.http.cors import is_head
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub, Mailbox
-from streams.gateway.layouts.store_reads import Unread
+from streams.gateway.layouts.store_reads import ReadFailed
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import Notice
@@ -30,7 +30,7 @@ from streams.stores.protocols import Notice
 ROUTE = "/v1/layouts/{page}/stream"
 READ_WITHIN_S = 0.25
 READ_AT_ONCE = 64
-"""Streams that read at the same moment: a storm of them leaves the loop turns for who asks for a page."""
+"""Streams that read at the same moment: many opened together leave the loop turns for single requests."""
 
 RETRY_AFTER_S = 5
 REDECIDE_EVERY_S = 0.5
@@ -47,12 +47,12 @@ _START = {
 }
 
 
-class PushParts(Struct, frozen=True):
-    """What a stream needs of its process."""
+class StreamDependencies(Struct, frozen=True, kw_only=True):
+    """What a stream needs of its process; `reading` lets READ_AT_ONCE of them read at a time."""
 
-    ladder: FallbackChain
+    fallbacks: FallbackChain
     hub: Hub
-    places: PartitionMap
+    partition_map: PartitionMap
     exposures: Exposures
     traces: ClickTraces
     clock: Clock
@@ -62,69 +62,79 @@ class PushParts(Struct, frozen=True):
     reading: asyncio.Semaphore
 
 
-class Streams:
-    """Opens a connection for each request; Problem before the first byte, never after."""
+class StreamRoute:
+    """Keeps a connection open for each request; raises Problem before the first byte, never after."""
 
-    def __init__(self, parts: PushParts) -> None:
-        self._parts = parts
+    def __init__(self, dependencies: StreamDependencies) -> None:
+        self._dependencies = dependencies
         self._open = 0
         self._count(0)
 
     async def __call__(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
         query = parse_layout_query(page, scope["query_string"], streaming=True)
         authorise(scope, query.visitor)
-        if of_head(scope):
+        if is_head(scope):
             await send({**_START})
             await send({"type": "http.response.body"})
             return
-        parts = self._parts
-        if self._open >= parts.streams_max:
+        streams_max = self._dependencies.streams_max
+        if self._open >= streams_max:
             why = f"{self._open} streams are open here, as many as ETALAGE_STREAMS_MAX allows"
             raise Problem(503, why, headers={"retry-after": str(RETRY_AFTER_S)})
-        partition = parts.places.partition(query.visitor)
         last = header(scope, b"last-event-id").decode("latin-1")
         self._count(+1)
         try:
-            with parts.hub.mailbox(partition, query.visitor) as box:
-                leaving = asyncio.create_task(_closed_by_client(receive, box))
-                try:
-                    await send({**_START})  # what wraps `send` may put headers of its own into it
-                    await _Connection(parts, query, partition, send, last).run(box)
-                finally:
-                    leaving.cancel()
+            await self._serve(query, last, receive, send)
         finally:
             self._count(-1)
 
+    async def _serve(self, query: LayoutQuery, last: str, receive: Receive, send: Send) -> None:
+        """Returns when the client left or the process stops."""
+        dependencies = self._dependencies
+        partition = dependencies.partition_map.partition_of(query.visitor)
+        with dependencies.hub.open_mailbox(partition, query.visitor) as mailbox:
+            watching = asyncio.create_task(_close_when_client_leaves(receive, mailbox))
+            try:
+                await send({**_START})  # what wraps `send` may put headers of its own into it
+                await _Connection(dependencies, query, partition, send, last).run(mailbox)
+            finally:
+                watching.cancel()
+
     def _count(self, change: int) -> None:
         self._open += change
-        self._parts.metrics.set("connections_open", self._open)
+        self._dependencies.metrics.set("connections_open", self._open)
 
 
 class _Connection:
-    """One open page."""
+    """One open page; `last` is the layout id that the client has."""
 
-    def __init__(self, parts: PushParts, query: LayoutQuery, partition: int, send: Send, last: str) -> None:
-        self._parts, self._query, self._partition = parts, query, partition
+    def __init__(
+        self, dependencies: StreamDependencies, query: LayoutQuery, partition: int, send: Send, last: str
+    ) -> None:
+        self._fallbacks, self._reading = dependencies.fallbacks, dependencies.reading
+        self._exposures, self._traces = dependencies.exposures, dependencies.traces
+        self._clock, self._metrics = dependencies.clock, dependencies.metrics
+        self._query, self._partition = query, partition
         self._send, self._last = send, last
-        self._live = query.page == parts.live_page
+        self._live = query.page == dependencies.live_page
         self._not_before = 0.0
         self._shown: bytes | None = None
 
-    async def run(self, box: Mailbox) -> None:
+    async def run(self, mailbox: Mailbox) -> None:
         """Push until the client leaves or the process stops."""
         await self._push(first=True)
-        while not (mail := await box.take()).closed:
+        while not (mail := await mailbox.take()).closed:
             if mail.notice is None and not mail.reread:
                 await self._write(b": \n\n")
                 continue
-            await self._rest()
+            await self._limit_rate()
             if mail.reread or not self._live or (mail.notice is not None and mail.notice.layout_changed):
                 await self._push()
             if mail.notice is not None and self._query.journey:
-                await self._tell(mail.notice, mail.ignore_result)
+                await self._send_trace(mail.notice, mail.noticed_at)
         await self._write(b"", more=False)
 
-    async def _rest(self) -> None:
+    async def _limit_rate(self) -> None:
         """Wait until this page may be decided again; what comes meanwhile waits in the mailbox."""
         if self._live:
             return
@@ -138,39 +148,39 @@ class _Connection:
         started = perf_counter()
         try:
             layout = await self._current()
-        except Unread as exc:
+        except ReadFailed as exc:
             if not first or self._last:
-                return  # better the window that is there than a poorer one; Following will say when to look
-            layout = self._parts.ladder.makeshift(self._query, exc.reason)
+                return  # the client keeps the layout it has, better than a popular one; a reread will follow
+            layout = await self._fallbacks.popular_or_static(self._query, exc.reason)
         layout_id = layout_id_of(layout)
         if layout_id != self._last:
             self._last, self._shown = layout_id, layout
-            data = self._parts.ladder.finished(self._query, layout)
+            data = self._fallbacks.hydrate(self._query, layout)
             await self._write(b"event: layout\nid: %b\ndata: %b\n\n" % (layout_id.encode(), data))
-            self._parts.exposures.add(self._query.visitor, layout, "push")
-            self._parts.metrics.count("pushes_total", page=self._query.page)
-            self._parts.metrics.observe("push_delay_seconds", perf_counter() - started)
+            self._exposures.add(self._query.visitor, layout, "push")
+            self._metrics.count("pushes_total", page=self._query.page)
+            self._metrics.observe("push_delay_seconds", perf_counter() - started)
 
     async def _current(self) -> bytes:
-        async with self._parts.reading:
+        async with self._reading:
             until = asyncio.get_running_loop().time() + READ_WITHIN_S
-            return await self._parts.ladder.current(self._query, self._partition, until, self._shown)
+            return await self._fallbacks.current(self._query, self._partition, until, self._shown)
 
-    async def _tell(self, notice: Notice, ignore_result: float) -> None:
-        """The journey of the click behind a notice (see streams.gateway.layouts.hub)."""
-        journey: dict[str, object] = {"version": notice.version, "layout_changed": notice.layout_changed}
-        leg = self._parts.traces.of(self._query.visitor, notice.version)
-        if leg is not None:
-            journey |= {"received": leg.received, "accepted": leg.accepted}
-        journey |= dict(zip(("applied", "folded", "ranked"), notice.times, strict=False))
-        journey |= {"noticed": ignore_result * 1000, "pushed": self._parts.clock.now() * 1000}
-        await self._write(b"event: journey\ndata: %b\n\n" % orjson.dumps(journey))
+    async def _send_trace(self, notice: Notice, noticed_at: float) -> None:
+        """The steps of the click behind a notice, as `event: journey` (see streams.gateway.layouts.hub)."""
+        trace: dict[str, object] = {"version": notice.version, "layout_changed": notice.layout_changed}
+        span = self._traces.find(self._query.visitor, notice.version)
+        if span is not None:
+            trace |= {"received": span.received, "accepted": span.accepted}
+        trace |= dict(zip(("applied", "folded", "ranked"), notice.times, strict=False))
+        trace |= {"noticed": noticed_at * 1000, "pushed": self._clock.now() * 1000}
+        await self._write(b"event: journey\ndata: %b\n\n" % orjson.dumps(trace))
 
     async def _write(self, chunk: bytes, *, more: bool = True) -> None:
         await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
 
 
-async def _closed_by_client(receive: Receive, box: Mailbox) -> None:
+async def _close_when_client_leaves(receive: Receive, mailbox: Mailbox) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    box.close()
+    mailbox.close()

@@ -1,14 +1,21 @@
-"""A gateway in memory for each test."""
+"""A gateway in memory for each test, in virtual time."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 
 import httpx
 import pytest
 
 from streams.runtime.telemetry.logs import configure
-from tests.unit.streams.gateway.house import House, opened
+from tests.unit.streams.gateway.house import House, open_gateway
+from tests.unit.streams.gateway.virtual_time import VirtualTimeLoop
+
+
+def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Every asynchronous test of this folder runs on a loop of its own time."""
+    return {"virtual": VirtualTimeLoop}
 
 
 @pytest.fixture(autouse=True)
@@ -18,7 +25,7 @@ def _plain_logs() -> None:
 
 @pytest.fixture
 async def pair() -> AsyncIterator[tuple[House, httpx.AsyncClient]]:
-    async with opened() as pair:
+    async with open_gateway() as pair:
         yield pair
 
 

@@ -1,4 +1,4 @@
-"""A gateway in memory: the real application over the twins of store and log."""
+"""A gateway in memory: the real application over the twins of store, log and clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from schemas.ids import Version, VisitorId, hash48
 from streams.demo.catalogue import demo_items
 from streams.gateway.events.producer import MemoryLog
 from streams.gateway.wiring import Gateway
-from streams.runtime.clock import SystemClock
+from streams.runtime.clock import ManualClock
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.memory import MemoryStore
@@ -35,8 +35,12 @@ AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ANN = VisitorId("a:ann")
 
 
+NOW_S = AT.timestamp() + 3600
+"""Of the gateway's clock: an hour after the visitors' last events."""
+
+
 class FixedShop(Struct, kw_only=True):
-    """A follower that has arrived."""
+    """A follower that has read everything."""
 
     snapshot: Snapshot
     ready: bool = True
@@ -59,10 +63,11 @@ def small_shop() -> Shop:
 
 
 class House:
-    """The gateway, its twins, and a hand that writes visitors as a worker would."""
+    """The gateway and its twins; `write` stores visitors as a worker would."""
 
     def __init__(self, shop: Shop, **settings: Any) -> None:
-        self.store = MemoryStore(incarnation=META.incarnation)
+        self.clock = ManualClock(NOW_S)
+        self.store = MemoryStore(incarnation=META.incarnation, clock=self.clock)
         self.log = MemoryLog()
         self.metrics = Metrics()
         self.follower = FixedShop(snapshot=build_snapshot(shop))
@@ -72,9 +77,9 @@ class House:
             reader=self.store,
             follower=self.follower,
             log=self.log,
-            clock=SystemClock(),
+            clock=self.clock,
         )
-        self.gateway.places.take(META)
+        self.gateway.partition_map.update(META)
         self._epochs: dict[int, str] = {}
         self._done: dict[int, int] = {}
 
@@ -86,7 +91,7 @@ class House:
         return 0.0
 
     def partition(self, visitor: VisitorId = ANN) -> int:
-        return self.gateway.places.partition(visitor)
+        return self.gateway.partition_map.partition_of(visitor)
 
     async def write(
         self, state: VisitorState, visitor: VisitorId = ANN, *, layout: bool = True, done: int | None = None
@@ -96,13 +101,13 @@ class House:
         if partition not in self._epochs:
             self._epochs[partition] = (await self.store.claim(partition, "unit", 1)).epoch
         version = Version(state.incarnation, partition, state.offset)
-        decided = decide(
+        decision = decide(
             self.follower.snapshot, [PageRequest(visitor=visitor, state=state, version=version)], state.at
         )[0]
         after = state.offset + 1 if done is None else done
         one = VisitorWrite(
             visitor=visitor, state=pack(state), version=version.text(),
-            head=decided.head() if layout else None, body=decided.body() if layout else None,
+            head=decision.head() if layout else None, body=decision.body() if layout else None,
             drop_layout=not layout,
         )  # fmt: skip
         await self.store.write(
@@ -115,8 +120,8 @@ class House:
         return version.text()
 
 
-def looked_at(items: Iterable[str], offset: int = 0) -> VisitorState:
-    """A visitor who looked at items, as of one record."""
+def state_after_views(items: Iterable[str], offset: int = 0) -> VisitorState:
+    """A visitor who viewed items, newest first, as of one record."""
     at = int(AT.timestamp())
     recent = tuple(RecentItem(hash48(item), at) for item in items)
     return VisitorState(
@@ -137,8 +142,10 @@ def event(n: int = 1, visitor: str = "ann", item: str = "sneakers-0001", **more:
 
 
 @asynccontextmanager
-async def opened(shop: Shop | None = None, **settings: Any) -> AsyncIterator[tuple[House, httpx.AsyncClient]]:
-    """A running house and a client of its application."""
+async def open_gateway(
+    shop: Shop | None = None, **settings: Any
+) -> AsyncIterator[tuple[House, httpx.AsyncClient]]:
+    """A running gateway and a client of its application."""
     house = House(small_shop() if shop is None else shop, **settings)
     house.gateway.start()
     transport = httpx.ASGITransport(app=house.gateway.app)

@@ -9,13 +9,13 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from models.policy.visitor_profile import VisitorProfile
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash32
-from streams.gateway.admin.visitors import VisitorProfile
 from streams.gateway.events.validation import REQUEST_BYTES_MAX
 from streams.gateway.http.problems import PROBLEM_TYPE
 from streams.gateway.layouts.rank import RankAnswer
-from tests.unit.streams.gateway.house import ANN, META, House, event, looked_at, small_shop
+from tests.unit.streams.gateway.house import ANN, META, House, event, small_shop, state_after_views
 
 
 async def test_an_event_is_written_under_its_visitor(house: House, client: httpx.AsyncClient) -> None:
@@ -48,7 +48,9 @@ async def test_without_kafka_every_event_is_to_be_sent_again(house: House, clien
 
 async def test_rank(house: House, client: httpx.AsyncClient) -> None:
     bags = {hash32(small_shop().items.items[small_shop().items.row_of("bags-0001")].category): 8.0}
-    version = await house.write(replace(looked_at(["bags-0001"]), categories=bags, now_categories=bags))
+    version = await house.write(
+        replace(state_after_views(["bags-0001"]), categories=bags, now_categories=bags)
+    )
     items = ["sneakers-0001", "bags-0003", "nobody"]
     answer = await client.post("/v1/rank", json={"visitor": ANN, "items": items, "explain": True})
     ranked = msgspec.json.decode(answer.content, type=RankAnswer)
@@ -80,7 +82,7 @@ async def test_a_wrong_rank_request_names_the_field(
     assert (answer.status_code, answer.json()["field"]) == (400, field)
 
 
-async def test_items_are_judged_one_by_one(house: House, client: httpx.AsyncClient) -> None:
+async def test_items_are_validated_one_by_one(house: House, client: httpx.AsyncClient) -> None:
     good = encode(small_shop().items.items[0])
     bad = b'{"item_id": "x", "title": "no price", "categories": ["c"]}'
     for body in (b"[" + good + b"," + bad + b"]", good + b"\n" + bad + b"\n"):
@@ -93,8 +95,8 @@ async def test_items_are_judged_one_by_one(house: House, client: httpx.AsyncClie
     assert [r["status"] for r in answer] == ["retry"]
 
 
-async def test_what_is_believed_of_a_visitor(house: House, client: httpx.AsyncClient) -> None:
-    await house.write(looked_at(["sneakers-0001"]))
+async def test_the_profile_of_a_visitor(house: House, client: httpx.AsyncClient) -> None:
+    await house.write(state_after_views(["sneakers-0001"]))
     profile = msgspec.json.decode((await client.get(f"/v1/visitors/{ANN}")).content, type=VisitorProfile)
     assert profile.recent[0].id == "sneakers-0001"
     table = house.follower.shop.items
@@ -168,7 +170,7 @@ async def test_nobody_reads_whom_they_may_not(
 
     for module in ("http.auth", "events.route"):
         monkeypatch.setattr(f"streams.gateway.{module}.caller_of", lambda scope: Stranger())
-    await house.write(looked_at(["sneakers-0001"]), VisitorId("a:ann"))
+    await house.write(state_after_views(["sneakers-0001"]), VisitorId("a:ann"))
     for path in (
         "/v1/layouts/home?visitor=a:ann",
         "/v1/layouts/home/stream?visitor=a:ann",

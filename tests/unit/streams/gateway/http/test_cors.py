@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from streams.gateway.http.cors import open_to
+from streams.gateway.http.cors import allow_origins
 from streams.gateway.router import Router
-from tests.unit.streams.gateway.house import ANN, House, looked_at
-from tests.unit.streams.gateway.layouts.test_stream import opened_page
+from tests.unit.streams.gateway.browser import open_page
+from tests.unit.streams.gateway.house import ANN, House, state_after_views
 
 SHOP, OTHER = "https://shop.example", "https://other.example"
 HOME = f"/v1/layouts/home?visitor={ANN}"
@@ -28,7 +28,7 @@ def preflight(origin: str, method: str = "POST") -> dict[str, str]:
     }
 
 
-async def test_no_origin_is_let_in_unless_it_is_named(house: House, client: httpx.AsyncClient) -> None:
+async def test_no_origin_is_allowed_unless_it_is_named(house: House, client: httpx.AsyncClient) -> None:
     assert isinstance(house.gateway.app, Router), "nothing stands before the hot path"
     answer = await client.get(HOME, headers={"origin": SHOP})
     assert "access-control-allow-origin" not in answer.headers
@@ -36,10 +36,10 @@ async def test_no_origin_is_let_in_unless_it_is_named(house: House, client: http
 
 @pytest.mark.parametrize("named", [SHOP, f"https://first.example, {SHOP}/"])
 async def test_a_page_of_a_named_origin_may_call(house: House, named: str) -> None:
-    async with client_of(open_to(house.gateway.app, named)) as client:
-        asked = await client.options("/v1/events", headers=preflight(SHOP))
-        assert asked.status_code == 200
-        assert asked.headers["access-control-allow-origin"] == SHOP
+    async with client_of(allow_origins(house.gateway.app, named)) as client:
+        preflighted = await client.options("/v1/events", headers=preflight(SHOP))
+        assert preflighted.status_code == 200
+        assert preflighted.headers["access-control-allow-origin"] == SHOP
         answer = await client.get(HOME, headers={"origin": SHOP})
         assert answer.headers["access-control-allow-origin"] == SHOP
         problem = await client.get("/v1/layouts/basement", headers={"origin": SHOP})
@@ -52,25 +52,25 @@ async def test_a_page_of_a_named_origin_may_call(house: House, named: str) -> No
 
 
 async def test_a_star_lets_everybody_in(house: House) -> None:
-    async with client_of(open_to(house.gateway.app, "*")) as client:
+    async with client_of(allow_origins(house.gateway.app, "*")) as client:
         answer = await client.get(HOME, headers={"origin": OTHER})
         assert answer.headers["access-control-allow-origin"] == "*"
 
 
 async def test_a_streams_headers_are_its_own(house: House) -> None:
     plain = house.gateway.app
-    house.gateway.app = open_to(plain, SHOP)
-    async with opened_page(house, origin=SHOP) as page:
+    house.gateway.app = allow_origins(plain, SHOP)
+    async with open_page(house, origin=SHOP) as page:
         await page.next()
         assert (b"access-control-allow-origin", SHOP.encode()) in page.headers
     house.gateway.app = plain
-    async with opened_page(house) as page:
+    async with open_page(house) as page:
         await page.next()
         assert [name for name, _ in page.headers if name.startswith((b"access", b"vary"))] == []
 
 
 async def test_head_is_get_without_a_body(house: House, client: httpx.AsyncClient) -> None:
-    await house.write(looked_at(["sneakers-0001"]))
+    await house.write(state_after_views(["sneakers-0001"]))
     for path in (HOME, f"/v1/visitors/{ANN}", "/v1/admin/shop", "/livez", "/v1/layouts/basement"):
         whole, headers = await client.get(path), await client.head(path)
         assert headers.status_code == whole.status_code, path

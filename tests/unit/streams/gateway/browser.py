@@ -1,0 +1,94 @@
+"""Browsers with an open event stream."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Struct
+
+from schemas.layouts import Layout
+from tests.unit.streams.gateway.house import ANN, House
+
+WITHIN_S = 5.0
+
+
+class Sent(Struct, frozen=True):
+    """One server-sent event; a heartbeat has none of these."""
+
+    event: str = ""
+    id: str = ""
+    data: str = ""
+
+    def layout(self) -> Layout:
+        assert self.event == "layout"
+        layout = msgspec.json.decode(self.data, type=Layout)
+        assert self.id == layout.layout_id
+        return layout
+
+
+class Browser:
+    """Straight on ASGI: httpx waits for the end of an answer."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self._left = asyncio.Event()
+        self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
+        self._buffer = b""
+
+    async def receive(self) -> dict[str, Any]:
+        await self._left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self.status, self.headers = message["status"], list(message["headers"])
+        else:
+            self._chunks.put_nowait(message["body"])
+
+    def leave(self) -> None:
+        self._left.set()
+
+    async def next(self, within_s: float = WITHIN_S) -> Sent:
+        """The next event; TimeoutError when none comes."""
+        async with asyncio.timeout(within_s):
+            while b"\n\n" not in self._buffer:
+                self._buffer += await self._chunks.get()
+        text, _, self._buffer = self._buffer.partition(b"\n\n")
+        pairs = [line.split(": ", 1) for line in text.decode().splitlines()]
+        return Sent(**{name: value for name, value in pairs if name})
+
+    async def hears_nothing(self, for_s: float = 0.1) -> bool:
+        """Whether nothing comes for a while."""
+        try:
+            await self.next(for_s)
+        except TimeoutError:
+            return True
+        return False
+
+
+@asynccontextmanager
+async def open_page(
+    house: House, page: str = "home", *, last: str = "", origin: str = "", **parameters: Any
+) -> AsyncIterator[Browser]:
+    """A browser whose page follows the visitor's layouts, until the block ends."""
+    browser = Browser()
+    scope = {
+        "type": "http", "method": "GET", "path": f"/v1/layouts/{page}/stream",
+        "query_string": urlencode({"visitor": ANN, **parameters}).encode(),
+        "headers": [
+            (name, value.encode()) for name, value in ((b"last-event-id", last), (b"origin", origin)) if value
+        ],
+    }  # fmt: skip
+    task = asyncio.ensure_future(house.gateway.app(scope, browser.receive, browser.send))
+    try:
+        yield browser
+    finally:
+        browser.leave()
+        async with asyncio.timeout(WITHIN_S):
+            await task
