@@ -26,8 +26,7 @@ from streams.local.stocking import stock
 from streams.local.supervisor import ChildStatus, Job, ServerStatus, Supervisor, UpStatus, write_up_status
 from streams.runtime.net import free_port, listens, wait_until
 from streams.runtime.settings import Settings, as_environment
-from streams.runtime.telemetry.logs import logger
-from streams.runtime.telemetry.told import LogOnce
+from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.shop.build import describe_ranker
 
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one

@@ -21,8 +21,8 @@ from streams.stores.redis.client import script_text
 from streams.stores.redis.visitors import RedisVisitors
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.engine import Engine
-from streams.workers.personalize.process import TestSeams
-from streams.workers.personalize.slices import Touched
+from streams.workers.personalize.process import WorkerOverrides
+from streams.workers.personalize.slices import TouchedVisitor, slice_write
 
 
 def _replaced(name: str, *changes: tuple[str, str]) -> str:
@@ -67,12 +67,12 @@ class WithScripts:
 class AckFirst(Engine):
     """Says that the chunk is done, and only then writes its states."""
 
-    async def _written(
-        self, holding: Holding, touched: list[Touched], end: int, times: tuple[float, ...]
+    async def _write_slices(
+        self, holding: Holding, touched: list[TouchedVisitor], end: int, times: tuple[float, ...]
     ) -> Awaitable[None] | None:
-        await self._write(holding, self._slice(holding, [], [], end), [], [])
+        await self._write(holding, slice_write(holding, [], [], end), [], [])
         for one in touched:
-            await self._write(holding, self._slice(holding, [one], [None], None), [one], [None])
+            await self._write(holding, slice_write(holding, [one], [None], None), [one], [None])
         return None
 
 
@@ -85,9 +85,9 @@ def forgetful_fold(state: VisitorState, record: EventRecord) -> VisitorState:
     return fold(state, record)
 
 
-MUTANTS: Mapping[str, TestSeams] = {
-    "no_fence": TestSeams(store=WithScripts(unfenced())),
-    "no_done_check": TestSeams(store=WithScripts(unchecked())),
-    "ack_before_write": TestSeams(engine=AckFirst),
-    "no_message_id": TestSeams(fold=forgetful_fold),
+MUTANTS: Mapping[str, WorkerOverrides] = {
+    "no_fence": WorkerOverrides(store=WithScripts(unfenced())),
+    "no_done_check": WorkerOverrides(store=WithScripts(unchecked())),
+    "ack_before_write": WorkerOverrides(engine=AckFirst),
+    "no_message_id": WorkerOverrides(fold=forgetful_fold),
 }

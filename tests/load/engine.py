@@ -31,7 +31,7 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.keys import Keys
 from streams.stores.redis.client import connect
 from streams.stores.redis.visitors import RedisVisitors
-from streams.workers.group.dead_letters import DeadLetters, Limit
+from streams.workers.group.dead_letters import BadRecordLimit, DeadLetters
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.decider import Decider
 from streams.workers.personalize.decoding import Place
@@ -69,18 +69,18 @@ def an_engine(shop: Shop, store: RedisVisitors, *, deciding: bool) -> Engine:
     crowd = SignalCombiner("bench", metrics, clock)
     publisher: Any = None
     page = LivePage(SimpleNamespace(shop=shop), page="home", sample=0.0, metrics=metrics)
-    means = EngineDependencies(
+    dependencies = EngineDependencies(
         store=store,
         retries=Retries("Redis", deadline_s=2.0, patience_s=10.0, clock=clock, metrics=metrics),
-        dead_letters=DeadLetters(publisher, "bench.dead", Limit(share=0.5, last=200), metrics),
+        dead_letters=DeadLetters(publisher, "bench.dead", BadRecordLimit(share=0.5, last=200), metrics),
         publisher=publisher,
         clock=clock,
         metrics=metrics,
-        deciding=Decider(page, clock=clock, metrics=metrics),
-        crowd=lambda before, record: crowd.add(before, record, shop),
+        decider=Decider(page, clock=clock, metrics=metrics),
+        count_signals=lambda before, record: crowd.add(before, record, shop),
     )
-    terms = EngineConfig(place=PLACE, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9)
-    return Engine(terms, means)
+    config = EngineConfig(place=PLACE, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9)
+    return Engine(config, dependencies)
 
 
 async def applied(engine: Engine, holding: Holding, records: Sequence[Any], size: int) -> float:
@@ -99,7 +99,7 @@ async def measured(case: str, shop: Shop, records: list[Any], url: str, profiler
         store = RedisVisitors(client, Keys(f"b{uuid.uuid4().hex[:8]}"), incarnation=PLACE.incarnation)
         engine = an_engine(shop, store, deciding=case.startswith("decided"))
         claim = await store.claim(0, "bench", 1)
-        holding = Holding(0, claim, turn=1, at=0, why="assigned")
+        holding = Holding(0, claim, turn=1, at=0, reason="assigned")
         each = len(records) // (ROUNDS + 1)
         spent = []
         for number in range(ROUNDS + 1):

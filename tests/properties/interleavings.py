@@ -80,15 +80,15 @@ class World:
 
     async def _live(self, me: int) -> None:
         store = Door(self, me)
-        means: Any = EngineDependencies(
+        dependencies: Any = EngineDependencies(
             store=store, retries=at_once, dead_letters=self.letters, publisher=None,  # type: ignore[arg-type]
             clock=self.clock, metrics=Metrics(), fold=self.parts.fold,
-            deciding=Decider(half_new, clock=self.clock, metrics=Metrics()),
+            decider=Decider(half_new, clock=self.clock, metrics=Metrics()),
         )  # fmt: skip
-        terms = EngineConfig(
+        config = EngineConfig(
             place=PLACE, decisions_topic="-", decide_within_s=30.0, lru_visitors=3, slice_visitors=2
         )
-        engine = self.parts.engine(terms, means)
+        engine = self.parts.engine(config, dependencies)
         while True:
             claiming = partial(store.claim, 0, f"w{me}", me, nonce=fresh_nonce())
             try:
@@ -102,7 +102,7 @@ class World:
                 pass
 
     async def _own(self, engine: Engine, claim: Claim) -> None:
-        holding = Holding(0, claim, turn=1, at=claim.done or 0, why="assigned")
+        holding = Holding(0, claim, turn=1, at=claim.done or 0, reason="assigned")
         while holding.next < len(self.log):
             end = min(len(self.log), holding.next + 1 + self.draw(CHUNK))
             await engine.apply(holding, self.log[holding.next : end], end)

@@ -104,7 +104,7 @@ class EventLog:
         self._kafka, self._client_id = kafka, client_id
         self._producer: Any = None
         self._task: asyncio.Task[None] | None = None
-        self._circuit = Circuit(failures=1, trial_every_s=RESTART_S, before="Kafka")
+        self._circuit = Circuit(failures=1, trial_every_s=RESTART_S, service="Kafka")
 
     @property
     def connected(self) -> bool:
@@ -171,9 +171,9 @@ class EventLog:
             logger("gateway").warning("Kafka did not take events", error=repr(exc)[:200])
         offsets = [_offset(future) for future in sent] + [None] * (len(messages) - len(sent))
         if None in offsets:
-            self._circuit.failed(loop.time())
+            self._circuit.record_failure(loop.time())
         else:
-            self._circuit.succeeded()
+            self._circuit.record_success()
         return offsets
 
     async def _hand_over(self, message: Message) -> asyncio.Future[Any]:

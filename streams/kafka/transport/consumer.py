@@ -26,11 +26,11 @@ NOTHING_TO_FETCH_S = 0.02
 class Owner(Protocol):
     """Who decides where reading begins."""
 
-    def assigned(self, partitions: Iterable[int], generation: int) -> None:
+    def assign(self, partitions: Iterable[int], generation: int) -> None:
         """These and no others are ours in this generation of the group."""
         ...
 
-    def revoked(self) -> None:
+    def revoke(self) -> None:
         """None is ours any more; work under way may end."""
         ...
 
@@ -153,7 +153,7 @@ class ChunkConsumer(Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let chunks under way end, commit them, and only then let Faust forget what was acknowledged."""
         self.stop_flow()
-        self.owner.revoked()
+        self.owner.revoke()
         await self._drained(self._chunk_transport.drain_s)
         if revoked:
             await self._commit_within(self._chunk_transport.drain_s)
@@ -164,7 +164,7 @@ class ChunkConsumer(Consumer):
         """Faust asks where to go on: the owner decides for each partition, which stays paused until then."""
         assigned = set(self.assignment())
         self.pause_partitions(assigned)
-        self.owner.assigned((tp.partition for tp in assigned), self.app.consumer_generation_id)
+        self.owner.assign((tp.partition for tp in assigned), self.app.consumer_generation_id)
 
     async def seek_to(self, tp: TP, offset: int) -> int:
         """Read on from `offset`; the turn that begins."""

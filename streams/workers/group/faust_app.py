@@ -1,4 +1,4 @@
-"""The Faust app of a worker: settings that shape its behaviour, the chunk transport, the one agent."""
+"""The Faust app of a consumer group: the settings that shape its behaviour, and the chunk transport."""
 
 from __future__ import annotations
 
@@ -24,8 +24,17 @@ REVOKE_DRAIN_S = 3.0
 """How long a rebalance waits for chunks under way; what is not done by then is read again."""
 
 
-def build_app(settings: Settings, metrics: Metrics, group: str = "personalize") -> faust.App:
-    """An app without tables, web server or side topics; `settings.kafka` must be given."""
+def build_app(settings: Settings, metrics: Metrics, group: str) -> faust.App:
+    """An app without tables, web server or side topics, to be started by its caller.
+
+    Args:
+        settings: `kafka` must be given.
+        metrics: `commits_total`, `records_lost_total`.
+        group: its consumer group is `<namespace>.<group>`.
+
+    Raises:
+        ServiceMissing: Faust or aiokafka runs without its compiled parts.
+    """
     check_extensions()
     urls = [URL(f"kafka://{address}") for address in (settings.kafka or "").split(",")]
     app = faust.App(
@@ -55,12 +64,16 @@ def build_app(settings: Settings, metrics: Metrics, group: str = "personalize") 
     )
     drain_s = min(REVOKE_DRAIN_S, settings.drain_s)
     app.transport = ChunkTransport(
-        urls, app, drain_s=drain_s, committed=partial(_count, metrics), lost=partial(_count_lost, metrics)
+        urls,
+        app,
+        drain_s=drain_s,
+        committed=partial(_count_commit, metrics),
+        lost=partial(_count_lost, metrics),
     )
     return app
 
 
-def _count(metrics: Metrics, good: bool) -> None:
+def _count_commit(metrics: Metrics, good: bool) -> None:
     metrics.count("commits_total", outcome="done" if good else "failed")
 
 
@@ -69,12 +82,12 @@ def _count_lost(metrics: Metrics, offsets: int) -> None:
 
 
 def events_topic(app: faust.App, settings: Settings) -> Any:
-    """Raw: what stands in a record is decoded by us, where a wrong one can be buried."""
+    """The events topic with raw keys and values: we decode them, so that a wrong record can be buried."""
     return app.topic(EVENTS.full_name(settings.namespace), key_serializer="raw", value_serializer="raw")
 
 
 def check_extensions() -> None:
-    """ServiceMissing without the compiled parts: their pure-Python twins are slower and acknowledge more."""
+    """ServiceMissing without the compiled parts: the pure-Python ones are slower and acknowledge more."""
     import aiokafka.record._crecords  # noqa: F401 - its absence is what we look for
     from faust import streams
 

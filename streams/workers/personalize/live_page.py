@@ -1,4 +1,4 @@
-"""The live page of visitors under way: the policy run on the shop of this process, as bytes for the store."""
+"""The live page of active visitors: the policy run on the current shop, as bytes for the store."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
 
 
-class HasShop(Protocol):
+class ShopSource(Protocol):
+    """Where the current shop comes from."""
+
     @property
     def shop(self) -> Shop:
         """The snapshot to use now."""
@@ -26,15 +28,24 @@ class HasShop(Protocol):
 
 
 class LivePage:
-    """`sample` is the share of visitors whose new layouts are recorded for analysis and training."""
+    """The `Decide` of a worker.
 
-    def __init__(self, follower: HasShop, *, page: Any, sample: float, metrics: Metrics) -> None:
-        self._follower, self._page, self._metrics = follower, page, metrics
+    Args:
+        source: asked for the shop once a run, so that no decision mixes two snapshots.
+        page: the page kept decided (ETALAGE_LIVE_PAGE).
+        sample: share of visitors, 0 to 1, whose changed layouts get a decision record; by a hash of the
+            visitor, so that the same ones are always recorded.
+        metrics: `layouts_decided_total`.
+    """
+
+    def __init__(self, source: ShopSource, *, page: Any, sample: float, metrics: Metrics) -> None:
+        self._source, self._page, self._metrics = source, page, metrics
         self._recorded_below = int(sample * 2**64)
 
     def __call__(self, requests: Sequence[LiveLayoutRequest], at: float) -> Sequence[LiveLayoutUpdate]:
+        """An update for each request, as `Decide`; raises what the policy raises (RankerFailed, defects)."""
         pages = [self._page_request(one) for one in requests]
-        decided = decide(self._follower.shop, pages, at)  # one shop for all: no mixture of generations
+        decided = decide(self._source.shop, pages, at)  # one shop for all: no mixture of generations
         self._count(decided)
         return [
             self._update(made, whole=made.changed or one.whole)

@@ -14,11 +14,12 @@ from typing import Any, cast
 import pytest
 
 from streams.runtime.settings import Settings
-from streams.runtime.telemetry import probes
+from streams.runtime.telemetry import status_file
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.telemetry.probes import Readiness, read_status
+from streams.runtime.telemetry.probes import Readiness
+from streams.runtime.telemetry.status_file import read_status
 from streams.workers.group import lifecycle
-from streams.workers.group.lifecycle import ProcessLifecycle, ProcessWork
+from streams.workers.group.lifecycle import GroupMember, ProcessLifecycle
 from tests.unit.streams.eventually import eventually
 
 
@@ -29,7 +30,7 @@ class App:
 
     def __init__(self) -> None:
         self.told: list[str] = []
-        self.transport = SimpleNamespace(owner=SimpleNamespace(revoked=lambda: self.told.append("revoked")))
+        self.transport = SimpleNamespace(owner=SimpleNamespace(revoke=lambda: self.told.append("revoked")))
 
     async def start(self) -> None:
         self.told.append("started")
@@ -42,7 +43,7 @@ class App:
 def bounds(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the end may take, instead of a thread that ends these tests."""
     given: list[float] = []
-    monkeypatch.setattr(lifecycle, "leave_after", given.append)
+    monkeypatch.setattr(lifecycle, "exit_after", given.append)
     return given
 
 
@@ -67,17 +68,17 @@ async def test_it_says_what_it_waits_for_and_ends_in_order(
     settings: Settings, said: Said, bounds: list[float]
 ) -> None:
     app, metrics = App(), Metrics()
-    ownership, shop = SimpleNamespace(generation=-1, taken=False), [Readiness(False, "no shop")]
+    ownership, shop = SimpleNamespace(generation=-1, holds_all=False), [Readiness(False, "no shop")]
     begin_now = asyncio.Event()
 
     async def finish() -> None:
         app.told.append("finished")
 
-    async def begin(stack: AsyncExitStack) -> ProcessWork:
+    async def begin(stack: AsyncExitStack) -> GroupMember:
         await begin_now.wait()
         stack.callback(app.told.append, "closed")
-        return ProcessWork(
-            app=cast(Any, app), ownership=cast(Any, ownership), ready=lambda: shop[0], finish=finish
+        return GroupMember(
+            app=cast(Any, app), ownership=cast(Any, ownership), readiness=lambda: shop[0], before_stop=finish
         )
 
     living = asyncio.create_task(ProcessLifecycle("worker", settings, metrics).run(begin))
@@ -88,7 +89,7 @@ async def test_it_says_what_it_waits_for_and_ends_in_order(
     await eventually(lambda: said() == (False, "not yet a member of the group"))
     ownership.generation = 1
     await eventually(lambda: said() == (False, "partitions are being taken"))
-    ownership.taken = True
+    ownership.holds_all = True
     await eventually(lambda: said() == (True, None))
     shop[0] = Readiness(False, "Redis: away")
     await eventually(lambda: said() == (False, "Redis: away"))
@@ -104,7 +105,7 @@ async def test_it_says_what_it_waits_for_and_ends_in_order(
 async def test_told_to_end_before_it_had_begun(settings: Settings, said: Said, bounds: list[float]) -> None:
     closed = asyncio.Event()
 
-    async def begin(stack: AsyncExitStack) -> ProcessWork:
+    async def begin(stack: AsyncExitStack) -> GroupMember:
         stack.callback(closed.set)
         await asyncio.Event().wait()
         raise AssertionError
@@ -121,17 +122,17 @@ async def test_told_to_end_before_it_had_begun(settings: Settings, said: Said, b
 async def test_one_whose_app_takes_long_to_start_lives(
     settings: Settings, bounds: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    app, ownership = App(), SimpleNamespace(generation=-1, taken=False)
-    for module in (lifecycle, probes):
-        monkeypatch.setattr(module, "SIGN_EVERY_S", 0.0)
+    app, ownership = App(), SimpleNamespace(generation=-1, holds_all=False)
+    for module in (lifecycle, status_file):
+        monkeypatch.setattr(module, "HEARTBEAT_EVERY_S", 0.0)
     starting, started = asyncio.Event(), asyncio.Event()
 
     async def start() -> None:
         starting.set()
         await started.wait()
 
-    async def begin(stack: AsyncExitStack) -> ProcessWork:
-        return ProcessWork(app=cast(Any, app), ownership=cast(Any, ownership))
+    async def begin(stack: AsyncExitStack) -> GroupMember:
+        return GroupMember(app=cast(Any, app), ownership=cast(Any, ownership))
 
     monkeypatch.setattr(app, "start", start)
     living = asyncio.create_task(ProcessLifecycle("worker", settings, Metrics()).run(begin))
@@ -144,7 +145,7 @@ async def test_one_whose_app_takes_long_to_start_lives(
 
 
 async def test_what_keeps_it_from_beginning_is_told(settings: Settings, bounds: list[float]) -> None:
-    async def begin(stack: AsyncExitStack) -> ProcessWork:
+    async def begin(stack: AsyncExitStack) -> GroupMember:
         raise OSError("no way")
 
     with pytest.raises(OSError, match="no way"):

@@ -7,7 +7,7 @@ from models.visitor.state import EMPTY
 from schemas.ids import Version, VisitorId
 from streams.runtime.clock import ManualClock
 from streams.runtime.telemetry.metrics import Metrics
-from streams.workers.personalize.decider import AT_ONCE, Decider, LiveLayoutRequest, LiveLayoutUpdate
+from streams.workers.personalize.decider import BATCH_MAX, Decider, LiveLayoutRequest, LiveLayoutUpdate
 
 
 def wanted(n: int, lane: str = "x") -> list[LiveLayoutRequest]:
@@ -46,9 +46,9 @@ async def test_lanes_that_ask_together_share_a_run_and_get_their_own() -> None:
 async def test_no_run_is_larger_than_the_limit() -> None:
     policy = Policy()
     decide = deciding(policy)
-    await asyncio.gather(*(decide(wanted(40)) for _ in range(4)), decide(wanted(AT_ONCE)))
-    assert sum(policy.runs) == 4 * 40 + AT_ONCE
-    assert max(policy.runs) <= AT_ONCE
+    await asyncio.gather(*(decide(wanted(40)) for _ in range(4)), decide(wanted(BATCH_MAX)))
+    assert sum(policy.runs) == 4 * 40 + BATCH_MAX
+    assert max(policy.runs) <= BATCH_MAX
 
 
 async def test_a_policy_that_fails_gives_no_layout_and_no_error() -> None:

@@ -13,7 +13,7 @@ A, B, C = VisitorId("a:a"), VisitorId("a:b"), VisitorId("a:c")
 
 
 def held() -> Holding:
-    return Holding(0, Claim("1:x", None), turn=1, at=0, why="assigned")
+    return Holding(0, Claim("1:x", None), turn=1, at=0, reason="assigned")
 
 
 def test_the_least_recent_leaves() -> None:
@@ -46,6 +46,6 @@ def test_what_leaves_is_let_go_everywhere() -> None:
     cache, holding = VisitorCache(1, unpacked=5), held()
     for visitor in (A, B):
         cache.put(visitor, CachedVisitor(holding, EMPTY, None, 0.0))
-    assert list(cache._ready) == [B]
+    assert list(cache._unpacked_entries) == [B]
     assert cache.get(B, held()) is None
-    assert not cache._ready
+    assert not cache._unpacked_entries
