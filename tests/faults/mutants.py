@@ -25,7 +25,7 @@ from streams.workers.personalize.process import WorkerOverrides
 from streams.workers.personalize.slices import TouchedVisitor, slice_write
 
 
-def _replaced(name: str, *changes: tuple[str, str]) -> str:
+def _script_with(name: str, *changes: tuple[str, str]) -> str:
     text = script_text(name)
     for old, new in changes:
         assert old in text, f"{name}.lua no longer says {old!r}: mend the mutant"
@@ -36,8 +36,8 @@ def _replaced(name: str, *changes: tuple[str, str]) -> str:
 def unfenced() -> Mapping[str, str]:
     """Whoever claims or writes is let through: another's epoch, an older generation, a write of long ago."""
     return {
-        "claim": _replaced("claim", ("return {'FENCED'}", "")),
-        "write": _replaced(
+        "claim": _script_with("claim", ("return {'FENCED'}", "")),
+        "write": _script_with(
             "write",
             ("  return {'FENCED', done, part}\nend", "end"),
             ("  return {'FENCED', done, part} -- a write of long ago, carried out late\n", ""),
@@ -48,7 +48,9 @@ def unfenced() -> Mapping[str, str]:
 def unchecked() -> Mapping[str, str]:
     """A store that went back is written on as if nothing was lost."""
     return {
-        "write": _replaced("write", ("if done ~= expect_done or part ~= expect_part then", "if false then"))
+        "write": _script_with(
+            "write", ("if done ~= expect_done or part ~= expect_part then", "if false then")
+        )
     }
 
 

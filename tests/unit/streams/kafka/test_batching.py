@@ -13,7 +13,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 
 from streams.kafka.batching import Pair, _by_partition
 from streams.kafka.partitioner import partition_of
-from tests.unit.streams.workers.personalize.slices import watched_slices
+from tests.unit.streams.loop_slices import watched_slices
 
 
 async def test_sorting_many_records_lets_the_loop_turn() -> None:

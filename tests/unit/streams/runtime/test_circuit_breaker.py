@@ -11,7 +11,7 @@ def state_of(circuit: Circuit) -> str:
     return circuit.state
 
 
-def opened(at: float = 0.0) -> Circuit:
+def open_circuit(at: float = 0.0) -> Circuit:
     circuit = Circuit(failures=3, trial_every_s=0.25)
     for _ in range(3):
         assert circuit.allows(at)
@@ -30,7 +30,7 @@ def test_stays_closed_while_some_succeed() -> None:
 
 
 def test_open_refuses_at_once_until_a_trial_is_due() -> None:
-    circuit = opened()
+    circuit = open_circuit()
     assert state_of(circuit) == "open"
     assert not circuit.allows(0.1)
     assert circuit.allows(0.3)
@@ -38,14 +38,14 @@ def test_open_refuses_at_once_until_a_trial_is_due() -> None:
 
 
 def test_one_trial_at_a_time() -> None:
-    circuit = opened()
+    circuit = open_circuit()
     assert circuit.allows(0.3)
     assert not circuit.allows(0.31)
     assert circuit.allows(0.6), "a trial that never reports must not shut the door for ever"
 
 
 def test_a_trial_decides() -> None:
-    circuit = opened()
+    circuit = open_circuit()
     assert circuit.allows(0.3)
     circuit.record_failure(0.35)
     assert state_of(circuit) == "open"
@@ -58,7 +58,7 @@ def test_a_trial_decides() -> None:
 
 def test_opening_and_closing_are_logged_once_each() -> None:
     with capture_logs() as lines:
-        circuit = opened()
+        circuit = open_circuit()
         for at in (0.3, 0.6):
             assert circuit.allows(at)
             circuit.record_failure(at)

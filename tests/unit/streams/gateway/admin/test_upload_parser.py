@@ -16,7 +16,7 @@ from streams.gateway.admin.catalog import CATALOG_BYTES_MAX
 from streams.gateway.admin.upload_parser import cut
 from streams.gateway.http.problems import Problem
 from tests.unit.streams.gateway.house import House, small_shop
-from tests.unit.streams.workers.personalize.slices import watched_slices
+from tests.unit.streams.loop_slices import watched_slices
 
 UPLOAD_BYTES = 25 << 20
 SLICE_S = 0.02

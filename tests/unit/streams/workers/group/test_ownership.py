@@ -77,7 +77,7 @@ class Bed:
         self.halted.append(exc)
         raise Halted
 
-    async def held(self, but: Holding | None = None) -> Holding:
+    async def await_holding(self, but: Holding | None = None) -> Holding:
         """The holding of P, another one than `but`."""
 
         def now() -> Holding | None:
@@ -110,7 +110,7 @@ def bed() -> Iterator[Bed]:
 async def test_a_partition_never_done_begins_at_the_logs_start(bed: Bed) -> None:
     bed.ownership.assign([P], 1)
     assert not bed.ownership.holds_all
-    holding = await bed.held()
+    holding = await bed.await_holding()
     assert (holding.next, holding.done, holding.part) == (5, None, 0)
     assert bed.log.calls == ["seek 5", "resume"]
     assert bed.ownership.holds_all
@@ -118,23 +118,23 @@ async def test_a_partition_never_done_begins_at_the_logs_start(bed: Bed) -> None
 
 async def test_what_was_done_is_where_the_next_owner_goes_on(bed: Bed) -> None:
     bed.ownership.assign([P], 1)
-    first = await bed.held()
+    first = await bed.await_holding()
     await bed.write(first, 42)
     bed.ownership.assign([P], 2)
-    second = await bed.held(first)
+    second = await bed.await_holding(first)
     assert (second.next, second.done) == (42, 42)
     assert second.epoch != first.epoch
 
 
 async def test_a_store_that_went_back_is_followed_back(bed: Bed) -> None:
     bed.ownership.assign([P], 1)
-    holding = await bed.held()
+    holding = await bed.await_holding()
     await bed.write(holding, 10)
     before = bed.store.snapshot()
     await bed.write(holding, 30)
     bed.store.restore(before)
     bed.ownership.reclaim(holding, "regressed")
-    again = await bed.held(holding)
+    again = await bed.await_holding(holding)
     assert (again.next, again.done) == (10, 10)
     assert again.epoch != holding.epoch
     assert "member?" not in bed.log.calls
@@ -142,21 +142,20 @@ async def test_a_store_that_went_back_is_followed_back(bed: Bed) -> None:
 
 async def test_a_fence_waits_for_the_coordinators_word(bed: Bed) -> None:
     bed.ownership.assign([P], 1)
-    holding = await bed.held()
+    holding = await bed.await_holding()
     bed.log.member.clear()
     bed.ownership.reclaim(holding, "fenced")
-    await asyncio.sleep(0.01)
+    await eventually(lambda: bed.log.calls[-2:] == ["pause", "member?"])
     assert bed.ownership.holding(P) is None
-    assert bed.log.calls[-2:] == ["pause", "member?"]
     bed.log.member.set()
-    again = await bed.held()
+    again = await bed.await_holding()
     assert again.reason == "fenced"
 
 
 async def test_fenced_again_before_a_single_write_halts(bed: Bed) -> None:
     bed.ownership.assign([P], 1)
-    bed.ownership.reclaim(await bed.held(), "fenced")
-    again = await bed.held()
+    bed.ownership.reclaim(await bed.await_holding(), "fenced")
+    again = await bed.await_holding()
     with pytest.raises(Halted):
         bed.ownership.reclaim(again, "fenced")
     assert isinstance(bed.halted[0], Fenced)
@@ -164,11 +163,11 @@ async def test_fenced_again_before_a_single_write_halts(bed: Bed) -> None:
 
 async def test_fenced_again_after_good_work_is_a_new_story(bed: Bed) -> None:
     bed.ownership.assign([P], 1)
-    bed.ownership.reclaim(await bed.held(), "fenced")
-    again = await bed.held()
+    bed.ownership.reclaim(await bed.await_holding(), "fenced")
+    again = await bed.await_holding()
     await bed.write(again, 10)
     bed.ownership.reclaim(again, "fenced")
-    assert (await bed.held(again)).done == 10
+    assert (await bed.await_holding(again)).done == 10
 
 
 async def test_a_member_of_an_older_generation_gives_up(bed: Bed) -> None:
@@ -180,14 +179,16 @@ async def test_a_member_of_an_older_generation_gives_up(bed: Bed) -> None:
         await bed.ownership._acquiring[P]
 
 
-async def test_a_rebalance_ends_a_take_that_waits(bed: Bed) -> None:
+async def test_a_rebalance_ends_an_acquisition_that_waits(bed: Bed) -> None:
     await bed.store.claim(P, "successor", 7)
     bed.log.member.clear()
     bed.ownership.assign([P], 6)
-    await asyncio.sleep(0.01)
+    acquiring = bed.ownership._acquiring[P]
+    await eventually(lambda: "member?" in bed.log.calls)
     bed.ownership.revoke()
     bed.log.member.set()
-    await asyncio.sleep(0.01)
+    await asyncio.wait([acquiring])
+    assert acquiring.cancelled()
     assert not bed.halted
     assert not bed.ownership.holdings()
 
@@ -202,10 +203,10 @@ async def test_a_partition_that_went_meanwhile_is_left_alone(bed: Bed) -> None:
 
 async def test_what_the_log_lost_unapplied_is_counted(bed: Bed) -> None:
     bed.ownership.assign([P], 1)
-    await bed.write(await bed.held(), 60)
+    await bed.write(await bed.await_holding(), 60)
     bed.log.start = 75
     bed.ownership.assign([P], 2)
-    assert (await bed.held()).next == 75
+    assert (await bed.await_holding()).next == 75
     assert b"etalage_records_lost_total 15.0" in bed.metrics.render()
 
 
@@ -214,7 +215,7 @@ async def test_a_log_that_ends_before_what_was_applied_halts(
 ) -> None:
     monkeypatch.setattr("streams.workers.group.ownership.LOG_END_WITHIN_S", -1.0)
     bed.ownership.assign([P], 1)
-    holding = await bed.held()
+    holding = await bed.await_holding()
     await bed.write(holding, 60)
     bed.log.end = 50
     bed.ownership.assign([P], 2)
@@ -226,9 +227,9 @@ async def test_a_log_that_ends_before_what_was_applied_halts(
 
 async def test_only_the_current_holding_can_be_lost(bed: Bed) -> None:
     bed.ownership.assign([P], 1)
-    old = await bed.held()
+    old = await bed.await_holding()
     bed.ownership.assign([P], 2)
-    now = await bed.held(old)
+    now = await bed.await_holding(old)
     bed.ownership.reclaim(old, "regressed")
     assert bed.ownership.holding(P) is now
 
@@ -249,7 +250,7 @@ class Ticking(SystemClock):
 async def test_the_watchdog_ends_what_stands_still_while_there_is_lag(bed: Bed) -> None:
     clock, retrying = Ticking(), [False]
     bed.ownership.assign([P], 1)
-    holding: Any = await bed.held()
+    holding: Any = await bed.await_holding()
     context = ProcessContext(clock=clock, metrics=Metrics(), halt=bed.halt)
     dog = Watchdog(bed.ownership, Ends(), stall_s=30, is_retrying=lambda: retrying[0], context=context)
     dog.look({P: 100})

@@ -17,7 +17,7 @@ from streams.workers.personalize.stage_metrics import StageMetrics
 T0 = 1_760_000_000.0
 
 
-def touched(*arrivals: float) -> TouchedVisitor:
+def touched_visitor(*arrivals: float) -> TouchedVisitor:
     before: Any = None
     record: Any = None
     return TouchedVisitor(
@@ -28,7 +28,9 @@ def touched(*arrivals: float) -> TouchedVisitor:
 def test_records_are_applied_buried_or_known() -> None:
     metrics, letter = Metrics(), [object()]
     decoded = DecodedChunk(letters=list[Any](letter), names=Counter(view_item=5, search=1))
-    StageMetrics(metrics, ManualClock(T0)).count_chunk(decoded, [touched(T0, T0), touched(T0)], 7)
+    StageMetrics(metrics, ManualClock(T0)).count_chunk(
+        decoded, [touched_visitor(T0, T0), touched_visitor(T0)], 7
+    )
     text = metrics.render().decode()
     assert 'etalage_events_processed_total{outcome="applied"} 3.0' in text
     assert 'etalage_events_processed_total{outcome="buried"} 1.0' in text
@@ -40,7 +42,12 @@ def test_records_are_applied_buried_or_known() -> None:
 def test_layouts_are_written_whole_or_by_their_head() -> None:
     metrics = Metrics()
     whole, head = (LiveLayoutUpdate(head=b"{", body=body, fills=None) for body in (b"}", None))
-    part = [touched(T0 - 8), touched(T0 - 1, T0 - 0.4), touched(T0 - 0.2), touched(T0 - 9)]
+    part = [
+        touched_visitor(T0 - 8),
+        touched_visitor(T0 - 1, T0 - 0.4),
+        touched_visitor(T0 - 0.2),
+        touched_visitor(T0 - 9),
+    ]
     StageMetrics(metrics, ManualClock(T0)).count_slice(part, [None, whole, head, None])
     text = metrics.render().decode()
     assert 'etalage_layouts_written_total{part="whole"} 1.0' in text

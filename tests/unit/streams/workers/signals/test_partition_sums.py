@@ -21,7 +21,7 @@ def delta(offset: int, item: str, views: int = 1) -> Raw:
     return Raw("d", 0, offset, item.encode(), value)
 
 
-def written(signals: Sequence[Signal]) -> list[Raw]:
+def records_of(signals: Sequence[Signal]) -> list[Raw]:
     return [Raw("s", 0, n, s.item_id.encode(), encode(s)) for n, s in enumerate(signals)]
 
 
@@ -70,7 +70,7 @@ def test_of_two_signals_the_one_with_more_deltas_counts() -> None:
     first.apply([delta(1, "a")])
     new = first.start_flush()
     second = PartitionSums()
-    second.load(written([*new, *old]))
+    second.load(records_of([*new, *old]))
     second.resume(2)
     assert second.apply([delta(1, "a")]) == 0
 
@@ -79,7 +79,7 @@ def test_a_topic_made_again_keeps_the_sums_and_counts_what_comes() -> None:
     sums = PartitionSums()
     sums.apply([delta(6, "b"), delta(7, "a")])
     again = PartitionSums()
-    again.load(written(sums.start_flush()))
+    again.load(records_of(sums.start_flush()))
     assert again.resume(3) == 3
     assert again.apply([delta(3, "a")]) == 1
     signals = again.start_flush()
@@ -98,7 +98,7 @@ def test_crashes_anywhere_in_a_flush_neither_lose_nor_double(items: list[str], d
     final = PartitionSums()
     final.load(topic)
     final.apply(log[final.resume(len(log)) :])
-    last = written([*final.start_flush()])
+    last = records_of([*final.start_flush()])
     check = PartitionSums()
     check.load([*topic, *last])
     assert {key: signal.popularity for key, signal in check._signals.items()} == {
@@ -114,9 +114,9 @@ def live(log: list[Raw], topic: list[Raw], data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(0, 3), label="flushes")):
         upto = data.draw(st.integers(at, len(log)), label="applied")
         sums.apply(log[at:upto])
-        topic += written(sums.start_flush())
+        topic += records_of(sums.start_flush())
         sums.finish_flush()
         at = upto
     sums.apply(log[at : data.draw(st.integers(at, len(log)), label="applied before death")])
     flush = data.draw(st.permutations(sums.start_flush()), label="order of the last flush")
-    topic += written(flush[: data.draw(st.integers(0, len(flush)), label="of it written")])
+    topic += records_of(flush[: data.draw(st.integers(0, len(flush)), label="of it written")])
