@@ -68,7 +68,7 @@ def an_engine(shop: Shop, store: RedisVisitors, *, deciding: bool) -> Engine:
     clock, metrics = SystemClock(), Metrics()
     crowd = SignalCombiner("bench", metrics, clock)
     publisher: Any = None
-    page = LivePage(SimpleNamespace(shop=shop), page="home", sample=0.0, metrics=metrics)
+    page = LivePage(lambda: shop, page="home", sample=0.0, metrics=metrics)
     dependencies = EngineDependencies(
         store=store,
         retries=Retries("Redis", deadline_s=2.0, patience_s=10.0, clock=clock, metrics=metrics),

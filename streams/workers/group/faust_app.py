@@ -50,27 +50,32 @@ def build_app(settings: Settings, metrics: Metrics, group: str) -> faust.App:
         value_serializer="raw",
         stream_buffer_maxsize=BUFFERED_ROUNDS,
         stream_wait_empty=True,
-        broker_commit_interval=settings.commit_interval_s,
-        broker_commit_every=NEVER,
-        broker_session_timeout=float(settings.session_timeout_s),
-        broker_heartbeat_interval=settings.heartbeat_s,
-        broker_rebalance_timeout=20.0,
-        broker_request_timeout=max(30.0, settings.session_timeout_s),
-        broker_max_poll_interval=1e6,  # an idle worker could otherwise never rejoin
-        broker_max_poll_records=FETCH_RECORDS,
-        consumer_max_fetch_size=PARTITION_BYTES,
-        consumer_auto_offset_reset="earliest",
-        producer_request_timeout=10.0,
+        **_kafka_options(settings),
     )
-    drain_s = min(REVOKE_DRAIN_S, settings.drain_s)
     app.transport = ChunkTransport(
         urls,
         app,
-        drain_s=drain_s,
+        drain_s=min(REVOKE_DRAIN_S, settings.drain_s),
         committed=partial(_count_commit, metrics),
         lost=partial(_count_lost, metrics),
     )
     return app
+
+
+def _kafka_options(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_commit_interval": settings.commit_interval_s,
+        "broker_commit_every": NEVER,
+        "broker_session_timeout": float(settings.session_timeout_s),
+        "broker_heartbeat_interval": settings.heartbeat_s,
+        "broker_rebalance_timeout": 20.0,
+        "broker_request_timeout": max(30.0, settings.session_timeout_s),
+        "broker_max_poll_interval": 1e6,  # an idle worker could otherwise never rejoin
+        "broker_max_poll_records": FETCH_RECORDS,
+        "consumer_max_fetch_size": PARTITION_BYTES,
+        "consumer_auto_offset_reset": "earliest",
+        "producer_request_timeout": 10.0,
+    }
 
 
 def _count_commit(metrics: Metrics, good: bool) -> None:

@@ -7,11 +7,12 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from typing import cast
 
 import faust
 from msgspec import Struct
 
+from streams.kafka.transport.consumer import ChunkTransport
 from streams.runtime.process import exit_after, halt
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import run_in_background
@@ -113,8 +114,7 @@ class ProcessLifecycle:
             await self._pause()
         if member.before_stop is not None:
             await member.before_stop()
-        transport: Any = member.app.transport
-        transport.owner.revoke()
+        cast(ChunkTransport, member.app.transport).owner.revoke()
         await member.app.stop()
 
     async def _pause(self) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from models.layout.context import PageRequest
 from models.layout.fills import PackedFills, fills_of_body
@@ -18,34 +18,27 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
 
 
-class ShopSource(Protocol):
-    """Where the current shop comes from."""
-
-    @property
-    def shop(self) -> Shop:
-        """The snapshot to use now."""
-        ...
-
-
 class LivePage:
     """The `Decide` of a worker.
 
     Args:
-        source: asked for the shop once a run, so that no decision mixes two snapshots.
+        current_shop: asked once a run, so that no decision mixes two snapshots.
         page: the page kept decided (ETALAGE_LIVE_PAGE).
         sample: share of visitors, 0 to 1, whose changed layouts get a decision record; by a hash of the
             visitor, so that the same ones are always recorded.
         metrics: `layouts_decided_total`.
     """
 
-    def __init__(self, source: ShopSource, *, page: Any, sample: float, metrics: Metrics) -> None:
-        self._source, self._page, self._metrics = source, page, metrics
+    def __init__(
+        self, current_shop: Callable[[], Shop], *, page: Any, sample: float, metrics: Metrics
+    ) -> None:
+        self._current_shop, self._page, self._metrics = current_shop, page, metrics
         self._recorded_below = int(sample * 2**64)
 
     def __call__(self, requests: Sequence[LiveLayoutRequest], at: float) -> Sequence[LiveLayoutUpdate]:
         """An update for each request, as `Decide`; raises what the policy raises (RankerFailed, defects)."""
         pages = [self._page_request(one) for one in requests]
-        decided = decide(self._source.shop, pages, at)  # one shop for all: no mixture of generations
+        decided = decide(self._current_shop(), pages, at)  # one shop for all: no mixture of generations
         self._count(decided)
         return [
             self._update(made, whole=made.changed or one.whole)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 
 import aiokafka
 import redis.asyncio
@@ -18,6 +18,7 @@ from models.visitor.fold import fold
 from schemas.errors import ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
 from streams.kafka.producer import Publisher
+from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import EventsLog
 from streams.runtime.clock import SystemClock
 from streams.runtime.process import ProcessContext, halt
@@ -123,7 +124,7 @@ class WorkerWiring:
         app = build_app(settings, self._metrics, GROUP)
         events_log = EventsLog(app, EVENTS.full_name(settings.namespace))
         ownership = self._make_ownership(store, events_log)
-        transport: Any = app.transport
+        transport = cast(ChunkTransport, app.transport)
         transport.owner = ownership
         lanes = PartitionLanes(engine, ownership, self._context)
         transport.has_capacity = lanes.has_capacity
@@ -167,7 +168,12 @@ class WorkerWiring:
         producer = await self._start_producer()
         publisher = Publisher(producer, self._kafka_retries)
         limit = BadRecordLimit(share=settings.dead_letter_share, last=settings.dead_letter_min)
-        page = LivePage(follower, page=settings.live_page, sample=settings.decisions_sample, metrics=metrics)
+        page = LivePage(
+            lambda: follower.shop,
+            page=settings.live_page,
+            sample=settings.decisions_sample,
+            metrics=metrics,
+        )
         combiner = SignalCombiner(settings.namespace, metrics, self._clock)
         combiner.start(producer)
         self._stack.push_async_callback(combiner.stop)

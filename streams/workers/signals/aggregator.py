@@ -21,13 +21,10 @@ from streams.kafka.compacted_reader import RawRecord, read_to_end
 from streams.runtime.clock import Clock
 from streams.runtime.retries import Retries
 from streams.runtime.settings import Settings
-from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import Claim, fresh_nonce
 from streams.workers.group.ownership import Holding, SeekableLog
 from streams.workers.signals.partition_sums import PartitionSums
-
-log = logger("items")
 
 FLUSH_EVERY_S = 1.0
 FLUSH_DELTAS = 8_000

@@ -6,12 +6,13 @@ import asyncio
 import os
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from typing import cast
 
 from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
 from streams.kafka.admin import list_topics
 from streams.kafka.consumer_lag import keep_telling
+from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import EventsLog
 from streams.runtime.clock import SystemClock
 from streams.runtime.process import ProcessContext, halt
@@ -86,7 +87,7 @@ class ItemsProcess:
             self._settings, deltas, producer, retries=self._retries, metrics=self._metrics, clock=self._clock
         )
         ownership = self._make_ownership(aggregator, deltas)
-        transport: Any = app.transport
+        transport = cast(ChunkTransport, app.transport)
         transport.owner = RebalanceListener(ownership, aggregator)
         topic = app.topic(self._topic, key_serializer="raw", value_serializer="raw")
         lanes = PartitionLanes(aggregator, ownership, self._context)
