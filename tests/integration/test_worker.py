@@ -88,7 +88,7 @@ def test_workers_join_and_leave_under_load(make: Make) -> None:
         second = world.worker()
         assert first.terminate() == 0
         third = world.worker()
-        world.wait_progress()
+        world.wait_progress(everywhere=True)
     world.wait_done()
     world.compare()
     assert second.alive
@@ -102,9 +102,9 @@ def test_a_zombie_that_wakes_writes_nothing_over_its_successor(make: Make) -> No
         world.wait_progress()
         zombie.send(signal.SIGSTOP)
         world.stack.start("worker").wait_ready(40)
-        world.wait_progress()  # by its successor, in every partition
+        world.wait_progress(everywhere=True)  # by its successor
         zombie.send(signal.SIGCONT)
-        world.wait_progress()
+        world.wait_progress(everywhere=True)
     world.wait_done()
     world.compare()
     poll_until(

@@ -74,12 +74,12 @@ class WorkerWorld:
         what = f"done {self.done()}, ends {ends}: {self.logs()}"
         poll_until(lambda: self.done() == ends, within_s=within_s, what=what)
 
-    def wait_progress(self, within_s: float = 60) -> None:
-        """Until `done` has moved on in every partition: work is under way."""
-        before = self.done()
+    def wait_progress(self, *, everywhere: bool = False, within_s: float = 60) -> None:
+        """Until `done` has moved on, in one partition or in all of them: work is under way."""
+        before, enough = self.done(), all if everywhere else any
 
         def moved() -> bool:
-            return all(now > then for now, then in zip(self.done(), before, strict=True))
+            return enough(now > then for now, then in zip(self.done(), before, strict=True))
 
         poll_until(moved, within_s=within_s, what=f"progress from {before}: {self.logs()}")
 
