@@ -16,7 +16,7 @@ from streams.gateway.http.connection_limits import LimitedHttpProtocol
 from streams.gateway.wiring import LiveGateway
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import logger
-from streams.runtime.telemetry.probes import Status, StatusFile
+from streams.runtime.telemetry.status_file import Status, StatusFile
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.pipeline import CommandRefused
 from streams.stores.redis.server_checks import refuse_cluster
@@ -143,8 +143,8 @@ async def _report_status(live: LiveGateway, settings: Settings, sock: socket.soc
             kind="gateway", pid=os.getpid(), ready=readiness.ready, probe=f"{host}:{port}",
             address=f"{host}:{port}", reason=readiness.reason or None,
         )  # fmt: skip
-        if file.owes(status):
-            await asyncio.to_thread(file.tell, status)
+        if file.is_due(status):
+            await asyncio.to_thread(file.update, status)
         due = clock() + STATUS_EVERY_S
         await asyncio.sleep(STATUS_EVERY_S)
         live.gateway.metrics.observe("event_loop_lag_seconds", clock() - due)

@@ -15,9 +15,8 @@ from kafka.admin import OffsetSpec
 from schemas.topics import EVENTS, ITEM_DELTAS, Topic
 from streams.kafka.admin import admin, list_topics
 from streams.runtime.settings import Settings
-from streams.runtime.telemetry.logs import logger
+from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.telemetry.told import LogOnce
 
 log = logger("group-lag")
 

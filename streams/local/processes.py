@@ -85,7 +85,7 @@ def last_words(log: Path) -> str:
     line = log_tail(log, 1)
     try:
         said = json.loads(line)
-        line = ": ".join(str(said[name]) for name in ("message", "why") if name in said) or line
+        line = ": ".join(str(said[name]) for name in ("message", "error") if name in said) or line
     except (ValueError, TypeError):
         pass
     return line[-WORDS_MAX:]

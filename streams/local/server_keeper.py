@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from streams.local.processes import last_words
 from streams.local.servers.server import LocalServer
-from streams.local.supervisor import HANGS, SILENT_S, Notice, RestartBackoff, ServerStatus
-from streams.runtime.telemetry.told import HeartbeatMonitor, LogOnce
+from streams.local.supervisor import HANGS, SILENT_S, HeartbeatMonitor, Notice, RestartBackoff, ServerStatus
+from streams.runtime.telemetry.logs import LogOnce
 
 LOOK_EVERY_S = 1.0
 

@@ -17,8 +17,8 @@ from msgspec import Struct
 
 from streams.local.processes import Popen, kill, last_words, signal_session, spawn
 from streams.local.processes import stop as stop_child
-from streams.runtime.telemetry.probes import Status, read_status
-from streams.runtime.telemetry.told import HeartbeatMonitor, LogOnce
+from streams.runtime.telemetry.logs import LogOnce
+from streams.runtime.telemetry.status_file import Status, read_status
 
 STOP_WITHIN_S = 20.0
 FIRST_WAIT_S = 0.5
@@ -36,6 +36,26 @@ HUNG_S = 30.0
 
 Notice = Callable[[str], None]
 """Is told in one line what ended, hangs, or hangs no longer."""
+
+
+class HeartbeatMonitor:
+    """Seconds without a sign of life, as far as we were awake: one look counts for LOOK_MAX_S at most.
+
+    So a process is not blamed for a time in which whoever looks was itself stopped, starved or asleep.
+    """
+
+    LOOK_MAX_S = 1.0
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._looked_at: float | None = None
+
+    def look(self, now: float, *, sign: bool) -> float:
+        """How long (s) it has been silent, with this look at `now` (monotonic s)."""
+        since = 0.0 if self._looked_at is None else now - self._looked_at
+        self._looked_at = now
+        self.seconds = 0.0 if sign else self.seconds + min(since, self.LOOK_MAX_S)
+        return self.seconds
 
 
 class RestartBackoff:

@@ -25,8 +25,7 @@ from streams.local.stocking import stock
 from streams.local.supervisor import ChildStatus, Job, ServerStatus, Supervisor, UpStatus, write_up_status
 from streams.runtime.net import free_port, listens, wait_until
 from streams.runtime.settings import Settings, as_environment
-from streams.runtime.telemetry.logs import logger
-from streams.runtime.telemetry.told import LogOnce
+from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.shop.build import describe_ranker
 from streams.stores.provisioning import create_topics
 

@@ -1,4 +1,7 @@
-"""A circuit breaker: after some failures in a row nobody waits for Redis until one trial succeeded."""
+"""A circuit breaker: after some failures in a row nobody waits for a service until one trial call succeeded.
+
+The pattern of Nygard, "Release It!" (2nd ed. 2018, "Circuit Breaker"); its numbers are our own choice.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,31 @@ CircuitState = Literal["closed", "open", "half_open"]
 CIRCUIT_STATES: tuple[CircuitState, ...] = ("closed", "half_open", "open")
 
 FAILURES_TO_OPEN = 5
-"""In a row: one bad moment must not close the door for all."""
+"""In a row: one bad moment must not refuse every call."""
 
 TRIAL_EVERY_S = 0.25
 
+log = logger("circuit_breaker")
+
 
 class Circuit:
-    """Time is handed in (seconds, monotonic), so that tests need not wait."""
+    """Ask `allows` before each call, then report how it ended.
+
+    Time is handed in (monotonic seconds), so that tests need not wait.
+
+    Args:
+        failures: how many in a row open it.
+        trial_every_s: while it is open, one call in so many seconds is let through.
+        service: its name in log lines.
+    """
 
     def __init__(
-        self, failures: int = FAILURES_TO_OPEN, trial_every_s: float = TRIAL_EVERY_S, before: str = "Redis"
+        self,
+        failures: int = FAILURES_TO_OPEN,
+        trial_every_s: float = TRIAL_EVERY_S,
+        service: str = "Redis",
     ) -> None:
-        self._before = before
+        self._service = service
         self._limit = failures
         self._trial_every_s = trial_every_s
         self._failures = 0
@@ -29,7 +45,7 @@ class Circuit:
         self.state: CircuitState = "closed"
 
     def allows(self, at: float) -> bool:
-        """Whether a call may be made now; while open, one trial in each interval."""
+        """Whether a call may be made at `at`: always while closed, else one trial in each interval."""
         if self.state == "closed":
             return True
         if at < self._next_trial:
@@ -38,16 +54,23 @@ class Circuit:
         self._next_trial = at + self._trial_every_s
         return True
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
+        """A call was answered: the circuit is closed."""
         self._failures = 0
         if self.state != "closed":
             self.state = "closed"
-            logger("gateway").info("circuit closed", before=self._before)
+            log.info("circuit closed", service=self._service)
 
-    def failed(self, at: float) -> None:
+    def record_failure(self, at: float) -> None:
+        """A call failed at `at`: a failed trial, or enough failures in a row, open the circuit."""
         self._failures += 1
         if self.state == "half_open" or self._failures >= self._limit:
             if self.state == "closed":
-                logger("gateway").warning("circuit opened", before=self._before, failures=self._failures)
+                log.warning(
+                    "circuit opened",
+                    service=self._service,
+                    failures=self._failures,
+                    trial_every_s=self._trial_every_s,
+                )
             self.state = "open"
             self._next_trial = at + self._trial_every_s

@@ -29,25 +29,25 @@ class SystemClock:
 
 
 class ManualClock:
-    """A clock that stands still until told to go on: for replay and tests."""
+    """A clock that stands still until `advance` or `set` moves it: for replay and tests."""
 
     def __init__(self, at: float = 0.0) -> None:
         self._at = at
-        self._run = 0.0
+        self._monotonic = 0.0
 
     def now(self) -> float:
         return self._at
 
     def monotonic(self) -> float:
-        return self._run
+        return self._monotonic
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass (never negative)."""
+        """Let `seconds` pass on both clocks; ValueError when negative."""
         if seconds < 0:
             raise ValueError("time does not go backwards; use set() to move the wall clock")
         self._at += seconds
-        self._run += seconds
+        self._monotonic += seconds
 
     def set(self, at: float) -> None:
-        """Put the wall clock to `at`, as an operator might; durations do not notice."""
+        """Put the wall clock to `at` (epoch s), as an operator might; `monotonic` stays."""
         self._at = at

@@ -15,7 +15,17 @@ TURNS = 2
 
 
 class LoopFairDeadline:
-    """`with Patience(moment):` raises TimeoutError once the loop's time has passed `moment`."""
+    """`with LoopFairDeadline(when):` bounds what is awaited inside.
+
+    To be entered by the task that waits, in a running loop; it may be nested and cancelled from outside.
+
+    Args:
+        when: the moment, in the loop's own time (`loop.time()`, s).
+
+    Raises:
+        TimeoutError: at the end of the block, when `when` passed and the awaited thing had not come
+            even after the loop read its sockets once more.
+    """
 
     __slots__ = ("_before", "_expired", "_handle", "_loop", "_task", "_when")
 
@@ -28,12 +38,12 @@ class LoopFairDeadline:
         task = asyncio.current_task()
         assert task is not None
         self._task, self._before = task, task.cancelling()
-        self._handle: asyncio.Handle = self._loop.call_at(self._when, self._knock, TURNS)
+        self._handle: asyncio.Handle = self._loop.call_at(self._when, self._expire, TURNS)
         return self
 
-    def _knock(self, turns: int) -> None:
+    def _expire(self, turns: int) -> None:
         if turns:
-            self._handle = self._loop.call_soon(self._knock, turns - 1)
+            self._handle = self._loop.call_soon(self._expire, turns - 1)
             return
         self._expired = True
         self._task.cancel()

@@ -1,4 +1,4 @@
-"""Free ports of this machine."""
+"""Ports and connections of this machine: free, taken, by whom; and waiting for them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def free_port(host: str = HOST) -> int:
 
 
 def listens(port: int, host: str = HOST, *, within_s: float = 0.5) -> bool:
-    """Whether somebody accepts connections there."""
+    """Whether somebody accepts connections at `host` and `port`."""
     try:
         with socket.create_connection((host, port), timeout=within_s):
             return True
@@ -38,7 +38,7 @@ def answers(address: str, *, within_s: float = CONNECT_S) -> bool:
 
 
 def owns_port(pid: int, port: int) -> bool:
-    """Whether this process is the one that listens there."""
+    """Whether process `pid` is the one that listens on `port`."""
     try:
         connections = psutil.Process(pid).net_connections("tcp")
     except psutil.Error:
@@ -46,10 +46,10 @@ def owns_port(pid: int, port: int) -> bool:
     return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections)
 
 
-def wait_until(true: Callable[[], bool], *, within_s: float, every_s: float = 0.05) -> bool:
-    """Ask until it is so, or the time is over; whether it became so."""
+def wait_until(condition: Callable[[], bool], *, within_s: float, every_s: float = 0.05) -> bool:
+    """Ask `condition` until it holds, or the time is over; whether it held. Blocks the thread."""
     deadline = time.monotonic() + within_s
-    while not true():
+    while not condition():
         if time.monotonic() > deadline:
             return False
         time.sleep(every_s)

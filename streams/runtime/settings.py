@@ -27,7 +27,7 @@ INJECTED = re.compile(r"(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*|PORT
 """Names that Kubernetes adds to every pod for each service it knows; never ours, but for PORT itself."""
 
 Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,20}$")]
-NAMESPACE_TOLD = "1 to 20 of a-z, 0-9 and -"
+NAMESPACE_HINT = "1 to 20 of a-z, 0-9 and -"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
@@ -36,7 +36,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a process may be told; seconds and days unless the name says otherwise."""
+    """What can be set of a process; every default is a working one. Units stand in the names."""
 
     kafka: str | None = None  # Kafka's address, `host:port[,host:port]`; none: `etalage up` starts its own
     redis: str | None = None  # Redis' address, `host:port` or `redis://…`; none: `etalage up` starts its own
@@ -74,14 +74,18 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def settings_from(env: Mapping[str, str], prefix: str = PREFIX) -> Settings:
-    """The settings that `env` holds; InvalidSetting names the variable that is wrong.
+    """The settings in `env`, a mapping as os.environ.
 
-    An empty value counts as not given.
+    An empty value counts as not set, and what Kubernetes injects for services of our name is left alone.
+
+    Raises:
+        InvalidSetting: a name that is none of ours (with the nearest one) or a value that is unusable (with
+            what was expected); names the variable.
     """
     given = {
         name.removeprefix(prefix).lower(): value
         for name, value in env.items()
-        if name.startswith(prefix) and value and not _injected(name.removeprefix(prefix), value)
+        if name.startswith(prefix) and value and not _is_injected(name.removeprefix(prefix), value)
     }
     known = {field.name for field in msgspec.structs.fields(Settings)}
     for name in sorted(set(given) - known):
@@ -92,17 +96,17 @@ def settings_from(env: Mapping[str, str], prefix: str = PREFIX) -> Settings:
 
 
 def read_settings() -> Settings:
-    """The settings of this process, from its environment."""
+    """The settings of this process, from its environment; InvalidSetting as `settings_from`."""
     return settings_from(os.environ)
 
 
 def is_given(name: str, env: Mapping[str, str] = os.environ) -> bool:
-    """Whether the environment has a word of its own for this field."""
+    """Whether `env` sets this field itself, not leaving it at its default."""
     return bool(env.get(PREFIX + name.upper()))
 
 
 def as_environment(settings: Settings, prefix: str = PREFIX) -> dict[str, str]:
-    """Variables that give another process these settings; what is at its default is left out."""
+    """The variables that give another process these settings; those at their default are left out."""
     return {
         prefix + field.name.upper(): str(getattr(settings, field.name))
         for field in msgspec.structs.fields(Settings)
@@ -115,16 +119,16 @@ def redis_url_of(address: str) -> str:
     url = address if "://" in address else f"redis://{address}/0"
     try:
         parts = urlsplit(url)
-        personalizable_state = parts.scheme in REDIS_SCHEMES and parts.port != 0
+        usable = parts.scheme in REDIS_SCHEMES and parts.port != 0
     except ValueError:
-        personalizable_state = False
-    if not personalizable_state:
+        usable = False
+    if not usable:
         raise InvalidSetting(f"Redis: host:port or redis://…, not {address!r}")
     return url
 
 
 def number_text(kind: type, least: float | None, most: float | None) -> str:
-    """What number is wanted, for a person: `a whole number from 0 to 65535`."""
+    """What number is expected, for a person: `a whole number from 0 to 65535`."""
     what = "a whole number" if kind is int else "a number"
     match least, most:
         case None, None:
@@ -137,19 +141,27 @@ def number_text(kind: type, least: float | None, most: float | None) -> str:
             return f"{what} from {least} to {most}"
 
 
-def _injected(name: str, value: str) -> bool:
+def _is_injected(name: str, value: str) -> bool:
     if name == "PORT":
         return "://" in value  # a service named `etalage` sets ETALAGE_PORT=tcp://10.0.0.1:80
     return bool(INJECTED.search(name)) and name != "PROBE_PORT"
 
 
 def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settings:
-    """The settings of these values; InvalidSetting says what was wanted, under the name that was typed."""
+    """The settings of these values by field name.
+
+    Args:
+        given: values as they came, strings among them.
+        named: how the caller spells a field (an environment variable, an option), for the error.
+
+    Raises:
+        InvalidSetting: says what was expected, under the name that was typed.
+    """
     try:
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as exc:
         name = str(exc).partition(" - at `$.")[2].rstrip("`")
-        raise InvalidSetting(f"{named(name)}: {_wanted(name)}, not {str(given[name])!r}") from exc
+        raise InvalidSetting(f"{named(name)}: {_expected(name)}, not {str(given[name])!r}") from exc
     for address in (settings.kafka or "").split(","):
         if address and not _ends_with_port(address):
             raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], and {address!r} has no port")
@@ -166,7 +178,7 @@ def _ends_with_port(address: str) -> bool:
     return bool(host) and port.strip().isdigit()
 
 
-def _wanted(name: str) -> str:
+def _expected(name: str) -> str:
     field = inspect.type_info(get_type_hints(Settings, include_extras=True)[name])
     match field:
         case inspect.IntType(ge=least, le=most):
@@ -178,4 +190,4 @@ def _wanted(name: str) -> str:
         case inspect.LiteralType(values=values):
             return f"one of {', '.join(map(str, values))}"
         case _:
-            return NAMESPACE_TOLD
+            return NAMESPACE_HINT

@@ -1,4 +1,4 @@
-"""Tasks that run beside others, and how they end."""
+"""Background tasks: how they start beside others, and how they end."""
 
 from __future__ import annotations
 
@@ -11,13 +11,20 @@ Task = asyncio.Task[None]
 
 
 def ignore_result(future: asyncio.Future[Any]) -> None:
-    """Take the exception of a future that nobody waits for any more, so that the loop does not complain."""
+    """Retrieve the exception of a future nobody awaits any more; asyncio logs it as an error otherwise."""
     if not future.cancelled():
         future.exception()
 
 
 async def cancel_and_wait(task: Task | None) -> bool:
-    """Cancel a task and wait until it is over; whether there was one. What it failed with is raised."""
+    """Cancel a task and wait until it is over.
+
+    Returns:
+        Whether there was a task.
+
+    Raises:
+        Exception: what the task had failed with.
+    """
     if task is None:
         return False
     task.cancel()
@@ -27,5 +34,5 @@ async def cancel_and_wait(task: Task | None) -> bool:
 
 
 def run_in_background(stack: AsyncExitStack, work: Coroutine[None, None, None], name: str) -> None:
-    """Run until `stack` closes."""
+    """Run `work` as a task until `stack` closes, which raises what it failed with meanwhile."""
     stack.push_async_callback(cancel_and_wait, asyncio.create_task(work, name=name))

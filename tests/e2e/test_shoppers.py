@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streams.runtime.telemetry.probes import read_status
+from streams.runtime.telemetry.status_file import read_status
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -21,11 +21,11 @@ from streams.stores.redis.lua_script import script_text
 from streams.stores.redis.visitors import RedisVisitors
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.engine import Engine
-from streams.workers.personalize.process import TestSeams
-from streams.workers.personalize.slices import Touched
+from streams.workers.personalize.process import WorkerOverrides
+from streams.workers.personalize.slices import TouchedVisitor, slice_write
 
 
-def _replaced(name: str, *changes: tuple[str, str]) -> str:
+def _script_with(name: str, *changes: tuple[str, str]) -> str:
     text = script_text(name)
     for old, new in changes:
         assert old in text, f"{name}.lua no longer says {old!r}: mend the mutant"
@@ -36,8 +36,8 @@ def _replaced(name: str, *changes: tuple[str, str]) -> str:
 def unfenced() -> Mapping[str, str]:
     """Whoever claims or writes is let through: another's epoch, an older generation, a write of long ago."""
     return {
-        "claim": _replaced("claim", ("return {'FENCED'}", "")),
-        "write": _replaced(
+        "claim": _script_with("claim", ("return {'FENCED'}", "")),
+        "write": _script_with(
             "write",
             ("  return {'FENCED', done, part}\nend", "end"),
             ("  return {'FENCED', done, part} -- a write of long ago, carried out late\n", ""),
@@ -48,7 +48,9 @@ def unfenced() -> Mapping[str, str]:
 def unchecked() -> Mapping[str, str]:
     """A store that went back is written on as if nothing was lost."""
     return {
-        "write": _replaced("write", ("if done ~= expect_done or part ~= expect_part then", "if false then"))
+        "write": _script_with(
+            "write", ("if done ~= expect_done or part ~= expect_part then", "if false then")
+        )
     }
 
 
@@ -67,12 +69,12 @@ class WithScripts:
 class AckFirst(Engine):
     """Says that the chunk is done, and only then writes its states."""
 
-    async def _written(
-        self, holding: Holding, touched: list[Touched], end: int, times: tuple[float, ...]
+    async def _write_slices(
+        self, holding: Holding, touched: list[TouchedVisitor], end: int, times: tuple[float, ...]
     ) -> Awaitable[None] | None:
-        await self._write(holding, self._slice(holding, [], [], end), [], [])
+        await self._write(holding, slice_write(holding, [], [], end), [], [])
         for one in touched:
-            await self._write(holding, self._slice(holding, [one], [None], None), [one], [None])
+            await self._write(holding, slice_write(holding, [one], [None], None), [one], [None])
         return None
 
 
@@ -85,9 +87,9 @@ def forgetful_fold(state: VisitorState, record: EventRecord) -> VisitorState:
     return fold(state, record)
 
 
-MUTANTS: Mapping[str, TestSeams] = {
-    "no_fence": TestSeams(store=WithScripts(unfenced())),
-    "no_done_check": TestSeams(store=WithScripts(unchecked())),
-    "ack_before_write": TestSeams(engine=AckFirst),
-    "no_message_id": TestSeams(fold=forgetful_fold),
+MUTANTS: Mapping[str, WorkerOverrides] = {
+    "no_fence": WorkerOverrides(store=WithScripts(unfenced())),
+    "no_done_check": WorkerOverrides(store=WithScripts(unchecked())),
+    "ack_before_write": WorkerOverrides(engine=AckFirst),
+    "no_message_id": WorkerOverrides(fold=forgetful_fold),
 }

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import redis
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
@@ -16,6 +17,7 @@ from models.visitor.fold import fold
 from models.visitor.packing import pack, unpack
 from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.codec import decode_event
+from schemas.dead_letters import DeadLetter
 from schemas.errors import InvalidEvent
 from schemas.ids import RecordId, VisitorId
 from streams.kafka.partitioner import partition_of
@@ -58,6 +60,12 @@ def _to_its_end(consumer: Consumer) -> Iterator[Any]:
                 raise AssertionError(error)
 
 
+def read_dead_letters(kafka: str, topic: str) -> Iterator[tuple[bytes, DeadLetter]]:
+    """Every dead letter with the key of its record; a crash may have repeated some."""
+    for message in read_back(kafka, topic):
+        yield message.key(), msgspec.json.decode(message.value(), type=DeadLetter)
+
+
 def fold_log(kafka: str, topic: str, partitions: int, incarnation: int) -> Truth:
     """The truth of the whole log."""
     truth = Truth()
@@ -65,7 +73,7 @@ def fold_log(kafka: str, topic: str, partitions: int, incarnation: int) -> Truth
         truth.records += 1
         partition, offset = message.partition(), message.offset()
         arrival = message.timestamp()[1] / 1000
-        event = _decoded(message, partitions)
+        event = _decode(message, partitions)
         if event is None:
             truth.buried.add(RecordId(partition, offset))
             continue
@@ -76,7 +84,7 @@ def fold_log(kafka: str, topic: str, partitions: int, incarnation: int) -> Truth
     return truth
 
 
-def _decoded(message: Any, partitions: int) -> Any:
+def _decode(message: Any, partitions: int) -> Any:
     try:
         event = decode_event(message.value())
     except InvalidEvent:

@@ -14,16 +14,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
-from schemas.dead_letters import DeadLetter
 from schemas.ids import RecordId, VisitorId
 from schemas.topics import DEAD_LETTERS, EVENTS
 from streams.stores.provisioning import read_meta_sync
 from tests.faults.feed import Feed
 from tests.faults.hostile import traffic
-from tests.faults.oracle import Truth, differences, done_offsets, fold_log, read_back, stored_states
+from tests.faults.oracle import Truth, differences, done_offsets, fold_log, read_dead_letters, stored_states
 from tests.faults.versions import VersionWatch
 from tests.faults.world import PARTITIONS, World
 from tests.stack import poll_until
@@ -41,13 +39,13 @@ class Plan(Struct, frozen=True, kw_only=True):
     settle_s: float = 60.0
 
 
-class LiveLayoutUpdate(Struct, kw_only=True):
-    """What a run showed; `wrong` is empty when everything held. `judged` once the oracle has spoken."""
+class FaultReport(Struct, kw_only=True):
+    """What a run showed; `wrong` is empty when everything held. `checked` once the oracle was asked."""
 
     seed: int
     wrong: list[str]
     history: list[str]
-    judged: bool = False
+    checked: bool = False
     records: int = 0
     buried: int = 0
     kills: int = 0
@@ -70,22 +68,22 @@ def short_faults(seed: int, *, kills: int = 21) -> tuple[str, ...]:
     return tuple(order)
 
 
-def run(plan: Plan, folder: Path, namespace: str) -> LiveLayoutUpdate:
-    """Play the plan; never raises for what the system did wrong, the verdict says it."""
+def run(plan: Plan, folder: Path, namespace: str) -> FaultReport:
+    """Play the plan; never raises for what the system did wrong, the report does."""
     began = time.monotonic()
     world = World(folder, namespace, plan.seed, mutant=plan.mutant)
-    verdict = LiveLayoutUpdate(seed=plan.seed, wrong=[], history=world.history)
+    report = FaultReport(seed=plan.seed, wrong=[], history=world.history)
     try:
-        _play(plan, world, verdict)
+        _play(plan, world, report)
     except AssertionError as exc:
-        verdict.wrong.append(str(exc))
+        report.wrong.append(str(exc))
     finally:
-        verdict.kills, verdict.seconds = world.kills, time.monotonic() - began
+        report.kills, report.seconds = world.kills, time.monotonic() - began
         world.close()
-    return verdict
+    return report
 
 
-def _play(plan: Plan, world: World, verdict: LiveLayoutUpdate) -> None:
+def _play(plan: Plan, world: World, report: FaultReport) -> None:
     world.open()
     topic = EVENTS.full_name(world.stack.namespace)
     records = traffic(plan.seed, visitors=plan.visitors, count=plan.events, partitions=PARTITIONS)
@@ -97,7 +95,7 @@ def _play(plan: Plan, world: World, verdict: LiveLayoutUpdate) -> None:
     feed.join(180)
     _settle(world, topic, plan.settle_s)
     world.watch.close()
-    _judge(world, topic, verdict)
+    _check_against_oracle(world, topic, report)
 
 
 def _hurt(world: World, faults: Sequence[str], *, seconds: float) -> None:
@@ -139,27 +137,25 @@ def _ends(kafka: str, topic: str) -> list[int]:
         consumer.close()
 
 
-def _judge(world: World, topic: str, verdict: LiveLayoutUpdate) -> None:
+def _check_against_oracle(world: World, topic: str, report: FaultReport) -> None:
     namespace = world.stack.namespace
     meta = read_meta_sync(world.redis.url, namespace)
     truth = fold_log(world.kafka.address, topic, PARTITIONS, meta.incarnation)
-    verdict.records, verdict.buried = truth.records, len(truth.buried)
-    verdict.wrong += differences(truth, stored_states(world.redis.url, namespace))
-    verdict.wrong += _dead_letters(world, truth)
+    report.records, report.buried = truth.records, len(truth.buried)
+    report.wrong += differences(truth, stored_states(world.redis.url, namespace))
+    report.wrong += _dead_letters(world, truth)
     assert world.watch is not None
-    verdict.version_reads = world.watch.reads
-    verdict.wrong += [f"version went backwards: {line}" for line in world.watch.backwards[:5]]
-    verdict.judged = True
+    report.version_reads = world.watch.reads
+    report.wrong += [f"version went backwards: {line}" for line in world.watch.backwards[:5]]
+    report.checked = True
 
 
 def _dead_letters(world: World, truth: Truth) -> list[str]:
     """Letters and log must name the same records (a crash may repeat a letter)."""
     topic = DEAD_LETTERS.full_name(world.stack.namespace)
-    found = set()
-    for message in read_back(world.kafka.address, topic):
-        letter = msgspec.json.decode(message.value(), type=DeadLetter)
-        found.add(RecordId(letter.partition, letter.offset))
-    missing, extra = truth.buried - found, found - truth.buried
+    letters = read_dead_letters(world.kafka.address, topic)
+    buried = {RecordId(letter.partition, letter.offset) for _, letter in letters}
+    missing, extra = truth.buried - buried, buried - truth.buried
     wrong = [f"{len(missing)} records neither applied nor buried, e.g. {min(missing)}"] if missing else []
     return wrong + ([f"{len(extra)} good records buried, e.g. {min(extra)}"] if extra else [])
 
@@ -176,10 +172,10 @@ def main() -> None:
         seed=args.seed, events=args.events, rate=args.rate, visitors=5_000, faults=faults, settle_s=180
     )
     with tempfile.TemporaryDirectory(prefix="etalage-soak-") as name:
-        verdict = run(plan, Path(name), f"soak{args.seed % 10_000}")
-    line = f"{verdict.records} records, {verdict.kills} kills, {verdict.buried} buried"
-    sys.stdout.write(verdict.text() + f"\n{line}, {verdict.seconds:.0f} s\n")
-    sys.exit(1 if verdict.wrong else 0)
+        report = run(plan, Path(name), f"soak{args.seed % 10_000}")
+    line = f"{report.records} records, {report.kills} kills, {report.buried} buried"
+    sys.stdout.write(report.text() + f"\n{line}, {report.seconds:.0f} s\n")
+    sys.exit(1 if report.wrong else 0)
 
 
 if __name__ == "__main__":

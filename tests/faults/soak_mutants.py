@@ -12,33 +12,33 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from tests.faults.run import LiveLayoutUpdate, Plan, run
+from tests.faults.run import FaultReport, Plan, run
 
 TRIES = 3
-CALM = Plan(seed=0, events=10_000, visitors=400, rate=700.0, settle_s=40)
+QUIET = Plan(seed=0, events=10_000, visitors=400, rate=700.0, settle_s=40)
 
 PLANS: dict[str, Plan] = {
     # A woken zombie writes what it had in hand when it was stopped: versions go backwards.
-    "no_fence": replace(CALM, rate=1500.0, events=30_000, visitors=60, faults=("zombie",) * 4),
+    "no_fence": replace(QUIET, rate=1500.0, events=30_000, visitors=60, faults=("zombie",) * 4),
     # A restored Redis is written on: what it forgot is never folded again.
-    "no_done_check": replace(CALM, faults=("take_snapshot", "restore_redis", "restore_redis")),
+    "no_done_check": replace(QUIET, faults=("take_snapshot", "restore_redis", "restore_redis")),
     # A kill between the mark and the states: those records are never folded.
-    "ack_before_write": replace(CALM, faults=("kill_worker",) * 8),
+    "ack_before_write": replace(QUIET, faults=("kill_worker",) * 8),
     # A client's retry counts twice.
-    "no_message_id": CALM,
+    "no_message_id": QUIET,
 }
 
 
-def hunted(name: str, seed: int) -> LiveLayoutUpdate:
-    """The first red verdict of a mutant, else its last green one."""
+def hunt(name: str, seed: int) -> FaultReport:
+    """The first red report of a mutant, else its last green one."""
     for attempt in range(TRIES):
         with tempfile.TemporaryDirectory(prefix="etalage-mutant-") as folder:
             plan = replace(PLANS[name], seed=seed + attempt, mutant=name)
-            verdict = run(plan, Path(folder), f"m{(seed + attempt) % 100_000}")
-        assert verdict.judged, f"the run itself failed: {verdict.text()}"
-        if verdict.wrong:
+            report = run(plan, Path(folder), f"m{(seed + attempt) % 100_000}")
+        assert report.checked, f"the run itself failed: {report.text()}"
+        if report.wrong:
             break
-    return verdict
+    return report
 
 
 def main() -> None:
@@ -48,12 +48,10 @@ def main() -> None:
     args = parser.parse_args()
     green = []
     for name in [args.only] if args.only else PLANS:
-        verdict = hunted(name, args.seed)
-        sys.stdout.write(
-            f"{name}: {'red, as it must be: ' + verdict.wrong[0] if verdict.wrong else 'GREEN'}\n"
-        )
+        report = hunt(name, args.seed)
+        sys.stdout.write(f"{name}: {'red, as it must be: ' + report.wrong[0] if report.wrong else 'GREEN'}\n")
         sys.stdout.flush()
-        green += [] if verdict.wrong else [name]
+        green += [] if report.wrong else [name]
     sys.exit(f"the harness does not notice: {', '.join(green)}" if green else 0)
 
 

@@ -38,7 +38,7 @@ def settings(kafka: str, namespace: str, create_topics: Callable[[str, int], Met
     return Settings(kafka=kafka, namespace=namespace, ranker="none")
 
 
-def viewed(visitor: str, *items: str) -> list[EventRecord]:
+def view_events(visitor: str, *items: str) -> list[EventRecord]:
     now = time.time()
     return [
         EventRecord(
@@ -78,14 +78,14 @@ async def test_views_become_neighbours_in_the_shop(
             crowd.start(producer)
             for visitor in range(5):
                 state = EMPTY
-                for record in viewed(f"v{visitor}", "i1", "i2", "i1"):
+                for record in view_events(f"v{visitor}", "i1", "i2", "i1"):
                     crowd.add(state, record, follower.shop)
                     state = fold(state, record)
             await crowd.stop()
         await asyncio.to_thread(items.wait_ready)
-        await crowd_arrived(follower)
+        await wait_for_signals(follower)
         await follower.stop()
-    await deltas_stand_right(settings)
+    await check_deltas(settings)
     one, two = (follower.shop.items.row_of(item) for item in ("i1", "i2"))
     table = follower.shop.items
     assert table.co_viewed[one][0] == two
@@ -96,14 +96,14 @@ async def test_views_become_neighbours_in_the_shop(
     assert b'etalage_deltas_total{direction="sent"} 2.0' in metrics.render()
 
 
-async def crowd_arrived(follower: ShopFollower) -> None:
+async def wait_for_signals(follower: ShopFollower) -> None:
     deadline = asyncio.get_running_loop().time() + 40
     while (follower.shop.items.popularity > 0).sum() != 2:
         assert asyncio.get_running_loop().time() < deadline, "no signals in the shop"
         await asyncio.sleep(0.1)
 
 
-async def deltas_stand_right(settings: Settings) -> None:
+async def check_deltas(settings: Settings) -> None:
     records = await read_to_end(settings.kafka or "", ITEM_DELTAS, settings.namespace)
     deltas = [msgspec.json.decode(record.value or b"", type=Delta) for record in records]
     assert sorted((delta.item_id, delta.views, delta.co_viewed) for delta in deltas) == [

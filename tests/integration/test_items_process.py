@@ -6,7 +6,8 @@ import asyncio
 import functools
 import random
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ async def produce(producer: Any, stack: Stack, deltas: list[Delta]) -> None:
     await send_all(producer, ITEM_DELTAS.full_name(stack.namespace), pairs)
 
 
-async def expected(stack: Stack) -> dict[str, Signal]:
+async def expected_signals(stack: Stack) -> dict[str, Signal]:
     """The pure fold of the deltas' log read back."""
     records = await read_to_end(stack.kafka, ITEM_DELTAS, stack.namespace)
     signals: dict[str, Signal] = {}
@@ -78,85 +79,96 @@ async def expected(stack: Stack) -> dict[str, Signal]:
     return signals
 
 
-async def written(stack: Stack) -> dict[str, Signal]:
+async def written_signals(stack: Stack) -> dict[str, Signal]:
     """The newest signal of each item; `done` says how they came about, not what they are."""
     records = await read_to_end(stack.kafka, ITEM_SIGNALS, stack.namespace)
     return {s.item_id: replace(s, done=0) for s in (decode_signal(r.value or b"") for r in records)}
 
 
-async def settle(stack: Stack, wanted: dict[str, Signal], *, hint: str = "") -> None:
+async def wait_written(stack: Stack, signals: dict[str, Signal], *, hint: str = "") -> None:
     deadline = asyncio.get_running_loop().time() + WITHIN_S
-    while (found := await written(stack)) != wanted:
+    while (found := await written_signals(stack)) != signals:
         if asyncio.get_running_loop().time() > deadline:
             wrong = {
-                i: (found.get(i), wanted.get(i))
-                for i in wanted.keys() | found
-                if found.get(i) != wanted.get(i)
+                i: (found.get(i), signals.get(i))
+                for i in signals.keys() | found
+                if found.get(i) != signals.get(i)
             }
             logs = "\n".join(f"== {process.name}\n{process.log(1500)}" for process in stack.running)
             pytest.fail(
-                f"{hint} {len(wrong)} of {len(wanted)} items differ, e.g. {next(iter(wrong.items()))}\n{logs}"
+                f"{hint} {len(wrong)} of {len(signals)} differ, e.g. {next(iter(wrong.items()))}\n{logs}"
             )
         await asyncio.sleep(0.2)
 
 
-async def ready(process: Running) -> Running:
+@asynccontextmanager
+async def feeding(producer: Any, stack: Stack, seed: int) -> AsyncIterator[None]:
+    """Deltas, a few at a time, as long as the block runs."""
+    over, rng = asyncio.Event(), random.Random(seed)
+
+    async def feed() -> None:
+        while not over.is_set():
+            await produce(producer, stack, some_deltas(rng, 50))
+            await asyncio.sleep(0.08)
+
+    sending = asyncio.create_task(feed())
+    try:
+        yield
+    finally:
+        over.set()
+        await sending
+
+
+async def wait_ready(process: Running) -> Running:
     return await asyncio.to_thread(process.wait_ready)
 
 
 async def test_deltas_become_signals_and_a_stop_leaves_nothing_unwritten(stack: Stack) -> None:
-    process = await ready(stack.start("items"))
+    process = await wait_ready(stack.start("items"))
     async with open_producer(stack.kafka) as producer:
         await produce(producer, stack, some_deltas(random.Random(1), 500))
         await send_all(producer, ITEM_DELTAS.full_name(stack.namespace), [(b"item-0", BROKEN)])
-        await settle(stack, await expected(stack))
+        await wait_written(stack, await expected_signals(stack))
         await produce(producer, stack, some_deltas(random.Random(2), 100))
     assert 'etalage_signals_total{direction="written"}' in process.metrics()
     lags = [f'etalage_group_lag_records{{group="{group}"}} 0.0' for group in ("items", "personalize")]
-    told = functools.partial(wait_until, lambda: all(lag in process.metrics() for lag in lags), within_s=40)
-    assert await asyncio.to_thread(told)
+    exported = functools.partial(
+        wait_until, lambda: all(lag in process.metrics() for lag in lags), within_s=40
+    )
+    assert await asyncio.to_thread(exported)
     assert await asyncio.to_thread(process.terminate) == 0
-    again = await ready(stack.start("items"))
-    await settle(stack, await expected(stack))
+    again = await wait_ready(stack.start("items"))
+    await wait_written(stack, await expected_signals(stack))
     assert again.alive
 
 
 async def test_kills_at_any_moment_neither_lose_nor_double(stack: Stack) -> None:
     seed = random.randrange(1 << 30)
     rng = random.Random(seed)
-    deltas = some_deltas(rng, 6000)
-    process = await ready(stack.start("items"))
-    async with open_producer(stack.kafka) as producer:
-
-        async def feed() -> None:
-            for first in range(0, len(deltas), 50):
-                await produce(producer, stack, deltas[first : first + 50])
-                await asyncio.sleep(0.08)
-
-        feeding = asyncio.create_task(feed())
+    process = await wait_ready(stack.start("items"))
+    async with open_producer(stack.kafka) as producer, feeding(producer, stack, seed):
         for life in range(3):
-            await asyncio.sleep(rng.uniform(0.2, 1.7))
+            await asyncio.sleep(rng.uniform(0.2, 1.7))  # at a moment that the seed chooses
             process.kill()
-            process = await ready(stack.start("items"))
+            process = await wait_ready(stack.start("items"))
             if life == 0:
-                await ready(stack.start("items"))  # from now on two share the partitions
-        await feeding
-    await settle(stack, await expected(stack), hint=f"seed {seed}")
+                await wait_ready(stack.start("items"))  # from now on two share the partitions
+    await wait_written(stack, await expected_signals(stack), hint=f"seed {seed}")
 
 
 async def test_a_process_that_slept_through_losing_its_partitions_does_no_harm(stack: Stack) -> None:
-    first = await ready(stack.start("items"))
+    first = await wait_ready(stack.start("items"))
     async with open_producer(stack.kafka) as producer:
         await produce(producer, stack, some_deltas(random.Random(3), 400))
-        await settle(stack, await expected(stack))
+        await wait_written(stack, await expected_signals(stack))
         await produce(producer, stack, some_deltas(random.Random(4), 200))
         first.send(signal.SIGSTOP)
-        await ready(stack.start("items"))  # waits until the sleeper's session is over
+        await wait_ready(stack.start("items"))  # waits until the sleeper's session is over
         await produce(producer, stack, some_deltas(random.Random(5), 200))
-        await settle(stack, await expected(stack))
+        await wait_written(stack, await expected_signals(stack))
         first.send(signal.SIGCONT)
         await produce(producer, stack, some_deltas(random.Random(6), 200))
-        await settle(stack, await expected(stack))
-        await ready(first)
+        await wait_written(stack, await expected_signals(stack))
+        await wait_ready(first)
         await produce(producer, stack, some_deltas(random.Random(7), 200))
-        await settle(stack, await expected(stack))
+        await wait_written(stack, await expected_signals(stack))

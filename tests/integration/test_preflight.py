@@ -62,14 +62,14 @@ async def test_a_redis_that_hangs_is_named_and_not_waited_for_for_ever(
     monkeypatch.setattr(preflight, "WITHIN_S", 0.3)
     monkeypatch.setattr(preflight, "ANSWER_WITHIN_S", 0.1)
     said: list[tuple[str, str]] = []
-    log = SimpleNamespace(warning=lambda event, *, why, **_rest: said.append((event, why)))
+    log = SimpleNamespace(warning=lambda event, *, error, **_rest: said.append((event, error)))
     monkeypatch.setattr(preflight, "log", log)
     settings = Settings()
     with socket.create_server(("127.0.0.1", 0)) as mute:
         async with ReconnectingConnection(f"redis://127.0.0.1:{mute.getsockname()[1]}") as connection:
             with pytest.raises(StoreUnavailable, match=r"Redis: no answer within 0\.1 s"):
                 await agree_on_meta(connection, Keys(settings.namespace), settings)
-    assert said == [("waiting to begin", "Redis: no answer within 0.1 s")]
+    assert said == [("waiting for service", "Redis: no answer within 0.1 s")]
 
 
 @pytest.fixture
@@ -97,7 +97,9 @@ async def test_a_redis_that_may_forget_from_now_on_ends_a_worker(
     with LocalServer(RedisRecipe(), tmp_path / "redis") as server:
         async with ReconnectingConnection(server.address) as connection:
             await connection.call("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-            with pytest.raises(preflight.Changed, match="set it with `CONFIG SET maxmemory-policy noevict"):
+            with pytest.raises(
+                preflight.PreflightChanged, match="set it with `CONFIG SET maxmemory-policy noevict"
+            ):
                 await preflight.keep_checking(meta, connection, keys, settings, _raise)
 
 
@@ -113,5 +115,5 @@ async def test_a_topic_made_anew_under_a_worker_ends_it_with_the_whole_way_out(
     keys = Keys(settings.namespace)
     before = Meta(topic_id="of before", partitions=meta.partitions)
     async with ReconnectingConnection(settings.redis or "") as connection:
-        with pytest.raises(preflight.Changed, match=r"made anew.*`etalage topics create --adopt`"):
+        with pytest.raises(preflight.PreflightChanged, match=r"made anew.*`etalage topics create --adopt`"):
             await preflight.keep_checking(before, connection, keys, settings, _raise)

@@ -121,7 +121,7 @@ def test_one_that_fails_at_once_is_tried_ever_more_slowly(tmp_path: Path) -> Non
 
 def test_last_words_of_a_json_log_are_for_people(tmp_path: Path) -> None:
     log = tmp_path / "x.log"
-    log.write_text('{"level":"info","message":"x"}\n{"level":"error","message":"halted","why":"no Redis"}\n')
+    log.write_text('{"level":"info","message":"x"}\n{"message":"halted","error":"no Redis"}\n')
     assert last_words(log) == "halted: no Redis"
     log.write_text("[1]\n" + "y" * 999 + "\n")
     assert last_words(log) == "y" * 300

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import time
+import threading
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,10 +14,11 @@ import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from models.visitor.packing import unpack
-from schemas.topics import EVENTS
+from schemas.dead_letters import DeadLetter
+from schemas.topics import DEAD_LETTERS, EVENTS
 from streams.kafka.partitioner import partition_of
 from streams.stores.provisioning import read_meta_sync
-from tests.faults.oracle import Truth, differences, done_offsets, fold_log, stored_states
+from tests.faults.oracle import Truth, differences, done_offsets, fold_log, read_dead_letters, stored_states
 from tests.random_events import random_event
 from tests.stack import Running, Stack, poll_until
 
@@ -68,12 +71,21 @@ class WorkerWorld:
     def wait_done(self, within_s: float = 60) -> None:
         """Until `done` in Redis is where the log ends."""
         ends = self.ends()
+        what = f"done {self.done()}, ends {ends}: {self.logs()}"
+        poll_until(lambda: self.done() == ends, within_s=within_s, what=what)
 
-        def done() -> list[int]:
-            return done_offsets(self.redis_url, self.namespace, PARTITIONS)
+    def wait_progress(self, *, everywhere: bool = False, within_s: float = 60) -> None:
+        """Until `done` has moved on, in one partition or in all of them: work is under way."""
+        before, enough = self.done(), all if everywhere else any
 
-        what = f"done {done()}, ends {ends}: {self.logs()}"
-        poll_until(lambda: done() == ends, within_s=within_s, what=what)
+        def moved() -> bool:
+            return enough(now > then for now, then in zip(self.done(), before, strict=True))
+
+        poll_until(moved, within_s=within_s, what=f"progress from {before}: {self.logs()}")
+
+    def done(self) -> list[int]:
+        """`done` in Redis, by partition."""
+        return done_offsets(self.redis_url, self.namespace, PARTITIONS)
 
     def logs(self) -> str:
         return "\n".join(f"{running.name}: {running.log()}" for running in self.stack.running)
@@ -85,6 +97,14 @@ class WorkerWorld:
         wrong = differences(truth, stored_states(self.redis_url, self.namespace))
         assert not wrong, "\n".join([*wrong, self.logs()])
         return truth
+
+    def dead_letters(self) -> dict[str, DeadLetter]:
+        """Every buried record by its id, as the dead letters' topic holds it; its key is that id."""
+        letters = {}
+        for key, letter in read_dead_letters(self.kafka, DEAD_LETTERS.full_name(self.namespace)):
+            assert key == letter.record_id.encode()
+            letters[letter.record_id] = letter
+        return letters
 
     def forget(self) -> None:
         """What FLUSHALL does, to this namespace alone; meta stays as `topics create` would make it again."""
@@ -99,6 +119,24 @@ class WorkerWorld:
         )
         return -1 if raw is None else unpack(raw).offset
 
+    @contextmanager
+    def feeding(self, *, seed: int) -> Iterator[None]:
+        """Send a little at a time as long as the block runs, so that faults meet work under way."""
+        over = threading.Event()
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(self._feed, over, seed)
+            try:
+                yield
+            finally:
+                over.set()
+            sending.result()
+
+    def _feed(self, over: threading.Event, seed: int) -> None:
+        first = 0
+        while not over.wait(0.05):
+            self.send(events(50, seed=seed + first, first=first))
+            first += 50
+
     def close(self) -> None:
         self.stack.close()
         self.client.close()
@@ -110,12 +148,3 @@ def events(count: int, *, seed: int = 1, visitors: int = 60, first: int = 0) -> 
     for n in range(first, first + count):
         visitor = f"{'u' if n % 3 else 'a'}:v{rng.randrange(visitors)}"
         yield Sent(visitor, random_event(rng, visitor, n))
-
-
-def paced(world: WorkerWorld, seconds: float, *, seed: int) -> None:
-    """Send for so long, a little at a time, so that faults meet work under way."""
-    until, first = time.monotonic() + seconds, 0
-    while time.monotonic() < until:
-        world.send(events(50, seed=seed + first, first=first))
-        first += 50
-        time.sleep(0.05)

@@ -31,7 +31,7 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.keys import Keys
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.visitors import RedisVisitors
-from streams.workers.group.dead_letters import DeadLetters, Limit
+from streams.workers.group.dead_letters import BadRecordLimit, DeadLetters
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.decider import Decider
 from streams.workers.personalize.decoding import Place
@@ -68,16 +68,16 @@ def build_engine(snapshot: Snapshot, store: RedisVisitors, *, deciding: bool) ->
     clock, metrics = SystemClock(), Metrics()
     crowd = SignalCombiner("bench", metrics, clock)
     publisher: Any = None
-    page = LivePage(SimpleNamespace(snapshot=snapshot), page="home", sample=0.0, metrics=metrics)
+    page = LivePage(lambda: snapshot, page="home", sample=0.0, metrics=metrics)
     dependencies = EngineDependencies(
         store=store,
         retries=Retries("Redis", deadline_s=2.0, patience_s=10.0, clock=clock, metrics=metrics),
-        dead_letters=DeadLetters(publisher, "bench.dead", Limit(share=0.5, last=200), metrics),
+        dead_letters=DeadLetters(publisher, "bench.dead", BadRecordLimit(share=0.5, last=200), metrics),
         publisher=publisher,
         clock=clock,
         metrics=metrics,
-        deciding=Decider(page, clock=clock, metrics=metrics),
-        crowd=lambda before, record: crowd.add(before, record, snapshot.shop),
+        decider=Decider(page, clock=clock, metrics=metrics),
+        count_signals=lambda before, record: crowd.add(before, record, snapshot.shop),
     )
     config = EngineConfig(place=PLACE, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9)
     return Engine(config, dependencies)
@@ -100,7 +100,7 @@ async def measure_case(
         store = RedisVisitors(connection, Keys(f"b{uuid.uuid4().hex[:8]}"), incarnation=PLACE.incarnation)
         engine = build_engine(snapshot, store, deciding=case.startswith("decided"))
         claim = await store.claim(0, "bench", 1)
-        holding = Holding(0, claim, turn=1, at=0, why="assigned")
+        holding = Holding(0, claim, turn=1, at=0, reason="assigned")
         each = len(records) // (ROUNDS + 1)
         times = []
         for number in range(ROUNDS + 1):

@@ -72,7 +72,7 @@ class Door:
         await self._wait(lambda: self._behind.store.write(part))
 
 
-async def at_once(stage: str, call: Callable[[], Awaitable[Any]]) -> Any:
+async def retry_at_once(stage: str, call: Callable[[], Awaitable[Any]]) -> Any:
     """Tries again without a pause: the tape decides how long a store stays away."""
     while True:
         try:
@@ -91,7 +91,7 @@ class Letters:
         self.offsets.update(letter.offset for letter in letters)
 
 
-def half_new(requests: Sequence[LiveLayoutRequest], at: float) -> list[LiveLayoutUpdate]:
+def alternating_policy(requests: Sequence[LiveLayoutRequest], at: float) -> list[LiveLayoutUpdate]:
     """A policy whose content changes with every second event."""
     made = []
     for one in requests:

@@ -27,7 +27,7 @@ from streams.workers.group.ownership import Holding
 from streams.workers.personalize.decider import Decider
 from streams.workers.personalize.decoding import Place, decode_chunk
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies, Fold
-from tests.properties.doors import Call, Door, Letters, Raw, at_once, half_new
+from tests.properties.doors import Call, Door, Letters, Raw, alternating_policy, retry_at_once
 
 PLACE = Place("t.events.v1", 1, 7)
 CHUNK = 5
@@ -39,8 +39,8 @@ class Broken(AssertionError):
 
 
 @dataclass
-class Parts:
-    """What a mutant replaces."""
+class Overrides:
+    """The parts that a mutant replaces."""
 
     store: type[MemoryStore] = MemoryStore
     engine: type[Engine] = Engine
@@ -53,7 +53,7 @@ class World:
 
     log: Sequence[Raw]
     tape: Iterator[int]
-    parts: Parts
+    overrides: Overrides
     store: MemoryStore = field(init=False)
     letters: Letters = field(default_factory=Letters)
     waiting: list[Call] = field(default_factory=list)
@@ -66,7 +66,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.clock = ManualClock(self.log[-1].timestamp / 1000)
-        self.store = self.parts.store(incarnation=PLACE.incarnation, clock=self.clock)
+        self.store = self.overrides.store(incarnation=PLACE.incarnation, clock=self.clock)
 
     def draw(self, below: int) -> int:
         return next(self.tape, 0) % below
@@ -80,19 +80,19 @@ class World:
 
     async def _live(self, me: int) -> None:
         store = Door(self, me)
-        means: Any = EngineDependencies(
-            store=store, retries=at_once, dead_letters=self.letters, publisher=None,  # type: ignore[arg-type]
-            clock=self.clock, metrics=Metrics(), fold=self.parts.fold,
-            deciding=Decider(half_new, clock=self.clock, metrics=Metrics()),
+        dependencies: Any = EngineDependencies(
+            store=store, retries=retry_at_once, dead_letters=self.letters, publisher=None,  # type: ignore[arg-type]
+            clock=self.clock, metrics=Metrics(), fold=self.overrides.fold,
+            decider=Decider(alternating_policy, clock=self.clock, metrics=Metrics()),
         )  # fmt: skip
-        terms = EngineConfig(
+        config = EngineConfig(
             place=PLACE, decisions_topic="-", decide_within_s=30.0, lru_visitors=3, slice_visitors=2
         )
-        engine = self.parts.engine(terms, means)
+        engine = self.overrides.engine(config, dependencies)
         while True:
             claiming = partial(store.claim, 0, f"w{me}", me, nonce=fresh_nonce())
             try:
-                claim = await at_once("claim", claiming)
+                claim = await retry_at_once("claim", claiming)
                 await self._own(engine, claim)
                 return
             except Fenced:
@@ -102,7 +102,7 @@ class World:
                 pass
 
     async def _own(self, engine: Engine, claim: Claim) -> None:
-        holding = Holding(0, claim, turn=1, at=claim.done or 0, why="assigned")
+        holding = Holding(0, claim, turn=1, at=claim.done or 0, reason="assigned")
         while holding.next < len(self.log):
             end = min(len(self.log), holding.next + 1 + self.draw(CHUNK))
             await engine.apply(holding, self.log[holding.next : end], end)
@@ -221,9 +221,9 @@ class World:
             self.check()
 
 
-async def run(log: Sequence[Raw], tape: Iterator[int], *, steps: int, parts: Parts) -> World:
+async def run(log: Sequence[Raw], tape: Iterator[int], *, steps: int, overrides: Overrides) -> World:
     """Play the tape; Broken when an invariant fails on the way or at the end."""
-    world = World(log, tape, parts)
+    world = World(log, tape, overrides)
     world.join()
     await world.settle()
     try:
@@ -256,11 +256,11 @@ def compare(world: World) -> None:
 
 def oracle(log: Sequence[Raw]) -> tuple[dict[VisitorId, VisitorState], set[int]]:
     """States and buried offsets that the log alone says."""
-    sifted = decode_chunk(PLACE, 0, log)
+    decoded = decode_chunk(PLACE, 0, log)
     states = {}
-    for visitor, records in sifted.by_visitor.items():
+    for visitor, records in decoded.by_visitor.items():
         state = EMPTY
         for record in records:
             state = fold(state, record)
         states[visitor] = state
-    return states, {letter.offset for letter in sifted.letters}
+    return states, {letter.offset for letter in decoded.letters}

@@ -18,7 +18,7 @@ from streams.stores.memory import MemoryStore, Own
 from streams.stores.protocols import SliceWrite
 from tests.faults.mutants import AckFirst, forgetful_fold
 from tests.properties.doors import Raw
-from tests.properties.interleavings import Broken, Parts, run
+from tests.properties.interleavings import Broken, Overrides, run
 from tests.random_events import random_event
 
 STEPS = 60
@@ -45,22 +45,22 @@ def a_log(seed: int, length: int = 14) -> Sequence[Raw]:
     return log
 
 
-def play(seed: int, parts: Parts, *, steps: int) -> None:
+def play(seed: int, overrides: Overrides, *, steps: int) -> None:
     """A run that the seed alone decides."""
     rng = Random(seed)
     tape = iter([rng.randrange(256) for _ in range(10 * steps)])
-    asyncio.run(run(a_log(seed), tape, steps=steps, parts=parts))
+    asyncio.run(run(a_log(seed), tape, steps=steps, overrides=overrides))
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 255), max_size=400))
 @settings(max_examples=300, deadline=None)
 def test_the_store_equals_the_fold_of_the_log(seed: int, tape: list[int]) -> None:
-    asyncio.run(run(a_log(seed), iter(tape), steps=STEPS, parts=Parts()))
+    asyncio.run(run(a_log(seed), iter(tape), steps=STEPS, overrides=Overrides()))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_long_runs_too(seed: int) -> None:
-    play(seed, Parts(), steps=100)
+    play(seed, Overrides(), steps=100)
 
 
 class Unfenced(MemoryStore):
@@ -89,10 +89,10 @@ class Unchecked(MemoryStore):
 
 
 MUTANTS = {
-    "no_fence": Parts(store=Unfenced),
-    "no_done_check": Parts(store=Unchecked),
-    "ack_before_write": Parts(engine=AckFirst),
-    "no_message_id": Parts(fold=forgetful_fold),
+    "no_fence": Overrides(store=Unfenced),
+    "no_done_check": Overrides(store=Unchecked),
+    "ack_before_write": Overrides(engine=AckFirst),
+    "no_message_id": Overrides(fold=forgetful_fold),
 }
 
 

@@ -7,7 +7,7 @@ import uvloop
 from streams.gateway.serve import serve
 from streams.runtime.settings import read_settings
 from streams.runtime.telemetry.logs import configure
-from streams.runtime.telemetry.probes import refuse_unwritable
+from streams.runtime.telemetry.status_file import refuse_unwritable
 
 
 def run() -> None:

@@ -6,10 +6,10 @@ import asyncio
 
 import uvloop
 
-from streams.runtime.process import leave
+from streams.runtime.process import exit_now
 from streams.runtime.settings import read_settings
 from streams.runtime.telemetry.logs import configure
-from streams.runtime.telemetry.probes import refuse_unwritable
+from streams.runtime.telemetry.status_file import refuse_unwritable
 from streams.workers.signals.process import ItemsProcess
 
 
@@ -21,7 +21,7 @@ def run() -> None:
 
     async def main() -> None:
         await ItemsProcess(settings).run()
-        leave(0)  # at once: threads of libraries, and of our own that ask Kafka, must not hold it up
+        exit_now(0)  # at once: threads of libraries, and of our own that ask Kafka, must not hold it up
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

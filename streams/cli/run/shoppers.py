@@ -15,7 +15,7 @@ from streams.demo.shoppers.crowd import CrowdPlan, Tally, browse
 from streams.local.instances import gateway_url
 from streams.runtime.settings import read_settings
 from streams.runtime.telemetry.logs import configure, logger
-from streams.runtime.telemetry.probes import SIGN_EVERY_S, Status, StatusFile, refuse_unwritable
+from streams.runtime.telemetry.status_file import HEARTBEAT_EVERY_S, Status, StatusFile, refuse_unwritable
 
 REPORT_EVERY_S = 60.0
 RATE_MAX = 500.0
@@ -75,5 +75,5 @@ async def _report(tally: Tally) -> None:
 async def _tell(file: StatusFile) -> None:
     """That we live, as long as we do."""
     while True:
-        file.tell(Status(kind="shoppers", pid=os.getpid(), ready=True))
-        await asyncio.sleep(SIGN_EVERY_S)
+        file.update(Status(kind="shoppers", pid=os.getpid(), ready=True))
+        await asyncio.sleep(HEARTBEAT_EVERY_S)

@@ -8,12 +8,11 @@ import logging
 
 import uvloop
 
-from streams.runtime.process import leave
+from streams.runtime.process import exit_now
 from streams.runtime.settings import Settings, read_settings
 from streams.runtime.telemetry.logs import configure
-from streams.runtime.telemetry.probes import refuse_unwritable
-from streams.workers.personalize.process import TestSeams
-from streams.workers.personalize.worker import Worker
+from streams.runtime.telemetry.status_file import refuse_unwritable
+from streams.workers.personalize.process import Worker, WorkerOverrides
 
 GC_OBJECTS = 20_000
 
@@ -23,7 +22,7 @@ def run() -> None:
     run_with(read_settings())
 
 
-def run_with(settings: Settings, parts: TestSeams | None = None) -> None:
+def run_with(settings: Settings, overrides: WorkerOverrides | None = None) -> None:
     """Run one worker until it is told to end, then leave at once: library threads must not hold it up."""
     refuse_unwritable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
@@ -37,8 +36,8 @@ def run_with(settings: Settings, parts: TestSeams | None = None) -> None:
     gc.set_threshold(GC_OBJECTS, 20, 100)
 
     async def main() -> None:
-        await Worker(settings, parts).run()
-        leave(0)
+        await Worker(settings, overrides).run()
+        exit_now(0)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

@@ -120,7 +120,7 @@ class EventLog:
         self._kafka = kafka
         self._producer: Producer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._circuit = Circuit(failures=1, trial_every_s=RESTART_S, before="Kafka")
+        self._circuit = Circuit(failures=1, trial_every_s=RESTART_S, service="Kafka")
 
     @property
     def connected(self) -> bool:
@@ -134,9 +134,9 @@ class EventLog:
             return [None] * len(messages)
         offsets = await send_each(self._producer, messages, within_s=ACKNOWLEDGED_WITHIN_S)
         if None in offsets:
-            self._circuit.failed(loop.time())
+            self._circuit.record_failure(loop.time())
         else:
-            self._circuit.succeeded()
+            self._circuit.record_success()
         return offsets
 
     async def write_all(self, topic: str, pairs: Iterable[Pair], *, within_s: float) -> None:

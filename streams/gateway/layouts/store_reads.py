@@ -75,12 +75,12 @@ class StoreReads:
         except TimeoutError:
             self._metrics.count("store_errors_total", kind="timeout")
             if until - now >= FAIR_WAIT_S:
-                self.circuit.failed(now)
+                self.circuit.record_failure(now)
             raise ReadFailed("redis_timeout") from None
         except StoreUnavailable as exc:
             self._metrics.count("store_errors_total", kind="unavailable")
             if not isinstance(exc, KeyUnreadable):  # one visitor's key says nothing of the others'
-                self.circuit.failed(now)
+                self.circuit.record_failure(now)
             raise ReadFailed("redis_down") from None
-        self.circuit.succeeded()
+        self.circuit.record_success()
         return value

@@ -31,7 +31,7 @@ NOTHING_TO_FETCH_S = 0.02
 class PartitionOwner(Protocol):
     """Who decides from where each partition is read. Called on the loop of the Faust app."""
 
-    def assigned(self, partitions: Iterable[int], generation: int) -> None:
+    def assign(self, partitions: Iterable[int], generation: int) -> None:
         """Take partitions; all of them are paused until the owner seeks and resumes each.
 
         Args:
@@ -40,7 +40,7 @@ class PartitionOwner(Protocol):
         """
         ...
 
-    def revoked(self) -> None:
+    def revoke(self) -> None:
         """Give up all partitions; work under way is waited for, within the transport's `drain_s`."""
         ...
 
@@ -180,7 +180,7 @@ class ChunkConsumer(Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let chunks under way end, commit them, and only then let Faust forget what was acknowledged."""
         self.stop_flow()
-        self.owner.revoked()
+        self.owner.revoke()
         await self._drain(self._chunk_transport.drain_s)
         if revoked:
             await self._commit_within(self._chunk_transport.drain_s)
@@ -194,7 +194,7 @@ class ChunkConsumer(Consumer):
         """
         assigned = set(self.assignment())
         self.pause_partitions(assigned)
-        self.owner.assigned((tp.partition for tp in assigned), self.app.consumer_generation_id)
+        self.owner.assign((tp.partition for tp in assigned), self.app.consumer_generation_id)
 
     async def seek_to(self, tp: TP, offset: int) -> int:
         """Read a partition on from `offset`; chunks delivered before are void.

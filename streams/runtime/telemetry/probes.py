@@ -1,31 +1,31 @@
-"""Probes and the status file of a process that has no web server of its own.
+"""Probes of a process that has no web server of its own: an ASGI app of three paths, served by uvicorn.
 
-/livez says the loop turns, /readyz whether work can be done (and why not), /metrics what happened.
+/livez says that the event loop turns, /readyz whether work can be done (and why not), /metrics what happened.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
-import time
-from collections.abc import Callable
-from errno import EDQUOT, EISDIR, ENOSPC
-from pathlib import Path
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager, nullcontext
+from typing import Any
 
 import msgspec
+import uvicorn
 from msgspec import Struct
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from schemas.errors import InvalidSetting
-from streams.runtime.telemetry.logs import logger
-from streams.runtime.telemetry.told import LogOnce
+from streams.runtime.telemetry.metrics import CONTENT_TYPE as METRICS_TYPE
 
-log = logger("status")
-
-READ_WITHIN_S = 5.0
-SIGN_EVERY_S = 1.0
-"""A status file is touched so often: who does not is taken for one that hangs."""
+WITHIN_S = 5.0
+"""How long one connection may last, with its request and its answer."""
 HEAD_BYTES_MAX = 8192
-METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+JSON_TYPE = "application/json"
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 
 
 class Readiness(Struct, frozen=True):
@@ -35,170 +35,108 @@ class Readiness(Struct, frozen=True):
     reason: str = ""
 
 
-def untroubled(*troubles: str) -> Readiness:
-    """Ready, unless one of them is not empty; the first such is the reason."""
-    return next((Readiness(False, trouble) for trouble in troubles if trouble), Readiness(True))
+def readiness_of(*reasons: str) -> Readiness:
+    """Not ready for the first of `reasons` that is not empty; ready when all of them are."""
+    return next((Readiness(False, reason) for reason in reasons if reason), Readiness(True))
 
 
-class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a process tells its supervisor in its status file; addresses are `host:port`."""
+class Answer(Struct, frozen=True):
+    """What one path says."""
 
-    kind: str
-    pid: int
-    ready: bool
-    probe: str | None = None
-    address: str | None = None
-    reason: str | None = None
-
-
-class _Answer(Struct, frozen=True):
     code: int
     body: bytes
-    kind: str = "application/json"
+    kind: str = JSON_TYPE
 
 
-_PHRASES = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Not Allowed", 503: "Unavailable"}
+class ProbeApp:
+    """The ASGI app: 200 or 503 with a Readiness, 404 for other paths, 405 for other methods.
 
-
-class ProbeServer:
-    """A small HTTP/1.1 server for three paths; one request a connection."""
-
-    def __init__(
-        self,
-        *,
-        readiness: Callable[[], Readiness],
-        metrics: Callable[[], bytes],
-        alive: Callable[[], Readiness] = lambda: Readiness(True),
-    ) -> None:
-        self._paths: dict[str, Callable[[], _Answer]] = {
-            "/livez": lambda: _said(alive()),
-            "/readyz": lambda: _said(readiness()),
-            "/metrics": lambda: _Answer(200, metrics(), METRICS_TYPE),
-        }
-        self._server: asyncio.Server | None = None
-
-    async def start(self, host: str, port: int) -> str:
-        """Listen; the `host:port` really taken (port 0 takes a free one)."""
-        self._server = await asyncio.start_server(self._serve, host, port, limit=HEAD_BYTES_MAX)
-        taken = self._server.sockets[0].getsockname()
-        return f"{host}:{taken[1]}"
-
-    async def stop(self) -> None:
-        """Stop listening; a request under way is cut."""
-        if self._server is None:
-            return
-        self._server.close()
-        await self._server.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(READ_WITHIN_S):
-                head = await reader.readuntil(b"\r\n\r\n")
-                writer.write(_http(self._answer(head), with_body=not head.startswith(b"HEAD ")))
-                await writer.drain()
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError):
-            pass  # a peer that does not speak to the end gets no answer
-        finally:
-            writer.close()
-
-    def _answer(self, head: bytes) -> _Answer:
-        words = head.split(b"\r\n", 1)[0].split(b" ")
-        if len(words) != 3 or not words[2].startswith(b"HTTP/1."):
-            return _Answer(400, b'{"detail":"not HTTP/1.1"}')
-        if words[0] not in (b"GET", b"HEAD"):
-            return _Answer(405, b'{"detail":"GET or HEAD only"}')
-        path = self._paths.get(words[1].split(b"?")[0].decode("latin-1"))
-        return path() if path else _Answer(404, b'{"detail":"there are /livez, /readyz and /metrics"}')
-
-
-def write_status(path: str | Path, status: Status) -> None:
-    """Replace the status file in one step: a reader sees the old or the new one, never half of it."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    draft.write_bytes(msgspec.json.encode(status))
-    draft.replace(target)
-
-
-def refuse_unwritable(path: str | None) -> None:
-    """InvalidSetting when no status file can be written there; a full disk may be less full later."""
-    if path is None:
-        return
-    draft = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
-    try:
-        draft.parent.mkdir(parents=True, exist_ok=True)
-        draft.touch()
-        draft.unlink()
-        if Path(path).is_dir():
-            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
-    except OSError as exc:
-        if exc.errno not in (ENOSPC, EDQUOT):
-            raise InvalidSetting(
-                f"ETALAGE_STATUS: {path} cannot be written ({exc.strerror}); name a file that can be"
-            ) from exc
-
-
-class StatusFile:
-    """What a process tells its supervisor, written when it changed; None: there is nobody to tell.
-
-    In between the file's time is the sign of life. A disk that is full is no reason to stop: it is warned of
-    once, and what is to be told is told later.
+    Args:
+        readiness: asked for each /readyz; cheap, for it runs in the loop that does the work.
+        metrics: the whole text of /metrics.
     """
 
-    def __init__(self, path: str | None) -> None:
-        self._path = path
-        self._told: Status | None = None
-        self._signed_at = float("-inf")
-        self._hindered = LogOnce()
+    def __init__(self, *, readiness: Callable[[], Readiness], metrics: Callable[[], bytes]) -> None:
+        self._paths: dict[str, Callable[[], Answer]] = {
+            "/livez": lambda: _answer_of(Readiness(True)),
+            "/readyz": lambda: _answer_of(readiness()),
+            "/metrics": lambda: Answer(200, metrics(), METRICS_TYPE),
+        }
 
-    def owes(self, status: Status) -> bool:
-        """Whether `tell` has something to do."""
-        return self._path is not None and (status != self._told or self._sign_is_due())
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        answer = self._answer(scope["method"], scope["path"])
+        headers = [
+            (b"content-type", answer.kind.encode()),
+            (b"content-length", b"%d" % len(answer.body)),
+            (b"cache-control", b"no-store"),
+            (b"connection", b"close"),
+        ]
+        await send({"type": "http.response.start", "status": answer.code, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
 
-    def tell(self, status: Status) -> None:
-        """To be called again and again, from where it shows that work goes on."""
-        if self._path is None:
-            return
-        if self._sign_is_due():
-            self._sign(self._path)
-        if status == self._told:
-            return
-        try:
-            write_status(self._path, status)
-        except OSError as exc:
-            if self._hindered.begins():
-                log.warning("the status file cannot be written", path=self._path, why=exc.strerror)
-        else:
-            self._told = status
-            if self._hindered.ends():
-                log.warning("the status file can be written again", path=self._path)
-
-    def _sign_is_due(self) -> bool:
-        return time.monotonic() - self._signed_at >= SIGN_EVERY_S
-
-    def _sign(self, path: str) -> None:
-        self._signed_at = time.monotonic()
-        try:
-            os.utime(path)
-        except OSError:  # not there yet, or no more
-            self._told = None
+    def _answer(self, method: str, path: str) -> Answer:
+        if method not in ("GET", "HEAD"):
+            return Answer(405, b'{"detail":"GET or HEAD only"}')
+        known = self._paths.get(path)
+        return known() if known else Answer(404, b'{"detail":"there are /livez, /readyz and /metrics"}')
 
 
-def read_status(path: str | Path) -> Status | None:
-    """The status that stands in `path`; None when there is none yet."""
+class BoundedConnection(H11Protocol):
+    """One connection, closed after WITHIN_S whatever it did: uvicorn waits for a head without end."""
+
+    def connection_made(  # type: ignore[override]  # uvicorn narrows the transport itself
+        self, transport: asyncio.Transport
+    ) -> None:
+        super().connection_made(transport)
+        self._bound: asyncio.Handle = self.loop.call_later(WITHIN_S, transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._bound.cancel()
+        super().connection_lost(exc)
+
+
+@asynccontextmanager
+async def serve_probes(app: ProbeApp, host: str, port: int) -> AsyncIterator[str]:
+    """Serve the probes in the running loop while the context is open.
+
+    Yields:
+        The `host:port` really listened on; port 0 takes a free one.
+
+    Raises:
+        OSError: the address cannot be had.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.create_server((host, port), family=family)
+    server = _server(app)
+    serving = asyncio.create_task(server.serve(sockets=[listening]), name="probes")
     try:
-        return msgspec.json.decode(Path(path).read_bytes(), type=Status)
-    except FileNotFoundError:
-        return None
+        yield f"{host}:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await serving
 
 
-def _said(readiness: Readiness) -> _Answer:
-    return _Answer(200 if readiness.ready else 503, msgspec.json.encode(readiness))
-
-
-def _http(answer: _Answer, *, with_body: bool) -> bytes:
-    head = (
-        f"HTTP/1.1 {answer.code} {_PHRASES[answer.code]}\r\ncontent-type: {answer.kind}\r\n"
-        f"content-length: {len(answer.body)}\r\ncache-control: no-store\r\nconnection: close\r\n\r\n"
+def _server(app: ProbeApp) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        loop="none",
+        http=BoundedConnection,
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        log_level="error",  # a scanner's bytes are no news
+        access_log=False,
+        server_header=False,
+        date_header=False,
+        proxy_headers=False,
+        h11_max_incomplete_event_size=HEAD_BYTES_MAX,
+        timeout_graceful_shutdown=1,
     )
-    return head.encode() + (answer.body if with_body else b"")
+    server = uvicorn.Server(config)
+    server.capture_signals = nullcontext  # type: ignore[assignment]  # the signals are the lifecycle's
+    return server
+
+
+def _answer_of(readiness: Readiness) -> Answer:
+    return Answer(200 if readiness.ready else 503, msgspec.json.encode(readiness))

@@ -1,4 +1,4 @@
-"""The agent that keeps visitors' states: it takes rounds of chunks and hands each chunk to its lane."""
+"""The Faust agent of each group: it takes rounds of chunks and hands every chunk to its partition's lane."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ class ChunkDelivery:
         self._consumer, self._message, self.chunk = consumer, message, chunk
 
     def ack(self) -> None:
+        """The chunk may be committed."""
         self._consumer.ack_chunk(self._message, self.chunk)
 
     def forget(self) -> None:
+        """The chunk is not waited for and never committed."""
         self._consumer.forget_chunk(self._message, self.chunk)
 
 
-async def hand_over(app: faust.App, event: Any, lanes: PartitionLanes) -> None:
-    """Give every chunk of a round to its lane."""
-    for chunk in event.value.chunks:
-        await lanes.put(ChunkDelivery(app.consumer, event.message, chunk))
-
-
-def add_personalize(
-    app: faust.App, topic: Any, lanes: PartitionLanes, halt: Callable[[BaseException], NoReturn]
+def add_agent(
+    app: faust.App, name: str, topic: Any, lanes: PartitionLanes, halt: Callable[[BaseException], NoReturn]
 ) -> None:
-    """Add the agent to the app. Nothing is raised out of it: Faust would acknowledge and lose the chunk."""
+    """Add an agent that feeds `lanes` from `topic`; any exception halts the process.
 
-    async def personalize(stream: Any) -> None:
+    Nothing is ever raised out of the agent: Faust would acknowledge and lose the chunk (I7).
+    """
+
+    async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
             try:
-                await hand_over(app, event, lanes)
+                for chunk in event.value.chunks:
+                    await lanes.put(ChunkDelivery(app.consumer, event.message, chunk))
             except Exception as exc:
                 halt(exc)
 
-    app.agent(topic, name="personalize")(personalize)
+    app.agent(topic, name=name)(agent)

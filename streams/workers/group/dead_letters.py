@@ -15,40 +15,53 @@ from streams.runtime.telemetry.metrics import Metrics
 log = logger("dead-letters")
 
 
-class Limit:
-    """The share of bad records among the last ones, in whole chunks: at least `last` records."""
+class BadRecordLimit:
+    """How many of the last records may be bad.
+
+    Args:
+        share: the largest bearable share, 0 to 1 (ETALAGE_DEAD_LETTER_SHARE).
+        last: of so many records at least, in whole chunks (ETALAGE_DEAD_LETTER_MIN).
+    """
 
     def __init__(self, *, share: float, last: int) -> None:
         self._share, self._last = share, last
         self._window: deque[tuple[int, int]] = deque()
         self._seen = self._bad = 0
 
-    def see(self, records: int, bad: int) -> None:
-        """Take a chunk into account; DeadLetterLimit when too many of the last records were bad."""
+    def add(self, records: int, bad: int) -> None:
+        """Count a chunk of `records`, `bad` of them bad; DeadLetterLimit when the share is exceeded."""
         self._window.append((records, bad))
         self._seen += records
         self._bad += bad
         while self._seen - self._window[0][0] >= self._last:
-            gone = self._window.popleft()
-            self._seen -= gone[0]
-            self._bad -= gone[1]
+            oldest = self._window.popleft()
+            self._seen -= oldest[0]
+            self._bad -= oldest[1]
         # So many bad ones are too many whatever fills the window up: it need not be full to halt.
         if self._bad > self._share * max(self._seen, self._last):
             raise DeadLetterLimit(f"{self._bad} of the last {self._seen} records cannot be applied")
 
 
 class DeadLetters:
-    """`bury` returns once the letters are safe on their topic."""
+    """Buries: writes records that can never be applied to the dead letters' topic, whole, with the reason."""
 
-    def __init__(self, publisher: Publisher, topic: str, limit: Limit, metrics: Metrics) -> None:
+    def __init__(self, publisher: Publisher, topic: str, limit: BadRecordLimit, metrics: Metrics) -> None:
         self._publisher, self._topic, self._limit, self._metrics = publisher, topic, limit, metrics
 
     async def bury(self, letters: Sequence[DeadLetter], *, of: int) -> None:
-        """Bury the bad ones `of` so many records; DeadLetterLimit before anything is written."""
+        """Bury `letters`, the bad ones of a chunk of `of` records; to be called for every chunk.
+
+        Returns:
+            Once Kafka acknowledged all of them.
+
+        Raises:
+            DeadLetterLimit: too many of the last records were bad; nothing of this chunk was written.
+            StreamUnavailable, StoreUnavailable: Kafka failed, or was silent, until patience ended.
+        """
         try:
-            self._limit.see(of, len(letters))
+            self._limit.add(of, len(letters))
         except DeadLetterLimit as exc:
-            raise _with_way_out(exc, letters) from None
+            raise _with_remedy(exc, letters) from None
         if not letters:
             return
         for letter in letters:
@@ -59,7 +72,7 @@ class DeadLetters:
         )
 
 
-def _with_way_out(exc: DeadLetterLimit, letters: Sequence[DeadLetter]) -> DeadLetterLimit:
+def _with_remedy(exc: DeadLetterLimit, letters: Sequence[DeadLetter]) -> DeadLetterLimit:
     """The same with the first bad record, which stands on no topic yet, and what to do."""
     example = f", as {letters[0].record_id} ({letters[0].reason})" if letters else ""
     return DeadLetterLimit(

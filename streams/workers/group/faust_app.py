@@ -1,4 +1,4 @@
-"""The Faust app of a worker: settings that shape its behaviour, the chunk transport, the one agent."""
+"""The Faust app of a consumer group: the settings that shape its behaviour, and the chunk transport."""
 
 from __future__ import annotations
 
@@ -24,8 +24,17 @@ REVOKE_DRAIN_S = 3.0
 """How long a rebalance waits for chunks under way; what is not done by then is read again."""
 
 
-def build_app(settings: Settings, metrics: Metrics, group: str = "personalize") -> faust.App:
-    """An app without tables, web server or side topics; `settings.kafka` must be given."""
+def build_app(settings: Settings, metrics: Metrics, group: str) -> faust.App:
+    """An app without tables, web server or side topics, to be started by its caller.
+
+    Args:
+        settings: `kafka` must be given.
+        metrics: `commits_total`, `records_lost_total`.
+        group: its consumer group is `<namespace>.<group>`.
+
+    Raises:
+        ServiceMissing: Faust or aiokafka runs without its compiled parts.
+    """
     check_extensions()
     urls = [URL(f"kafka://{address}") for address in (settings.kafka or "").split(",")]
     app = faust.App(
@@ -41,26 +50,35 @@ def build_app(settings: Settings, metrics: Metrics, group: str = "personalize") 
         value_serializer="raw",
         stream_buffer_maxsize=BUFFERED_ROUNDS,
         stream_wait_empty=True,
-        broker_commit_interval=settings.commit_interval_s,
-        broker_commit_every=NEVER,
-        broker_session_timeout=float(settings.session_timeout_s),
-        broker_heartbeat_interval=settings.heartbeat_s,
-        broker_rebalance_timeout=20.0,
-        broker_request_timeout=max(30.0, settings.session_timeout_s),
-        broker_max_poll_interval=1e6,  # an idle worker could otherwise never rejoin
-        broker_max_poll_records=FETCH_RECORDS,
-        consumer_max_fetch_size=PARTITION_BYTES,
-        consumer_auto_offset_reset="earliest",
-        producer_request_timeout=10.0,
+        **_kafka_options(settings),
     )
-    drain_s = min(REVOKE_DRAIN_S, settings.drain_s)
     app.transport = ChunkTransport(
-        urls, app, drain_s=drain_s, on_commit=partial(_count, metrics), on_lost=partial(_count_lost, metrics)
+        urls,
+        app,
+        drain_s=min(REVOKE_DRAIN_S, settings.drain_s),
+        on_commit=partial(_count_commit, metrics),
+        on_lost=partial(_count_lost, metrics),
     )
     return app
 
 
-def _count(metrics: Metrics, good: bool) -> None:
+def _kafka_options(settings: Settings) -> dict[str, Any]:
+    return {
+        "broker_commit_interval": settings.commit_interval_s,
+        "broker_commit_every": NEVER,
+        "broker_session_timeout": float(settings.session_timeout_s),
+        "broker_heartbeat_interval": settings.heartbeat_s,
+        "broker_rebalance_timeout": 20.0,
+        "broker_request_timeout": max(30.0, settings.session_timeout_s),
+        "broker_max_poll_interval": 1e6,  # an idle worker could otherwise never rejoin
+        "broker_max_poll_records": FETCH_RECORDS,
+        "consumer_max_fetch_size": PARTITION_BYTES,
+        "consumer_auto_offset_reset": "earliest",
+        "producer_request_timeout": 10.0,
+    }
+
+
+def _count_commit(metrics: Metrics, good: bool) -> None:
     metrics.count("commits_total", outcome="done" if good else "failed")
 
 
@@ -69,5 +87,5 @@ def _count_lost(metrics: Metrics, offsets: int) -> None:
 
 
 def events_topic(app: faust.App, settings: Settings) -> Any:
-    """Raw: what stands in a record is decoded by us, where a wrong one can be buried."""
+    """The events topic with raw keys and values: we decode them, so that a wrong record can be buried."""
     return app.topic(EVENTS.full_name(settings.namespace), key_serializer="raw", value_serializer="raw")

@@ -1,4 +1,4 @@
-"""The life of a process of a group: probes, status file, signals, its Faust app watched, an end in time."""
+"""The lifecycle of a consumer group's process: probes, status file, signals, Faust app, an end in time."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from typing import cast
 
 import faust
 from msgspec import Struct
 
-from streams.runtime.process import halt, leave_after
+from streams.kafka.transport.consumer import ChunkTransport
+from streams.runtime.process import exit_after, halt
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.telemetry.probes import SIGN_EVERY_S, ProbeServer, Readiness, Status, StatusFile
+from streams.runtime.telemetry.probes import ProbeApp, Readiness, serve_probes
+from streams.runtime.telemetry.status_file import HEARTBEAT_EVERY_S, Status, StatusFile
 from streams.workers.group.ownership import Ownership
 
 LOOK_EVERY_S = 0.1
@@ -24,88 +26,99 @@ HARD_EXIT_EXTRA_S = 4.0
 """After the drain: what Faust, Kafka and Redis need to say goodbye."""
 
 
-async def nothing() -> None:
-    """Nothing is left to be done."""
+class GroupMember(Struct, frozen=True, kw_only=True):
+    """What a process runs as a member of its consumer group.
 
-
-class ProcessWork(Struct, frozen=True, kw_only=True):
-    """What a process does: an app with the transport that `ownership` owns.
-
-    `ready` speaks of the rest that must be there; `finish` is done first when told to end.
+    `app` has the transport that `ownership` owns; `readiness` speaks of all else that must be there;
+    `before_stop` is awaited before partitions are given back.
     """
 
     app: faust.App
     ownership: Ownership
-    ready: Callable[[], Readiness] = lambda: Readiness(True)
-    finish: Callable[[], Awaitable[None]] = nothing
+    readiness: Callable[[], Readiness] = lambda: Readiness(True)
+    before_stop: Callable[[], Awaitable[None]] | None = None
 
 
-Begin = Callable[[AsyncExitStack], Coroutine[None, None, ProcessWork]]
+Connect = Callable[[AsyncExitStack], Coroutine[None, None, GroupMember]]
+"""Connects a process and starts nothing; what must be closed at the end is pushed on the stack."""
 
 
 class ProcessLifecycle:
-    """`run` returns when the process was told to end (SIGTERM, SIGINT) and did."""
+    """One process from its start to its end.
+
+    Args:
+        kind: `worker` or `items`, for the status file.
+        settings: host, probe_port, status and drain_s are used.
+        metrics: served on /metrics.
+    """
 
     def __init__(self, kind: str, settings: Settings, metrics: Metrics) -> None:
         self._kind, self._settings, self._metrics = kind, settings, metrics
         self._ending = asyncio.Event()
-        self._work: ProcessWork | None = None
+        self._member: GroupMember | None = None
         self._address = ""
         self._status = StatusFile(settings.status)
 
-    async def run(self, begin: Begin) -> None:
-        """Answer probes, do the work that `begin` puts together (its stack closes at the end), and end."""
+    async def run(self, connect: Connect) -> None:
+        """Serve probes, connect, consume; return once SIGTERM or SIGINT came and all is closed.
+
+        From the signal on the process exits within `drain_s` and HARD_EXIT_EXTRA_S, whatever hangs. A crash
+        of the Faust app halts the process.
+
+        Raises:
+            Exception: what `connect` raised.
+        """
+        app = ProbeApp(readiness=self.readiness, metrics=self._metrics.render)
         async with AsyncExitStack() as stack:
-            probe = ProbeServer(readiness=self.readiness, metrics=self._metrics.render)
-            self._address = await probe.start(self._settings.host, self._settings.probe_port)
-            stack.push_async_callback(probe.stop)
-            run_in_background(stack, self._give_signs(), "signs")
-            beginning = asyncio.create_task(begin(stack), name="beginning")
+            probes = serve_probes(app, self._settings.host, self._settings.probe_port)
+            self._address = await stack.enter_async_context(probes)
+            run_in_background(stack, self._send_heartbeats(), "heartbeats")
+            connecting = asyncio.create_task(connect(stack), name="connect")
             for number in (signal.SIGTERM, signal.SIGINT):
-                asyncio.get_running_loop().add_signal_handler(number, self._end, beginning)
-            with suppress(asyncio.CancelledError):  # told to end before it had begun
-                self._work = await beginning
-            if self._work is not None:
-                await self._do(self._work)
-            self._say()
+                asyncio.get_running_loop().add_signal_handler(number, self._end, connecting)
+            with suppress(asyncio.CancelledError):  # a signal came before it was connected
+                self._member = await connecting
+            if self._member is not None:
+                await self._consume(self._member)
+            self._report()
 
     def readiness(self) -> Readiness:
         """Whether work can be done, and why not."""
         if self._ending.is_set():
             return Readiness(False, "ending")
-        if self._work is None:
+        if self._member is None:
             return Readiness(False, "not yet connected; the log says what is waited for")
-        rest = self._work.ready()
+        rest = self._member.readiness()
         if not rest.ready:
             return rest
-        ownership = self._work.ownership
+        ownership = self._member.ownership
         if ownership.generation < 0:
             return Readiness(False, "not yet a member of the group")
-        if not ownership.taken:
+        if not ownership.holds_all:
             return Readiness(False, "partitions are being taken")
         return rest
 
-    def _end(self, beginning: asyncio.Task[ProcessWork]) -> None:
+    def _end(self, connecting: asyncio.Task[GroupMember]) -> None:
         if not self._ending.is_set():
             self._ending.set()
-            beginning.cancel()
-            leave_after(self._settings.drain_s + HARD_EXIT_EXTRA_S)
+            connecting.cancel()
+            exit_after(self._settings.drain_s + HARD_EXIT_EXTRA_S)
 
-    async def _do(self, work: ProcessWork) -> None:
-        """Until told to end: what is under way is finished, what waits is read again by the next owner."""
-        await work.app.start()
+    async def _consume(self, member: GroupMember) -> None:
+        """Until a signal: then chunks under way are finished, and the next owner reads what waits."""
+        await member.app.start()
         while not self._ending.is_set():
-            if work.app.crashed:
-                halt(work.app.crash_reason or RuntimeError("Faust stopped without a reason"))
-            self._say()
+            if member.app.crashed:
+                halt(member.app.crash_reason or RuntimeError("Faust stopped without a reason"))
+            self._report()
             await self._pause()
-        await work.finish()
-        transport: Any = work.app.transport
-        transport.owner.revoked()
-        await work.app.stop()
+        if member.before_stop is not None:
+            await member.before_stop()
+        cast(ChunkTransport, member.app.transport).owner.revoke()
+        await member.app.stop()
 
     async def _pause(self) -> None:
-        """A moment, or less when told to end; how late the loop came back says how busy it is."""
+        """Wait LOOK_EVERY_S, or less when a signal comes; how late the loop came back is its lag."""
         clock = asyncio.get_running_loop().time
         due = clock() + LOOK_EVERY_S
         with suppress(TimeoutError):
@@ -114,17 +127,17 @@ class ProcessLifecycle:
                 return
         self._metrics.observe("event_loop_lag_seconds", clock() - due)
 
-    async def _give_signs(self) -> None:
-        """Also while the app begins or ends, which may wait for Kafka: who waits does not hang."""
+    async def _send_heartbeats(self) -> None:
+        """Also while the app starts or stops, which may wait for Kafka: waiting is not hanging."""
         while True:
-            self._say()
-            await asyncio.sleep(SIGN_EVERY_S)
+            self._report()
+            await asyncio.sleep(HEARTBEAT_EVERY_S)
 
-    def _say(self) -> None:
-        """Write the status file when something changed."""
+    def _report(self) -> None:
+        """Bring the status file and the `ready` gauge up to date."""
         now = self.readiness()
         self._metrics.set("ready", now.ready)
-        self._status.tell(
+        self._status.update(
             Status(
                 kind=self._kind,
                 pid=os.getpid(),

@@ -1,8 +1,8 @@
-"""Which partitions are ours, under which epoch, and where we stand in each.
+"""Which partitions are ours, under which epoch (fencing token), and which offset comes next in each.
 
-A partition is taken in one way only, whatever led to it (assignment, a fence, a store that went back, a gap):
-claim it, seek to the store's `done` (none: the log's start), read on. Every take begins a new holding, so
-(epoch, done, part) is never reused and states remembered under an old holding are void.
+A partition is acquired in one way only, whatever led to it (assignment, a fence, a store that went back, a
+gap): claim it, seek to the store's `done` (none: the log's start), read on. Every acquisition begins a new
+holding, so (epoch, done, part) is never reused and states cached under an old holding are void.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import Literal, Protocol
 
 from schemas.errors import EtalageError, Fenced, Regressed
 from streams.kafka.transport.errors import MADE_ANEW, NotAssigned
+from streams.runtime.process import ProcessContext
 from streams.runtime.retries import Retry
 from streams.runtime.telemetry.logs import logger
-from streams.runtime.vitals import ProcessContext
 from streams.stores.protocols import Claim, fresh_nonce
 
 log = logger("ownership")
 
-Why = Literal["assigned", "fenced", "regressed", "gap"]
+ClaimReason = Literal["assigned", "fenced", "regressed", "gap"]
 LOG_END_WITHIN_S = 30.0
 """How long a restarted broker may take to know its log's end."""
 
@@ -29,19 +29,30 @@ class LogTruncated(EtalageError):
     """The log ends before what was already applied: acknowledged records are gone, or it is another log."""
 
 
-class Log(Protocol):
-    """What ownership needs of the transport, for partitions of the events topic."""
+class SeekableLog(Protocol):
+    """What ownership needs of the transport, for partitions of one topic."""
 
     async def seek(self, partition: int, offset: int) -> int:
-        """Read on from `offset`; the turn that begins. NotAssigned: a rebalance took it."""
+        """Read on from `offset`.
+
+        Returns:
+            The turn that begins: chunks of earlier turns are stale.
+
+        Raises:
+            NotAssigned: a rebalance took the partition.
+        """
         ...
 
-    def pause(self, partition: int) -> None: ...
+    def pause(self, partition: int) -> None:
+        """Fetch nothing of the partition until `resume`."""
+        ...
 
-    def resume(self, partition: int) -> None: ...
+    def resume(self, partition: int) -> None:
+        """Fetch the partition again."""
+        ...
 
     async def bounds(self, partition: int) -> tuple[int, int]:
-        """First offset that is there, and the next one to be written."""
+        """First offset that is there, and the next one to be written; StreamUnavailable, NotAssigned."""
         ...
 
     async def member_since(self, moment: float) -> None:
@@ -50,23 +61,26 @@ class Log(Protocol):
 
 
 class Claims(Protocol):
-    """The part of a store that ownership asks: who writes a partition, and where it stands."""
+    """The part of a store that ownership asks: who writes a partition, and which offset it stands at."""
 
     async def claim(
         self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
-    ) -> Claim: ...
+    ) -> Claim:
+        """Fence off all earlier owners; Fenced when a newer generation has claimed it."""
+        ...
 
 
 class Holding:
-    """One taking of a partition: our epoch, the turn of the transport, and where we stand.
+    """One acquisition of a partition: our epoch, the turn of the transport, and how far we are.
 
-    `proven` after the first write: fenced again after that is a new story. `arrived` is when the last record
-    that was settled had arrived (epoch seconds).
+    `done` and `part` are the store's checkpoint (next offset to apply; slices of it already written), `next`
+    the offset of the next chunk. `proven` after the first write: a fence after that is a new story.
+    `arrived` is when the last settled record had arrived (epoch s).
     """
 
-    __slots__ = ("arrived", "done", "epoch", "next", "part", "partition", "proven", "turn", "why")
+    __slots__ = ("arrived", "done", "epoch", "next", "part", "partition", "proven", "reason", "turn")
 
-    def __init__(self, partition: int, claim: Claim, *, turn: int, at: int, why: Why) -> None:
+    def __init__(self, partition: int, claim: Claim, *, turn: int, at: int, reason: ClaimReason) -> None:
         self.partition = partition
         self.epoch = claim.epoch
         self.done = claim.done
@@ -74,50 +88,59 @@ class Holding:
         self.turn = turn
         self.next = at
         self.arrived = float("-inf")
-        self.why: Why = why
+        self.reason: ClaimReason = reason
         self.proven = False
 
 
 class Ownership:
-    """Takes what the group assigns, and takes it again when a holding is lost."""
+    """Acquires what the group assigns, and acquires it again when a holding is lost.
+
+    Args:
+        store: where partitions are claimed.
+        log: the transport's view of the topic.
+        owner: our name in fences, for operators.
+        retries: for calls of store and log.
+        context: `halt` ends the process on a fence that cannot be understood, on LogTruncated and defects.
+    """
 
     def __init__(
         self,
         store: Claims,
-        log: Log,
+        log: SeekableLog,
         *,
         owner: str,
         retries: Retry,
-        vitals: ProcessContext,
+        context: ProcessContext,
     ) -> None:
         self._store, self._log, self._owner, self._retries = store, log, owner, retries
-        self._halt, self._metrics, self._clock = vitals.halt, vitals.metrics, vitals.clock
+        self._halt, self._metrics, self._clock = context.halt, context.metrics, context.clock
         self._holdings: dict[int, Holding] = {}
-        self._takes: dict[int, asyncio.Task[None]] = {}
+        self._acquiring: dict[int, asyncio.Task[None]] = {}
         self.generation = -1
         self._assigned: frozenset[int] = frozenset()
         self._metrics.set("assigned_partitions", 0)
 
     @property
     def assigned_partitions(self) -> frozenset[int]:
-        """What the group gave us, taken already or not."""
+        """What the group assigned to us, acquired already or not."""
         return self._assigned
 
     @property
-    def taken(self) -> bool:
+    def holds_all(self) -> bool:
         """Whether every assigned partition is held."""
         return self._assigned == self._holdings.keys()
 
     def holding(self, partition: int) -> Holding | None:
-        """How we hold the partition now."""
+        """The current holding; None while it is being acquired, or when it is not ours."""
         return self._holdings.get(partition)
 
     def holdings(self) -> list[Holding]:
-        """All of them."""
+        """All current holdings."""
         return list(self._holdings.values())
 
-    def assigned(self, partitions: Iterable[int], generation: int) -> None:
-        self.revoked()
+    def assign(self, partitions: Iterable[int], generation: int) -> None:
+        """The group assigned these and no others: begin to acquire each, in tasks of their own."""
+        self.revoke()
         self.generation = generation
         self._assigned = frozenset(partitions)
         self._metrics.count("rebalances_total")
@@ -125,46 +148,54 @@ class Ownership:
         for partition in self._assigned:
             self._begin(partition, "assigned")
 
-    def revoked(self) -> None:
-        for task in self._takes.values():
+    def revoke(self) -> None:
+        """No partition is ours any more: drop every holding and every acquisition under way."""
+        for task in self._acquiring.values():
             task.cancel()
-        self._takes.clear()
+        self._acquiring.clear()
         self._holdings.clear()
         self._assigned = frozenset()
 
-    def lost(self, holding: Holding, why: Why) -> None:
-        """This holding cannot go on: drop what came of it, and take the partition again."""
+    def reclaim(self, holding: Holding, reason: ClaimReason) -> None:
+        """This holding cannot go on: drop it and acquire the partition again.
+
+        Does nothing when it is no longer the current one. Halts when a fence follows a fence before a single
+        write succeeded: then somebody else lives with our generation.
+        """
         partition = holding.partition
         if self._holdings.get(partition) is not holding:
             return  # a rebalance or another chunk of it said so before
-        log.warning("partition lost", partition=partition, why=why, epoch=holding.epoch, done=holding.done)
+        log.warning(
+            "partition lost", partition=partition, reason=reason, epoch=holding.epoch, done=holding.done
+        )
         del self._holdings[partition]
         self._log.pause(partition)
-        self._count(why)
-        if why == "fenced" and holding.why == "fenced" and not holding.proven:
+        self._count(reason)
+        if reason == "fenced" and holding.reason == "fenced" and not holding.proven:
             self._halt(Fenced(f"partition {partition}: fenced again right after it was claimed again"))
-        self._begin(partition, why)
+        self._begin(partition, reason)
 
-    def _count(self, why: Why) -> None:
-        if why == "fenced":
+    def _count(self, reason: ClaimReason) -> None:
+        if reason == "fenced":
             self._metrics.count("fenced_total")
-        elif why == "regressed":
+        elif reason == "regressed":
             self._metrics.count("regressed_total")
 
-    def _begin(self, partition: int, why: Why) -> None:
-        name = f"take-{partition}"
-        self._takes[partition] = asyncio.create_task(self._take_or_halt(partition, why), name=name)
+    def _begin(self, partition: int, reason: ClaimReason) -> None:
+        self._acquiring[partition] = asyncio.create_task(
+            self._acquire_or_halt(partition, reason), name=f"acquire-{partition}"
+        )
 
-    async def _take_or_halt(self, partition: int, why: Why) -> None:
+    async def _acquire_or_halt(self, partition: int, reason: ClaimReason) -> None:
         try:
-            await self._take(partition, why)
+            await self._acquire(partition, reason)
         except NotAssigned:
-            log.info("partition went while it was being taken", partition=partition)
+            log.info("partition revoked while being acquired", partition=partition)
         except Exception as exc:
             self._halt(exc)
 
-    async def _take(self, partition: int, why: Why) -> None:
-        if why == "fenced":
+    async def _acquire(self, partition: int, reason: ClaimReason) -> None:
+        if reason == "fenced":
             await self._log.member_since(self._clock.monotonic())
         try:
             claim = await self._claim(partition)
@@ -173,12 +204,12 @@ class Ownership:
             # or, once the coordinator still calls us a member, it is tried once more.
             log.warning("claim refused", partition=partition, generation=self.generation)
             await self._log.member_since(self._clock.monotonic())
-            why, claim = "fenced", await self._claim(partition)
-        at = await self._where(partition, claim)
+            reason, claim = "fenced", await self._claim(partition)
+        at = await self._next_offset(partition, claim)
         turn = await self._log.seek(partition, at)
-        self._holdings[partition] = Holding(partition, claim, turn=turn, at=at, why=why)
+        self._holdings[partition] = Holding(partition, claim, turn=turn, at=at, reason=reason)
         self._log.resume(partition)
-        log.info("partition taken", partition=partition, why=why, epoch=claim.epoch, at=at)
+        log.info("partition acquired", partition=partition, reason=reason, epoch=claim.epoch, offset=at)
 
     async def _claim(self, partition: int) -> Claim:
         nonce = fresh_nonce()
@@ -186,16 +217,15 @@ class Ownership:
             "claim", lambda: self._store.claim(partition, self._owner, self.generation, nonce=nonce)
         )
 
-    async def _where(self, partition: int, claim: Claim) -> int:
-        """Where to read on from."""
+    async def _next_offset(self, partition: int, claim: Claim) -> int:
+        """The offset to read on from; LogTruncated when the log still ends before it after a while."""
         until = self._clock.monotonic() + LOG_END_WITHIN_S
         while True:
             start, end = await self._retries("bounds", lambda: self._log.bounds(partition))
             if claim.done is None:
                 return start
             if claim.done < start:
-                log.error("records are gone unapplied", partition=partition, first=claim.done, next=start)
-                self._metrics.count("records_lost_total", start - claim.done)
+                self._report_lost(partition, claim.done, start)
             if claim.done <= end:
                 return max(claim.done, start)
             if self._clock.monotonic() > until:
@@ -205,7 +235,11 @@ class Ownership:
                 )
             await asyncio.sleep(1.0)
 
+    def _report_lost(self, partition: int, first: int, next_: int) -> None:
+        log.error("records are gone unapplied", partition=partition, first=first, next=next_)
+        self._metrics.count("records_lost_total", next_ - first)
 
-def why_lost(exc: Fenced | Regressed) -> Why:
-    """The reason that a refused write gives."""
+
+def loss_reason(exc: Fenced | Regressed) -> ClaimReason:
+    """The reason that a refused write gives for `reclaim`."""
     return "fenced" if isinstance(exc, Fenced) else "regressed"

@@ -1,9 +1,9 @@
-"""One lane a partition: chunks in order within it, all lanes side by side.
+"""One lane a partition: chunks in order within it, all lanes concurrently.
 
-While a chunk waits for Redis, others are folded, and what arrives meanwhile is settled as one: the worse the
-lag, the larger the chunks. All lanes of a round finish before the next fetch (backpressure), so one policy
-run decides for every visitor of the round. Nothing is ever raised out of here: a chunk ends settled and
-acknowledged, forgotten (its partition is read again), or the process halts.
+While one lane waits for Redis, others fold, and the chunks that wait in a lane are settled as one: the worse
+the lag, the larger the chunks. All lanes of a round finish before the next fetch (backpressure), so one
+policy run decides for every visitor of the round. Nothing is ever raised out of here: a chunk is settled and
+acknowledged, or forgotten (its partition is read again), or the process halts.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Protocol
 
 from schemas.errors import Fenced, Regressed
 from streams.kafka.transport.chunks import CHUNK_RECORDS, Chunk, Record
-from streams.runtime.vitals import ProcessContext
-from streams.workers.group.ownership import Holding, Why, why_lost
+from streams.runtime.process import ProcessContext
+from streams.workers.group.ownership import ClaimReason, Holding, loss_reason
 
 IN_FLIGHT = 64
-"""Chunks taken in and not yet settled; above it the agent waits."""
+"""Chunks taken in and not yet acknowledged; `put` waits above it."""
 LOW_WATER = 32
-"""In flight below which more is fetched: what waits in the fetcher comes later, but as larger chunks."""
+"""More is fetched below so many in flight: what waits in the fetcher comes later, but as larger chunks."""
 IN_STEP_S = 0.05
 """How long lanes that are done wait for one that is held up, before more is fetched all the same."""
 IDLE_CHECK_S = 2.0
@@ -34,64 +34,88 @@ class Delivery(Protocol):
 
     chunk: Chunk
 
-    def ack(self) -> None: ...
+    def ack(self) -> None:
+        """The chunk is settled and may be committed."""
+        ...
 
-    def forget(self) -> None: ...
-
-
-class Apply(Protocol):
-    """The engine: applies records, says when what it published is safe."""
-
-    async def apply(self, holding: Holding, records: list[Record], end: int) -> Awaitable[None] | None: ...
-
-    async def verify(self, holding: Holding) -> None:
-        """Fenced or Regressed when the store does not stand where we think."""
+    def forget(self) -> None:
+        """The chunk is not settled; its records are read again."""
         ...
 
 
-class Holders(Protocol):
-    """Who knows how partitions are held."""
+class ChunkProcessor(Protocol):
+    """What settles chunks: the engine of the workers, the aggregator of the items process."""
+
+    async def apply(self, holding: Holding, records: list[Record], end: int) -> Awaitable[None] | None:
+        """Apply records up to offset `end`; never called twice at once for one partition.
+
+        Returns:
+            An awaitable that completes once all that was published is acknowledged; None: nothing was.
+
+        Raises:
+            Fenced, Regressed: nothing was applied; the partition must be acquired again.
+            Exception: anything else halts the process.
+        """
+        ...
+
+    async def verify(self, holding: Holding) -> None:
+        """Fenced or Regressed when the store does not stand at the holding's `done` and `part`."""
+        ...
+
+
+class Holdings(Protocol):
+    """The part of `Ownership` that lanes ask."""
 
     def holding(self, partition: int) -> Holding | None: ...
 
     def holdings(self) -> list[Holding]: ...
 
-    def lost(self, holding: Holding, why: Why) -> None: ...
+    def reclaim(self, holding: Holding, reason: ClaimReason) -> None: ...
 
 
 class PartitionLanes:
-    """`put` takes a delivery in, waiting while too many are in flight."""
+    """The lanes of one process.
 
-    def __init__(self, engine: Apply, ownership: Holders, vitals: ProcessContext) -> None:
-        self._engine, self._ownership = engine, ownership
-        self._halt, self._metrics = vitals.halt, vitals.metrics
-        self._room = asyncio.Semaphore(IN_FLIGHT)
-        self._flying = 0
-        self._welcome = asyncio.Event()
-        self._welcome.set()
+    Args:
+        processor: settles chunks.
+        ownership: knows the current holding of each partition; is asked to reclaim lost ones.
+        context: `halt` ends the process on any error but Fenced and Regressed.
+    """
+
+    def __init__(self, processor: ChunkProcessor, ownership: Holdings, context: ProcessContext) -> None:
+        self._processor, self._ownership = processor, ownership
+        self._halt, self._metrics = context.halt, context.metrics
+        self._capacity = asyncio.Semaphore(IN_FLIGHT)
+        self._in_flight = 0
+        self._below_low_water = asyncio.Event()
+        self._below_low_water.set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._queues: dict[int, deque[Delivery]] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
-        self._settling: set[asyncio.Future[None]] = set()
+        self._publishing: set[asyncio.Future[None]] = set()
 
     async def has_capacity(self, within_s: float) -> bool:
-        """Whether more chunks are welcome, or come to be within some seconds."""
-        await _set_within(self._idle, IN_STEP_S)
-        return await _set_within(self._welcome, within_s)
+        """Whether more may be fetched: at once, or within `within_s` seconds.
+
+        Waits up to IN_STEP_S for all lanes to finish first, so that those of one round stay in step.
+        """
+        await _wait_set(self._idle, IN_STEP_S)
+        return await _wait_set(self._below_low_water, within_s)
 
     async def put(self, delivery: Delivery) -> None:
-        await self._room.acquire()
-        self._in_flight(+1)
+        """Queue a delivery in its partition's lane; waits while IN_FLIGHT chunks are not acknowledged."""
+        await self._capacity.acquire()
+        self._count_in_flight(+1)
         partition = delivery.chunk.partition
         self._queues.setdefault(partition, deque()).append(delivery)
         if partition not in self._running:
             self._start(partition)
 
     async def verify_idle_partitions(self) -> None:
-        """For ever: see every few seconds that the store still stands where each idle partition left it.
+        """For ever: every IDLE_CHECK_S, verify the store's checkpoint of each partition without traffic.
 
-        Without traffic nobody else would notice that Redis forgot, and visitors would stay as they were.
+        Without traffic no write would notice that Redis forgot, and visitors would stay as they were.
         """
         while True:
             await asyncio.sleep(IDLE_CHECK_S)
@@ -110,7 +134,7 @@ class PartitionLanes:
             if verify is not None:
                 await self._verify(verify)
             while queue:
-                await self._settle(_joined(queue))
+                await self._settle(_pop_adjacent(queue))
         except Exception as exc:
             self._halt(exc)
         finally:
@@ -120,29 +144,29 @@ class PartitionLanes:
 
     async def _verify(self, holding: Holding) -> None:
         try:
-            await self._engine.verify(holding)
+            await self._processor.verify(holding)
         except (Fenced, Regressed) as exc:
-            self._ownership.lost(holding, why_lost(exc))
+            self._ownership.reclaim(holding, loss_reason(exc))
 
     async def _settle(self, deliveries: list[Delivery]) -> None:
-        """All of them as one chunk."""
+        """Apply all of them as one chunk, then acknowledge or forget each."""
         first, last = deliveries[0].chunk, deliveries[-1].chunk
         holding = self._ownership.holding(first.partition)
         if holding is None or holding.turn != first.turn:
             return self._forget(deliveries, "stale")
         if first.start != holding.next:
-            self._ownership.lost(holding, "gap")
+            self._ownership.reclaim(holding, "gap")
             return self._forget(deliveries, "gap")
         records = first.records
         if len(deliveries) > 1:
             records = [record for delivery in deliveries for record in delivery.chunk.records]
         try:
-            published = await self._engine.apply(holding, records, last.end)
+            published = await self._processor.apply(holding, records, last.end)
         except (Fenced, Regressed) as exc:
-            self._ownership.lost(holding, why_lost(exc))
-            return self._forget(deliveries, why_lost(exc))
+            self._ownership.reclaim(holding, loss_reason(exc))
+            return self._forget(deliveries, loss_reason(exc))
         holding.next, holding.arrived = last.end, last.records[-1].timestamp / 1000
-        self._ack(deliveries, published)
+        self._ack_when_published(deliveries, published)
 
     def _forget(self, deliveries: list[Delivery], outcome: str) -> None:
         self._metrics.count("chunks_total", len(deliveries), outcome=outcome)
@@ -150,41 +174,41 @@ class PartitionLanes:
             delivery.forget()
             self._release()
 
-    def _ack(self, deliveries: list[Delivery], published: Awaitable[None] | None) -> None:
+    def _ack_when_published(self, deliveries: list[Delivery], published: Awaitable[None] | None) -> None:
         """Acknowledge once what was published is safe; the lane need not wait for that."""
         if published is None:
-            return self._acked(deliveries)
+            return self._ack(deliveries)
         task = asyncio.ensure_future(self._ack_later(deliveries, published))
-        self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+        self._publishing.add(task)
+        task.add_done_callback(self._publishing.discard)
 
     async def _ack_later(self, deliveries: list[Delivery], published: Awaitable[None]) -> None:
         try:
             await published
         except Exception as exc:
             self._halt(exc)
-        self._acked(deliveries)
+        self._ack(deliveries)
 
-    def _acked(self, deliveries: list[Delivery]) -> None:
+    def _ack(self, deliveries: list[Delivery]) -> None:
         self._metrics.count("chunks_total", len(deliveries), outcome="applied")
         for delivery in deliveries:
             delivery.ack()
             self._release()
 
     def _release(self) -> None:
-        self._room.release()
-        self._in_flight(-1)
+        self._capacity.release()
+        self._count_in_flight(-1)
 
-    def _in_flight(self, more: int) -> None:
-        self._flying += more
-        if self._flying < LOW_WATER:
-            self._welcome.set()
+    def _count_in_flight(self, more: int) -> None:
+        self._in_flight += more
+        if self._in_flight < LOW_WATER:
+            self._below_low_water.set()
         else:
-            self._welcome.clear()
+            self._below_low_water.clear()
 
 
-async def _set_within(event: asyncio.Event, within_s: float) -> bool:
-    """Whether it is set, now or within some seconds."""
+async def _wait_set(event: asyncio.Event, within_s: float) -> bool:
+    """Whether `event` is set, now or within `within_s` seconds."""
     if not event.is_set():
         with suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -192,14 +216,14 @@ async def _set_within(event: asyncio.Event, within_s: float) -> bool:
     return event.is_set()
 
 
-def _joined(queue: deque[Delivery]) -> list[Delivery]:
-    """The next deliveries of one turn that follow each other, up to the size of a chunk."""
-    taken = [queue.popleft()]
-    records = len(taken[0].chunk.records)
+def _pop_adjacent(queue: deque[Delivery]) -> list[Delivery]:
+    """The next deliveries of one turn whose offsets follow each other, CHUNK_RECORDS records at most."""
+    adjacent = [queue.popleft()]
+    records = len(adjacent[0].chunk.records)
     while queue:
-        chunk, before = queue[0].chunk, taken[-1].chunk
+        chunk, before = queue[0].chunk, adjacent[-1].chunk
         records += len(chunk.records)
         if chunk.turn != before.turn or chunk.start != before.end or records > CHUNK_RECORDS:
             break
-        taken.append(queue.popleft())
-    return taken
+        adjacent.append(queue.popleft())
+    return adjacent

@@ -1,4 +1,4 @@
-"""Lag of each held partition, and the end of a process whose offsets stand still while there is lag.
+"""Consumer lag of each assigned partition, and the end of a process that stalls: lag, and no progress.
 
 Faust's own stall detector compares two different clocks and can never report; a restart is the only cure for
 a consumer that stopped fetching.
@@ -12,8 +12,8 @@ from typing import Protocol
 
 from schemas.errors import EtalageError, StreamUnavailable
 from streams.kafka.transport.errors import NotAssigned
+from streams.runtime.process import ProcessContext
 from streams.runtime.telemetry.logs import logger
-from streams.runtime.vitals import ProcessContext
 from streams.workers.group.ownership import Holding, Ownership
 
 log = logger("watchdog")
@@ -21,7 +21,7 @@ log = logger("watchdog")
 LOOK_EVERY_S = 1.0
 ANSWER_WITHIN_S = 5.0
 SILENT_S = 10.0
-"""How long Kafka may keep the log's ends to itself before that is trouble: lag is not known meanwhile."""
+"""How long Kafka may leave the log's ends unknown, and lag with them, before the process is not ready."""
 NEVER = float("-inf")
 
 
@@ -29,60 +29,77 @@ class Stalled(EtalageError):
     """There is lag, and nothing was done for too long."""
 
 
-class Ends(Protocol):
+class LogEnds(Protocol):
+    """Where each partition of the log ends."""
+
     async def ends(self) -> Mapping[int, int]:
-        """The offset behind the last record there is, of every assigned partition."""
+        """The offset behind the last record there is, of every assigned partition.
+
+        Raises:
+            StreamUnavailable, NotAssigned: it cannot be known now.
+        """
         ...
 
 
-class _Seen:
-    """What was seen of one partition: where it stood, since when, and when there was last no lag.
+class _Progress:
+    """What was seen of one partition.
 
-    `known` is where it stood when last held (-1: never); `since` is of the monotonic clock; `first_at` and
-    `level_at` are epoch seconds.
+    `next` is where it stood at the last look (-1: not held), since `since` (monotonic s); `last_held` where
+    it stood when last held (-1: never). `first_at` is the first look, `no_lag_at` the last one without lag
+    (epoch s).
     """
 
-    __slots__ = ("first_at", "known", "level_at", "since", "stands")
+    __slots__ = ("first_at", "last_held", "next", "no_lag_at", "since")
 
-    def __init__(self, stands: int, since: float, first_at: float) -> None:
-        self.stands, self.known, self.since = stands, stands, since
-        self.first_at, self.level_at = first_at, NEVER
+    def __init__(self, next_: int, since: float, first_at: float) -> None:
+        self.next, self.last_held, self.since = next_, next_, since
+        self.first_at, self.no_lag_at = first_at, NEVER
 
-    def age(self, holding: Holding | None, at: float) -> float:
-        """Seconds that the oldest record not yet settled has been there, at most.
+    def lag_seconds(self, holding: Holding | None, at: float) -> float:
+        """Age at `at` (epoch s) of the oldest record not yet settled, at most.
 
-        It came after the last one that was settled, and after the last look that found nothing to do.
+        It arrived after the last one that was settled, and after the last look that found no lag.
         """
-        after = max(holding.arrived if holding else NEVER, self.level_at)
+        after = max(holding.arrived if holding else NEVER, self.no_lag_at)
         return max(0.0, at - (self.first_at if after == NEVER else after))
 
 
 class Watchdog:
-    """`excused` says that work waits for something that is itself bounded (Redis, with its own patience)."""
+    """Measures lag and halts a stalled process.
+
+    Args:
+        ownership: what is assigned and held.
+        ends: where the log ends.
+        stall_s: how long a partition with lag may stand still (ETALAGE_STALL_EXIT_S).
+        is_retrying: whether work waits for Redis or Kafka, which is bounded by its own patience and no stall.
+        context: clock, metrics, and how to halt.
+    """
 
     def __init__(
         self,
         ownership: Ownership,
-        ends: Ends,
+        ends: LogEnds,
         *,
         stall_s: float,
-        excused: Callable[[], bool],
-        vitals: ProcessContext,
+        is_retrying: Callable[[], bool],
+        context: ProcessContext,
     ) -> None:
-        self._ownership, self._ends, self._stall_s, self._excused = ownership, ends, stall_s, excused
-        self._halt, self._metrics, self._clock = vitals.halt, vitals.metrics, vitals.clock
-        self._seen: dict[int, _Seen] = {}
+        self._ownership, self._ends, self._stall_s = ownership, ends, stall_s
+        self._is_retrying = is_retrying
+        self._halt, self._metrics, self._clock = context.halt, context.metrics, context.clock
+        self._progress: dict[int, _Progress] = {}
         self.lag: dict[int, int] = {}
+        """Records not yet settled, by partition, at the last look."""
         self._looked_at = self._clock.monotonic()
 
     @property
-    def trouble(self) -> str:
+    def unready_reason(self) -> str:
         """That lag is not known, in one line; empty when it is."""
         silent = self._clock.monotonic() - self._looked_at
         return f"Kafka has not told the log's ends for {silent:.0f} s" if silent > SILENT_S else ""
 
     async def run(self) -> None:
-        """Look every second, for ever; halts the process when it stalled."""
+        """Look every LOOK_EVERY_S, for ever; halts the process when it stalls."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             try:
@@ -90,50 +107,53 @@ class Watchdog:
                     ends = await self._ends.ends()
                 self.look(ends)
             except (StreamUnavailable, NotAssigned, TimeoutError) as exc:
-                log.debug("the log's ends are not known", why=repr(exc))
+                log.debug("log ends unknown", error=repr(exc))
             except Exception as exc:
                 self._halt(exc)
 
     def look(self, ends: Mapping[int, int]) -> None:
-        """Take the ends of the log in; Stalled when a partition with lag did not move for too long."""
+        """Update lag by the `ends` of the log; Stalled when a partition with lag stood still too long."""
         self._looked_at = self._clock.monotonic()
         assigned = self._ownership.assigned_partitions
-        for partition in set(self._seen) - assigned:
-            del self._seen[partition]
-            self.lag.pop(partition, None)
-            self._metrics.forget("consumer_lag_records", partition=partition)
-            self._metrics.forget("consumer_lag_seconds", partition=partition)
+        for partition in set(self._progress) - assigned:
+            self._forget(partition)
         for partition in assigned:
             self._look_at(partition, ends.get(partition))
 
+    def _forget(self, partition: int) -> None:
+        del self._progress[partition]
+        self.lag.pop(partition, None)
+        self._metrics.forget("consumer_lag_records", partition=partition)
+        self._metrics.forget("consumer_lag_seconds", partition=partition)
+
     def _look_at(self, partition: int, end: int | None) -> None:
         holding = self._ownership.holding(partition)
-        stands = holding.next if holding else -1
-        before = self._seen.get(partition)
-        known = before.known if before and stands < 0 else stands
-        lag = 0 if end is None or known < 0 else max(0, end - known)
-        waits = lag > 0 or stands < 0  # a partition that was never taken stands still too
-        seen = self._noted(partition, stands, waits)
-        age = seen.age(holding, self._clock.now()) if waits else 0.0
+        next_ = holding.next if holding else -1
+        before = self._progress.get(partition)
+        from_ = before.last_held if before and next_ < 0 else next_
+        lag = 0 if end is None or from_ < 0 else max(0, end - from_)
+        behind = lag > 0 or next_ < 0  # a partition that was never acquired stands still too
+        progress = self._update(partition, next_, behind=behind)
+        age = progress.lag_seconds(holding, self._clock.now()) if behind else 0.0
         self.lag[partition] = lag
         self._metrics.set("consumer_lag_records", lag, partition=partition)
         self._metrics.set("consumer_lag_seconds", age, partition=partition)
-        still = self._clock.monotonic() - seen.since
+        still = self._clock.monotonic() - progress.since
         if still > self._stall_s:
-            raise Stalled(f"partition {partition} stood at {stands} for {still:.0f} s, lag {lag}")
+            raise Stalled(f"partition {partition} stood at {next_} for {still:.0f} s, lag {lag}")
 
-    def _noted(self, partition: int, stands: int, waits: bool) -> _Seen:
-        """What is known of the partition, with this look taken in."""
+    def _update(self, partition: int, next_: int, *, behind: bool) -> _Progress:
+        """The partition's progress, with this look taken in."""
         now, wall = self._clock.monotonic(), self._clock.now()
-        new = partition not in self._seen
-        seen = self._seen.setdefault(partition, _Seen(stands, now, wall))
-        if stands != seen.stands or (new and stands > 0):
+        new = partition not in self._progress
+        progress = self._progress.setdefault(partition, _Progress(next_, now, wall))
+        if next_ != progress.next or (new and next_ > 0):
             self._metrics.set("progress_timestamp_seconds", wall)
-        if stands != seen.stands or not waits or self._excused():
-            seen.since = now
-        if not waits:
-            seen.level_at = wall
-        seen.stands = stands
-        if stands >= 0:
-            seen.known = stands
-        return seen
+        if next_ != progress.next or not behind or self._is_retrying():
+            progress.since = now
+        if not behind:
+            progress.no_lag_at = wall
+        progress.next = next_
+        if next_ >= 0:
+            progress.last_held = next_
+        return progress

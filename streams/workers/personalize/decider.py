@@ -1,4 +1,4 @@
-"""Decides for several lanes at once: what was asked while the loop turned once is one run of the policy."""
+"""Batches decisions across lanes: all requests of one turn of the event loop share one run of the policy."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from streams.runtime.clock import Clock
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 
-log = logger("deciding")
+log = logger("decider")
 
-AT_ONCE = 64
+BATCH_MAX = 64
 """Visitors of one run: the loop is held for 5 to 10 ms, and a matrix of 64 × 200 rows is still in cache."""
 
 
 class LiveLayoutRequest(Struct, frozen=True, kw_only=True, gc=False):
-    """A live layout wanted, with its body also when the content did not change if `whole` says so.
+    """One visitor's live layout to be decided for `state`.
 
-    `previous` is what the page shows (None: unknown); `body` what Redis had of it, if nothing is remembered.
+    `previous` is what the page shows (None: unknown); `body` what Redis has of it when nothing is cached;
+    `whole` asks for the body even when the content did not change.
     """
 
     visitor: VisitorId
@@ -36,9 +37,9 @@ class LiveLayoutRequest(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class LiveLayoutUpdate(Struct, frozen=True, kw_only=True, gc=False):
-    """What becomes of the live layout; no body: its content did not change.
+    """What is written of the live layout: its head always, its body when the content changed.
 
-    `record` is the decision record to publish (None: not sampled).
+    `fills` is what the page shows from now on; `record` the decision record to publish (None: not sampled).
     """
 
     head: bytes
@@ -48,16 +49,27 @@ class LiveLayoutUpdate(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Decide(Protocol):
-    """The policy on the live page; one run for all. May fail: then no layout is written."""
+    """The policy on the live page."""
 
-    def __call__(self, requests: Sequence[LiveLayoutRequest], at: float) -> Sequence[LiveLayoutUpdate]: ...
+    def __call__(self, requests: Sequence[LiveLayoutRequest], at: float) -> Sequence[LiveLayoutUpdate]:
+        """An update for each request, in their order, decided at `at` (epoch s) in one run.
+
+        Any exception means that no layout is written for these visitors.
+        """
+        ...
 
 
 Waiting = tuple[Sequence[LiveLayoutRequest], "asyncio.Future[Sequence[LiveLayoutUpdate | None]]"]
 
 
 class Decider:
-    """Collects what lanes want and runs `decide` once a turn of the loop, for AT_ONCE visitors at most."""
+    """Collects the requests of all lanes and runs the policy once a turn of the loop.
+
+    Args:
+        decide: the policy; at most BATCH_MAX visitors a run.
+        clock: says when it is decided.
+        metrics: `stage_duration_seconds` of stage `decide`, `ranker_failures_total`.
+    """
 
     def __init__(self, decide: Decide, *, clock: Clock, metrics: Metrics) -> None:
         self._decide, self._clock, self._metrics = decide, clock, metrics
@@ -65,7 +77,10 @@ class Decider:
         self._scheduled = False
 
     async def __call__(self, requests: Sequence[LiveLayoutRequest]) -> Sequence[LiveLayoutUpdate | None]:
-        """A verdict for each (at most AT_ONCE); None for one on whom the policy failed."""
+        """An update for each of at most BATCH_MAX requests; None for a visitor on whom the policy failed.
+
+        Never raises what the policy raised. Waits for the next turn of the loop, and for those before.
+        """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Sequence[LiveLayoutUpdate | None]] = loop.create_future()
         self._waiting.append((requests, future))
@@ -80,7 +95,7 @@ class Decider:
     def _run(self, loop: asyncio.AbstractEventLoop) -> None:
         self._scheduled = False
         batch = self._next_batch()
-        updates = self._updates([one for requests, _ in batch for one in requests])
+        updates = self._run_policy([one for requests, _ in batch for one in requests])
         at = 0
         for requests, future in batch:
             if not future.done():  # its lane may have been cancelled
@@ -92,20 +107,20 @@ class Decider:
     def _next_batch(self) -> list[Waiting]:
         batch = [self._waiting.popleft()]
         size = len(batch[0][0])
-        while self._waiting and size + len(self._waiting[0][0]) <= AT_ONCE:
+        while self._waiting and size + len(self._waiting[0][0]) <= BATCH_MAX:
             size += len(self._waiting[0][0])
             batch.append(self._waiting.popleft())
         return batch
 
-    def _updates(self, requests: list[LiveLayoutRequest]) -> Sequence[LiveLayoutUpdate | None]:
+    def _run_policy(self, requests: list[LiveLayoutRequest]) -> Sequence[LiveLayoutUpdate | None]:
         started = self._clock.monotonic()
         try:
             updates = self._decide(requests, self._clock.now())
         except Exception as exc:
             if len(requests) > 1:  # one visitor's defect is nobody else's
-                return [update for one in requests for update in self._updates([one])]
+                return [update for one in requests for update in self._run_policy([one])]
             # Deciding must never keep a state from being written: the gateway decides on request instead.
-            log.error("deciding failed", why=repr(exc))
+            log.error("decision failed", error=repr(exc))
             self._metrics.count("ranker_failures_total", reason="decide_failed")
             return [None]
         self._metrics.observe("stage_duration_seconds", self._clock.monotonic() - started, stage="decide")

@@ -1,4 +1,4 @@
-"""Raw records into events by visitor, and letters for those that can never be applied."""
+"""Raw records into events by visitor, and dead letters for those that can never be applied."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MISPLACED_HINT = (
 
 
 class Place(Struct, frozen=True):
-    """Where records stand: topic, how many partitions it has, which life of the topic this is."""
+    """Where records stand: topic, number of its partitions, incarnation (a topic made anew has another)."""
 
     topic: str
     partitions: int
@@ -32,7 +32,7 @@ class Place(Struct, frozen=True):
 
 
 class DecodedChunk(Struct):
-    """Events in the order of their records, grouped by visitor; how many of each event name."""
+    """Events grouped by visitor, in the order of their records; dead letters; how many of each event name."""
 
     by_visitor: dict[VisitorId, list[EventRecord]] = field(default_factory=dict)
     letters: list[DeadLetter] = field(default_factory=list)
@@ -40,7 +40,16 @@ class DecodedChunk(Struct):
 
 
 def decode_chunk(place: Place, partition: int, records: Sequence[Record]) -> DecodedChunk:
-    """Decode each record once; only what is wrong with this one record buries it."""
+    """Decode each record once; a record that is wrong by itself becomes a dead letter.
+
+    Args:
+        place: where the records stand.
+        partition: whose records these are.
+        records: raw, by ascending offset.
+
+    Returns:
+        Every record, in `by_visitor` or in `letters`. O(records), no I/O; never raises for bad bytes.
+    """
     decoded = DecodedChunk()
     by_visitor, names = decoded.by_visitor, decoded.names
     for record in records:
@@ -75,7 +84,7 @@ def name_of(event: Event) -> str:
 
 
 def letter_of(topic: str, record: Record, reason: DeadLetterReason, detail: str) -> DeadLetter:
-    """The record untouched, with where it stood and why it is buried."""
+    """The dead letter of a record: its bytes untouched, where it stood and why it can never be applied."""
     return DeadLetter(
         record_id=f"{topic}/{record.partition}/{record.offset}",
         topic=topic,

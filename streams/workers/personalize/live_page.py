@@ -1,10 +1,10 @@
-"""The live page of visitors under way: the policy run on the shop of this process, as bytes for the store."""
+"""The live page of active visitors: the policy run on the current shop, as bytes for the store."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from models.layout.context import PageRequest
 from models.layout.fills import PackedFills, fills_of_body
@@ -18,24 +18,28 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
 
 
-class HasSnapshot(Protocol):
-    @property
-    def snapshot(self) -> Snapshot:
-        """The snapshot to use now."""
-        ...
-
-
 class LivePage:
-    """`sample` is the share of visitors whose new layouts are recorded for analysis and training."""
+    """The `Decide` of a worker.
 
-    def __init__(self, follower: HasSnapshot, *, page: Any, sample: float, metrics: Metrics) -> None:
-        self._follower, self._page, self._metrics = follower, page, metrics
+    Args:
+        current_snapshot: asked once a run, so that no decision mixes two snapshots.
+        page: the page kept decided (ETALAGE_LIVE_PAGE).
+        sample: share of visitors, 0 to 1, whose changed layouts get a decision record; by a hash of the
+            visitor, so that the same ones are always recorded.
+        metrics: `layouts_decided_total`.
+    """
+
+    def __init__(
+        self, current_snapshot: Callable[[], Snapshot], *, page: Any, sample: float, metrics: Metrics
+    ) -> None:
+        self._current_snapshot, self._page, self._metrics = current_snapshot, page, metrics
         self._recorded_below = int(sample * 2**64)
 
     def __call__(self, requests: Sequence[LiveLayoutRequest], at: float) -> Sequence[LiveLayoutUpdate]:
+        """An update for each request, as `Decide`; raises what the policy raises (RankerFailed, defects)."""
         pages = [self._page_request(one) for one in requests]
         # One snapshot for all: no mixture of generations.
-        decided = decide(self._follower.snapshot, pages, at)
+        decided = decide(self._current_snapshot(), pages, at)
         self._count(decided)
         return [
             self._update(made, whole=made.changed or one.whole)

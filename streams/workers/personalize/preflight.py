@@ -1,4 +1,4 @@
-"""What must be true before a worker begins: a Redis that forgets nothing, topics, and one meta for all."""
+"""Preflight checks of a worker: a Redis that forgets nothing, topics, one meta; repeated while it runs."""
 
 from __future__ import annotations
 
@@ -10,33 +10,41 @@ from schemas.errors import EtalageError, ServiceMissing, StoreUnavailable
 from schemas.topics import EVENTS
 from streams.kafka.admin import list_topics
 from streams.runtime.settings import Settings
-from streams.runtime.telemetry.logs import logger
+from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta, agree, difference
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.server_checks import refuse_cluster, refuse_eviction
 
 T = TypeVar("T")
-log = logger("boot")
+log = logger("preflight")
 
 WITHIN_S = 30.0
-"""How long Redis and Kafka may take to be there."""
+"""How long Redis and Kafka may take to answer at all."""
 ANSWER_WITHIN_S = 5.0
-"""One try: who hangs is as bad as who is not there."""
-AGAIN_S = 0.25
+"""Bound of one attempt: a service that hangs is as bad as one that is not there."""
+RETRY_EVERY_S = 0.25
 CHECK_EVERY_S = 60.0
 
 
-class Changed(EtalageError):
-    """What was true at boot no longer is."""
+class PreflightChanged(EtalageError):
+    """What was true at the start no longer is."""
 
 
 async def agree_on_meta(connection: ReconnectingConnection, keys: Keys, settings: Settings) -> Meta:
-    """The meta that Kafka and Redis agree on; ServiceMissing says in one line what to do."""
-    await _soon("Redis", lambda: refuse_cluster(connection), StoreUnavailable)
-    await _soon("Redis", lambda: refuse_eviction(connection), StoreUnavailable)
-    in_kafka = await _soon("Kafka", lambda: asyncio.to_thread(_meta_in_kafka, settings), ServiceMissing)
-    return await _soon("Redis", lambda: agree(connection, keys, in_kafka), StoreUnavailable)
+    """The meta that Kafka and Redis agree on.
+
+    Raises:
+        ServiceMissing: Redis is of a kind we cannot use, the topic is missing, or the two disagree; the text
+            says in one line what to do.
+        StoreUnavailable: Redis did not answer within WITHIN_S.
+    """
+    await _retry_until_up("Redis", lambda: refuse_cluster(connection), StoreUnavailable)
+    await _retry_until_up("Redis", lambda: refuse_eviction(connection), StoreUnavailable)
+    in_kafka = await _retry_until_up(
+        "Kafka", lambda: asyncio.to_thread(_meta_in_kafka, settings), ServiceMissing
+    )
+    return await _retry_until_up("Redis", lambda: agree(connection, keys, in_kafka), StoreUnavailable)
 
 
 async def keep_checking(
@@ -46,30 +54,35 @@ async def keep_checking(
     settings: Settings,
     halt: Callable[[BaseException], NoReturn],
 ) -> None:
-    """For ever: halts when what was true at boot no longer is; a Redis that was flushed is told the meta."""
+    """For ever, every CHECK_EVERY_S: write the meta into a Redis that was flushed, halt when it disagrees.
+
+    A check that fails because a service does not answer is logged and made again.
+    """
     while True:
         await asyncio.sleep(CHECK_EVERY_S)
         try:
             await _check_again(meta, connection, keys, settings)
-        except Changed as exc:
+        except PreflightChanged as exc:
             halt(exc)
         except Exception as exc:
-            log.warning("what must be true could not be looked at", why=f"{type(exc).__name__}: {exc}")
+            log.warning(
+                "preflight check failed", error=f"{type(exc).__name__}: {exc}", next_in_s=CHECK_EVERY_S
+            )
 
 
 async def _check_again(
     meta: Meta, connection: ReconnectingConnection, keys: Keys, settings: Settings
 ) -> None:
-    """Changed when the topic was made anew or got more partitions, or when Redis may forget visitors now."""
+    """PreflightChanged when the topic was made anew or grew, or when Redis may forget visitors now."""
     now = await asyncio.to_thread(_meta_in_kafka, settings)
     if why := difference(meta, now):
-        raise Changed(f"the events topic changed under us: {why}")
+        raise PreflightChanged(f"the events topic changed under us: {why}")
     async with asyncio.timeout(ANSWER_WITHIN_S):
         try:
             await refuse_eviction(connection)
             await agree(connection, keys, meta)
         except ServiceMissing as exc:
-            raise Changed(str(exc)) from exc
+            raise PreflightChanged(str(exc)) from exc
 
 
 def _meta_in_kafka(settings: Settings) -> Meta:
@@ -80,23 +93,27 @@ def _meta_in_kafka(settings: Settings) -> Meta:
     raise ServiceMissing(f"there is no topic {name}: run `etalage topics create`")
 
 
-async def _soon(service: str, call: Callable[[], Awaitable[T]], passing: type[EtalageError]) -> T:
-    """The answer of `call`, tried again while services start; its last failure when they do not."""
+async def _retry_until_up(service: str, call: Callable[[], Awaitable[T]], transient: type[EtalageError]) -> T:
+    """What `call` returns; called again on `transient` errors, while the service starts, for WITHIN_S."""
     loop = asyncio.get_running_loop()
     until = loop.time() + WITHIN_S
-    told = False
+    logged = LogOnce()
     while True:
         failed: EtalageError
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
                 return await call()
         except TimeoutError:
-            failed = passing(f"{service}: no answer within {ANSWER_WITHIN_S:g} s")
-        except passing as exc:
+            failed = transient(f"{service}: no answer within {ANSWER_WITHIN_S:g} s")
+        except transient as exc:
             failed = exc
         if loop.time() > until:
             raise failed
-        if not told:
-            told = True
-            log.warning("waiting to begin", why=str(failed), within_s=WITHIN_S)
-        await asyncio.sleep(AGAIN_S)
+        if logged.begins():
+            log.warning(
+                "waiting for service",
+                service=service,
+                error=str(failed),
+                give_up_in_s=round(until - loop.time(), 1),
+            )
+        await asyncio.sleep(RETRY_EVERY_S)

@@ -1,35 +1,40 @@
-"""A worker's parts, connected: store, shop, engine, ownership, lanes, Faust app; closed in reverse order."""
+"""`etalage worker`: one process, wired up: store, shop, producer, engine, ownership, lanes, Faust app.
+
+Everything is closed in the reverse order of its opening.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, cast
 
-import faust
 from msgspec import Struct
 
 from models.visitor.fold import fold
+from schemas.errors import ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
 from streams.kafka.producer import ProducerConfig, Publisher, open_producer
+from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import PartitionLog
-from streams.runtime.clock import Clock
-from streams.runtime.process import halt
+from streams.runtime.clock import SystemClock
+from streams.runtime.process import ProcessContext, halt
 from streams.runtime.retries import Retries
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.vitals import ProcessContext
+from streams.runtime.telemetry.probes import readiness_of
 from streams.shop.follower import ShopFollower
 from streams.stores.keys import Keys
 from streams.stores.meta import Meta
 from streams.stores.protocols import VisitorStore
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.visitors import Lifetimes, RedisVisitors
-from streams.workers.group.agents import add_personalize
-from streams.workers.group.dead_letters import DeadLetters, Limit
+from streams.workers.group.agents import add_agent
+from streams.workers.group.dead_letters import BadRecordLimit, DeadLetters
 from streams.workers.group.faust_app import build_app, events_topic
+from streams.workers.group.lifecycle import GroupMember, ProcessLifecycle
 from streams.workers.group.ownership import Ownership
 from streams.workers.group.partition_lanes import PartitionLanes
 from streams.workers.group.watchdog import Watchdog
@@ -40,6 +45,7 @@ from streams.workers.personalize.live_page import LivePage
 from streams.workers.personalize.preflight import agree_on_meta, keep_checking
 from streams.workers.signals.combiner import SignalCombiner
 
+GROUP = "personalize"
 DAY_S = 86_400
 PUBLISH_WITHIN_S = 20.0
 REQUEST_TIMEOUT_MS = 10_000
@@ -59,79 +65,126 @@ def redis_store(
     return RedisVisitors(connection, keys, incarnation=meta.incarnation, lifetimes=lifetimes)
 
 
-class TestSeams(Struct, frozen=True, kw_only=True):
-    """What tests put something else in the place of, to see that its safeguards are needed."""
+class WorkerOverrides(Struct, frozen=True, kw_only=True):
+    """The parts of a worker that a test replaces, to see that each safeguard is needed."""
 
     store: StoreOf = redis_store
     engine: type[Engine] = Engine
     fold: Fold = fold
 
 
-class Assembled(Struct, frozen=True):
-    """What a worker watches and stops."""
+class Worker:
+    """One worker process: a member of the group that folds events and keeps live layouts decided.
 
-    app: faust.App
-    ownership: Ownership
-    follower: ShopFollower
-    troubles: Callable[[], tuple[str, ...]]
-    """What work waits for now, each in one line or empty."""
+    Raises:
+        ServiceMissing: `settings` name no Kafka or no Redis.
+    """
+
+    def __init__(self, settings: Settings, overrides: WorkerOverrides | None = None) -> None:
+        if settings.kafka is None or settings.redis is None:
+            raise ServiceMissing("a worker needs ETALAGE_KAFKA and ETALAGE_REDIS (or run `etalage up`)")
+        self._settings, self._overrides = settings, overrides or WorkerOverrides()
+        self._metrics = Metrics()
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT, as `ProcessLifecycle.run`."""
+        await ProcessLifecycle("worker", self._settings, self._metrics).run(self._connect)
+
+    async def _connect(self, stack: AsyncExitStack) -> GroupMember:
+        return await WorkerWiring(self._settings, self._overrides, self._metrics, stack).connect()
 
 
-class Assembly:
-    """Puts a worker together; `stack` takes what must be closed."""
+class WorkerWiring:
+    """Makes the parts of one worker and connects them; what must be closed is pushed on `stack`."""
 
     def __init__(
-        self, settings: Settings, parts: TestSeams, *, metrics: Metrics, clock: Clock, stack: AsyncExitStack
+        self, settings: Settings, overrides: WorkerOverrides, metrics: Metrics, stack: AsyncExitStack
     ) -> None:
-        self._settings, self._parts = settings, parts
-        self._metrics, self._clock, self._stack = metrics, clock, stack
-        self._vitals = ProcessContext(clock=clock, metrics=metrics, halt=halt)
-        self._storing = self._retries("Redis", settings.redis_deadline_s)
-        self._publishing = self._retries("Kafka", PUBLISH_WITHIN_S)
+        self._settings, self._overrides, self._stack = settings, overrides, stack
+        self._metrics, self._clock = metrics, SystemClock()
+        self._context = ProcessContext(clock=self._clock, metrics=metrics, halt=halt)
+        self._redis_retries = self._make_retries("Redis", settings.redis_deadline_s)
+        self._kafka_retries = self._make_retries("Kafka", PUBLISH_WITHIN_S)
 
-    async def assemble(self) -> Assembled:
-        """Everything connected and nothing started: `app.start()` begins the work."""
-        settings, keys = self._settings, Keys(self._settings.namespace)
+    async def connect(self) -> GroupMember:
+        """Everything connected and nothing consumed yet: the app's start begins the work.
+
+        Raises:
+            ServiceMissing, StoreUnavailable: what `agree_on_meta` found missing.
+        """
+        settings = self._settings
+        keys = Keys(settings.namespace)
         connection = await self._stack.enter_async_context(
             ReconnectingConnection(settings.redis or "", stuck_s=settings.redis_deadline_s)
         )
         meta = await agree_on_meta(connection, keys, settings)
-        store = self._parts.store(connection, keys, meta, settings)
-        follower = await self._following()
-        producer = await self._producing()
-        means = await self._means(store, follower, producer)
-        engine = self._parts.engine(self._terms(meta), means)
-        app = build_app(settings, self._metrics)
+        store = self._overrides.store(connection, keys, meta, settings)
+        follower = await self._start_follower()
+        engine = await self._make_engine(meta, store, follower)
+        app = build_app(settings, self._metrics, GROUP)
         events_log = PartitionLog(app, EVENTS.full_name(settings.namespace))
-        ownership = self._owning(store, events_log)
-        transport: Any = app.transport
+        ownership = self._make_ownership(store, events_log)
+        transport = cast(ChunkTransport, app.transport)
         transport.owner = ownership
-        lanes = PartitionLanes(engine, ownership, self._vitals)
+        lanes = PartitionLanes(engine, ownership, self._context)
         transport.has_capacity = lanes.has_capacity
-        add_personalize(app, events_topic(app, settings), lanes, halt)
+        add_agent(app, GROUP, events_topic(app, settings), lanes, halt)
         app.finalize()
-        watchdog = self._watching(ownership, events_log)
+        watchdog = self._start_watchdog(ownership, events_log)
         run_in_background(self._stack, lanes.verify_idle_partitions(), "idle-partitions")
         run_in_background(self._stack, keep_checking(meta, connection, keys, settings, halt), "meta")
-        storing, publishing = self._storing, self._publishing
-        return Assembled(
-            app, ownership, follower, lambda: (storing.trouble, publishing.trouble, watchdog.trouble)
+        return GroupMember(
+            app=app,
+            ownership=ownership,
+            readiness=lambda: readiness_of(
+                self._redis_retries.unready_reason,
+                self._kafka_retries.unready_reason,
+                watchdog.unready_reason,
+                "" if follower.ready else follower.reason,
+            ),
         )
 
-    async def _following(self) -> ShopFollower:
+    async def _start_follower(self) -> ShopFollower:
         follower = ShopFollower(self._settings, self._metrics, self._clock)
         await follower.start()
         self._stack.push_async_callback(follower.stop)
         await follower.wait_ready(SHOP_WITHIN_S)
         return follower
 
-    async def _producing(self) -> Any:
+    async def _start_producer(self) -> Any:
         config = ProducerConfig(
             linger_ms=1, request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_bytes=BIG_RECORD
         )
         return await self._stack.enter_async_context(open_producer(self._settings.kafka or "", config=config))
 
-    def _terms(self, meta: Meta) -> EngineConfig:
+    async def _make_engine(self, meta: Meta, store: VisitorStore, follower: ShopFollower) -> Engine:
+        settings, metrics = self._settings, self._metrics
+        producer = await self._start_producer()
+        publisher = Publisher(producer, self._kafka_retries)
+        limit = BadRecordLimit(share=settings.dead_letter_share, last=settings.dead_letter_min)
+        page = LivePage(
+            lambda: follower.snapshot,
+            page=settings.live_page,
+            sample=settings.decisions_sample,
+            metrics=metrics,
+        )
+        combiner = SignalCombiner(settings.namespace, metrics, self._clock)
+        combiner.start(producer)
+        self._stack.push_async_callback(combiner.stop)
+        dependencies = EngineDependencies(
+            store=store,
+            retries=self._redis_retries,
+            dead_letters=DeadLetters(publisher, DEAD_LETTERS.full_name(settings.namespace), limit, metrics),
+            publisher=publisher,
+            clock=self._clock,
+            metrics=metrics,
+            decider=Decider(page, clock=self._clock, metrics=metrics),
+            count_signals=lambda before, record: combiner.add(before, record, follower.shop),
+            fold=self._overrides.fold,
+        )
+        return self._overrides.engine(self._engine_config(meta), dependencies)
+
+    def _engine_config(self, meta: Meta) -> EngineConfig:
         settings = self._settings
         return EngineConfig(
             place=Place(EVENTS.full_name(settings.namespace), meta.partitions, meta.incarnation),
@@ -141,47 +194,27 @@ class Assembly:
             lru_visitors=settings.lru_visitors,
         )
 
-    async def _means(self, store: VisitorStore, follower: ShopFollower, producer: Any) -> EngineDependencies:
-        settings, metrics = self._settings, self._metrics
-        publisher = Publisher(producer, self._publishing)
-        limit = Limit(share=settings.dead_letter_share, last=settings.dead_letter_min)
-        page = LivePage(follower, page=settings.live_page, sample=settings.decisions_sample, metrics=metrics)
-        crowd = SignalCombiner(settings.namespace, metrics, self._clock)
-        crowd.start(producer)
-        self._stack.push_async_callback(crowd.stop)
-        return EngineDependencies(
-            store=store,
-            retries=self._storing,
-            dead_letters=DeadLetters(publisher, DEAD_LETTERS.full_name(settings.namespace), limit, metrics),
-            publisher=publisher,
-            clock=self._clock,
-            metrics=metrics,
-            deciding=Decider(page, clock=self._clock, metrics=metrics),
-            crowd=lambda before, record: crowd.add(before, record, follower.shop),
-            fold=self._parts.fold,
-        )
-
-    def _owning(self, store: VisitorStore, events_log: PartitionLog) -> Ownership:
+    def _make_ownership(self, store: VisitorStore, events_log: PartitionLog) -> Ownership:
         return Ownership(
             store,
             events_log,
             owner=self._settings.worker_id or f"worker-{os.getpid()}",
-            retries=self._storing,
-            vitals=self._vitals,
+            retries=self._redis_retries,
+            context=self._context,
         )
 
-    def _watching(self, ownership: Ownership, events_log: PartitionLog) -> Watchdog:
+    def _start_watchdog(self, ownership: Ownership, events_log: PartitionLog) -> Watchdog:
         watchdog = Watchdog(
             ownership,
             events_log,
             stall_s=self._settings.stall_exit_s,
-            excused=lambda: self._storing.waiting + self._publishing.waiting > 0,
-            vitals=self._vitals,
+            is_retrying=lambda: self._redis_retries.waiting + self._kafka_retries.waiting > 0,
+            context=self._context,
         )
         run_in_background(self._stack, watchdog.run(), "watchdog")
         return watchdog
 
-    def _retries(self, service: str, deadline_s: float) -> Retries:
+    def _make_retries(self, service: str, deadline_s: float) -> Retries:
         return Retries(
             service,
             deadline_s=deadline_s,

@@ -1,4 +1,4 @@
-"""What the engine counts: once a slice or a chunk, but for the freshness of each decided visitor."""
+"""The engine's metrics: counted once a slice or a chunk, but for the freshness of each decided visitor."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
 from streams.workers.personalize.decider import LiveLayoutUpdate
 from streams.workers.personalize.decoding import DecodedChunk
-from streams.workers.personalize.slices import Touched
+from streams.workers.personalize.slices import TouchedVisitor
 
 
 class StageMetrics:
-    """Over the metrics of one process."""
+    """Counts into the metrics of one process."""
 
     def __init__(self, metrics: Metrics, clock: Clock) -> None:
         self._metrics, self._clock = metrics, clock
 
     def stage(self, stage: str, started: float) -> float:
-        """Observe the time since `started` (monotonic s); the time now."""
+        """Observe the time since `started` (monotonic s) as `stage`; returns the time now."""
         now = self._clock.monotonic()
         self._metrics.observe("stage_duration_seconds", now - started, stage=stage)
         return now
 
-    def slice_written(self, part: Sequence[Touched], updates: Sequence[LiveLayoutUpdate | None]) -> None:
-        """Freshness of each visitor with a layout; of a slice of old records once, by the oldest."""
+    def count_slice(self, part: Sequence[TouchedVisitor], updates: Sequence[LiveLayoutUpdate | None]) -> None:
+        """A slice was written: freshness of each decided visitor; of the others once, by the oldest."""
         wall, observe = self._clock.now(), self._metrics.observe
         folded, whole, heads = inf, 0, 0
         for one, update in zip(part, updates, strict=True):
@@ -41,8 +41,8 @@ class StageMetrics:
         self._metrics.count("layouts_written_total", whole, part="whole")
         self._metrics.count("layouts_written_total", heads, part="head")
 
-    def chunk_settled(self, decoded: DecodedChunk, touched: Sequence[Touched], records: int) -> None:
-        """Every record of a chunk, by its name and by how it ended; those left over were applied before."""
+    def count_chunk(self, decoded: DecodedChunk, touched: Sequence[TouchedVisitor], records: int) -> None:
+        """A chunk was settled: its records by event name and by outcome (`known`: applied before)."""
         count, buried = self._metrics.count, len(decoded.letters)
         applied = sum(len(one.applied) for one in touched)
         self._metrics.observe("chunk_records", records)

@@ -1,6 +1,6 @@
-"""The visitors this worker met last: state and fills, so that most records need no read.
+"""An LRU cache of visitors as last written (state and fills), so that most records need no read.
 
-The newest keep their state as it is; of the others only the packed bytes stay, a fifth of its size.
+The most recent keep their state unpacked; the others only the packed bytes, a fifth of its size.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from schemas.ids import VisitorId
 from streams.workers.group.ownership import Holding
 
 UNPACKED = 8_000
-"""Visitors whose state is kept ready: those with several events in the same seconds."""
+"""Visitors whose state is kept unpacked: those with several events in the same seconds."""
 
 
 class CachedVisitor:
@@ -37,22 +37,26 @@ class CachedVisitor:
 
     @property
     def state(self) -> VisitorState:
-        """The state, unpacked anew when it was let go."""
+        """The state; unpacked anew, at each call, after `drop_unpacked`."""
         return unpack(self._packed) if self._state is None else self._state
 
     def drop_unpacked(self) -> None:
-        """Keep the packed bytes alone, when there are any."""
+        """Keep only the packed bytes, when there are any."""
         if self._packed:
             self._state = None
 
 
 class VisitorCache:
-    """Least recently used goes first. An entry of another holding than the current one is void."""
+    """Up to `size` visitors, `unpacked` of them with their state unpacked; least recently used leave first.
+
+    An entry of another holding than the current one is void: the store may have gone back meanwhile. Every
+    operation takes constant time.
+    """
 
     def __init__(self, size: int, *, unpacked: int = UNPACKED) -> None:
         self._size, self._unpacked = size, unpacked
         self._entries: OrderedDict[VisitorId, CachedVisitor] = OrderedDict()
-        self._ready: OrderedDict[VisitorId, CachedVisitor] = OrderedDict()
+        self._unpacked_entries: OrderedDict[VisitorId, CachedVisitor] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -61,23 +65,23 @@ class VisitorCache:
         return iter(self._entries)
 
     def get(self, visitor: VisitorId, holding: Holding) -> CachedVisitor | None:
-        """What is remembered under this very holding."""
+        """The entry cached under this very holding, else None; an entry of another one is dropped."""
         entry = self._entries.get(visitor)
         if entry is None:
             return None
         if entry.holding is not holding:
             del self._entries[visitor]
-            self._ready.pop(visitor, None)
+            self._unpacked_entries.pop(visitor, None)
             return None
         return entry
 
     def put(self, visitor: VisitorId, entry: CachedVisitor) -> None:
-        """Remember as the most recent; the least recent leaves when there is no room."""
-        for kept in (self._entries, self._ready):
+        """Cache as the most recent; past `size` the least recent leaves."""
+        for kept in (self._entries, self._unpacked_entries):
             kept[visitor] = entry
             kept.move_to_end(visitor)
-        if len(self._ready) > self._unpacked:
-            self._ready.popitem(last=False)[1].drop_unpacked()
+        if len(self._unpacked_entries) > self._unpacked:
+            self._unpacked_entries.popitem(last=False)[1].drop_unpacked()
         if len(self._entries) > self._size:
             gone, _ = self._entries.popitem(last=False)
-            self._ready.pop(gone, None)
+            self._unpacked_entries.pop(gone, None)

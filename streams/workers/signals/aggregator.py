@@ -1,8 +1,9 @@
-"""Sums item deltas into signals: takes partitions, applies chunks, and writes what changed each second.
+"""Sums item deltas into signals: claims partitions, applies chunks, and writes what changed each second.
 
-Where to go on stands in the signals themselves (see `signal_sums`), so nothing is done when partitions go:
-what was not written is read again by the next owner. Before each write the group must have called us a member
-lately: a process that slept through losing its partitions must not write old sums over newer ones.
+The checkpoint stands in the signals themselves (see `partition_sums`), so nothing is done when partitions are
+revoked: the next owner reads again what was not written. Before each write the coordinator must have called
+us a member lately: a process that slept through losing its partitions must not write old sums over newer
+ones.
 """
 
 from __future__ import annotations
@@ -20,13 +21,10 @@ from streams.kafka.compacted_reader import RawRecord, read_to_end
 from streams.runtime.clock import Clock
 from streams.runtime.retries import Retries
 from streams.runtime.settings import Settings
-from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import Claim, fresh_nonce
-from streams.workers.group.ownership import Holding, Log
+from streams.workers.group.ownership import Holding, SeekableLog
 from streams.workers.signals.partition_sums import PartitionSums
-
-log = logger("items")
 
 FLUSH_EVERY_S = 1.0
 FLUSH_DELTAS = 8_000
@@ -36,12 +34,21 @@ GATHER_S = 0.05
 
 
 class SignalAggregator:
-    """`claim` and `apply` are what ownership and lanes ask for; `producer` sends raw bytes."""
+    """The sums of all partitions this process holds; the `Claims` of ownership, the processor of lanes.
+
+    Args:
+        settings: kafka, namespace and session_timeout_s are used.
+        deltas: the log of item deltas.
+        producer: of raw bytes; stays the caller's.
+        retries: for each flush.
+        metrics: `deltas_total`, `signals_total`.
+        clock: whose monotonic time bounds our membership.
+    """
 
     def __init__(
         self,
         settings: Settings,
-        deltas: Log,
+        deltas: SeekableLog,
         producer: Any,
         *,
         retries: Retries,
@@ -56,46 +63,59 @@ class SignalAggregator:
         self._writing: asyncio.Future[None] | None = None
         self._waiting = 0
         self._flush_now = asyncio.Event()
-        self._wanted: set[int] = set()
+        self._to_read: set[int] = set()
         self._reading: asyncio.Task[dict[int, list[RawRecord]]] | None = None
 
     async def claim(
         self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
     ) -> Claim:
-        """Load the partition's signals; where to read its deltas on. StreamUnavailable without Kafka."""
-        await self._let_go(partition)
+        """Load the partition's written signals.
+
+        Returns:
+            A claim whose `done` is the offset of the first delta to read.
+
+        Raises:
+            StreamUnavailable: Kafka did not answer.
+        """
+        await self._discard(partition)
         records = (await self._signals(partition))[partition]
         start, end = await self._deltas.bounds(partition)
         sums = PartitionSums()
         await asyncio.to_thread(sums.load, records)
         epoch = f"{partition}:{kafka_generation}:{nonce or fresh_nonce()}"
         self._sums[epoch] = sums
-        return Claim(epoch, max(start, sums.begin(end)))
+        return Claim(epoch, max(start, sums.resume(end)))
 
-    async def _let_go(self, partition: int) -> None:
-        """What an earlier holding did not write is read again; a write under way ends first."""
+    async def _discard(self, partition: int) -> None:
+        """Drop the sums of earlier holdings, whose deltas are read again; a write under way ends first."""
         self._sums = {e: sums for e, sums in self._sums.items() if not e.startswith(f"{partition}:")}
         if self._writing is not None:
             await asyncio.wait([self._writing])
 
     def _signals(self, partition: int) -> Awaitable[dict[int, list[RawRecord]]]:
-        """The written signals of every partition that is being claimed now."""
-        self._wanted.add(partition)
+        """The written signals of every partition that is being claimed now, in one reading."""
+        self._to_read.add(partition)
         if self._reading is None:
-            self._reading = asyncio.create_task(self._read_wanted(), name="read-signals")
+            self._reading = asyncio.create_task(self._read_gathered(), name="read-signals")
         return asyncio.shield(self._reading)
 
-    async def _read_wanted(self) -> dict[int, list[RawRecord]]:
+    async def _read_gathered(self) -> dict[int, list[RawRecord]]:
         await asyncio.sleep(GATHER_S)
-        wanted, self._wanted, self._reading = self._wanted, set(), None
+        partitions, self._to_read, self._reading = self._to_read, set(), None
         settings = self._settings
-        parts: dict[int, list[RawRecord]] = {partition: [] for partition in wanted}
-        for record in await read_to_end(settings.kafka or "", ITEM_SIGNALS, settings.namespace, only=wanted):
+        parts: dict[int, list[RawRecord]] = {partition: [] for partition in partitions}
+        for record in await read_to_end(
+            settings.kafka or "", ITEM_SIGNALS, settings.namespace, only=partitions
+        ):
             parts[record.partition].append(record)
         return parts
 
     async def apply(self, holding: Holding, records: list[Any], end: int) -> Awaitable[None]:
-        """Sum a chunk; what is given back is done when its signals are written."""
+        """Sum a chunk, as `ChunkProcessor.apply`.
+
+        Returns:
+            An awaitable that completes once the flush that holds its signals is written.
+        """
         new = self._sums[holding.epoch].apply(records)
         self._metrics.count("deltas_total", new, direction="summed")
         self._waiting += len(records)
@@ -104,17 +124,17 @@ class SignalAggregator:
         return asyncio.shield(self._written)
 
     async def verify(self, holding: Holding) -> None:
-        """Nothing to compare: what was written stands in the log, which forgets nothing."""
+        """Nothing to compare: the checkpoint stands in the log, which does not go back."""
 
     def drop(self) -> None:
-        """No partition is ours any more: what was not written is read again by the next owner."""
+        """No partition is ours any more: drop all sums; the next owner reads again what was not written."""
         self._sums = {}
-        for window in (self._turn_window(), self._writing):
+        for window in (self._start_window(), self._writing):
             if window is not None and not window.done():
                 window.set_result(None)  # the group's committed offset serves lag tools only
 
     async def run(self) -> None:
-        """Write each second what changed, for ever; what fails for too long leaves."""
+        """Flush every FLUSH_EVERY_S, or at once after FLUSH_DELTAS, for ever; raises as `flush`."""
         while True:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._flush_now.wait(), FLUSH_EVERY_S)
@@ -122,16 +142,20 @@ class SignalAggregator:
             await self.flush()
 
     async def flush(self) -> None:
-        """Write what changed since the last flush."""
+        """Write the signals that changed since the last flush.
+
+        Raises:
+            StreamUnavailable, StoreUnavailable: Kafka failed, or was silent, until patience ended.
+        """
         if not self._waiting:
             return
         await self._deltas.member_since(self._clock.monotonic() - self._settings.session_timeout_s)
-        window, written = self._turn_window(), list(self._sums.values())
+        window, flushed = self._start_window(), list(self._sums.values())
         self._writing = window
-        pairs = [pair for sums in written for pair in _pairs(sums.take())]
+        pairs = [pair for sums in flushed for pair in _pairs(sums.start_flush())]
         await self._retries("signals", lambda: self._send(pairs, window))
-        for sums in written:
-            sums.written()
+        for sums in flushed:
+            sums.finish_flush()
         self._metrics.count("signals_total", len(pairs), direction="written")
         if not window.done():
             window.set_result(None)
@@ -140,8 +164,8 @@ class SignalAggregator:
         if not window.done():  # else the partitions went meanwhile
             await send_all(self._producer, self._topic, pairs)
 
-    def _turn_window(self) -> asyncio.Future[None]:
-        """The future that all applied so far waits for; a new window begins."""
+    def _start_window(self) -> asyncio.Future[None]:
+        """Start a new window; returns the future of the old one, which all applied so far waits for."""
         window, self._written = self._written, asyncio.get_running_loop().create_future()
         self._waiting = 0
         return window

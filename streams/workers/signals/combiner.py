@@ -1,6 +1,6 @@
-"""Pre-aggregated crowd counts of one worker: combined for a second, then sent as deltas keyed by item.
+"""A combiner (map-side pre-aggregation): a worker's counts of one second, sent as one delta an item.
 
-Statistics: a crash loses at most the running window, and so does Kafka when it does not answer.
+Statistics, not states: a crash loses the running window, and so does a Kafka that does not answer.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 
-log = logger("crowd")
+log = logger("signals")
 
 FLUSH_EVERY_S = 1.0
 ITEMS_MAX = 20_000
-"""Items of one window; what is above is dropped and counted."""
+"""Items of one window; further ones are dropped, and counted as dropped."""
 NEIGHBOURS_MAX = 64
 """Neighbours of each kind that one delta carries: the heaviest."""
 COUNT_WITHIN_S = 60.0
@@ -36,7 +36,7 @@ replayed must not count twice."""
 
 
 class ItemCounts(Struct):
-    """The running sums of one item."""
+    """The running counts of one item; `at` is the newest arrival (epoch s)."""
 
     at: float = 0.0
     views: int = 0
@@ -47,6 +47,7 @@ class ItemCounts(Struct):
     co_bought: dict[ItemId, int] = {}
 
     def delta(self, item_id: ItemId) -> Delta:
+        """The counts as a record, with the NEIGHBOURS_MAX heaviest neighbours of each kind."""
         return Delta(
             item_id=item_id,
             at=self.at,
@@ -60,7 +61,15 @@ class ItemCounts(Struct):
 
 
 class SignalCombiner:
-    """`add` after a record was applied and written, `start` once there is a producer, `stop` at the end."""
+    """Counts what visitors do to items and sends it each second.
+
+    `add` after a record was applied and written, `start` once there is a producer, `stop` at the end.
+
+    Args:
+        namespace: of the deltas' topic.
+        metrics: `deltas_total`.
+        clock: says how old a record is.
+    """
 
     def __init__(self, namespace: str, metrics: Metrics, clock: Clock | None = None) -> None:
         self._topic = ITEM_DELTAS.full_name(namespace)
@@ -70,20 +79,26 @@ class SignalCombiner:
         self._task: asyncio.Task[None] | None = None
 
     def add(self, before: VisitorState, record: EventRecord, shop: Shop) -> None:
-        """Count one record; `before` is the visitor's state without it. A few µs, never waits or raises."""
+        """Count one record. A few µs; never waits or raises.
+
+        Args:
+            before: the visitor's state without the record.
+            record: older than COUNT_WITHIN_S, it is left out.
+            shop: whose items are counted.
+        """
         if self._clock.now() - record.arrival > COUNT_WITHIN_S:
             return
-        facts = extract(before, record, shop.items)
-        if facts is not None:
-            self._count(facts, record.arrival)
+        interactions = extract(before, record, shop.items)
+        if interactions is not None:
+            self._count(interactions, record.arrival)
 
-    def _count(self, facts: ItemInteractions, at: float) -> None:
-        count, together, weight = facts.count, facts.together, facts.weight
-        for item in facts.items:
+    def _count(self, interactions: ItemInteractions, at: float) -> None:
+        count, together, weight = interactions.count, interactions.together, interactions.weight
+        for item in interactions.items:
             counts = self._counts_of(item, at)
             setattr(counts, count, getattr(counts, count) + 1)
         last, ones = None, {}  # pairs of one item stand together
-        for one, other in facts.pairs:
+        for one, other in interactions.pairs:
             if one is not last:
                 last, ones = one, getattr(self._counts_of(one, at), together)
             ones[other] = ones.get(other, 0) + weight
@@ -99,7 +114,7 @@ class SignalCombiner:
         return counts
 
     def _new_counts(self, item: ItemId) -> ItemCounts:
-        """Kept in the window, or in a full one nowhere."""
+        """New counts, in the window unless it is full."""
         counts = ItemCounts()
         if len(self._window) < ITEMS_MAX:
             self._window[item] = counts
@@ -107,15 +122,15 @@ class SignalCombiner:
             self._metrics.count("deltas_total", direction="dropped")
         return counts
 
-    def take(self) -> list[Delta]:
-        """The running window's deltas; a new window begins."""
+    def drain(self) -> list[Delta]:
+        """End the running window and start a new one; the deltas of the old one."""
         window, self._window = self._window, {}
         return [counts.delta(item) for item, counts in window.items()]
 
     def start(self, producer: Any) -> None:
-        """Flush each second through an aiokafka producer of raw bytes, which stays the caller's."""
+        """Flush every FLUSH_EVERY_S through an aiokafka producer of raw bytes, which stays the caller's."""
         self._producer = producer
-        self._task = asyncio.create_task(self._flush_for_ever(), name="crowd-flush")
+        self._task = asyncio.create_task(self._flush_for_ever(), name="flush-deltas")
 
     async def stop(self) -> None:
         """Send what is left; call before the producer is stopped."""
@@ -129,8 +144,8 @@ class SignalCombiner:
             await self.flush()
 
     async def flush(self) -> None:
-        """Send the window now; one that cannot be sent is lost, and counted."""
-        deltas = self.take()
+        """Send the window now; one that cannot be sent is dropped, logged and counted. Never raises."""
+        deltas = self.drain()
         if not deltas:
             return
         try:
@@ -138,7 +153,7 @@ class SignalCombiner:
         except Exception as exc:
             # Statistics must never stop the worker that counts them.
             self._metrics.count("deltas_total", len(deltas), direction="dropped")
-            log.warning("crowd counts of a window are lost", items=len(deltas), why=repr(exc))
+            log.warning("dropped deltas", items=len(deltas), topic=self._topic, error=repr(exc))
         else:
             self._metrics.count("deltas_total", len(deltas), direction="sent")
 

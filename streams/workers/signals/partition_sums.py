@@ -2,8 +2,8 @@
 
 Why nothing is lost or counted twice: all deltas of an item stand on one partition, in order, and each signal
 names the last one it holds, so a delta that is read again changes nothing (`apply_delta`). A flush stamps its
-signals with `done`, where the last *whole* flush ended: whatever part of it gets written, reading on from the
-largest `done` found meets every delta that is in no written signal.
+signals with the checkpoint `done`, where the last *whole* flush ended: whatever part of it gets written,
+reading on from the largest `done` meets every delta that is in no written signal.
 """
 
 from __future__ import annotations
@@ -24,28 +24,31 @@ _decode_signal = msgspec.json.Decoder(Signal).decode
 
 
 class PartitionSums:
-    """`load` what was written before, `apply` deltas; write what `take` gives, then say `written`."""
+    """`load` signals, `resume`, `apply` deltas; write what `start_flush` says, then `finish_flush`."""
 
     def __init__(self) -> None:
         self._signals: dict[ItemId, Signal] = {}
-        self._touched: set[ItemId] = set()
-        self._taken: set[ItemId] = set()
-        self._end = self._taken_end = self._done = 0
+        self._changed: set[ItemId] = set()
+        self._flushing: set[ItemId] = set()
+        self._end = self._flushing_end = self._done = 0
         self.skipped = 0
         """Records that could not be decoded; such statistics are left out."""
 
     def load(self, records: Iterable[RawRecord]) -> None:
-        """Take in the signals topic. Of two for one item the one that holds more deltas counts: a process
-        that slept through losing the partition may have written an old one last."""
+        """Read the partition of the signals' topic, in order.
+
+        Of two signals for one item the one that holds more deltas counts: a process that slept through losing
+        the partition may have written an old one last.
+        """
         for record in records:
-            signal = self._decoded(record)
+            signal = self._decode(record)
             if signal is None:
                 continue
             held = self._signals.get(signal.item_id)
             if held is None or signal.delta_offset >= held.delta_offset:
                 self._signals[signal.item_id] = signal
 
-    def _decoded(self, record: RawRecord) -> Signal | None:
+    def _decode(self, record: RawRecord) -> Signal | None:
         if record.value is None or record.key is None:
             self._signals.pop(ItemId((record.key or b"").decode("ascii", "replace")), None)
             return None
@@ -55,23 +58,24 @@ class PartitionSums:
             self.skipped += 1
             return None
 
-    def begin(self, deltas_end: int) -> int:
-        """Where to read deltas on, once the signals are loaded and the deltas' topic ends at `deltas_end`.
+    def resume(self, deltas_end: int) -> int:
+        """The offset to read deltas from, once signals are loaded; the deltas' topic ends at `deltas_end`.
 
-        Signals that hold deltas from beyond its end: the topic was made again, or lost its end. The sums
-        stay, what they hold is forgotten, and reading begins at the end: some may be missed, none doubled.
+        Signals that hold deltas from beyond that end: the topic was made anew, or lost its end. Then the sums
+        stay, the offsets they name are forgotten, and reading begins at the end: some deltas may be missed,
+        none is counted twice.
         """
         held = max((signal.delta_offset for signal in self._signals.values()), default=-1)
         self._done = max((signal.done for signal in self._signals.values()), default=0)
         if max(held + 1, self._done) > deltas_end:
             self._signals = {key: replace(s, delta_offset=-1) for key, s in self._signals.items()}
-            self._touched = set(self._signals)
+            self._changed = set(self._signals)
             self._done = deltas_end
         self._end = self._done
         return self._done
 
     def apply(self, records: Iterable[RawRecord]) -> int:
-        """Sum deltas; how many were new."""
+        """Sum deltas; returns how many were new. Those that cannot be decoded are left out and `skipped`."""
         new = 0
         for record in records:
             self._end = record.offset + 1
@@ -84,21 +88,16 @@ class PartitionSums:
             signal = apply_delta(old, delta, record.offset)
             if signal is not old:
                 self._signals[delta.item_id] = signal
-                self._touched.add(delta.item_id)
+                self._changed.add(delta.item_id)
                 new += 1
         return new
 
-    def take(self) -> list[Signal]:
-        """The signals to write now: those that changed, and those of a take that was not written."""
-        self._taken |= self._touched
-        self._touched, self._taken_end = set(), self._end
-        return [replace(self._signals[item], done=self._done) for item in sorted(self._taken)]
+    def start_flush(self) -> list[Signal]:
+        """The signals to write now, by item: those that changed, and those of a flush that did not finish."""
+        self._flushing |= self._changed
+        self._changed, self._flushing_end = set(), self._end
+        return [replace(self._signals[item], done=self._done) for item in sorted(self._flushing)]
 
-    def written(self) -> None:
-        """All signals of the last take are in the log."""
-        self._taken, self._done = set(), self._taken_end
-
-    @property
-    def settled(self) -> bool:
-        """Whether every delta applied so far is in a written signal."""
-        return self._done == self._end and not self._touched
+    def finish_flush(self) -> None:
+        """All signals of the last `start_flush` are in the log: `done` moves to where it began."""
+        self._flushing, self._done = set(), self._flushing_end

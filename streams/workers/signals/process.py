@@ -6,25 +6,25 @@ import asyncio
 import os
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from typing import cast
 
 from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
 from streams.kafka.admin import list_topics
 from streams.kafka.consumer_lag import report_group_lags
 from streams.kafka.producer import open_producer
+from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
-from streams.runtime.process import halt
+from streams.runtime.process import ProcessContext, halt
 from streams.runtime.retries import Retries
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.telemetry.probes import untroubled
-from streams.runtime.vitals import ProcessContext
+from streams.runtime.telemetry.probes import readiness_of
+from streams.workers.group.agents import add_agent
 from streams.workers.group.faust_app import build_app
-from streams.workers.group.items import add_items
-from streams.workers.group.lifecycle import ProcessLifecycle, ProcessWork
+from streams.workers.group.lifecycle import GroupMember, ProcessLifecycle
 from streams.workers.group.ownership import Ownership
 from streams.workers.group.partition_lanes import PartitionLanes
 from streams.workers.group.watchdog import Watchdog
@@ -32,33 +32,39 @@ from streams.workers.signals.aggregator import SignalAggregator
 
 GROUP = "items"
 CLAIM_WITHIN_S = 60.0
-"""One reading of the signals of some partitions, or one flush."""
+"""One claim, which reads the signals of some partitions, or one flush."""
 
 
-class Owner:
-    """Tells ownership and the sums, in the right order, what the group decided."""
+class RebalanceListener:
+    """Passes the rebalances that the transport reports to ownership and sums, in the right order."""
 
-    def __init__(self, ownership: Ownership, summing: SignalAggregator) -> None:
-        self._ownership, self._summing = ownership, summing
+    def __init__(self, ownership: Ownership, aggregator: SignalAggregator) -> None:
+        self._ownership, self._aggregator = ownership, aggregator
 
-    def assigned(self, partitions: Iterable[int], generation: int) -> None:
-        self._summing.drop()
-        self._ownership.assigned(partitions, generation)
+    def assign(self, partitions: Iterable[int], generation: int) -> None:
+        """Sums of before are dropped, then each partition is claimed anew."""
+        self._aggregator.drop()
+        self._ownership.assign(partitions, generation)
 
-    def revoked(self) -> None:
-        self._ownership.revoked()
-        self._summing.drop()
+    def revoke(self) -> None:
+        """Nothing is claimed any more before the sums are dropped."""
+        self._ownership.revoke()
+        self._aggregator.drop()
 
 
 class ItemsProcess:
-    """`run` returns when the process was told to end and did."""
+    """One items process: a member of the group that sums item deltas.
+
+    Raises:
+        ServiceMissing: `settings` name no Kafka.
+    """
 
     def __init__(self, settings: Settings) -> None:
         if settings.kafka is None:
             raise ServiceMissing("no Kafka is known: set ETALAGE_KAFKA=host:port (or run `etalage up`)")
         self._settings, self._kafka = settings, settings.kafka
         self._clock, self._metrics = SystemClock(), Metrics()
-        self._vitals = ProcessContext(clock=self._clock, metrics=self._metrics, halt=halt)
+        self._context = ProcessContext(clock=self._clock, metrics=self._metrics, halt=halt)
         self._retries = Retries(
             "Kafka",
             deadline_s=CLAIM_WITHIN_S,
@@ -69,38 +75,38 @@ class ItemsProcess:
         self._topic = ITEM_DELTAS.full_name(settings.namespace)
 
     async def run(self) -> None:
-        """Work until SIGTERM or SIGINT."""
-        await ProcessLifecycle("items", self._settings, self._metrics).run(self._begin)
+        """Work until SIGTERM or SIGINT, as `ProcessLifecycle.run`."""
+        await ProcessLifecycle("items", self._settings, self._metrics).run(self._connect)
 
-    async def _begin(self, stack: AsyncExitStack) -> ProcessWork:
+    async def _connect(self, stack: AsyncExitStack) -> GroupMember:
         await self._retries("boot", self._check_topics)
         producer = await stack.enter_async_context(open_producer(self._kafka))
         app = build_app(self._settings, self._metrics, GROUP)
         deltas = PartitionLog(app, self._topic)
-        summing = SignalAggregator(
+        aggregator = SignalAggregator(
             self._settings, deltas, producer, retries=self._retries, metrics=self._metrics, clock=self._clock
         )
-        ownership = self._owning(summing, deltas)
-        transport: Any = app.transport
-        transport.owner = Owner(ownership, summing)
+        ownership = self._make_ownership(aggregator, deltas)
+        transport = cast(ChunkTransport, app.transport)
+        transport.owner = RebalanceListener(ownership, aggregator)
         topic = app.topic(self._topic, key_serializer="raw", value_serializer="raw")
-        lanes = PartitionLanes(summing, ownership, self._vitals)
+        lanes = PartitionLanes(aggregator, ownership, self._context)
         transport.has_capacity = lanes.has_capacity
-        add_items(app, topic, lanes, halt)
+        add_agent(app, GROUP, topic, lanes, halt)
         app.finalize()
-        watchdog = self._watchdog(ownership, deltas)
+        watchdog = self._make_watchdog(ownership, deltas)
         run_in_background(stack, watchdog.run(), "watchdog")
-        run_in_background(stack, _flushing(summing), "flush")
+        run_in_background(stack, _flush_or_halt(aggregator), "flush-signals")
         run_in_background(stack, report_group_lags(self._settings, self._metrics), "group-lag")
-        return ProcessWork(
+        return GroupMember(
             app=app,
             ownership=ownership,
-            ready=lambda: untroubled(self._retries.trouble, watchdog.trouble),
-            finish=lambda: self._finish(summing),
+            readiness=lambda: readiness_of(self._retries.unready_reason, watchdog.unready_reason),
+            before_stop=lambda: self._flush_in_time(aggregator),
         )
 
     async def _check_topics(self) -> None:
-        """StreamUnavailable unless deltas and signals stand there with equal partition counts."""
+        """StreamUnavailable unless the topics of deltas and signals exist, with equal partition counts."""
         try:
             found = {t.name: t.partitions for t in await asyncio.to_thread(list_topics, self._settings)}
         except ServiceMissing as exc:
@@ -114,33 +120,33 @@ class ItemsProcess:
                 "run `etalage topics create`"
             )
 
-    def _owning(self, summing: SignalAggregator, deltas: PartitionLog) -> Ownership:
+    def _make_ownership(self, aggregator: SignalAggregator, deltas: PartitionLog) -> Ownership:
         return Ownership(
-            summing,
+            aggregator,
             deltas,
             owner=self._settings.worker_id or f"items-{os.getpid()}",
             retries=self._retries,
-            vitals=self._vitals,
+            context=self._context,
         )
 
-    def _watchdog(self, ownership: Ownership, deltas: PartitionLog) -> Watchdog:
+    def _make_watchdog(self, ownership: Ownership, deltas: PartitionLog) -> Watchdog:
         return Watchdog(
             ownership,
             deltas,
             stall_s=self._settings.stall_exit_s,
-            excused=lambda: self._retries.waiting > 0,
-            vitals=self._vitals,
+            is_retrying=lambda: self._retries.waiting > 0,
+            context=self._context,
         )
 
-    async def _finish(self, summing: SignalAggregator) -> None:
-        """Write what is summed, if that can be done in time; the rest is read again by the next owner."""
+    async def _flush_in_time(self, aggregator: SignalAggregator) -> None:
+        """Write what is summed within half the drain; the next owner reads the rest again."""
         with suppress(TimeoutError, StreamUnavailable):
             async with asyncio.timeout(self._settings.drain_s / 2):
-                await summing.flush()
+                await aggregator.flush()
 
 
-async def _flushing(summing: SignalAggregator) -> None:
+async def _flush_or_halt(aggregator: SignalAggregator) -> None:
     try:
-        await summing.run()
+        await aggregator.run()
     except Exception as exc:
         halt(exc)

@@ -11,26 +11,26 @@ def state_of(circuit: Circuit) -> str:
     return circuit.state
 
 
-def opened(at: float = 0.0) -> Circuit:
+def open_circuit(at: float = 0.0) -> Circuit:
     circuit = Circuit(failures=3, trial_every_s=0.25)
     for _ in range(3):
         assert circuit.allows(at)
-        circuit.failed(at)
+        circuit.record_failure(at)
     return circuit
 
 
 def test_stays_closed_while_some_succeed() -> None:
     circuit = Circuit(failures=3)
     for _ in range(10):
-        circuit.failed(0.0)
-        circuit.failed(0.0)
-        circuit.succeeded()
+        circuit.record_failure(0.0)
+        circuit.record_failure(0.0)
+        circuit.record_success()
     assert state_of(circuit) == "closed"
     assert circuit.allows(0.0)
 
 
 def test_open_refuses_at_once_until_a_trial_is_due() -> None:
-    circuit = opened()
+    circuit = open_circuit()
     assert state_of(circuit) == "open"
     assert not circuit.allows(0.1)
     assert circuit.allows(0.3)
@@ -38,32 +38,34 @@ def test_open_refuses_at_once_until_a_trial_is_due() -> None:
 
 
 def test_one_trial_at_a_time() -> None:
-    circuit = opened()
+    circuit = open_circuit()
     assert circuit.allows(0.3)
     assert not circuit.allows(0.31)
     assert circuit.allows(0.6), "a trial that never reports must not shut the door for ever"
 
 
 def test_a_trial_decides() -> None:
-    circuit = opened()
+    circuit = open_circuit()
     assert circuit.allows(0.3)
-    circuit.failed(0.35)
+    circuit.record_failure(0.35)
     assert state_of(circuit) == "open"
     assert not circuit.allows(0.5)
     assert circuit.allows(0.61)
-    circuit.succeeded()
+    circuit.record_success()
     assert state_of(circuit) == "closed"
     assert circuit.allows(0.62)
 
 
 def test_opening_and_closing_are_logged_once_each() -> None:
     with capture_logs() as lines:
-        circuit = opened()
+        circuit = open_circuit()
         for at in (0.3, 0.6):
             assert circuit.allows(at)
-            circuit.failed(at)
+            circuit.record_failure(at)
         assert circuit.allows(0.9)
-        circuit.succeeded()
-        circuit.succeeded()
-    assert [line["log_level"] for line in lines] == ["warning", "info"]
-    assert all(line["before"] == "Redis" for line in lines)
+        circuit.record_success()
+        circuit.record_success()
+    assert [(line["event"], line["log_level"], line["service"]) for line in lines] == [
+        ("circuit opened", "warning", "Redis"),
+        ("circuit closed", "info", "Redis"),
+    ]

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 import asyncio
-from types import SimpleNamespace
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas.errors import Fenced, StoreUnavailable
 from streams.runtime.clock import SystemClock
@@ -22,7 +22,7 @@ def retries(*, deadline_s: float = 1.0, patience_s: float = 5.0, metrics: Metric
     )
 
 
-async def test_a_passing_failure_is_tried_again() -> None:
+async def test_a_transient_failure_is_retried() -> None:
     tries = 0
 
     async def call() -> str:
@@ -88,12 +88,7 @@ async def test_each_call_of_redis_is_timed_and_its_failures_counted() -> None:
     assert 'etalage_store_errors_total{kind="timeout"}' in text
 
 
-async def test_what_work_waits_for_can_be_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(
-        "streams.runtime.retries.log",
-        SimpleNamespace(warning=lambda event, **fields: said.append(f"{event} {fields.get('why', '')}")),
-    )
+async def test_retrying_is_logged_once_for_all_calls_and_makes_the_process_unready() -> None:
     back = asyncio.Event()
 
     async def call() -> str:
@@ -101,12 +96,19 @@ async def test_what_work_waits_for_can_be_told(monkeypatch: pytest.MonkeyPatch) 
             raise StoreUnavailable("Redis: away")
         return "back"
 
-    retry = retries()
-    assert retry.trouble == ""
-    calls = [asyncio.create_task(retry("write", call)) for _ in range(3)]
-    await eventually(lambda: bool(said))
-    assert retry.trouble == "Redis: away"
-    back.set()
-    assert await asyncio.gather(*calls) == ["back"] * 3
-    assert retry.trouble == ""
-    assert said == ["work waits Redis: away", "work waits no longer "]
+    retry = retries(patience_s=5.0)
+    assert retry.unready_reason == ""
+    with capture_logs() as lines:
+        calls = [asyncio.create_task(retry("write", call)) for _ in range(3)]
+        await eventually(lambda: bool(lines))
+        assert retry.unready_reason == "Redis: away"
+        back.set()
+        assert await asyncio.gather(*calls) == ["back"] * 3
+    assert retry.unready_reason == ""
+    began, ended = lines
+    assert 0 < began.pop("give_up_in_s") <= 5.0
+    assert began == {
+        "event": "retrying", "log_level": "warning",
+        "service": "Redis", "stage": "write", "error": "Redis: away",
+    }  # fmt: skip
+    assert ended == {"event": "retrying ended", "log_level": "warning", "service": "Redis"}

@@ -39,7 +39,7 @@ async def test_what_waits_is_written_when_kafka_is_back() -> None:
     log.down = False
     await box.stop()
     assert log.written["t"] == [(b"a", b"1"), (b"b", b"2")]
-    assert (len(box), counts.sent, counts.add_droppedped) == (0, 2, 0)
+    assert (len(box), counts.sent, counts.dropped) == (0, 2, 0)
 
 
 async def test_the_newest_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,7 +50,7 @@ async def test_the_newest_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatc
         box.put(b"a", value)
     await box.stop()
     assert log.written["t"] == [(b"a", b"1"), (b"a", b"2")]
-    assert counts.add_droppedped == 1
+    assert counts.dropped == 1
 
 
 async def test_decisions_of_a_sample_are_recorded(house: House, client: httpx.AsyncClient) -> None:

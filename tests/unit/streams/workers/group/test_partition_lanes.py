@@ -12,10 +12,10 @@ import pytest
 from schemas.errors import Fenced, Regressed
 from streams.kafka.transport.chunks import Chunk
 from streams.runtime.clock import SystemClock
+from streams.runtime.process import ProcessContext
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.vitals import ProcessContext
 from streams.stores.protocols import Claim
-from streams.workers.group.ownership import Holding, Why
+from streams.workers.group.ownership import ClaimReason, Holding
 from streams.workers.group.partition_lanes import LOW_WATER, PartitionLanes
 from tests.unit.streams.eventually import eventually
 
@@ -73,7 +73,7 @@ class Owners:
 
     def __init__(self, *partitions: int) -> None:
         self.by_partition = {
-            p: Holding(p, Claim("1:x", None), turn=1, at=0, why="assigned") for p in partitions
+            p: Holding(p, Claim("1:x", None), turn=1, at=0, reason="assigned") for p in partitions
         }
         self.lost_because: list[str] = []
 
@@ -83,8 +83,8 @@ class Owners:
     def holdings(self) -> list[Holding]:
         return list(self.by_partition.values())
 
-    def lost(self, holding: Holding, why: Why) -> None:
-        self.lost_because.append(why)
+    def reclaim(self, holding: Holding, reason: ClaimReason) -> None:
+        self.lost_because.append(reason)
         self.by_partition.pop(holding.partition, None)
 
 
@@ -92,8 +92,8 @@ class Bed:
     def __init__(self) -> None:
         self.engine, self.halted = Engine(), asyncio.Event()
         self.owners = Owners(0, 1)
-        vitals = ProcessContext(clock=SystemClock(), metrics=Metrics(), halt=self.halt)
-        self.lanes = PartitionLanes(self.engine, self.owners, vitals)
+        context = ProcessContext(clock=SystemClock(), metrics=Metrics(), halt=self.halt)
+        self.lanes = PartitionLanes(self.engine, self.owners, context)
 
     def halt(self, exc: BaseException) -> NoReturn:
         self.halted.set()
@@ -210,7 +210,7 @@ async def test_what_was_published_is_safe_before_the_acknowledgement(bed: Bed) -
     await bed.done()  # the lane itself goes on
     assert delivery.outcome == ""
     bed.engine.publishing.set_result(None)
-    await asyncio.gather(*bed.lanes._settling)
+    await asyncio.gather(*bed.lanes._publishing)
     assert delivery.outcome == "acked"
 
 

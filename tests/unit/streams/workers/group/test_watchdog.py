@@ -1,4 +1,4 @@
-"""Lag as the watchdog tells it: in records, and in seconds that are exact while work goes on."""
+"""Lag as the watchdog measures it: in records, and in seconds that are exact while work goes on."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
+from streams.runtime.process import ProcessContext
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.vitals import ProcessContext
 from streams.stores.protocols import Claim
 from streams.workers.group.ownership import Holding
 from streams.workers.group.watchdog import Stalled, Watchdog
@@ -33,11 +33,11 @@ class Bed:
 
     def __init__(self) -> None:
         self.clock, self.metrics = Clock(), Metrics()
-        self.held: Holding | None = Holding(P, Claim("1:x", None), turn=1, at=0, why="assigned")
+        self.held: Holding | None = Holding(P, Claim("1:x", None), turn=1, at=0, reason="assigned")
         self.assigned = frozenset({P})
-        vitals = ProcessContext(clock=cast(Any, self.clock), metrics=self.metrics, halt=self.halt)
+        context = ProcessContext(clock=cast(Any, self.clock), metrics=self.metrics, halt=self.halt)
         ends: Any = None
-        self.dog = Watchdog(cast(Any, self), ends, stall_s=30, excused=lambda: False, vitals=vitals)
+        self.dog = Watchdog(cast(Any, self), ends, stall_s=30, is_retrying=lambda: False, context=context)
 
     @property
     def assigned_partitions(self) -> frozenset[int]:
@@ -121,11 +121,11 @@ def test_a_look_reads_only_what_is_assigned(bed: Bed) -> None:
 def test_a_log_whose_ends_are_not_told_is_trouble(bed: Bed) -> None:
     bed.look(0, at=5_000)
     bed.clock.at = 5_009
-    assert bed.dog.trouble == ""
+    assert bed.dog.unready_reason == ""
     bed.clock.at = 5_030
-    assert bed.dog.trouble == "Kafka has not told the log's ends for 30 s"
+    assert bed.dog.unready_reason == "Kafka has not told the log's ends for 30 s"
     bed.look(0, at=5_031)
-    assert bed.dog.trouble == ""
+    assert bed.dog.unready_reason == ""
 
 
 def test_a_partition_being_taken_again_keeps_its_lag(bed: Bed) -> None:

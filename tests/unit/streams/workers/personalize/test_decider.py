@@ -7,10 +7,10 @@ from models.visitor.state import EMPTY
 from schemas.ids import Version, VisitorId
 from streams.runtime.clock import ManualClock
 from streams.runtime.telemetry.metrics import Metrics
-from streams.workers.personalize.decider import AT_ONCE, Decider, LiveLayoutRequest, LiveLayoutUpdate
+from streams.workers.personalize.decider import BATCH_MAX, Decider, LiveLayoutRequest, LiveLayoutUpdate
 
 
-def wanted(n: int, lane: str = "x") -> list[LiveLayoutRequest]:
+def requests_of(n: int, lane: str = "x") -> list[LiveLayoutRequest]:
     return [
         LiveLayoutRequest(visitor=VisitorId(f"a:{lane}{i}"), state=EMPTY, version=Version(1, 0, i))
         for i in range(n)
@@ -28,14 +28,14 @@ class Policy:
         return [LiveLayoutUpdate(head=one.visitor.encode(), body=None, fills=None) for one in requests]
 
 
-def deciding(policy: Policy) -> Decider:
+def decider_of(policy: Policy) -> Decider:
     return Decider(policy, clock=ManualClock(), metrics=Metrics())
 
 
 async def test_lanes_that_ask_together_share_a_run_and_get_their_own() -> None:
     policy = Policy()
-    decide = deciding(policy)
-    answers = await asyncio.gather(decide(wanted(3, "p")), decide(wanted(2, "q")))
+    decide = decider_of(policy)
+    answers = await asyncio.gather(decide(requests_of(3, "p")), decide(requests_of(2, "q")))
     assert policy.runs == [5]
     assert [[v.head for v in answer if v] for answer in answers] == [
         [b"a:p0", b"a:p1", b"a:p2"],
@@ -45,10 +45,10 @@ async def test_lanes_that_ask_together_share_a_run_and_get_their_own() -> None:
 
 async def test_no_run_is_larger_than_the_limit() -> None:
     policy = Policy()
-    decide = deciding(policy)
-    await asyncio.gather(*(decide(wanted(40)) for _ in range(4)), decide(wanted(AT_ONCE)))
-    assert sum(policy.runs) == 4 * 40 + AT_ONCE
-    assert max(policy.runs) <= AT_ONCE
+    decide = decider_of(policy)
+    await asyncio.gather(*(decide(requests_of(40)) for _ in range(4)), decide(requests_of(BATCH_MAX)))
+    assert sum(policy.runs) == 4 * 40 + BATCH_MAX
+    assert max(policy.runs) <= BATCH_MAX
 
 
 async def test_a_policy_that_fails_gives_no_layout_and_no_error() -> None:
@@ -56,8 +56,8 @@ async def test_a_policy_that_fails_gives_no_layout_and_no_error() -> None:
         raise ZeroDivisionError
 
     decide = Decider(broken, clock=ManualClock(), metrics=Metrics())
-    assert await decide(wanted(2)) == [None, None]
-    assert await decide(wanted(1)) == [None]
+    assert await decide(requests_of(2)) == [None, None]
+    assert await decide(requests_of(1)) == [None]
 
 
 async def test_one_visitors_defect_is_nobody_elses() -> None:
@@ -69,14 +69,14 @@ async def test_one_visitors_defect_is_nobody_elses() -> None:
         return policy(requests, at)
 
     decide = Decider(choosy, clock=ManualClock(), metrics=Metrics())
-    answer = await decide(wanted(3))
+    answer = await decide(requests_of(3))
     assert [update is None for update in answer] == [False, True, False]
 
 
 async def test_a_lane_that_left_does_not_disturb_the_others() -> None:
-    decide = deciding(Policy())
-    leaving = asyncio.create_task(decide(wanted(1)))
-    staying = asyncio.create_task(decide(wanted(1, "s")))
+    decide = decider_of(Policy())
+    leaving = asyncio.create_task(decide(requests_of(1)))
+    staying = asyncio.create_task(decide(requests_of(1, "s")))
     await asyncio.sleep(0)
     leaving.cancel()
     answer = await staying

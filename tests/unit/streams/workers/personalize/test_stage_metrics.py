@@ -11,22 +11,26 @@ from streams.runtime.clock import ManualClock
 from streams.runtime.telemetry.metrics import Metrics
 from streams.workers.personalize.decider import LiveLayoutUpdate
 from streams.workers.personalize.decoding import DecodedChunk
-from streams.workers.personalize.slices import Touched
+from streams.workers.personalize.slices import TouchedVisitor
 from streams.workers.personalize.stage_metrics import StageMetrics
 
 T0 = 1_760_000_000.0
 
 
-def touched(*arrivals: float) -> Touched:
+def touched_visitor(*arrivals: float) -> TouchedVisitor:
     before: Any = None
     record: Any = None
-    return Touched(VisitorId("a:x"), before, EMPTY, None, list(arrivals), [(EMPTY, record)] * len(arrivals))
+    return TouchedVisitor(
+        VisitorId("a:x"), before, EMPTY, None, list(arrivals), [(EMPTY, record)] * len(arrivals)
+    )
 
 
 def test_records_are_applied_buried_or_known() -> None:
     metrics, letter = Metrics(), [object()]
     decoded = DecodedChunk(letters=list[Any](letter), names=Counter(view_item=5, search=1))
-    StageMetrics(metrics, ManualClock(T0)).chunk_settled(decoded, [touched(T0, T0), touched(T0)], 7)
+    StageMetrics(metrics, ManualClock(T0)).count_chunk(
+        decoded, [touched_visitor(T0, T0), touched_visitor(T0)], 7
+    )
     text = metrics.render().decode()
     assert 'etalage_events_processed_total{outcome="applied"} 3.0' in text
     assert 'etalage_events_processed_total{outcome="buried"} 1.0' in text
@@ -38,8 +42,13 @@ def test_records_are_applied_buried_or_known() -> None:
 def test_layouts_are_written_whole_or_by_their_head() -> None:
     metrics = Metrics()
     whole, head = (LiveLayoutUpdate(head=b"{", body=body, fills=None) for body in (b"}", None))
-    part = [touched(T0 - 8), touched(T0 - 1, T0 - 0.4), touched(T0 - 0.2), touched(T0 - 9)]
-    StageMetrics(metrics, ManualClock(T0)).slice_written(part, [None, whole, head, None])
+    part = [
+        touched_visitor(T0 - 8),
+        touched_visitor(T0 - 1, T0 - 0.4),
+        touched_visitor(T0 - 0.2),
+        touched_visitor(T0 - 9),
+    ]
+    StageMetrics(metrics, ManualClock(T0)).count_slice(part, [None, whole, head, None])
     text = metrics.render().decode()
     assert 'etalage_layouts_written_total{part="whole"} 1.0' in text
     assert 'etalage_layouts_written_total{part="head"} 1.0' in text

@@ -12,12 +12,12 @@ from streams.workers.personalize.visitor_cache import CachedVisitor, VisitorCach
 A, B, C = VisitorId("a:a"), VisitorId("a:b"), VisitorId("a:c")
 
 
-def held() -> Holding:
-    return Holding(0, Claim("1:x", None), turn=1, at=0, why="assigned")
+def make_holding() -> Holding:
+    return Holding(0, Claim("1:x", None), turn=1, at=0, reason="assigned")
 
 
 def test_the_least_recent_leaves() -> None:
-    cache, holding = VisitorCache(2), held()
+    cache, holding = VisitorCache(2), make_holding()
     for visitor in (A, B, A, C):
         cache.put(visitor, CachedVisitor(holding, EMPTY, None, 0.0))
     assert list(cache) == [A, C]
@@ -25,7 +25,7 @@ def test_the_least_recent_leaves() -> None:
 
 
 def test_what_another_holding_remembered_is_void() -> None:
-    cache, before, now = VisitorCache(2), held(), held()
+    cache, before, now = VisitorCache(2), make_holding(), make_holding()
     cache.put(A, CachedVisitor(before, EMPTY, None, 0.0))
     assert cache.get(A, before) is not None
     assert cache.get(A, now) is None
@@ -33,7 +33,7 @@ def test_what_another_holding_remembered_is_void() -> None:
 
 
 def test_older_states_are_kept_packed_and_come_back_equal() -> None:
-    cache, holding = VisitorCache(3, unpacked=1), held()
+    cache, holding = VisitorCache(3, unpacked=1), make_holding()
     states = {visitor: replace(EMPTY, at=n, offset=n) for n, visitor in enumerate((A, B, C), start=1)}
     for visitor, state in states.items():
         cache.put(visitor, CachedVisitor(holding, state, None, 0.0, packed=pack(state)))
@@ -43,9 +43,9 @@ def test_older_states_are_kept_packed_and_come_back_equal() -> None:
 
 
 def test_what_leaves_is_let_go_everywhere() -> None:
-    cache, holding = VisitorCache(1, unpacked=5), held()
+    cache, holding = VisitorCache(1, unpacked=5), make_holding()
     for visitor in (A, B):
         cache.put(visitor, CachedVisitor(holding, EMPTY, None, 0.0))
-    assert list(cache._ready) == [B]
-    assert cache.get(B, held()) is None
-    assert not cache._ready
+    assert list(cache._unpacked_entries) == [B]
+    assert cache.get(B, make_holding()) is None
+    assert not cache._unpacked_entries

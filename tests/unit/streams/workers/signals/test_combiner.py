@@ -50,20 +50,20 @@ def test_events_of_a_window_become_one_delta_an_item(shop: Shop) -> None:
     count = counter()
     count.add(EMPTY, purchase("i1", "i2"), shop)
     count.add(EMPTY, purchase("i1", "i3", at=T0 + 0.5), shop)
-    deltas = {delta.item_id: delta for delta in count.take()}
+    deltas = {delta.item_id: delta for delta in count.drain()}
     one, two, three = ItemId("i1"), ItemId("i2"), ItemId("i3")
     assert deltas == {
         one: Delta(item_id=one, at=T0 + 0.5, purchases=2, co_bought={two: 3, three: 3}),
         two: Delta(item_id=two, at=T0, purchases=1, co_bought={one: 3}),
         three: Delta(item_id=three, at=T0 + 0.5, purchases=1, co_bought={one: 3}),
     }
-    assert count.take() == []
+    assert count.drain() == []
 
 
 def test_records_read_again_long_after_are_not_counted(shop: Shop) -> None:
     count = counter()
     count.add(EMPTY, purchase("i1", at=T0 - combiner.COUNT_WITHIN_S - 1), shop)
-    assert count.take() == []
+    assert count.drain() == []
 
 
 def test_a_window_is_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,7 +71,7 @@ def test_a_window_is_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
     metrics = Metrics()
     count = counter(metrics)
     count.add(EMPTY, purchase("i1", "i2", "i3"), shop)
-    assert len(count.take()) == 2
+    assert len(count.drain()) == 2
     assert b'etalage_deltas_total{direction="dropped"}' in metrics.render()
 
 
@@ -80,7 +80,7 @@ def test_a_delta_carries_the_heaviest_neighbours_only(shop: Shop) -> None:
     for n in range(1, 150):
         count.add(EMPTY, purchase("i0", f"i{n}"), shop)
     count.add(EMPTY, purchase("i0", "i149"), shop)
-    delta = next(delta for delta in count.take() if delta.item_id == "i0")
+    delta = next(delta for delta in count.drain() if delta.item_id == "i0")
     assert len(delta.co_bought) == combiner.NEIGHBOURS_MAX
     assert delta.co_bought[ItemId("i149")] == 6
 
@@ -99,4 +99,4 @@ async def test_a_window_that_cannot_be_sent_is_lost_and_counted(shop: Shop) -> N
     count.add(EMPTY, purchase("i1", "i2"), shop)
     await count.stop()
     assert b'etalage_deltas_total{direction="dropped"} 2.0' in metrics.render()
-    assert count.take() == []
+    assert count.drain() == []

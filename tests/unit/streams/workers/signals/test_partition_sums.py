@@ -21,7 +21,7 @@ def delta(offset: int, item: str, views: int = 1) -> Raw:
     return Raw("d", 0, offset, item.encode(), value)
 
 
-def written(signals: Sequence[Signal]) -> list[Raw]:
+def records_of(signals: Sequence[Signal]) -> list[Raw]:
     return [Raw("s", 0, n, s.item_id.encode(), encode(s)) for n, s in enumerate(signals)]
 
 
@@ -32,30 +32,28 @@ def views_of(signals: Sequence[Signal]) -> dict[str, float]:
 def test_what_changed_is_given_once() -> None:
     sums = PartitionSums()
     assert sums.apply([delta(0, "a"), delta(1, "b"), delta(2, "a")]) == 3
-    taken = sums.take()
-    assert views_of(taken) == {"a": 2.0, "b": 1.0}
-    assert {signal.item_id: signal.delta_offset for signal in taken} == {"a": 2, "b": 1}
-    before = sums.settled
-    sums.written()
-    assert (before, sums.settled) == (False, True)
-    assert sums.take() == []
+    changed = sums.start_flush()
+    assert views_of(changed) == {"a": 2.0, "b": 1.0}
+    assert {signal.item_id: signal.delta_offset for signal in changed} == {"a": 2, "b": 1}
+    sums.finish_flush()
+    assert sums.start_flush() == []
 
 
 def test_what_was_not_written_is_given_again() -> None:
     sums = PartitionSums()
     sums.apply([delta(0, "a")])
-    sums.take()
+    sums.start_flush()
     sums.apply([delta(1, "b")])
-    assert views_of(sums.take()) == {"a": 1.0, "b": 1.0}
+    assert views_of(sums.start_flush()) == {"a": 1.0, "b": 1.0}
 
 
 def test_signals_say_where_the_last_whole_flush_ended() -> None:
     sums = PartitionSums()
     sums.apply([delta(0, "a"), delta(1, "b")])
-    assert {signal.done for signal in sums.take()} == {0}
-    sums.written()
+    assert {signal.done for signal in sums.start_flush()} == {0}
+    sums.finish_flush()
     sums.apply([delta(2, "b")])
-    assert [signal.done for signal in sums.take()] == [2]
+    assert [signal.done for signal in sums.start_flush()] == [2]
 
 
 def test_what_does_not_decode_is_counted_and_left_out() -> None:
@@ -68,12 +66,12 @@ def test_what_does_not_decode_is_counted_and_left_out() -> None:
 def test_of_two_signals_the_one_with_more_deltas_counts() -> None:
     first = PartitionSums()
     first.apply([delta(0, "a")])
-    old = first.take()
+    old = first.start_flush()
     first.apply([delta(1, "a")])
-    new = first.take()
+    new = first.start_flush()
     second = PartitionSums()
-    second.load(written([*new, *old]))
-    second.begin(2)
+    second.load(records_of([*new, *old]))
+    second.resume(2)
     assert second.apply([delta(1, "a")]) == 0
 
 
@@ -81,10 +79,10 @@ def test_a_topic_made_again_keeps_the_sums_and_counts_what_comes() -> None:
     sums = PartitionSums()
     sums.apply([delta(6, "b"), delta(7, "a")])
     again = PartitionSums()
-    again.load(written(sums.take()))
-    assert again.begin(3) == 3
+    again.load(records_of(sums.start_flush()))
+    assert again.resume(3) == 3
     assert again.apply([delta(3, "a")]) == 1
-    signals = again.take()
+    signals = again.start_flush()
     assert views_of(signals) == {"a": 2.0, "b": 1.0}, (
         "all are written again, or the next start would forget too"
     )
@@ -99,8 +97,8 @@ def test_crashes_anywhere_in_a_flush_neither_lose_nor_double(items: list[str], d
         live(log, topic, data)
     final = PartitionSums()
     final.load(topic)
-    final.apply(log[final.begin(len(log)) :])
-    last = written([*final.take()])
+    final.apply(log[final.resume(len(log)) :])
+    last = records_of([*final.start_flush()])
     check = PartitionSums()
     check.load([*topic, *last])
     assert {key: signal.popularity for key, signal in check._signals.items()} == {
@@ -112,13 +110,13 @@ def live(log: list[Raw], topic: list[Raw], data: st.DataObject) -> None:
     """One process: reads on, flushes at some points, dies with its last flush partly written."""
     sums = PartitionSums()
     sums.load(topic)
-    at = sums.begin(len(log))
+    at = sums.resume(len(log))
     for _ in range(data.draw(st.integers(0, 3), label="flushes")):
         upto = data.draw(st.integers(at, len(log)), label="applied")
         sums.apply(log[at:upto])
-        topic += written(sums.take())
-        sums.written()
+        topic += records_of(sums.start_flush())
+        sums.finish_flush()
         at = upto
     sums.apply(log[at : data.draw(st.integers(at, len(log)), label="applied before death")])
-    flush = data.draw(st.permutations(sums.take()), label="order of the last flush")
-    topic += written(flush[: data.draw(st.integers(0, len(flush)), label="of it written")])
+    flush = data.draw(st.permutations(sums.start_flush()), label="order of the last flush")
+    topic += records_of(flush[: data.draw(st.integers(0, len(flush)), label="of it written")])
