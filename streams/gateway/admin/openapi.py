@@ -53,6 +53,11 @@ _TYPES: Mapping[str, Any] = {
 }
 
 
+_PUBLISHED_NAMES: Mapping[str, str] = {"VisitorProfile": "Belief", "Affinity": "Liking"}
+"""Type -> the name of its component where that was published before the type was renamed: clients generated
+from the document have types of these names."""
+
+
 class OpenApi:
     """The document as bytes, made at the first request."""
 
@@ -80,7 +85,18 @@ def document() -> Json:
         "description": "Events in, layouts out, pushes to open pages.",
     }
     paths = _visitor_paths(named) | _merchandiser_paths(named) | _probe_paths(named)
-    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": components}}
+    made = {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": components}}
+    return _with_published_names(made)
+
+
+def _with_published_names(document: Json) -> Json:
+    """The document with `_PUBLISHED_NAMES` for components, their titles and the references to them."""
+    text = msgspec.json.encode(document).decode()
+    for name, published in _PUBLISHED_NAMES.items():
+        for mark in ('"title":"{}"', '"#/components/schemas/{}"', '"{}":{{'):
+            text = text.replace(mark.format(name), mark.format(published))
+    restored: Json = msgspec.json.decode(text)
+    return restored
 
 
 def _visitor_paths(named: Mapping[str, Json]) -> Json:
