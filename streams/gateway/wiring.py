@@ -35,7 +35,7 @@ from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.metrics import Metrics
-from streams.shop.current import storefront_now
+from streams.shop.current import read_storefront
 from streams.shop.follower import ShopFollower
 from streams.shop.publishing import StoredStorefront
 from streams.stores.keys import Keys
@@ -86,7 +86,7 @@ class Gateway:
 
     async def _storefront(self) -> StoredStorefront:
         """What stands in Kafka now."""
-        return await storefront_now(self.settings.kafka or "", self.settings.namespace)
+        return await read_storefront(self.settings.kafka or "", self.settings.namespace)
 
     def start(self) -> None:
         """Begin the background work; needs a running loop."""

@@ -107,7 +107,7 @@ def refuse_clearing(now: Mapping[str, Section], wanted: Storefront) -> None:
 async def push_storefront(
     producer: Any, namespace: str, read: Read, wanted: Storefront, *, may_clear: bool = False
 ) -> SectionChanges:
-    """Write the sections that differ from what `read` finds (see `storefront_now`), remove the others."""
+    """Write the sections that differ from what `read` finds (see `read_storefront`), remove the others."""
     topic = STOREFRONT.full_name(namespace)
     return await replace_storefront(
         read, lambda pairs: send_together(producer, topic, pairs), wanted, may_clear=may_clear

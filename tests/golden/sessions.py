@@ -16,7 +16,7 @@ from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
 from streams.cli.inspect.replay import complete_events
 from streams.cli.inspect.replay_text import step_text
-from streams.shop.documents import events_in, items_in, storefront_in
+from streams.shop.documents import parse_event_lines, parse_items, parse_storefront
 
 FOLDER = Path(__file__).parent
 TRANSCRIPTS = sorted(FOLDER.glob("*.jsonl"))
@@ -28,7 +28,7 @@ def golden_shop() -> Shop:
     """120 products with made-up crowd signals, and a storefront with one rule of each action."""
     return build_shop(
         _table(),
-        storefront_in((FOLDER / "storefront.json").read_bytes(), "storefront.json"),
+        parse_storefront((FOLDER / "storefront.json").read_bytes(), "storefront.json"),
         PopularityRanker(),
         generation=1,
         built_at=AT,
@@ -36,7 +36,7 @@ def golden_shop() -> Shop:
 
 
 def _table() -> ItemTable:
-    items = items_in((FOLDER / "catalogue.json").read_bytes(), "catalogue.json")
+    items = parse_items((FOLDER / "catalogue.json").read_bytes(), "catalogue.json")
     ids = [ItemId(item.item_id) for item in items]
     signals = {
         name: Signal(
@@ -55,7 +55,7 @@ def _table() -> ItemTable:
 
 def text_of(transcript: Path, shop: Shop) -> str:
     """What `etalage replay` prints of a transcript in the golden shop."""
-    events = complete_events(list(events_in(transcript.read_bytes())), shop.items.items)
+    events = complete_events(list(parse_event_lines(transcript.read_bytes())), shop.items.items)
     return "\n".join(step_text(step) for step in replay(shop, recorded(events), top=2)) + "\n"
 
 

@@ -26,7 +26,7 @@ from streams.kafka.batching import send_all
 from streams.local.servers.kafka import LocalKafka
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
-from streams.shop.build import renew
+from streams.shop.build import rebuild_shop
 from streams.shop.follower import ShopFollower
 from streams.shop.publishing import StoredStorefront, producer_for, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
@@ -227,11 +227,11 @@ async def test_kafka_may_come_later_go_and_come_back(
 async def test_shops_are_built_off_the_loop(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
 
-    def noted(*args: Any) -> Shop:
+    def record_thread(*args: Any) -> Shop:
         threads.append(threading.current_thread())
-        return renew(*args)
+        return rebuild_shop(*args)
 
-    monkeypatch.setattr("streams.shop.follower.renew", noted)
+    monkeypatch.setattr("streams.shop.follower.rebuild_shop", record_thread)
     async with producer_for(settings.kafka or "") as producer, following(settings) as follower:
         assert await follower.wait_ready(WITHIN_S)
         await push_items(producer, settings.namespace, items(3))

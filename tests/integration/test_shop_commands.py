@@ -18,7 +18,7 @@ from streams.cli.data.event_sender import GatewaySink, Refused, send_events
 from streams.gateway.events.validation import completed_bytes
 from streams.kafka.compacted_reader import read_to_end
 from streams.kafka.partitioner import partition_of
-from streams.shop.documents import events_in, items_in
+from streams.shop.documents import parse_event_lines, parse_items
 from streams.stores.meta import Meta
 from tests.stack import Stack
 
@@ -164,7 +164,7 @@ async def test_items_are_completed_as_the_gateway_completes_them(stack: Stack) -
     said = await asyncio.to_thread(stack.run, "events", "send", str(file))
     assert said == "1 event sent\n"
     (record,) = await read_to_end(stack.kafka, EVENTS, stack.namespace)
-    items = {item.item_id: item for item in items_in(goods.read_bytes(), goods.name)}
+    items = {item.item_id: item for item in parse_items(goods.read_bytes(), goods.name)}
     raw = file.read_bytes()
     assert record.value == completed_bytes(decode_event(raw), raw, items.get) != raw
     lines = json.loads(record.value)["properties"]["items"]
@@ -255,7 +255,7 @@ async def test_a_gateway_is_asked_again_for_what_it_could_not_write(
     flaky_gateway: tuple[str, list[str]],
 ) -> None:
     url, accepted = flaky_gateway
-    lines = list(events_in(b"\n".join(event(n, f"v{n % 3}") for n in range(30))))
+    lines = list(parse_event_lines(b"\n".join(event(n, f"v{n % 3}") for n in range(30))))
     sent, not_taken = await send_events(GatewaySink(url), lines, rate=None, progress=lambda n: None)
     assert sent == 20
     assert not_taken == [Refused(n + 1, "not this visitor") for n in range(0, 30, 3)]

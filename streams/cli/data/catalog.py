@@ -17,8 +17,8 @@ from schemas.errors import EtalageError
 from schemas.topics import CATALOG
 from streams.cli.options import AsJson, Data, kafka_settings
 from streams.cli.output import bar, count_text, whole
-from streams.shop.current import items_now
-from streams.shop.documents import items_in, read_file
+from streams.shop.current import read_items
+from streams.shop.documents import parse_items, read_file
 from streams.shop.publishing import producer_for, push_items, remove_items
 
 app = typer.Typer(help="The catalogue: what the shop sells.", no_args_is_help=True)
@@ -34,7 +34,7 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     """Check every product of FILE, then write them all; one that is wrong stops the push before it begins."""
-    items = items_in(read_file(file), file.name)
+    items = parse_items(read_file(file), file.name)
     settings, kafka = kafka_settings(data)
     removed = asyncio.run(_push(kafka, settings.namespace, items, replace=replace, quiet=as_json))
     if as_json:
@@ -66,7 +66,7 @@ def list_items(
 ) -> None:
     """Show the catalogue as it stands in Kafka."""
     settings, kafka = kafka_settings(data)
-    items = list(asyncio.run(items_now(kafka, settings.namespace)).values())
+    items = list(asyncio.run(read_items(kafka, settings.namespace)).values())
     if as_json:
         typer.echo(encode(items))
         return
@@ -77,7 +77,7 @@ def list_items(
 
 async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:
     named = {item.item_id for item in items}
-    gone = [key for key in await items_now(kafka, namespace) if key not in named] if replace else []
+    gone = [key for key in await read_items(kafka, namespace) if key not in named] if replace else []
     async with producer_for(kafka, CATALOG.full_name(namespace)) as producer:
         with bar("products", len(items), hidden=quiet) as progress:
             await push_items(producer, namespace, items, progress=progress)
@@ -87,7 +87,7 @@ async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: b
 
 async def _remove(kafka: str, namespace: str, ids: Sequence[str]) -> tuple[list[str], list[str]]:
     """The ids that were in the catalogue, and those that were not."""
-    items = await items_now(kafka, namespace)
+    items = await read_items(kafka, namespace)
     known = [key for key in dict.fromkeys(ids) if key in items]
     async with producer_for(kafka) as producer:
         await remove_items(producer, namespace, known)

@@ -140,7 +140,7 @@ async def send_events(
             continue
         good = [line for line in part if line.event is not None]
         not_taken = await sink.send(good)
-        refused += [Refused(line.line, line.why) for line in part if line.event is None] + not_taken
+        refused += [Refused(line.line, line.error) for line in part if line.event is None] + not_taken
         sent += len(good) - len(not_taken)
         progress(len(part))
     return sent, refused

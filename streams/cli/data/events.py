@@ -27,8 +27,8 @@ from streams.cli.options import AsJson, Data, kafka_settings
 from streams.cli.output import bar, count_text, tell
 from streams.local.instances import http_address
 from streams.runtime.settings import Settings
-from streams.shop.current import items_now
-from streams.shop.documents import EventLine, events_in, read_file
+from streams.shop.current import read_items
+from streams.shop.documents import EventLine, parse_event_lines, read_file
 from streams.shop.publishing import producer_for
 
 app = typer.Typer(help="Events: what shoppers did.", no_args_is_help=True)
@@ -68,7 +68,7 @@ def send(
     The exit code is 2 when lines were refused (each is named, the others are sent), 1 when all were sent but
     some bear a name that we do not know, which are kept and teach nothing.
     """
-    lines = list(events_in(read_file(file)))
+    lines = list(parse_event_lines(read_file(file)))
     if not lines:
         raise InvalidDocument(f"{file.name}: no events in it")
     outcome = asyncio.run(_send(lines, _where(url, data), rate=rate, quiet=as_json))
@@ -108,7 +108,7 @@ async def _send(
 async def _completed(kafka: str, namespace: str, lines: list[EventLine]) -> tuple[list[EventLine], str]:
     """The lines with what the catalogue says of their items; as they are, and why, when it cannot be had."""
     try:
-        items = await items_now(kafka, namespace)
+        items = await read_items(kafka, namespace)
     except StreamUnavailable as exc:
         return lines, f"the catalogue cannot be read ({exc}): items[] are sent as they stand in the file"
     if not items:

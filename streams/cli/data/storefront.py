@@ -14,8 +14,8 @@ from schemas.codec import encode
 from schemas.errors import InvalidDocument
 from schemas.storefront import Storefront, storefront_of
 from streams.cli.options import AsJson, Data, kafka_settings
-from streams.shop.current import sections_now, storefront_now
-from streams.shop.documents import read_file, storefront_in
+from streams.shop.current import read_sections, read_storefront
+from streams.shop.documents import parse_storefront, read_file
 from streams.shop.publishing import SectionChanges, producer_for, push_storefront
 
 app = typer.Typer(help="The storefront: pages, slots, modules and rules.", no_args_is_help=True)
@@ -34,7 +34,7 @@ def push(
 
     A rule in it: {"id": "no-bags", "action": "exclude", "match": {"categories": ["bags"]}}
     """
-    wanted = storefront_in(read_file(file), file.name)
+    wanted = parse_storefront(read_file(file), file.name)
     settings, kafka = kafka_settings(data)
     try:
         changes = asyncio.run(_push(kafka, settings.namespace, wanted, replace=replace))
@@ -55,7 +55,7 @@ def push(
 def show(data: Data = None) -> None:
     """Print the storefront that stands in Kafka, as a document that can be pushed."""
     settings, kafka = kafka_settings(data)
-    sections = asyncio.run(sections_now(kafka, settings.namespace))
+    sections = asyncio.run(read_sections(kafka, settings.namespace))
     typer.echo(_pretty(storefront_of(sections.values())))
 
 
@@ -68,7 +68,7 @@ def default() -> None:
 async def _push(kafka: str, namespace: str, wanted: Storefront, *, replace: bool) -> SectionChanges:
     async with producer_for(kafka) as producer:
         return await push_storefront(
-            producer, namespace, lambda: storefront_now(kafka, namespace), wanted, may_clear=replace
+            producer, namespace, lambda: read_storefront(kafka, namespace), wanted, may_clear=replace
         )
 
 

@@ -22,7 +22,7 @@ from streams.cli.inspect.replay_text import step_text
 from streams.cli.options import AsJson
 from streams.cli.output import count_text, tell
 from streams.demo.catalogue import demo_items
-from streams.shop.documents import EventLine, events_in, items_in, read_file
+from streams.shop.documents import EventLine, parse_event_lines, parse_items, read_file
 
 UNDERSTUDY = "none"
 
@@ -43,13 +43,13 @@ def run(
 
     Lines that are no events are named and left out, and the exit code is then 2.
     """
-    lines = list(events_in(read_file(file)))
+    lines = list(parse_event_lines(read_file(file)))
     bad = [line for line in lines if line.event is None]
     if len(bad) == len(lines):
-        why = f" (line {bad[0].line}: {bad[0].why})" if bad else ""
+        why = f" (line {bad[0].line}: {bad[0].error})" if bad else ""
         raise InvalidDocument(f"{file.name}: no event in it that could be applied{why}")
-    items = items_in(read_file(catalog), catalog.name) if catalog else demo_items()
-    tell([f"{file.name} line {line.line} would be a dead letter: {line.why}" for line in bad])
+    items = parse_items(read_file(catalog), catalog.name) if catalog else demo_items()
+    tell([f"{file.name} line {line.line} would be a dead letter: {line.error}" for line in bad])
     events = complete_events(lines, items)
     shop = build_shop(build_items(items, {}, events[0].timestamp.timestamp()), ranker=_ranker(ranker))
     for step in replay(shop, recorded(events), top=top):

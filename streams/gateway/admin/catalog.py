@@ -21,7 +21,7 @@ from streams.gateway.http.asgi import Receive, Scope, Send, encode_headers, read
 from streams.gateway.http.parameters import lone_flag, refuse_parameters
 from streams.gateway.http.problems import Problem
 from streams.kafka.batching import Pair
-from streams.shop.documents import storefront_in
+from streams.shop.documents import parse_storefront
 from streams.shop.publishing import Read, SectionChanges, replace_storefront
 
 CATALOG_ROUTE, STOREFRONT_ROUTE = "/v1/catalog/items", "/v1/storefront"
@@ -73,7 +73,7 @@ class ShopRoutes:
         replace = lone_flag("replace", scope["query_string"])
         body = await read_body(scope, receive, STOREFRONT_BYTES_MAX)
         try:
-            wanted = storefront_in(body, "storefront")
+            wanted = parse_storefront(body, "storefront")
         except InvalidDocument as exc:
             raise Problem(422, str(exc), field=exc.field) from exc
         try:

@@ -50,7 +50,7 @@ def test_each_topic_fills_its_part_and_moves_its_offset() -> None:
         {"module:m": MODULE},
         {"a": SIGNAL},
     )
-    assert inputs.resume(NS) == {
+    assert inputs.resume_offsets(NS) == {
         ("shop.catalog.v1", 0): 5,
         ("shop.storefront.v1", 0): 8,
         ("shop.item-signals.v1", 3): 3,
@@ -61,9 +61,9 @@ def test_each_topic_fills_its_part_and_moves_its_offset() -> None:
 
 def test_changes_name_what_moved_once() -> None:
     inputs = filled()
-    changes = inputs.take_changes()
+    changes = inputs.pop_changes()
     assert (changes.items, changes.sections, changes.signals) == (True, True, {"a"})
-    assert not inputs.take_changes()
+    assert not inputs.pop_changes()
     inputs.apply([raw(CATALOG, 5, "a", encode(ITEM))], NS)
     assert not inputs.changes, "the same item again changes nothing"
     assert inputs.generation == 17
@@ -71,13 +71,13 @@ def test_changes_name_what_moved_once() -> None:
 
 def test_tombstones_take_away() -> None:
     inputs = filled()
-    inputs.take_changes()
+    inputs.pop_changes()
     inputs.apply(
         [raw(CATALOG, 5, "a", None), raw(STOREFRONT, 8, "module:m", None), raw(ITEM_SIGNALS, 3, "a", None)],
         NS,
     )
     assert (inputs.items, inputs.sections, inputs.signals) == ({}, {}, {})
-    changes = inputs.take_changes()
+    changes = inputs.pop_changes()
     assert changes.items
     assert changes.sections
     assert changes.signals == {"a"}
@@ -94,10 +94,10 @@ def test_tombstones_take_away() -> None:
 )
 def test_what_cannot_be_used_is_skipped_and_named(key: str | None, value: bytes) -> None:
     inputs = filled()
-    inputs.take_changes()
+    inputs.pop_changes()
     (skipped,) = inputs.apply([raw(CATALOG, 5, key, value)], NS)
     assert (skipped.topic, skipped.partition, skipped.offset) == (CATALOG, 0, 5)
-    assert skipped.why
+    assert skipped.error
     assert inputs.items == {"a": ITEM}
     assert not inputs.changes
     assert inputs.generation == 17, "it was read, and need not be read again"

@@ -11,7 +11,7 @@ import pytest
 
 from streams.cli.data.event_sender import POST_BYTES_MAX, Refused, _requests, send_events
 from streams.gateway.events.validation import VISITOR_EVENTS_MAX
-from streams.shop.documents import EventLine, events_in
+from streams.shop.documents import EventLine, parse_event_lines
 
 
 def lines(*visitors: str, pad: int = 0) -> list[EventLine]:
@@ -25,7 +25,7 @@ def lines(*visitors: str, pad: int = 0) -> list[EventLine]:
         }
         for n, visitor in enumerate(visitors)
     )
-    return list(events_in("\n".join(json.dumps(event) for event in events).encode()))
+    return list(parse_event_lines("\n".join(json.dumps(event) for event in events).encode()))
 
 
 def test_requests_stay_within_the_gateways_limits_and_keep_order() -> None:
