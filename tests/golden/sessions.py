@@ -15,7 +15,7 @@ from models.storefront.shop import Shop, build_shop
 from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
 from streams.cli.inspect.replay import complete_events
-from streams.cli.inspect.replay_text import step_text
+from streams.cli.inspect.replay_text import format_step
 from streams.shop.documents import parse_event_lines, parse_items, parse_storefront
 
 FOLDER = Path(__file__).parent
@@ -56,7 +56,7 @@ def _table() -> ItemTable:
 def text_of(transcript: Path, shop: Shop) -> str:
     """What `etalage replay` prints of a transcript in the golden shop."""
     events = complete_events(list(parse_event_lines(transcript.read_bytes())), shop.items.items)
-    return "\n".join(step_text(step) for step in replay(shop, recorded(events), top=2)) + "\n"
+    return "\n".join(format_step(step) for step in replay(shop, recorded(events), top=2)) + "\n"
 
 
 def expected(transcript: Path) -> Path:

@@ -14,7 +14,7 @@ import pytest
 from schemas.catalog import Item
 from schemas.codec import decode_event, encode
 from schemas.topics import EVENTS
-from streams.cli.data.event_sender import GatewaySink, Refused, send_events
+from streams.cli.data.event_sender import GatewaySink, RefusedLine, send_events
 from streams.gateway.events.validation import completed_bytes
 from streams.kafka.compacted_reader import read_to_end
 from streams.kafka.partitioner import partition_of
@@ -258,5 +258,5 @@ async def test_a_gateway_is_asked_again_for_what_it_could_not_write(
     lines = list(parse_event_lines(b"\n".join(event(n, f"v{n % 3}") for n in range(30))))
     sent, not_taken = await send_events(GatewaySink(url), lines, rate=None, progress=lambda n: None)
     assert sent == 20
-    assert not_taken == [Refused(n + 1, "not this visitor") for n in range(0, 30, 3)]
+    assert not_taken == [RefusedLine(n + 1, "not this visitor") for n in range(0, 30, 3)]
     assert accepted == [f"m{n}" for n in range(30) if n % 3]

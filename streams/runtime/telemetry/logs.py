@@ -28,9 +28,10 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def configure(
-    *, level: str = "info", style: Literal["json", "pretty", "auto"] = "auto", out: TextIO = sys.stderr
+    *, level: str = "info", style: Literal["json", "pretty", "auto"] = "auto", out: TextIO | None = None
 ) -> None:
     """Send our log lines and those of libraries to `out`, as JSON unless a person is looking."""
+    out = out or sys.stderr
     pretty = style == "pretty" or (style == "auto" and out.isatty())
     before: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,

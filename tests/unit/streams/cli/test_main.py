@@ -26,7 +26,7 @@ def leave(*words: str) -> int:
 def test_without_words_it_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert leave() == 0
     said = capsys.readouterr().out
-    assert all(name in said for name in cli.available())
+    assert all(name in said for name in cli.list_available())
 
 
 def test_an_unknown_command_is_one_line_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,7 +62,7 @@ def test_our_own_fault_is_one_line_and_another_code(
 
     monkeypatch.setattr(topics, "list_topics", fail)
     monkeypatch.delenv("ETALAGE_LOG_LEVEL", raising=False)
-    assert leave("topics", "list") == cli.OUR_FAULT
+    assert leave("topics", "list") == cli.DEFECT
     said = capsys.readouterr().err
     assert said.startswith("etalage: unexpected RuntimeError: two lines")
     assert said.count("\n") == 1

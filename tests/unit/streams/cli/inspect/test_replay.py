@@ -16,7 +16,7 @@ from schemas.codec import encode
 from schemas.ids import VisitorId
 from schemas.layouts import Layout
 from streams.cli import main as cli
-from streams.cli.inspect.layout import layout_lines
+from streams.cli.inspect.layout import format_layout
 
 GOLDEN = Path(__file__).parents[4] / "golden"
 CATALOGUE = str(GOLDEN / "catalogue.json")
@@ -108,8 +108,8 @@ def test_a_layout_is_printed(gateway: str, capsys: pytest.CaptureFixture[str]) -
 
 def test_what_the_shop_does_not_know_is_printed() -> None:
     layout = static_layout("search", VisitorId("a:x"), "ok")
-    assert "unknown" not in "".join(layout_lines(layout))
-    assert "unknown to this shop: words" in list(layout_lines(replace(layout, unknown=["q"])))
+    assert "unknown" not in "".join(format_layout(layout))
+    assert "unknown to this shop: words" in list(format_layout(replace(layout, unknown=["q"])))
 
 
 def test_what_the_gateway_refuses_is_said(gateway: str, capsys: pytest.CaptureFixture[str]) -> None:
