@@ -130,11 +130,11 @@ def test_a_server_ends_when_its_parent_is_killed(tmp_path: Path, module: str, cl
         pid = int(parent.stdout.readline())
         assert psutil.pid_exists(pid)
         os.kill(parent.pid, signal.SIGKILL)
-    assert wait_until(lambda: not _runs(pid), within_s=5)
+    assert wait_until(lambda: not _runs(pid), within_s=30)
 
 
 def _runs(pid: int) -> bool:
-    """A zombie that nobody has buried yet does not run."""
+    """Whether the process runs; a zombie does not."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -142,13 +142,16 @@ def _runs(pid: int) -> bool:
 
 
 def test_a_server_outlives_the_thread_that_started_it(tmp_path: Path) -> None:
-    """The kernel's signal comes when the starting *thread* ends; ours must not be that thread."""
+    """The parent-death signal is sent when the *thread* that started the child ends, not its process."""
     server = LocalRedis(tmp_path / "redis")
     thread = threading.Thread(target=server.start)
     thread.start()
     thread.join()
-    assert not wait_until(lambda: server.pid is None, within_s=0.5)
-    assert listens(server.port)
+    if sys.platform == "linux":  # the kernel has sent the signal once the thread is gone from /proc
+        assert wait_until(lambda: not Path(f"/proc/self/task/{thread.native_id}").exists(), within_s=30)
+    assert server.pid is not None
+    with client(server) as redis_client:
+        assert redis_client.ping()
     server.stop()
     assert not listens(server.port)
 

@@ -39,7 +39,7 @@ def stack(
 
 def refused(stack: Stack, *arguments: str) -> str:
     """The one line of a command that ends with code 2; standard output and progress do not count."""
-    done = stack.done(*arguments)
+    done = stack.run_unchecked(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     return done.stderr
 
@@ -177,7 +177,7 @@ def test_names_that_we_do_not_know_are_told_and_are_code_one(stack: Stack) -> No
     file = stack.folder / "events.ndjson"
     strange = event(2, "v").replace(b"page_view", b"view_itm")
     file.write_bytes(b"\n".join([event(1, "v"), strange, strange.replace(b"m2", b"m3")]))
-    done = stack.done("events", "send", str(file))
+    done = stack.run_unchecked("events", "send", str(file))
     assert done.returncode == 1
     assert done.stdout == "3 events sent\n"
     told = "events.ndjson line 2: no event is called 'view_itm', did you mean view_item? (2 events bear it"

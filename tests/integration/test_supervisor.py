@@ -17,6 +17,9 @@ from streams.local.status import ChildStatus
 from streams.local.supervisor import HANGS, Child, Job, Notify, Supervisor
 from streams.runtime.net import wait_until
 
+WITHIN_S = 60.0
+"""So long is waited at most for what must come; no test passes for being fast."""
+
 READY = """
 import json, os, sys, time
 path = os.environ["ETALAGE_STATUS"]
@@ -32,15 +35,13 @@ FAILING = "import sys; sys.exit('I cannot')"
 
 
 @contextmanager
-def supervised(
-    tmp_path: Path, code: str, *, stop_within_s: float = 5, notify: Notify = lambda _: None
-) -> Iterator[Supervisor]:
+def supervised(tmp_path: Path, code: str, *, notify: Notify = lambda _: None) -> Iterator[Supervisor]:
     job = Job(name="one", argv=[sys.executable, "-c", code], env={})
     supervisor = Supervisor([job], tmp_path, notify)
     try:
         yield supervisor
     finally:
-        supervisor.stop(stop_within_s)
+        supervisor.stop(within_s=5)
 
 
 @contextmanager
@@ -49,7 +50,7 @@ def child(tmp_path: Path, notices: list[str]) -> Iterator[Child]:
     one = Child(Job(name="one", argv=[sys.executable, "-c", READY], env={}), tmp_path, notices.append)
     try:
         one.tick(0)
-        assert wait_until(lambda: one.status().ready, within_s=15)
+        assert wait_until(lambda: one.status().ready, within_s=WITHIN_S)
         yield one
     finally:
         one.stop(5)
@@ -67,7 +68,7 @@ def tick(supervisor: Supervisor) -> ChildStatus:
 
 
 def await_ready(supervisor: Supervisor) -> ChildStatus:
-    assert wait_until(lambda: tick(supervisor).ready, within_s=15)
+    assert wait_until(lambda: tick(supervisor).ready, within_s=WITHIN_S)
     return tick(supervisor)
 
 
@@ -84,7 +85,7 @@ def test_a_killed_child_comes_back(tmp_path: Path) -> None:
         first = await_ready(supervisor)
         assert first.pid is not None
         os.kill(first.pid, signal.SIGKILL)
-        assert wait_until(lambda: tick(supervisor).restarts == 1, within_s=5)
+        assert wait_until(lambda: tick(supervisor).restarts == 1, within_s=WITHIN_S)
         second = await_ready(supervisor)
         assert second.pid not in (None, first.pid)
 
@@ -96,14 +97,14 @@ def test_the_log_of_a_killed_child_is_not_given_as_the_cause(tmp_path: Path) -> 
         assert status.pid is not None
         assert last_log_message(Path(status.log)) == "record buried"
         os.kill(status.pid, signal.SIGKILL)
-        assert wait_until(lambda: tick(one).restarts == 1, within_s=5)
+        assert wait_until(lambda: tick(one).restarts == 1, within_s=WITHIN_S)
         assert notices == [f"one ended with -9, again in 0.5 s (log: {status.log})"]
 
 
 def test_one_that_fails_at_once_is_restarted_ever_more_slowly(tmp_path: Path) -> None:
     notices: list[str] = []
     with supervised(tmp_path, FAILING, notify=notices.append) as supervisor:
-        assert wait_until(lambda: tick(supervisor).restarts == 3, within_s=20)
+        assert wait_until(lambda: tick(supervisor).restarts == 3, within_s=WITHIN_S)
         status = tick(supervisor)
         assert not status.ready
         assert notices[0] == f"one ended with 1, again in 0.5 s (log: {status.log}); its last words: I cannot"
@@ -155,12 +156,12 @@ def test_one_that_hangs_for_long_is_killed_and_restarted(tmp_path: Path) -> None
         tick_seconds(one, 1, 30)
         assert one.status().pid == first
         tick_seconds(one, 31, 32)
-        assert wait_until(lambda: one.status().pid is None, within_s=10)
+        assert wait_until(lambda: one.status().pid is None, within_s=WITHIN_S)
         one.tick(40)
         one.tick(40.4)
         assert one.status().pid is None, "a restart waits for its backoff"
         one.tick(41)
-        assert wait_until(lambda: one.status().ready, within_s=15)
+        assert wait_until(lambda: one.status().ready, within_s=WITHIN_S)
         assert one.status().pid != first
         assert len(notices) == 2
         assert notices[1] == f"one ended with -9, again in 0.5 s (log: {one.log})"
@@ -195,7 +196,7 @@ def test_a_child_that_is_asked_to_end_does_not_back_off(tmp_path: Path) -> None:
             pid = one.status().pid
             assert pid is not None
             os.kill(pid, signal.SIGTERM)
-            assert wait_until(lambda: one.status().pid is None, within_s=10)
+            assert wait_until(lambda: one.status().pid is None, within_s=WITHIN_S)
             one.tick(now)
             one.tick(now + 50)
         assert [" ".join(notice.split()[:7]) for notice in notices] == [

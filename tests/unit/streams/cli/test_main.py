@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -14,6 +15,8 @@ import typer
 from schemas.errors import ServiceMissing
 from streams.cli import main as cli
 from streams.cli.data import topics
+from streams.demo.shoppers.crowd import CrowdPlan, CrowdStats, browse
+from streams.runtime.tasks import cancel_and_wait
 
 
 def leave(*words: str) -> int:
@@ -150,9 +153,19 @@ def test_nobody_reading_on_is_a_quiet_end(words: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_shoppers_of_a_shop_that_never_answers_fail(capsys: pytest.CaptureFixture[str]) -> None:
+async def browse_until_a_failure(plan: CrowdPlan, stats: CrowdStats) -> None:
+    crowd = asyncio.create_task(browse(plan, stats))
+    while not stats.failures:  # noqa: ASYNC110 - it is a count, no event
+        await asyncio.sleep(0)
+    await cancel_and_wait(crowd)
+
+
+def test_shoppers_of_a_shop_that_never_answers_fail(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.cli.run.shoppers.browse", browse_until_a_failure)
     with socket.socket() as silent:  # bound, and nobody listens
         silent.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        assert leave("shoppers", "--url", url, "--for", "0.3", "--shoppers", "1") == cli.REFUSED
+        assert leave("shoppers", "--url", url, "--for", "60", "--shoppers", "1") == cli.REFUSED
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"etalage: {url} did not answer")
