@@ -1,4 +1,4 @@
-"""A shop in memory for one visitor: shows the same products on every page, and records what it gets."""
+"""A shop in memory for one visitor, which records what it gets, and a shopper for it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ from schemas.ids import ItemId, VisitorId
 from schemas.layouts import Card, Layout, LayoutItem, LayoutModule, LayoutSlot, ModelTag
 from streams.demo.catalogue import demo_items
 from streams.demo.shoppers.events import EventBody
+from streams.demo.shoppers.preferences import Preferences
+
+SNEAKERHEAD = Preferences(
+    categories=("sneakers",), brands=("Kestrand",), colours=("teal",), tier=1.0, mean_looks=9,
+    cart_chance=0.3, search_chance=0.1,
+)  # fmt: skip
 
 
 @cache

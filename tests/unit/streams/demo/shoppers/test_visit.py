@@ -1,30 +1,21 @@
-"""Simulated shoppers follow their preferences, send valid events, and keep to the rate."""
+"""Visits of simulated shoppers follow their preferences and send valid events."""
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from datetime import UTC, datetime
 from random import Random
 
 import msgspec
-import pytest
 
 from schemas.codec import decode_event
 from schemas.events import OtherEvent
 from streams.demo.catalogue import demo_items
 from streams.demo.shoppers.events import EventFactory
-from streams.demo.shoppers.preferences import Preferences, choose_product, sample_preferences, utility
-from streams.demo.shoppers.rate_limit import RateLimiter
 from streams.demo.shoppers.visit import Visit
-from streams.runtime.clock import ManualClock
-from tests.unit.streams.demo.shoppers.in_memory_shop import InMemoryShop, card_of
+from tests.unit.streams.demo.shoppers.in_memory_shop import SNEAKERHEAD, InMemoryShop
 
 AT = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
-SNEAKERHEAD = Preferences(
-    categories=("sneakers",), brands=("Kestrand",), colours=("teal",), tier=1.0, mean_looks=9,
-    cart_chance=0.3, search_chance=0.1,
-)  # fmt: skip
 
 
 async def shop_after_visit(seed: int) -> InMemoryShop:
@@ -75,36 +66,3 @@ async def test_looks_follow_the_preferences() -> None:
                 looked[items[event["properties"]["items"][0]["item_id"]].category] += 1
     sneakers_on_show = sum(item.category == "sneakers" for item in InMemoryShop().items) / 40
     assert looked["sneakers"] / looked.total() > 2 * sneakers_on_show
-
-
-def test_a_liked_product_is_chosen_more_often_and_leaving_is_always_possible() -> None:
-    cards = {item.item_id: card_of(item) for item in demo_items()}
-    sneakers = next(i for i in cards if i.startswith("sneakers"))
-    lamp = next(i for i in cards if i.startswith("lamps"))
-    assert utility(SNEAKERHEAD, sneakers, cards[sneakers]) > utility(SNEAKERHEAD, lamp, cards[lamp])
-    shown = [(lamp, cards[lamp]), (sneakers, cards[sneakers])]
-    picked = Counter(choose_product(SNEAKERHEAD, shown, Random(seed), outside=1.0) for seed in range(400))
-    assert picked[1] > 2 * picked[0] > 0
-    assert picked[None] > 0
-
-
-def test_people_differ_and_are_the_same_for_a_seed() -> None:
-    assert sample_preferences(Random(1)) == sample_preferences(Random(1))
-    assert len({sample_preferences(Random(seed)).categories for seed in range(50)}) > 30
-
-
-async def test_the_rate_holds_for_all_together(monkeypatch: pytest.MonkeyPatch) -> None:
-    clock, waits = ManualClock(), list[float]()
-
-    async def sleep(seconds: float) -> None:
-        waits.append(seconds)
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    limiter = RateLimiter(100, clock)
-    for _ in range(4):
-        await limiter.acquire(5)
-    assert waits == pytest.approx([0, 0.05, 0.1, 0.15])
-    clock.advance(1)
-    await limiter.acquire()
-    await limiter.acquire()
-    assert waits[4:] == pytest.approx([0, 0.01]), "no burst after a pause"
