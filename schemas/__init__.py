@@ -1,1 +1,1 @@
-"""Words: what crosses a wire or a disk, and the contract of each topic."""
+"""Types of everything that crosses a wire or a disk, and the contract of each Kafka topic."""

@@ -1,4 +1,4 @@
-"""The catalogue: what a shop sells. One Item per key on `catalog.v1`."""
+"""Catalogue items, one per key on `catalog.v1`."""
 
 from __future__ import annotations
 
@@ -34,5 +34,5 @@ class Item(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def category(self) -> str:
-        """The finest category: the one tastes are kept for."""
+        """The finest category, the one for which visitors have an affinity."""
         return self.categories[-1]

@@ -1,4 +1,4 @@
-"""Bytes to values at the door, and back; every foreign decode error is translated here."""
+"""Decodes events and encodes values as JSON; decoding errors of msgspec become InvalidEvent here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from schemas.errors import InvalidEvent
 from schemas.events import EVENT_BYTES_MAX, EVENT_NAMES, Event, KnownEvent, OtherEvent
 
 DECODE_ERRORS = (msgspec.MsgspecError, UnicodeError, RecursionError, OverflowError, ValueError)
-"""Everything that msgspec raises on hostile bytes."""
+"""Everything that msgspec raises on malformed or hostile bytes."""
 
 _KNOWN = frozenset(EVENT_NAMES)
 _decode_known = msgspec.json.Decoder(KnownEvent).decode
@@ -27,7 +27,17 @@ encode = msgspec.json.Encoder(decimal_format="number").encode
 
 
 def decode_event(raw: bytes | None) -> Event:
-    """The event that `raw` holds; InvalidEvent names the field that is wrong."""
+    """Decode the value of a record on `events.v1`, or one event of a request.
+
+    Args:
+        raw: The JSON of one event, at most EVENT_BYTES_MAX bytes; None for a tombstone.
+
+    Returns:
+        The event; an OtherEvent when its name is not in EVENT_NAMES.
+
+    Raises:
+        InvalidEvent: With the path of the wrong field, and `reason` tombstone, too_large or invalid.
+    """
     if raw is None:
         raise InvalidEvent("a record without a value (tombstone)", reason="tombstone")
     if not raw:
@@ -44,7 +54,7 @@ def decode_event(raw: bytes | None) -> Event:
 
 
 def _decode_other(raw: bytes, known_error: Exception) -> OtherEvent:
-    """An event of an unknown name, else the error of the first try."""
+    """Decode an event of an unknown name; raises InvalidEvent with `known_error` for a known name."""
     try:
         name = _decode_named(raw).event
         if name in _KNOWN:

@@ -1,6 +1,6 @@
 """Writes `contracts/<topic>/v1/schema.json` from the types: `python -m schemas.contracts_tool`.
 
-The types decide; the files are for readers in other languages, and a test says when they are stale.
+The types are the source; the files are for readers in other languages, and a test fails when they are stale.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def folder(topic: Topic) -> Path:
-    """`events.v1` lives in `contracts/events/v1`."""
+    """Return the folder of a topic's contract: `contracts/events/v1` for `events.v1`."""
     name, version = topic.name.rsplit(".", 1)
     return CONTRACTS / name / version
 
 
 def schema_of(topic: Topic) -> dict[str, Any]:
-    """The JSON Schema of the topic's values."""
+    """Return the JSON Schema of the topic's values."""
     schema = _events_schema() if topic is EVENTS else msgspec.json.schema(topic.payload)
     about = {"$schema": DIALECT, "title": topic.name, "description": f"Owner: {topic.owner}"}
     clean: dict[str, Any] = _clean(about | schema)
@@ -35,7 +35,7 @@ def schema_of(topic: Topic) -> dict[str, Any]:
 
 
 def _clean(part: Any) -> Any:
-    """Descriptions without the indentation of their docstrings, which Python keeps up to 3.12."""
+    """Remove the indentation of docstrings from descriptions, which Python keeps up to 3.12."""
     if isinstance(part, list):
         return [_clean(each) for each in part]
     if not isinstance(part, dict):
@@ -47,7 +47,7 @@ def _clean(part: Any) -> Any:
 
 
 def _events_schema() -> dict[str, Any]:
-    """The union, names we do not know beside it, and an id of the visitor, which types cannot say."""
+    """Add what the types cannot express: unknown event names, and that one of _ID_FIELDS is required."""
     (known, other), parts = msgspec.json.schema_components(
         [EVENTS.payload, OtherEvent], ref_template="#/$defs/{name}"
     )
@@ -63,10 +63,12 @@ _ID_FIELDS = ("user_id", "anonymous_id")
 
 
 def text_of(topic: Topic) -> str:
+    """Return the content of the topic's schema.json."""
     return json.dumps(schema_of(topic), indent=1, sort_keys=True) + "\n"
 
 
 def main() -> None:
+    """Write the schema of every topic, and print its path."""
     for topic in TOPICS:
         path = folder(topic) / "schema.json"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Desired state of a model, on `model-control.v1` keyed by model name."""
+"""Desired state of a model: records on `model-control.v1`, keyed by model name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A record we will never apply, kept whole with its reason, on `dead-letters.v1`."""
+"""Dead letters: records on `dead-letters.v1` that hold a record which cannot be applied, and the reason."""
 
 from __future__ import annotations
 

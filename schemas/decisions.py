@@ -1,4 +1,4 @@
-"""Outputs for analysis and training: what was decided (Decision) and what was delivered (Exposure)."""
+"""Records for analysis and training: what was decided (Decision) and what was delivered (Exposure)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The error tree, drawn where it begins.
+"""All errors of the project, and what a caller does with each.
 
 EtalageError
 ├── InvalidEvent       the record is wrong               → bury
@@ -18,11 +18,11 @@ EtalageError
 
 
 class EtalageError(Exception):
-    """Root of everything we raise on purpose; its text is one line for a person."""
+    """Root of all errors raised on purpose; the text is one line for a person."""
 
 
 class InvalidEvent(EtalageError):
-    """The record can never be applied; `reason` is a closed word for dead letters and metrics."""
+    """The record can never be applied; `reason` is a DeadLetterReason, also used as a metric label."""
 
     def __init__(self, message: str, *, reason: str = "invalid") -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class InvalidEvent(EtalageError):
 
 
 class InvalidDocument(EtalageError):
-    """A document sent to us is wrong; `field` is a JSON path such as `$.items[3].price`."""
+    """A document or request is wrong; `field` is a JSON path such as `$.items[3].price`."""
 
     def __init__(self, message: str, *, field: str = "$") -> None:
         super().__init__(message)
@@ -42,7 +42,7 @@ class InvalidSetting(EtalageError):
 
 
 class InvalidToken(EtalageError):
-    """Text that is not a version we issued."""
+    """Text that is not a version which this system issued."""
 
 
 class UnknownVersion(EtalageError):
@@ -50,23 +50,23 @@ class UnknownVersion(EtalageError):
 
 
 class StoreUnavailable(EtalageError):
-    """Redis did not answer in time, or answered that it cannot serve now."""
+    """Redis did not answer in time, or answered that it cannot serve now; retrying may help."""
 
 
 class KeyUnreadable(StoreUnavailable):
-    """The store serves, but a key of this visitor holds something else than what we write."""
+    """Redis answers, but a key of this visitor holds a value that this system does not write."""
 
 
 class StreamUnavailable(EtalageError):
-    """Kafka did not answer in time, or a topic that we need does not exist."""
+    """Kafka did not answer in time, or a required topic does not exist; retrying may help."""
 
 
 class Fenced(EtalageError):
-    """Another owner claimed this partition."""
+    """Another owner claimed this partition: nothing may be written or acknowledged for it any more."""
 
 
 class Regressed(EtalageError):
-    """Redis lost its last writes (crash, restore or flush); `done` is where it stands now."""
+    """Redis lost its last writes (crash, restore or flush); `done` is the checkpoint it holds now."""
 
     def __init__(self, message: str, *, done: int | None) -> None:
         super().__init__(message)
@@ -74,7 +74,7 @@ class Regressed(EtalageError):
 
 
 class RankerFailed(EtalageError):
-    """The ranking model did not give finite scores of the right shape."""
+    """The ranking model cannot be loaded, or did not return finite scores of the right shape."""
 
 
 class FingerprintMismatch(EtalageError):
@@ -82,13 +82,13 @@ class FingerprintMismatch(EtalageError):
 
 
 class DeadLetterLimit(EtalageError):
-    """More records than the allowed share could not be applied."""
+    """More of the last records than the allowed share could not be applied."""
 
 
 class ServiceMissing(EtalageError):
-    """A server or tool that we need cannot be had; the text says what to install or set."""
+    """A required server or program is missing; the text says what to install or set."""
 
 
 def error_text(exc: BaseException) -> str:
-    """What an exception says; its kind when it says nothing, as timeouts do."""
+    """Return the exception's text; the name of its type when it has none, as with timeouts."""
     return str(exc) or type(exc).__name__

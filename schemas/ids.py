@@ -1,4 +1,4 @@
-"""Identities: visitors, items, record ids and the versions made of them."""
+"""Ids of visitors, items and records, and the versions made of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VisitorId = NewType("VisitorId", str)
 ItemId = NewType("ItemId", str)
 
 ID_PATTERN = r"^[\x21-\x7e]+$(?!\n)"
-"""Printable ASCII without blanks. In Python `$` alone would let a last line feed through."""
+"""Printable ASCII without blanks; `$` alone would allow a line feed at the end, in Python."""
 
 VISITOR_ID_MAX = 128
 PlainId = Annotated[str, Meta(min_length=1, max_length=126, pattern=ID_PATTERN)]
@@ -23,7 +23,10 @@ ItemIdText = Annotated[str, Meta(min_length=1, max_length=128, pattern=ID_PATTER
 
 
 def visitor_id(user_id: str | None, anonymous_id: str | None) -> VisitorId:
-    """The key of a visitor: `u:` and the user id when signed in, else `a:` and the browser's id."""
+    """Return the key of a visitor: `u:` and the user id if there is one, else `a:` and the anonymous id.
+
+    Raises InvalidEvent when both are missing.
+    """
     if user_id:
         return VisitorId("u:" + user_id)
     if anonymous_id:
@@ -49,11 +52,12 @@ class Version(Struct, frozen=True, order=True):
     offset: int
 
     def text(self) -> str:
+        """Return the opaque form for clients, which `parse` reads."""
         return f"{self.incarnation}.{self.partition}.{self.offset}"
 
     @classmethod
     def parse(cls, text: str) -> Version:
-        """The version that `text` stands for; InvalidToken for text we never issued."""
+        """Return the version of which `text` is the form; raises InvalidToken for any other text."""
         parts = text.split(".")
         if len(parts) != 3 or not all(p.isascii() and p.isdigit() and len(p) < 20 for p in parts):
             raise InvalidToken(f"not a token of this service: {text[:40]!r}")
@@ -61,15 +65,15 @@ class Version(Struct, frozen=True, order=True):
 
 
 def hash64(text: str) -> int:
-    """A stable 64-bit hash (BLAKE2b), equal on every machine and in every process."""
+    """Return a 64-bit hash (BLAKE2b) that is equal on every machine and in every process."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def hash48(text: str) -> int:
-    """The item key kept in visitor states: 48 bits, so 100,000 items collide once in 56,000 shops."""
+    """Return the item key used in visitor states: 48 bits, so 100,000 items collide once in 56,000 shops."""
     return hash64(text) & 0xFFFF_FFFF_FFFF
 
 
 def hash32(text: str) -> int:
-    """The key of a category, brand, colour or size in visitor states."""
+    """Return the key of a category, brand, colour or size in visitor states."""
     return hash64(text) & 0xFFFF_FFFF

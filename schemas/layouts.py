@@ -1,4 +1,4 @@
-"""The layout answer: every fill of a page for one visitor at one moment."""
+"""The layout as clients get it: every fill of a page for one visitor at one moment."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Reason = Literal[
 MODES: tuple[Mode, ...] = ("full", "stale", "segment", "popular", "static")
 REASONS: tuple[Reason, ...] = get_args(Reason)
 HEALTHY: frozenset[Reason] = frozenset({"ok", "cold_start", "consent"})
-"""Reasons that are no incident: a new visitor is not degraded."""
+"""Reasons that do not count as degraded: such layouts are as good as the visitor's state allows."""
 
 
 class Card(Struct, frozen=True, kw_only=True, omit_defaults=True):

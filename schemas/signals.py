@@ -1,4 +1,4 @@
-"""Crowd signals: partial counts from workers (deltas) and their sums per item (signals)."""
+"""Crowd signals: counts of one worker and flush window (deltas), decayed sums per item (signals)."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 On `storefront.v1` each section is one record: the key is its name (`page:home`, `module:trending`,
 `rule:pin-summer`), the value is one of these structs; a tombstone removes it. A push is one batch of records
-in the topic's only partition, which Kafka hands to readers whole: nobody sees half of it.
+in the topic's only partition, which Kafka delivers whole, so that no reader sees half of a push.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PageType = Literal["home", "category", "product", "cart", "search"]
 PAGE_ORDER: tuple[PageType, ...] = get_args(PageType)
 SubjectName = Literal["item", "category", "q"]
 SUBJECTS: Mapping[str, SubjectName] = {"product": "item", "category": "category", "search": "q"}
-"""The parameter that says what a page is about; the other pages are about nothing but their visitor."""
+"""The request parameter with a page's subject; pages that are not listed have none."""
 
 ModuleType = Literal[
     "hero",
@@ -107,7 +107,7 @@ Section = PageDef | ModuleDef | RuleDef
 
 
 def section_key(section: Section) -> str:
-    """The record key of a section."""
+    """Return the record key of a section."""
     match section:
         case PageDef():
             return f"page:{section.page}"
@@ -126,15 +126,15 @@ class Storefront(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def sections_of(storefront: Storefront) -> dict[str, Section]:
-    """The document's sections by their record key."""
+    """Return the document's sections by their record key."""
     every: list[Section] = [*storefront.modules, *storefront.pages, *storefront.rules]
     return {section_key(section): section for section in every}
 
 
 def storefront_of(sections: Iterable[Section]) -> Storefront:
-    """The document that holds these sections: pages as a visitor meets them, the others by their ids.
+    """Return the document that holds these sections: pages in PAGE_ORDER, the others sorted by id.
 
-    So two documents with equal sections are equal line by line.
+    Equal sections give documents that are equal line by line.
     """
     ordered = sorted(sections, key=section_key)
     pages = [section for section in ordered if isinstance(section, PageDef)]

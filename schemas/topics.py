@@ -1,4 +1,4 @@
-"""Every topic as a value with an owner; created by `etalage topics create`."""
+"""Every Kafka topic: its type, key, owner and retention; `etalage topics create` creates them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,17 @@ from schemas.storefront import Section
 
 
 class Topic(Struct, frozen=True, kw_only=True):
-    """`keyed_by` visitor topics share the partition count of events; item topics share theirs."""
+    """One topic. Visitor-keyed topics all have the same number of partitions, item-keyed ones too.
+
+    Attributes:
+        name: Without the namespace; ends with the version of the contract.
+        payload: Type of the values.
+        keyed_by: What the record key identifies.
+        owner: The role that decides about the contract.
+        retention: None for a compacted topic, which keeps its records.
+        compacted: Whether Kafka keeps the last record of each key.
+        timestamps: Whether a record's timestamp is its producer's or its arrival.
+    """
 
     name: str
     payload: Any
@@ -28,7 +38,7 @@ class Topic(Struct, frozen=True, kw_only=True):
     timestamps: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
 
     def full_name(self, namespace: str) -> str:
-        """The topic's name on the cluster: the namespace, a dot, the name."""
+        """Return the topic's name on the cluster: the namespace, a dot, the name."""
         return f"{namespace}.{self.name}"
 
 

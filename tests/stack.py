@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 def poll_until(probe: Callable[[], T | None], *, within_s: float, what: str, every_s: float = 0.05) -> T:
-    """The first truthy answer of `probe`; AssertionError naming `what` when none came in time."""
+    """Return the first truthy answer of `probe`; AssertionError naming `what` when none came in time."""
     deadline = time.monotonic() + within_s
     while True:
         answer = probe()
@@ -54,7 +54,7 @@ class Running:
         return self.popen.poll() is None
 
     def status(self) -> dict[str, Any] | None:
-        """The status file, None while there is none."""
+        """Return the content of the status file, None while there is none."""
         with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
             status: dict[str, Any] = json.loads(self.status_path.read_text())
             return status
@@ -72,7 +72,7 @@ class Running:
         self.popen.wait(10)
 
     def terminate(self, within_s: float = 25) -> int:
-        """SIGTERM and wait; its exit code. AssertionError when it does not leave in time."""
+        """Send TERM and wait; returns the exit code, AssertionError when it does not end in time."""
         self.send(signal.SIGTERM)
         try:
             return self.popen.wait(within_s)
@@ -128,7 +128,7 @@ class Stack:
     running: list[Running] = field(default_factory=list)
 
     def environment(self, **extra: str) -> dict[str, str]:
-        """The caller's environment without our settings, then ours; `extra` in lower case wins."""
+        """Return the caller's environment with the settings of this stack alone; `extra` wins."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
         ours = {
             "kafka": self.kafka,
@@ -157,13 +157,13 @@ class Stack:
         return running
 
     def run(self, *arguments: str, within_s: float = 120) -> str:
-        """One command of ours to its end; its standard output. AssertionError with its text on failure."""
-        done = self.done(*arguments, within_s=within_s)
+        """Run one command of ours; returns its standard output, AssertionError with its text on failure."""
+        done = self.run_unchecked(*arguments, within_s=within_s)
         assert done.returncode == 0, f"etalage {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def done(self, *arguments: str, within_s: float = 120) -> subprocess.CompletedProcess[str]:
-        """One command of ours to whatever end."""
+    def run_unchecked(self, *arguments: str, within_s: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run one command of ours to its end, whatever its exit code."""
         return subprocess.run(
             [sys.executable, "-m", "streams.cli.main", *arguments],
             env=self.environment(), capture_output=True, text=True, timeout=within_s, check=False,

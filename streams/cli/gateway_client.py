@@ -1,4 +1,4 @@
-"""Asks a gateway over HTTP, for commands: its answer, or one line that says why there is none."""
+"""Sends one HTTP request to a gateway, for commands; a failure is one line for a person."""
 
 from __future__ import annotations
 
@@ -19,10 +19,21 @@ class _Problem(Struct):
     detail: str = ""
 
 
-def ask(gateway: str, path: str, body: bytes | None = None, *, within_s: float = 10.0) -> bytes:
-    """The body of a good answer to a GET, or to a POST of `body`.
+def request_gateway(gateway: str, path: str, body: bytes | None = None, *, within_s: float = 10.0) -> bytes:
+    """Send a GET, or a POST of `body` as JSON.
 
-    ServiceMissing when no gateway is there; EtalageError with what it said when it refused.
+    Args:
+        gateway: Its address, without a slash at the end.
+        path: Path and query, beginning with a slash.
+        body: What to post; None for a GET.
+        within_s: Timeout of each network operation, seconds.
+
+    Returns:
+        The body of a successful answer.
+
+    Raises:
+        ServiceMissing: No gateway answers at the address.
+        EtalageError: The gateway refused; with the detail of its problem document.
     """
     try:
         request = urllib.request.Request(gateway + path, body, JSON if body is not None else {})

@@ -1,7 +1,8 @@
-"""The `etalage` command: finds the module of a subcommand and imports that one alone.
+"""The `etalage` command: imports the module of one subcommand and runs it.
 
-So `etalage layout` never loads Faust. A module offers `app` (a group) or `run` (one command). What goes wrong
-on purpose is one line on stderr and exit code 2; what goes wrong by our fault is one line and exit code 70.
+Only that module is imported, so that `etalage layout` never loads Faust. It offers `app` (a group) or `run`
+(one command). An EtalageError is one line on stderr and exit code 2; any other exception is one line and exit
+code 70.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from rich.console import Console
 from rich.table import Table
 
 from schemas.errors import EtalageError
-from streams.cli.usage_errors import UsageError, usage_message
+from streams.cli.usage_errors import UsageError, format_usage_error
 
 REFUSED = 2
-OUR_FAULT = 70
+DEFECT = 70
 INTERRUPTED = 130
 
 
 class Command(NamedTuple):
-    """Where a subcommand's module lies, and what it does in one line."""
+    """The package below `streams.cli` that holds a subcommand's module, and its line in `etalage --help`."""
 
     package: Literal["run", "data", "inspect", "model"]
     help: str
@@ -57,66 +58,69 @@ COMMANDS: Mapping[str, Command] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one subcommand and leave with its exit code."""
+    """Run one subcommand and exit with its code; `arguments` default to those of the process."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         code = dispatch(words)
     except EtalageError as exc:
-        code = _refuse(exc)
+        code = _report_refusal(exc)
     except KeyboardInterrupt:
         code = INTERRUPTED
     except (BrokenPipeError, SystemExit) as exc:
-        if not _unread(exc):
+        if not _is_broken_pipe(exc):
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     except Exception as exc:
-        code = _blame_ourselves(exc)
+        code = _report_defect(exc)
     sys.exit(code)
 
 
 def dispatch(words: Sequence[str]) -> int:
-    """The exit code of the subcommand that `words` name."""
+    """Run the subcommand that `words` begin with; returns its exit code.
+
+    Raises EtalageError for an unknown command or wrong options, and whatever the command raises.
+    """
     if not words or words[0] in ("-h", "--help", "help"):
         _print_commands()
         return 0
     if words[0] in ("-V", "--version"):
         typer.echo(f"etalage {version('etalage')}")
         return 0
-    if words[0] not in available():
-        near = difflib.get_close_matches(words[0], available(), n=1)
+    if words[0] not in list_available():
+        near = difflib.get_close_matches(words[0], list_available(), n=1)
         hint = f"did you mean {near[0]}?" if near else "`etalage --help` lists all"
         raise EtalageError(f"no command {words[0]!r}; {hint}")
     return _run(words[0], words[1:])
 
 
-def available() -> list[str]:
-    """The commands whose module is installed."""
+def list_available() -> list[str]:
+    """Return the names of the commands whose module is installed."""
     return [name for name in COMMANDS if importlib.util.find_spec(_module(name))]
 
 
 def _run(name: str, rest: Sequence[str]) -> int:
-    logging.getLogger().addHandler(logging.NullHandler())  # what libraries say is not for a person
+    logging.getLogger().addHandler(logging.NullHandler())  # log records of libraries are not shown
     try:
         code = load(name)(args=list(rest), prog_name=f"etalage {name}", standalone_mode=False)
     except UsageError as exc:
-        if not exc.format_message():  # a group's name alone: typer has printed what there is
+        if not exc.format_message():  # a group without a command: typer has printed its help
             return REFUSED
-        raise EtalageError(usage_message(exc)) from exc
+        raise EtalageError(format_usage_error(exc)) from exc
     return code if isinstance(code, int) else 0
 
 
 def load(name: str) -> typer.Typer:
-    """The subcommand, imported now; a group stays a group even with one command in it."""
+    """Import a subcommand and return its typer app; a group stays a group even with one command in it."""
     module = importlib.import_module(_module(name))
     app: typer.Typer | None = getattr(module, "app", None)
     if app is None:
         app = typer.Typer(add_completion=False)
         app.command(help=module.run.__doc__)(module.run)
         return app
-    app._add_completion = False  # ours to offer, on `etalage` as a whole, once we do
+    app._add_completion = False  # a subcommand cannot install completion for `etalage`
     if app.registered_callback is None and len(app.registered_commands) == 1:
-        app.callback()(_group)
+        app.callback()(_group)  # without a callback typer drops the name of a group's only command
     return app
 
 
@@ -130,15 +134,15 @@ def _module(name: str) -> str:
 
 def _print_commands() -> None:
     table = Table(box=None, show_header=False, padding=(0, 2))
-    for name in available():
+    for name in list_available():
         table.add_row(f"[bold]{name}", COMMANDS[name].help)
     console = Console()
     console.print("Usage: etalage COMMAND [ARGS]…   (`etalage COMMAND --help` says more)\n", markup=False)
     console.print(table)
 
 
-def _unread(exc: BaseException) -> bool:
-    """Whether nobody reads on, as in `etalage … | head`; rich and typer make a SystemExit of it."""
+def _is_broken_pipe(exc: BaseException) -> bool:
+    """Whether stdout was closed, as by `etalage … | head`; rich and typer turn that into a SystemExit."""
     return isinstance(exc, BrokenPipeError) or isinstance(exc.__context__, BrokenPipeError)
 
 
@@ -146,17 +150,17 @@ def _one_line(text: object) -> str:
     return " ".join(str(text).split())
 
 
-def _refuse(exc: EtalageError) -> int:
+def _report_refusal(exc: EtalageError) -> int:
     typer.echo(f"etalage: {_one_line(exc) or type(exc).__name__}", err=True)
     return REFUSED
 
 
-def _blame_ourselves(exc: Exception) -> int:
+def _report_defect(exc: Exception) -> int:
     if os.environ.get("ETALAGE_LOG_LEVEL") == "debug":
         raise exc
     hint = "ETALAGE_LOG_LEVEL=debug shows where"
     typer.echo(f"etalage: unexpected {type(exc).__name__}: {_one_line(exc)} ({hint})", err=True)
-    return OUR_FAULT
+    return DEFECT
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Options that many commands have, and the addresses that they lead to."""
+"""Options that many commands share, and the settings that result from them."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Data = Annotated[
 
 
 def find_settings(data: Path | None) -> Settings:
-    """The settings, with the addresses of a running `etalage up` where none are given."""
+    """Return the settings, completed with the addresses of a running `etalage up`; raises as `locate`."""
     return locate(data).settings
 
 
-def kafka_settings(data: Path | None) -> tuple[Settings, str]:
-    """The settings, and Kafka's address, which must be known; ServiceMissing says how."""
+def require_kafka(data: Path | None) -> tuple[Settings, str]:
+    """Return the settings and Kafka's address; raises ServiceMissing when none is known or answers."""
     settings = find_settings(data)
     if not settings.kafka:
         raise ServiceMissing(NO_KAFKA)

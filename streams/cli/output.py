@@ -1,4 +1,4 @@
-"""How commands show what they do: a bar, and numbers with their noun."""
+"""What several commands print: counts, long lists, table columns and progress bars."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
-SHOWN_MAX = 10
+LINES_MAX = 10
 
 
-def count_text(count: int, what: str) -> str:
-    """`1 product`, `2 products`, `2,000 products`."""
+def format_count(count: int, what: str) -> str:
+    """Return `1 product`, `2 products` or `2,000 products`."""
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def tell(lines: Sequence[str]) -> None:
-    """The first lines of many on stderr, and how many more there are."""
-    for line in lines[:SHOWN_MAX]:
+def print_first_lines(lines: Sequence[str]) -> None:
+    """Print the first LINES_MAX lines on stderr, and how many more there are."""
+    for line in lines[:LINES_MAX]:
         typer.echo(line, err=True)
-    if len(lines) > SHOWN_MAX:
-        typer.echo(f"… and {len(lines) - SHOWN_MAX:,} more", err=True)
+    if len(lines) > LINES_MAX:
+        typer.echo(f"… and {len(lines) - LINES_MAX:,} more", err=True)
 
 
-def whole(title: str) -> Column:
-    """A column that is never cut: what stands in it is copied into the next command."""
+def uncut_column(title: str) -> Column:
+    """Return a column whose cells are never cut, since people copy them into the next command."""
     return Column(title, no_wrap=True)
 
 
 @contextmanager
-def bar(title: str, total: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
-    """A progress bar on stderr; call what it yields with how many more are done."""
+def progress_bar(title: str, total: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
+    """Show a progress bar on stderr; yields a function that takes how many more are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=hidden or not console.is_terminal) as progress:

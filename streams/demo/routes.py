@@ -1,4 +1,4 @@
-"""What the gateway mounts at /demo: the shop's page, its drawn pictures, the cards of single products."""
+"""Routes that the gateway mounts at /demo: the shop's page, product pictures, cards of single products."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from starlette.staticfiles import StaticFiles
 from models.layout.rendering.cards import card_of
 from schemas.catalog import Item
 from schemas.codec import encode
-from streams.demo.assortment import KINDS, Kind
+from streams.demo.assortment import KINDS, ProductKind
 from streams.demo.catalogue import picture_url
 from streams.demo.drawings.draw import draw
 
 STATIC = Path(__file__).with_name("static")
 PICTURE_AGE_S = 7 * 24 * 3600
-"""A picture depends on its address alone, so a week is safe; a new drawing style shows after that."""
+"""How long browsers may cache a picture: it depends on its address alone, until the drawing code changes."""
 
 CARDS_MAX = 48
-"""Cards in one answer; further ids are left out."""
+"""Cards in one answer; further ids are ignored."""
 
 TRAITS = ("kind", "form", "colour", "brand")
 
@@ -30,15 +30,21 @@ FindItem = Callable[[str], Item | None]
 
 
 def routes(find_item: FindItem) -> list[BaseRoute]:
-    """Relative to /demo: `/`, `/items/{id}.svg?kind=&form=&colour=&brand=`, `/cards.json?item=&item=`, and
-    static files."""
+    """Return the routes below /demo.
+
+    They are `/` and static files, `/items/{id}.svg?kind=&form=&colour=&brand=`, `/cards.json?item=&item=` and
+    `/assortment.json`.
+
+    Args:
+        find_item: Returns the catalogue's item of an id, None for an unknown one.
+    """
 
     async def cards(request: Request) -> Response:
-        """The cards of products by id; one that the shop does not have is missing from them."""
-        wanted = request.query_params.getlist("item")[:CARDS_MAX]
-        found = {item_id: card_of(item) for item_id in wanted if (item := find_item(item_id)) is not None}
+        """Return the cards of products by id, without those that are not in the catalogue."""
+        ids = request.query_params.getlist("item")[:CARDS_MAX]
+        known = {item_id: card_of(item) for item_id in ids if (item := find_item(item_id)) is not None}
         headers = {"cache-control": "no-store"}
-        return Response(encode({"cards": found}), media_type="application/json", headers=headers)
+        return Response(encode({"cards": known}), media_type="application/json", headers=headers)
 
     return [
         Route("/cards.json", cards),
@@ -49,7 +55,7 @@ def routes(find_item: FindItem) -> list[BaseRoute]:
 
 
 async def picture(request: Request) -> Response:
-    """The drawing of an item; what the address leaves out is chosen by the item's id."""
+    """Return the drawing of an item; traits missing from the address are derived from the item's id."""
     traits = {name: request.query_params.get(name, "")[:100] for name in TRAITS}
     document = draw(request.path_params["item_id"][:128], **traits)
     headers = {
@@ -60,14 +66,15 @@ async def picture(request: Request) -> Response:
 
 
 async def assortment(request: Request) -> Response:
-    """The categories of the demo catalogue in order, each with a picture for the page's ribbon."""
+    """Return the categories of the demo catalogue, each with a picture for the page's ribbon."""
     ribbon = [
-        {"category": kind.category, "department": kind.department, "picture": _emblem(kind)} for kind in KINDS
+        {"category": kind.category, "department": kind.department, "picture": _category_picture(kind)}
+        for kind in KINDS
     ]
     return JSONResponse({"categories": ribbon}, headers={"cache-control": "public, max-age=3600"})
 
 
-def _emblem(kind: Kind) -> str:
-    """A typical product of a kind, as its picture."""
+def _category_picture(kind: ProductKind) -> str:
+    """Return the picture of a product of the kind that is not in the catalogue."""
     colour = sorted(kind.colours)[len(kind.category) % len(kind.colours)]
     return picture_url(f"{kind.category}-0000", kind=kind.category, form=kind.nouns[0], colour=colour)

@@ -68,6 +68,11 @@ class Router:
         self._layouts, self._exact, self._branches = layouts, exact, branches
         self._default, self._metrics = default, metrics
 
+    def routes(self) -> dict[str, set[str]]:
+        """Every route, as its path with parameters in braces, and its methods."""
+        exact = {path: set(handlers) for path, handlers in self._exact.items()}
+        return exact | {branch.label: set(branch.methods) for branch in self._branches}
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._default(scope, receive, send)

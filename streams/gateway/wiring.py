@@ -36,7 +36,7 @@ from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.metrics import Metrics
-from streams.shop.current import storefront_now
+from streams.shop.current import read_storefront
 from streams.shop.follower import ShopFollower
 from streams.shop.publishing import StoredStorefront
 from streams.stores.keys import Keys
@@ -86,7 +86,8 @@ class Gateway:
         )
         self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
         self._watching: asyncio.Task[None] | None = None
-        self.app = allow_origins(self._router(), settings.origins)
+        self.router = self._router()
+        self.app = allow_origins(self.router, settings.origins)
 
     def shop(self) -> Shop:
         """The shop as this process has it now."""
@@ -104,7 +105,7 @@ class Gateway:
 
     async def _read_storefront(self) -> StoredStorefront:
         """What is stored in Kafka now."""
-        return await storefront_now(self.settings.kafka or "", self.settings.namespace)
+        return await read_storefront(self.settings.kafka or "", self.settings.namespace)
 
     def start(self) -> None:
         """Begin the background work; needs a running loop."""

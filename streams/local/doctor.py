@@ -1,4 +1,4 @@
-"""What `etalage doctor` looks at: each check is one function that finds something or says what is wrong."""
+"""The checks of `etalage doctor`: each returns a line that says what is there, or raises what is wrong."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Literal
 from msgspec import Struct
 
 from schemas.errors import EtalageError, ServiceMissing
-from streams.local.instances import Located, locate
-from streams.local.servers.jars import KAFKA, default_cache, kafka_jars_if_there
-from streams.local.servers.java import java, java_version
-from streams.local.servers.redis import redis_server, redis_version
+from streams.local.instances import LocatedInstance, locate
+from streams.local.servers.jars import KAFKA, cached_kafka_jars, default_cache
+from streams.local.servers.java import find_java, java_version
+from streams.local.servers.redis import find_redis_server, redis_version
 from streams.runtime.net import listens
 from streams.runtime.settings import Settings, read_settings
 from streams.shop.build import describe_ranker
@@ -26,11 +26,11 @@ COMPILED = (
     "faust._cython.streams", "faust.transport._cython.conductor",
     "aiokafka.record._crecords.default_records", "hiredis", "uvloop", "httptools",
 )  # fmt: skip
-"""Parts that run, slowly, without their compiled half; we want that half."""
+"""Packages that also run without their compiled part, only slower; doctor wants the compiled part."""
 
 
 class Finding(Struct, frozen=True):
-    """`found` is one line: a version, a path, or what to do."""
+    """Result of one check; `found` is one line: a version, a path, or what to do."""
 
     what: str
     state: Literal["ok", "warn", "fail"]
@@ -38,98 +38,117 @@ class Finding(Struct, frozen=True):
 
 
 def examine(data: Path | None = None) -> list[Finding]:
-    """Everything, in the order a newcomer meets it; `data` is the folder of an `etalage up` to look at."""
+    """Run every check.
+
+    Args:
+        data: Data folder of an `etalage up` whose addresses are checked; None as for `locate`.
+
+    Returns:
+        Findings in the order a newcomer needs them; only the first four when the settings are wrong.
+
+    Raises:
+        EtalageError: As `locate` does.
+    """
     findings = [
-        _look("python", _python),
-        _look("compiled parts", compiled_parts),
-        _look("onnxruntime", _onnxruntime),
-        _look("settings", lambda: f"namespace {read_settings().namespace}"),
+        _run_check("python", _check_python),
+        _run_check("compiled parts", _check_compiled_parts),
+        _run_check("onnxruntime", _check_onnxruntime),
+        _run_check("settings", lambda: f"namespace {read_settings().namespace}"),
     ]
     if findings[-1].state == "fail":
         return findings
-    here = locate(data)
-    ranker = _look("ranker", lambda: describe_ranker(here.settings.ranker))
-    return [*findings, ranker, *_kafka(here.settings), *_redis(here.settings), _gateway(here)]
+    instance = locate(data)
+    settings = instance.settings
+    return [
+        *findings,
+        _run_check("ranker", lambda: describe_ranker(settings.ranker)),
+        *_examine_kafka(settings),
+        _examine_redis(settings),
+        _examine_gateway(instance),
+    ]
 
 
-def compiled_parts() -> str:
-    """Import each; ServiceMissing names those that are not compiled here."""
-    missing = [name for name in COMPILED if not _imports(name)]
+def _check_compiled_parts() -> str:
+    """Import each of COMPILED; raises ServiceMissing with the names of those that are missing."""
+    missing = [name for name in COMPILED if not _can_import(name)]
     if missing:
         raise ServiceMissing(f"not compiled: {', '.join(missing)}; install the wheels of this platform")
     return f"all {len(COMPILED)} loaded"
 
 
-def _kafka(settings: Settings) -> list[Finding]:
+def _examine_kafka(settings: Settings) -> list[Finding]:
+    """The given Kafka, else what is needed to start our own."""
     if settings.kafka:
-        return [_look("Kafka", lambda: _given_kafka(settings))]
-    jars = kafka_jars_if_there(settings.jars)
+        return [_run_check("Kafka", lambda: _check_given_kafka(settings))]
     kept = f"Apache Kafka {KAFKA}, kept in {settings.jars or default_cache()}"
-    fetched = Finding("Kafka's jars", "ok", kept) if jars else Finding(
+    jars = Finding("Kafka's jars", "ok", kept) if cached_kafka_jars(settings.jars) else Finding(
         "Kafka's jars", "warn", "fetched from Maven Central at the first start (44 MB)"
     )  # fmt: skip
-    return [_look("Java", _java), fetched]
+    return [_run_check("Java", _check_java), jars]
 
 
-def _redis(settings: Settings) -> list[Finding]:
-    given = settings.redis
-    return [_look("Redis", (lambda: _given_redis(given)) if given else _redis_server)]
+def _examine_redis(settings: Settings) -> Finding:
+    """The given Redis, else the program that would be our own."""
+    address = settings.redis
+    return _run_check("Redis", (lambda: _check_given_redis(address)) if address else _check_redis_server)
 
 
-def _gateway(here: Located) -> Finding:
-    if here.up is not None:
-        state = f"ready at {here.up.url}" if here.up.ready else "not all of it is ready"
-        return Finding("etalage up", "ok" if here.up.ready else "warn", f"runs in {here.up.data}; {state}")
-    settings = here.settings
+def _examine_gateway(instance: LocatedInstance) -> Finding:
+    """The running `up`, else whether the gateway's port is free."""
+    if instance.up is not None:
+        up = instance.up
+        state = f"ready at {up.url}" if up.ready else "not all of it is ready"
+        return Finding("etalage up", "ok" if up.ready else "warn", f"runs in {up.data}; {state}")
+    settings = instance.settings
     if settings.port and listens(settings.port, settings.host):
         return Finding("port", "warn", f"{settings.port} is taken; choose another with ETALAGE_PORT")
     return Finding("port", "ok", f"{settings.port} is free" if settings.port else "a free one is taken")
 
 
-def _python() -> str:
+def _check_python() -> str:
     if sys.version_info[:2] < OLDEST_PYTHON:
         raise ServiceMissing(f"{platform.python_version()}; 3.11 or newer is needed")
     return f"{platform.python_version()} on {platform.system()} {platform.machine()}"
 
 
-def _onnxruntime() -> str:
+def _check_onnxruntime() -> str:
     import onnxruntime
 
     return f"{onnxruntime.__version__}, {', '.join(onnxruntime.get_available_providers())}"
 
 
-def _java() -> str:
-    program = java()
+def _check_java() -> str:
+    program = find_java()
     return f"Java {java_version(program)}, {program}"
 
 
-def _redis_server() -> str:
-    program = redis_server()
+def _check_redis_server() -> str:
+    program = find_redis_server()
     return f"{program.name} {redis_version(program)}, {program}"
 
 
-def _given_kafka(settings: Settings) -> str:
+def _check_given_kafka(settings: Settings) -> str:
     from streams.kafka.admin import list_topics
 
     count = len(list_topics(settings))
     return f"answers at {settings.kafka}; {count} topics of namespace {settings.namespace}"
 
 
-def _given_redis(address: str) -> str:
+def _check_given_redis(address: str) -> str:
     server = describe_server(address)
     if server.eviction_policy != "noeviction":
         raise ServiceMissing(f"maxmemory-policy is {server.eviction_policy}, must be noeviction")
     return f"Redis {server.version} at {address}, noeviction"
 
 
-def _look(what: str, check: Callable[[], str]) -> Finding:
+def _run_check(what: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(what, "ok", check())
     except (EtalageError, ImportError) as exc:
         return Finding(what, "fail", str(exc))
 
 
-def _imports(name: str) -> bool:
+def _can_import(name: str) -> bool:
     try:
         importlib.import_module(name)
     except ImportError:

@@ -1,4 +1,4 @@
-"""Child processes: a session of their own, a log, a polite stop, and an end when their parent dies."""
+"""Starts and stops child processes: each in a session of its own, with a log, ending with its parent."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from pathlib import Path
 
 SHIM = Path(__file__).parent / "servers" / "shim.py"
 STOP_WITHIN_S = 20.0
-WORDS_MAX = 300
+LOG_MESSAGE_MAX = 300
 Popen = subprocess.Popen[bytes]
 
-_Order = tuple[Callable[[], Popen], Future[Popen]]
-_orders: queue.SimpleQueue[_Order] = queue.SimpleQueue()
-_start_lock = threading.Lock()
+_SpawnRequest = tuple[Callable[[], Popen], Future[Popen]]
+_requests: queue.SimpleQueue[_SpawnRequest] = queue.SimpleQueue()
+_spawner_lock = threading.Lock()
 _spawner: threading.Thread | None = None
 
 
@@ -32,9 +32,19 @@ def spawn(
     env: Mapping[str, str] | None = None,
     keep: Sequence[int] = (),
 ) -> Popen:
-    """Start `argv` so that it dies with this process, even when this one is killed.
+    """Start a process that dies with this one, even when this one is killed (Linux only).
 
-    Output is appended to `log`; the file descriptors `keep` are handed on. `env` adds to our environment.
+    Args:
+        argv: Program and arguments.
+        log: File to which standard output and error are appended; missing folders are created.
+        env: Added to our environment.
+        keep: File descriptors that the child inherits.
+
+    Returns:
+        The running process, leader of a session of its own.
+
+    Raises:
+        OSError: The log cannot be opened, or Python not be started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-I", "-S", str(SHIM), str(os.getpid()), *map(str, argv)]
@@ -46,33 +56,39 @@ def spawn(
                 start_new_session=True, env={**os.environ, **(env or {})},
             )  # fmt: skip
 
-    return _from_lasting_thread(start)
+    return _run_in_spawner(start)
 
 
 def stop(child: Popen, *, within_s: float = STOP_WITHIN_S) -> int:
-    """TERM, wait, KILL; the exit code. A child that stands still (SIGSTOP) is woken to hear TERM."""
+    """Send TERM, wait at most `within_s` seconds, then KILL; returns the exit code."""
     if child.poll() is None:
-        signal_session(child, signal.SIGTERM)
-        signal_session(child, signal.SIGCONT)
+        terminate(child)
         with contextlib.suppress(subprocess.TimeoutExpired):
             return child.wait(within_s)
     return kill(child)
 
 
+def terminate(child: Popen) -> None:
+    """Send TERM to a running child; CONT after it, since a stopped one (SIGSTOP) would not handle it."""
+    if child.poll() is None:
+        signal_session(child, signal.SIGTERM)
+        signal_session(child, signal.SIGCONT)
+
+
 def kill(child: Popen) -> int:
-    """KILL now, with everything that shares its session; the exit code."""
+    """Send KILL to the child and everything in its session; returns the exit code."""
     signal_session(child, signal.SIGKILL)
     return child.wait()
 
 
 def signal_session(child: Popen, number: signal.Signals) -> None:
-    """Send a signal to the child and whatever it started."""
+    """Send a signal to the child and everything in its session; one that has ended is no error."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)
 
 
 def log_tail(log: Path, lines: int = 3) -> str:
-    """The last lines of a log as one line, for an error message."""
+    """Return the last lines of a log as one line, for an error message; empty when there is no log."""
     try:
         text = log.read_text(errors="replace")
     except FileNotFoundError:
@@ -80,35 +96,36 @@ def log_tail(log: Path, lines: int = 3) -> str:
     return " | ".join(line.strip() for line in text.splitlines()[-lines:] if line.strip())
 
 
-def last_words(log: Path) -> str:
-    """The last line of a log in brief; of one in JSON what it says to people."""
+def last_log_message(log: Path) -> str:
+    """Return the last line of a log, at most LOG_MESSAGE_MAX characters; of JSON its message and error."""
     line = log_tail(log, 1)
     try:
-        said = json.loads(line)
-        line = ": ".join(str(said[name]) for name in ("message", "error") if name in said) or line
+        record = json.loads(line)
+        line = ": ".join(str(record[name]) for name in ("message", "error") if name in record) or line
     except (ValueError, TypeError):
         pass
-    return line[-WORDS_MAX:]
+    return line[-LOG_MESSAGE_MAX:]
 
 
-def _from_lasting_thread(start: Callable[[], Popen]) -> Popen:
+def _run_in_spawner(start: Callable[[], Popen]) -> Popen:
     """Run `start` in one thread that never ends.
 
-    The parent-death signal comes when the *thread* that started the child ends, so a pool's thread must not.
+    Linux sends the parent-death signal when the *thread* that started the child ends, and threads of a pool
+    may end before the process does.
     """
     global _spawner
-    with _start_lock:
+    with _spawner_lock:
         if _spawner is None or not _spawner.is_alive():
-            _spawner = threading.Thread(target=_serve_orders, name="spawner", daemon=True)
+            _spawner = threading.Thread(target=_serve_requests, name="spawner", daemon=True)
             _spawner.start()
     done: Future[Popen] = Future()
-    _orders.put((start, done))
+    _requests.put((start, done))
     return done.result()
 
 
-def _serve_orders() -> None:
+def _serve_requests() -> None:
     while True:
-        start, done = _orders.get()
+        start, done = _requests.get()
         try:
             done.set_result(start())
         except BaseException as exc:

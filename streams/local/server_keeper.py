@@ -1,90 +1,100 @@
-"""Our own Kafka and Redis while `etalage up` runs: one that dies comes back on its port, with its data."""
+"""Restarts our own Kafka and Redis while `etalage up` runs, each on its port and its data."""
 
 from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from streams.local.processes import last_words
+from streams.local.processes import last_log_message
 from streams.local.servers.server import LocalServer
-from streams.local.supervisor import HANGS, SILENT_S, HeartbeatMonitor, Notice, RestartBackoff, ServerStatus
+from streams.local.status import ServerStatus
+from streams.local.supervisor import HANGS, SILENT_S, HeartbeatMonitor, Notify, RestartBackoff
 from streams.runtime.telemetry.logs import LogOnce
 
-LOOK_EVERY_S = 1.0
+PROBE_EVERY_S = 1.0
 
 
-class KeptServer:
-    """One server; `tend` has to be called a few times a second and never waits for it.
+class ServerKeeper:
+    """Keeps one server running; call `tick` a few times a second, it never waits for the server.
 
-    One that hangs is told, not killed: it may be busy with our data.
+    A server that hangs is reported and not killed: it may be busy with our data.
     """
 
-    def __init__(self, name: str, server: LocalServer, notice: Notice) -> None:
-        self._name, self._server, self._notice = name, server, notice
-        self._turns = RestartBackoff()
+    def __init__(self, name: str, server: LocalServer, notify: Notify) -> None:
+        self._name, self._server, self._notify = name, server, notify
+        self._backoff = RestartBackoff()
         self._launched = self._serves = False
-        self._silence, self._told = HeartbeatMonitor(), LogOnce()
-        self._asker = ThreadPoolExecutor(1, thread_name_prefix=f"ask-{name}")
-        self._asked: Future[bool] | None = None
-        self._ask_at = 0.0
+        self._heartbeat, self._hang = HeartbeatMonitor(), LogOnce()
+        self._prober = ThreadPoolExecutor(1, thread_name_prefix=f"probe-{name}")
+        self._probe: Future[bool] | None = None
+        self._next_probe_at = 0.0
 
     def start(self) -> None:
-        """Start it and wait until it can be used; ServiceMissing says why it cannot."""
+        """Start the server and wait until it serves; raises ServiceMissing when it cannot."""
         self._server.start()
         self._launched = self._serves = True
 
-    def tend(self, now: float) -> None:
-        """Notice that it ended or hangs, launch it when that is due, and notice when it serves again."""
+    def tick(self, now: float) -> None:
+        """Relaunch a server that ended, when that is due; report that it ended, hangs or serves again.
+
+        Args:
+            now: Seconds of a monotonic clock.
+
+        Raises:
+            OSError: It could not be launched; the next tick retries.
+        """
         if self._launched and self._server.pid is None:
-            self._launched = self._serves = False
-            self._asked, self._silence, self._told = None, HeartbeatMonitor(), LogOnce()
-            wait_s = self._turns.ended(now)
-            log = self._server.log
-            said = f"(log: {log}); its last words: {last_words(log)}"
-            self._notice(f"{self._name} ended, again in {wait_s:.1f} s {said}")
-        if not self._launched and self._turns.due(now):
-            self._turns.started(now)
+            self._handle_exit(now)
+        if not self._launched and self._backoff.is_due(now):
+            self._backoff.note_start(now)
             self._server.launch()
             self._launched = True
         if self._launched:
-            self._listen(now, answered=self._answered(now))
+            self._check_heartbeat(now, answered=self._poll_probe(now))
 
     def status(self) -> ServerStatus:
-        """As it is now."""
+        """Return the status as of now, for status.json."""
         pid = self._server.pid
-        hangs = self._silence.seconds > SILENT_S
+        hangs = self._heartbeat.silent_s > SILENT_S
         return ServerStatus(
             pid=pid,
             address=self._server.address,
             log=str(self._server.log),
-            restarts=self._turns.restarts,
+            restarts=self._backoff.restarts,
             ready=self._serves and not hangs and pid is not None,
             reason=HANGS if hangs else None,
         )
 
     def stop(self) -> None:
-        """Stop politely, then by force."""
+        """Stop the server with TERM, then KILL."""
         self._launched = self._serves = False
-        self._asker.shutdown(wait=False)
+        self._prober.shutdown(wait=False)
         self._server.stop()
 
-    def _answered(self, now: float) -> bool:
-        """Whether an answer has come; asked beside us, because one that hangs lets us wait."""
-        if self._asked is None:
-            if now >= self._ask_at:
-                self._asked = self._asker.submit(self._server.serves)
+    def _handle_exit(self, now: float) -> None:
+        self._launched = self._serves = False
+        self._probe, self._heartbeat, self._hang = None, HeartbeatMonitor(), LogOnce()
+        wait_s, log = self._backoff.note_end(now), self._server.log
+        last = f"(log: {log}); its last words: {last_log_message(log)}"
+        self._notify(f"{self._name} ended, again in {wait_s:.1f} s {last}")
+
+    def _poll_probe(self, now: float) -> bool:
+        """Whether a probe found the server serving; it runs in a thread, since a hanging server blocks it."""
+        if self._probe is None:
+            if now >= self._next_probe_at:
+                self._probe = self._prober.submit(self._server.serves)
             return False
-        if not self._asked.done():
+        if not self._probe.done():
             return False
-        answered, self._asked = self._asked.result(), None
-        self._ask_at = now + (LOOK_EVERY_S if answered else 0)
+        answered, self._probe = self._probe.result(), None
+        self._next_probe_at = now + (PROBE_EVERY_S if answered else 0)
         return answered
 
-    def _listen(self, now: float, *, answered: bool) -> None:
-        """One that has not answered since it was launched is only not ready yet."""
+    def _check_heartbeat(self, now: float, *, answered: bool) -> None:
+        """A server that has not served since its launch is not ready yet, rather than hanging."""
         self._serves = self._serves or answered
-        silent_s = self._silence.look(now, sign=answered or not self._serves)
-        if silent_s > SILENT_S and self._told.begins():
+        silent_s = self._heartbeat.observe(now, heartbeat=answered or not self._serves)
+        if silent_s > SILENT_S and self._hang.begins():
             log = self._server.log
-            self._notice(f"{self._name} does not answer for {SILENT_S:.0f} s; it runs on (log: {log})")
-        elif answered and self._told.ends():
-            self._notice(f"{self._name} answers again")
+            self._notify(f"{self._name} does not answer for {SILENT_S:.0f} s; it runs on (log: {log})")
+        elif answered and self._hang.ends():
+            self._notify(f"{self._name} answers again")

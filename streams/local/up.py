@@ -1,7 +1,8 @@
-"""What `etalage up` raises, in order: servers, topics, a catalogue, processes; and how it all falls again."""
+"""What `etalage up` starts, in order: servers, topics, demo data, processes; and how all of it stops."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -15,14 +16,16 @@ from rich.console import Console
 from rich.markup import escape
 
 from schemas.errors import EtalageError, RankerFailed
+from schemas.topics import CATALOG, STOREFRONT, Topic
+from streams.kafka.compacted_reader import read_to_end
 from streams.local.instances import STATUS_FILE
-from streams.local.processes import last_words
-from streams.local.server_keeper import KeptServer
+from streams.local.processes import last_log_message
+from streams.local.server_keeper import ServerKeeper
 from streams.local.servers.kafka import LocalKafka
 from streams.local.servers.redis import LocalRedis
 from streams.local.servers.server import LocalServer
-from streams.local.stocking import stock
-from streams.local.supervisor import ChildStatus, Job, ServerStatus, Supervisor, UpStatus, write_up_status
+from streams.local.status import ChildStatus, ServerStatus, UpStatus, write_up_status
+from streams.local.supervisor import Job, Supervisor
 from streams.runtime.net import free_port, listens, wait_until
 from streams.runtime.settings import Settings, as_environment
 from streams.runtime.telemetry.logs import LogOnce, logger
@@ -30,46 +33,55 @@ from streams.shop.build import describe_ranker
 from streams.stores.provisioning import create_topics
 
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
-TEND_S = 0.2
+TICK_S = 0.2
 
 
 class LocalStack:
-    """One shop on this machine, from nothing to a printed address and back."""
+    """All servers and processes of one shop on this machine.
+
+    Attributes:
+        started: Whether `start` came to its end; until then an interrupt breaks off the step under way.
+    """
 
     def __init__(self, settings: Settings, folder: Path, *, workers: int, shoppers: bool) -> None:
+        """`folder` holds all data, logs and status files; `workers` counts worker processes."""
         self._settings, self._folder = settings, folder
         self._workers, self._shoppers = workers, shoppers
-        self._servers: dict[str, KeptServer] = {}
+        self._servers: dict[str, ServerKeeper] = {}
         self._supervisor: Supervisor | None = None
-        self._told: UpStatus | None = None
-        self._hindered = LogOnce()
+        self._written: UpStatus | None = None
+        self._write_failure = LogOnce()
         self._console = Console(stderr=True)
-        self.stands = False
+        self.started = False
 
-    def rise(self) -> None:
-        """Everything up to the printed address; each step is one line of progress."""
+    def start(self) -> None:
+        """Start everything, wait until it is ready and print the shop's address; each step prints a line.
+
+        Raises:
+            EtalageError: A step failed, or not everything is ready after READY_WITHIN_S.
+        """
         steps: list[tuple[str, Callable[[], None]]] = [
-            ("Kafka", self._kafka), ("Redis", self._redis), ("topics", self._topics),
-            ("catalogue and storefront", self._stock), ("processes", self._processes),
+            ("Kafka", self._start_kafka), ("Redis", self._start_redis), ("topics", self._create_topics),
+            ("catalogue and storefront", self._load_demo_data), ("processes", self._start_processes),
         ]  # fmt: skip
-        self._settle_port()
-        self._look_at_ranker()
+        self._choose_port()
+        self._warn_without_ranker()
         for title, step in steps:
             with self._console.status(f"{title} …"):
                 step()
             self._console.print(f"[green]✓[/] {title}", highlight=False)
         with self._console.status("waiting until all are ready …"):
             self._await_ready()
-        self._announce()
-        self.stands = True
+        self._print_address()
+        self.started = True
 
-    def keep(self, stopped: threading.Event) -> None:
-        """Tend the children until asked to stop."""
-        while not stopped.wait(TEND_S):
-            self._tend()
+    def run(self, stopped: threading.Event) -> None:
+        """Restart what ends, until `stopped` is set."""
+        while not stopped.wait(TICK_S):
+            self._tick()
 
-    def fall(self) -> None:
-        """Children first, so that they can finish against living servers; then the servers."""
+    def stop(self) -> None:
+        """Stop the processes, which may need the servers to finish, then the servers."""
         with self._console.status("stopping …"):
             if self._supervisor is not None:
                 self._supervisor.stop()
@@ -77,8 +89,8 @@ class LocalStack:
                 server.stop()
         (self._folder / STATUS_FILE).unlink(missing_ok=True)
 
-    def _settle_port(self) -> None:
-        """One port for the whole run: shoppers must find the gateway, and find it again after its restart."""
+    def _choose_port(self) -> None:
+        """Choose one port for the whole run, so that shoppers find a restarted gateway again."""
         settings = self._settings
         if settings.port and listens(settings.port, settings.host):
             raise EtalageError(
@@ -86,37 +98,45 @@ class LocalStack:
             )
         self._settings = msgspec.structs.replace(settings, port=settings.port or free_port(settings.host))
 
-    def _look_at_ranker(self) -> None:
-        """Processes serve on without it and say so in their logs, where nobody looks who sees a shop."""
+    def _warn_without_ranker(self) -> None:
+        """Warn here: the processes serve without a ranker and only log it."""
         try:
             describe_ranker(self._settings.ranker)
         except RankerFailed as exc:
-            self._notice(f"no ranker: {exc}; popularity ranks, and layouts say model_missing")
+            self._notify(f"no ranker: {exc}; popularity ranks, and layouts say model_missing")
 
-    def _kafka(self) -> None:
+    def _start_kafka(self) -> None:
         if self._settings.kafka is None:
             server = LocalKafka(self._folder / "kafka", jars=self._settings.jars)
-            self._start("kafka", server)
+            self._start_server("kafka", server)
             self._settings = msgspec.structs.replace(self._settings, kafka=server.address)
 
-    def _redis(self) -> None:
+    def _start_redis(self) -> None:
         if self._settings.redis is None:
             server = LocalRedis(self._folder / "redis")
-            self._start("redis", server)
+            self._start_server("redis", server)
             self._settings = msgspec.structs.replace(self._settings, redis=server.address)
 
-    def _start(self, name: str, server: LocalServer) -> None:
-        self._servers[name] = KeptServer(name, server, self._notice)
+    def _start_server(self, name: str, server: LocalServer) -> None:
+        self._servers[name] = ServerKeeper(name, server, self._notify)
         self._servers[name].start()
 
-    def _topics(self) -> None:
+    def _create_topics(self) -> None:
         create_topics(self._settings)
 
-    def _stock(self) -> None:
-        stock(self._settings, self._folder, self._run)
+    def _load_demo_data(self) -> None:
+        """Push the demo catalogue and the default storefront, each unless the shop has one of its own."""
+        if _is_empty(self._settings, CATALOG):
+            products = self._folder / "catalogue.ndjson"
+            self._run_command("demo", "catalogue", str(products), "--force")
+            self._run_command("catalog", "push", str(products))
+        if _is_empty(self._settings, STOREFRONT):
+            document = self._folder / "storefront.json"
+            document.write_text(self._run_command("storefront", "default"))
+            self._run_command("storefront", "push", str(document))
 
-    def _run(self, *words: str) -> str:
-        """One command of ours to its end; EtalageError with its last words when it fails."""
+    def _run_command(self, *words: str) -> str:
+        """Run one `etalage` command; returns its output, raises EtalageError with its last error words."""
         done = subprocess.run(
             [sys.executable, "-m", "streams.cli.main", *words],
             env=self._environment(), capture_output=True, text=True, check=False,
@@ -125,50 +145,54 @@ class LocalStack:
             raise EtalageError(f"etalage {' '.join(words[:2])} failed: {' '.join(done.stderr.split()[-60:])}")
         return done.stdout
 
-    def _processes(self) -> None:
-        kinds = [f"worker-{n}" for n in range(1, self._workers + 1)] + ["gateway", "items"]
-        kinds += ["shoppers"] if self._shoppers else []
-        self._supervisor = Supervisor([self._job(name) for name in kinds], self._folder / "run", self._notice)
-        self._tend()
+    def _start_processes(self) -> None:
+        names = [f"worker-{n}" for n in range(1, self._workers + 1)] + ["gateway", "items"]
+        names += ["shoppers"] if self._shoppers else []
+        jobs = [self._job(name) for name in names]
+        self._supervisor = Supervisor(jobs, self._folder / "run", self._notify)
+        self._tick()
 
     def _job(self, name: str) -> Job:
         kind = name.partition("-")[0]
-        mine = {"ETALAGE_WORKER_ID": name, "ETALAGE_SHOP_CACHE": str(self._folder / "run" / f"{name}.shop")}
+        own = {"ETALAGE_WORKER_ID": name, "ETALAGE_SHOP_CACHE": str(self._folder / "run" / f"{name}.shop")}
         argv = [sys.executable, "-m", "streams.cli.main", kind]
-        return Job(name=name, argv=argv, env=self._environment() | mine)
+        return Job(name=name, argv=argv, env=self._environment() | own)
 
     def _environment(self) -> dict[str, str]:
-        """Ours without settings that were meant for us alone, then what we found out."""
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
-        return ours | as_environment(msgspec.structs.replace(self._settings, data=None, status=None))
+        """Our environment with the settings as they are now, without those meant for this process alone."""
+        others = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
+        return others | as_environment(msgspec.structs.replace(self._settings, data=None, status=None))
 
     def _await_ready(self) -> None:
-        if not wait_until(lambda: self._tend().ready, within_s=READY_WITHIN_S, every_s=TEND_S):
-            raise EtalageError(_not_ready(self._status()))
+        if not wait_until(lambda: self._tick().ready, within_s=READY_WITHIN_S, every_s=TICK_S):
+            raise EtalageError(_describe_unready(self._status()))
 
-    def _tend(self) -> UpStatus:
-        """Start what is due and keep the status file true. A full disk is told of once, and tried again."""
+    def _tick(self) -> UpStatus:
+        """Restart what is due and write status.json when it changed; returns the status.
+
+        What fails for a full disk is reported once and tried again with each tick.
+        """
         try:
-            self._start_what_is_due()
+            self._restart_due()
             status = self._status()
-            if status != self._told:
+            if status != self._written:
                 write_up_status(self._folder / STATUS_FILE, status)
-                self._told = status
+                self._written = status
         except OSError as exc:
-            self._told = None  # so that the end is told by a write that succeeded
-            if self._hindered.begins():
-                self._notice(f"{self._folder} cannot be written ({exc.strerror}): trying again until it can")
+            self._written = None  # the next tick writes, and so finds out whether the failure is over
+            if self._write_failure.begins():
+                self._notify(f"{self._folder} cannot be written ({exc.strerror}): trying again until it can")
             return self._status()
-        if self._hindered.ends():
-            self._notice(f"{self._folder} can be written again")
+        if self._write_failure.ends():
+            self._notify(f"{self._folder} can be written again")
         return status
 
-    def _start_what_is_due(self) -> None:
+    def _restart_due(self) -> None:
         now = time.monotonic()
         for server in self._servers.values():
-            server.tend(now)
+            server.tick(now)
         if self._supervisor is not None:
-            self._supervisor.tend()
+            self._supervisor.tick()
 
     def _status(self) -> UpStatus:
         children = self._supervisor.statuses() if self._supervisor else {}
@@ -189,24 +213,32 @@ class LocalStack:
             children=children,
         )
 
-    def _notice(self, text: str) -> None:
-        """Something ended or hangs: a line for a person, unless logs are asked for as JSON."""
+    def _notify(self, text: str) -> None:
+        """Print a line for a person, or log it when logs are asked for as JSON."""
         if self._settings.log_format == "json":
             logger("supervisor").warning(text)
         else:
             self._console.print(f"[yellow]![/] {escape(text)}", highlight=False, soft_wrap=True)
 
-    def _announce(self) -> None:
-        status = self._tend()
+    def _print_address(self) -> None:
+        status = self._tick()
         Console().print(f"The shop is open: {status.url}", highlight=False, soft_wrap=True)
         self._console.print(f"Logs and {STATUS_FILE}: {self._folder}   Ctrl-C ends it all.", highlight=False)
 
 
-def _not_ready(status: UpStatus) -> str:
-    all_of_them: dict[str, ServerStatus | ChildStatus] = {**status.servers, **status.children}
-    late = [
-        f"{name} ({last_words(Path(one.log))}; log: {one.log})"
-        for name, one in all_of_them.items()
+def _is_empty(settings: Settings, topic: Topic) -> bool:
+    """Whether the topic holds no value; deleted keys do not count."""
+    assert settings.kafka is not None  # the first step has set it
+    records = asyncio.run(read_to_end(settings.kafka, topic, settings.namespace))
+    return not any(record.value for record in records)
+
+
+def _describe_unready(status: UpStatus) -> str:
+    """One line with the last log message of each server and process that is not ready."""
+    every: dict[str, ServerStatus | ChildStatus] = {**status.servers, **status.children}
+    unready = [
+        f"{name} ({last_log_message(Path(one.log))}; log: {one.log})"
+        for name, one in every.items()
         if not one.ready
     ]
-    return f"not ready after {READY_WITHIN_S:.0f} s: {'; '.join(late)}"
+    return f"not ready after {READY_WITHIN_S:.0f} s: {'; '.join(unready)}"

@@ -1,4 +1,7 @@
-"""From what was read to the Shop that is used: pure work, done in a thread by the follower."""
+"""Builds a Snapshot from its inputs, and loads the ranker that the settings name.
+
+The follower runs both in a thread; neither waits for a service.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,22 @@ from models.storefront.shop import Shop, with_items, with_storefront
 from schemas.errors import EtalageError, InvalidDocument, RankerFailed
 from schemas.storefront import storefront_of
 from streams.runtime.telemetry.logs import logger
-from streams.shop.inputs import Changes, ShopInputs
+from streams.shop.inputs import InputChanges, ShopInputs
 
 log = logger("shop")
 
 UNDERSTUDY_ONLY = "none"
 
 
-def load_ranker_of(setting: str | None) -> tuple[Ranker | None, str]:
-    """The ranker that the setting names (None: the packaged one), or why there is none."""
+def load_configured_ranker(setting: str | None) -> tuple[Ranker | None, str]:
+    """Load the ranker that ETALAGE_RANKER names.
+
+    Args:
+        setting: Folder of an artifact, `none` for the understudy alone, None for the packaged artifact.
+
+    Returns:
+        The ranker and an empty text, or None and the reason; no error is raised.
+    """
     if setting == UNDERSTUDY_ONLY:
         return None, "ETALAGE_RANKER is none"
     try:
@@ -27,51 +37,53 @@ def load_ranker_of(setting: str | None) -> tuple[Ranker | None, str]:
     except EtalageError as exc:
         return None, str(exc)
     except Exception as exc:
-        # Whatever a broken file makes the runtime do: serving goes on with the understudy and says so.
+        # A broken file can make the runtime raise anything; serving continues with the understudy.
         return None, f"{type(exc).__name__}: {exc}"
 
 
 def describe_ranker(setting: str | None) -> str:
-    """Which ranker a process with this setting uses, in one line; RankerFailed says why it has none."""
-    ranker, why = load_ranker_of(setting)
+    """Return in one line which ranker a process with this setting uses; raises RankerFailed for none."""
+    ranker, reason = load_configured_ranker(setting)
     if ranker is not None:
         return f"{ranker.name} {ranker.version}, {setting or 'the packaged one'}"
     if setting == UNDERSTUDY_ONLY:
-        return f"popularity only: {why}"
-    raise RankerFailed(why)
+        return f"popularity only: {reason}"
+    raise RankerFailed(reason)
 
 
-def all_changed() -> Changes:
-    """What moved when there was nothing before."""
-    return Changes(items=True, sections=True)
+def rebuild_snapshot(snapshot: Snapshot, inputs: ShopInputs, changes: InputChanges, at: float) -> Snapshot:
+    """Build the next snapshot; parts that `changes` does not name are shared with the one before.
 
+    Args:
+        snapshot: The one in use; it is not modified.
+        inputs: What was read so far. They must not change meanwhile.
+        changes: Which inputs changed since `snapshot` was built.
+        at: Time of the build, epoch seconds.
 
-def renew(snapshot: Snapshot, inputs: ShopInputs, changes: Changes, at: float) -> Snapshot:
-    """A newer snapshot at `at` (epoch seconds) that shares with `snapshot` whatever `changes` does not name.
-
-    Sections that do not fit together leave the storefront as it was: those who write them one by one may
-    mend it with the next.
+    Returns:
+        The new snapshot. When the changed sections do not fit together it keeps the storefront before,
+        which is logged: whoever writes sections one by one may complete them with the next record.
     """
-    shop = _renew_shop(snapshot.shop, inputs, changes, at)
+    shop = _rebuild_shop(snapshot.shop, inputs, changes, at)
     return build_snapshot(shop, snapshot.ranker, snapshot)
 
 
-def _renew_shop(shop: Shop, inputs: ShopInputs, changes: Changes, at: float) -> Shop:
+def _rebuild_shop(shop: Shop, inputs: ShopInputs, changes: InputChanges, at: float) -> Shop:
     generation, edition = inputs.generation, inputs.edition
-    table = _table(shop, inputs, changes, at)
-    made = with_items(shop, table, generation=generation, built_at=at, edition=edition)
+    items = _rebuild_items(shop, inputs, changes, at)
+    rebuilt = with_items(shop, items, generation=generation, built_at=at, edition=edition)
     if not changes.sections:
-        return made
-    wanted = storefront_of(inputs.sections.values())
+        return rebuilt
+    storefront = storefront_of(inputs.sections.values())
     try:
-        return with_storefront(made, wanted, generation=generation, built_at=at, edition=edition)
+        return with_storefront(rebuilt, storefront, generation=generation, built_at=at, edition=edition)
     except InvalidDocument as exc:
-        log.error("storefront not used, the one before stays", why=str(exc), field=exc.field)
-        return made
+        log.error("keeping previous storefront", error=str(exc), field=exc.field)
+        return rebuilt
 
 
-def _table(shop: Shop, inputs: ShopInputs, changes: Changes, at: float) -> ItemTable:
+def _rebuild_items(shop: Shop, inputs: ShopInputs, changes: InputChanges, at: float) -> ItemTable:
     changed = {item: inputs.signals[item] for item in changes.signals if item in inputs.signals}
-    if changes.items or len(changed) < len(changes.signals):  # a signal was taken away
+    if changes.items or len(changed) < len(changes.signals):  # a signal was removed
         return build_items(inputs.items.values(), inputs.signals, at)
     return with_signals(shop.items, changed, at)

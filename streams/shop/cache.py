@@ -1,4 +1,4 @@
-"""The last Shop's inputs on disk, for a start while Kafka is away."""
+"""Keeps the inputs of the last Shop on disk, so that a process can start while Kafka is away."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ log = logger("shop")
 FORMAT = 1
 
 
-class Saved(Struct, frozen=True, kw_only=True):
-    """The file: msgpack. Another `format` or `namespace` is not used."""
+class CachedInputs(Struct, frozen=True, kw_only=True):
+    """Content of the cache file, as msgpack; a file of another `format` or `namespace` is ignored."""
 
     format: int
     namespace: str
@@ -33,8 +33,16 @@ class Saved(Struct, frozen=True, kw_only=True):
 
 
 def save_inputs(path: str | Path, inputs: ShopInputs, namespace: str) -> None:
-    """Replace the file in one step; a failure is logged, for serving goes on without it."""
-    saved = Saved(
+    """Replace the cache file in one step.
+
+    Args:
+        path: The cache file; missing folders are created.
+        inputs: What to save. They must not change meanwhile.
+        namespace: Whose inputs these are.
+
+    A file that cannot be written is logged, never raised: serving does not depend on the cache.
+    """
+    cached = CachedInputs(
         format=FORMAT,
         namespace=namespace,
         offsets=inputs.offsets,
@@ -46,27 +54,35 @@ def save_inputs(path: str | Path, inputs: ShopInputs, namespace: str) -> None:
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(msgspec.msgpack.encode(saved))
+        draft.write_bytes(msgspec.msgpack.encode(cached))
         draft.replace(target)
     except OSError as exc:
-        log.warning("shop cache not saved", path=str(path), error=str(exc))
+        log.warning("shop cache write failure", path=str(path), error=str(exc))
 
 
 def load_inputs(path: str | Path, namespace: str) -> ShopInputs | None:
-    """What was saved; None when there is nothing that can be used (said in the log)."""
+    """Load the inputs that `save_inputs` wrote.
+
+    Args:
+        path: The cache file.
+        namespace: Whose inputs are wanted.
+
+    Returns:
+        The inputs, without pending changes; None when there is no file, or it cannot be used (logged).
+    """
     try:
-        saved = msgspec.msgpack.decode(Path(path).read_bytes(), type=Saved)
+        cached = msgspec.msgpack.decode(Path(path).read_bytes(), type=CachedInputs)
     except FileNotFoundError:
         return None
     except (OSError, *DECODE_ERRORS) as exc:
-        log.warning("shop cache not usable", path=str(path), error=str(exc))
+        log.warning("shop cache read failure", path=str(path), error=str(exc))
         return None
-    if saved.format != FORMAT or saved.namespace != namespace:
-        log.warning("shop cache is of another format or namespace", path=str(path))
+    if cached.format != FORMAT or cached.namespace != namespace:
+        log.warning("ignoring shop cache", path=str(path), error="another format or namespace")
         return None
     return ShopInputs(
-        items={ItemId(item.item_id): item for item in saved.items},
-        sections={section_key(section): section for section in saved.sections},
-        signals={signal.item_id: signal for signal in saved.signals},
-        offsets=saved.offsets,
+        items={ItemId(item.item_id): item for item in cached.items},
+        sections={section_key(section): section for section in cached.sections},
+        signals={signal.item_id: signal for signal in cached.signals},
+        offsets=cached.offsets,
     )

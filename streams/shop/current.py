@@ -1,4 +1,4 @@
-"""The catalogue and the storefront that stand in Kafka now, read whole, once."""
+"""Reads the catalogue and the storefront that Kafka holds now, once and completely."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from streams.shop.inputs import ShopInputs
 from streams.shop.publishing import StoredStorefront
 
 
-async def items_now(kafka: str, namespace: str) -> dict[str, Item]:
-    """The catalogue by id, in order; StreamUnavailable when it cannot be read."""
+async def read_items(kafka: str, namespace: str) -> dict[str, Item]:
+    """Return the catalogue sorted by id; raises StreamUnavailable when it cannot be read."""
     inputs = ShopInputs()
     inputs.apply(await read_to_end(kafka, CATALOG, namespace), namespace)
     items = inputs.items
     return {key: items[key] for key in sorted(items)}
 
 
-async def storefront_now(kafka: str, namespace: str) -> StoredStorefront:
-    """The storefront's sections and where their topic ends; StreamUnavailable when they cannot be read."""
+async def read_storefront(kafka: str, namespace: str) -> StoredStorefront:
+    """Return the storefront's sections and the end of their topic; raises StreamUnavailable."""
     records = await read_to_end(kafka, STOREFRONT, namespace)
     inputs = ShopInputs()
     inputs.apply(records, namespace)
     return StoredStorefront(inputs.sections, 1 + max((record.offset for record in records), default=-1))
 
 
-async def sections_now(kafka: str, namespace: str) -> dict[str, Section]:
-    """The storefront's sections by key; StreamUnavailable when they cannot be read."""
-    return dict((await storefront_now(kafka, namespace)).sections)
+async def read_sections(kafka: str, namespace: str) -> dict[str, Section]:
+    """Return the storefront's sections by key; raises StreamUnavailable when they cannot be read."""
+    return dict((await read_storefront(kafka, namespace)).sections)

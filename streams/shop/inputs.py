@@ -1,11 +1,11 @@
-"""What a Shop is built from, as the followed topics tell it: items, storefront sections, crowd signals.
+"""Collects the records a Shop is built from: catalogue items, storefront sections and crowd signals.
 
-A record that does not decode is skipped and counted, never fatal: the last good one of its key stays.
+A record that cannot be decoded is skipped and reported; the last valid record of its key stays in use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -27,127 +27,142 @@ _decode_section = msgspec.json.Decoder(Section).decode
 _decode_signal = msgspec.json.Decoder(Signal).decode
 
 
-class Skipped(Struct, frozen=True):
-    """A record that could not be used, and why."""
+class SkippedRecord(Struct, frozen=True):
+    """A record that could not be used, and the reason."""
 
     topic: Topic
     partition: int
     offset: int
-    why: str
+    error: str
 
 
-class Changes(Struct):
-    """What moved since the last build."""
+class InputChanges(Struct):
+    """Which inputs changed since the last build; false when none did."""
 
     items: bool = False
     sections: bool = False
     signals: set[ItemId] = field(default_factory=set)
+
+    @classmethod
+    def full(cls) -> InputChanges:
+        """Everything but single signals, which a build of all items reads anyway."""
+        return cls(items=True, sections=True)
 
     def __bool__(self) -> bool:
         return self.items or self.sections or bool(self.signals)
 
 
 class ShopInputs(Struct, kw_only=True):
-    """Grows with `apply`; `offsets` holds the next offset of each partition that records came from."""
+    """The latest value of each key of the followed topics; changed by `apply` alone.
+
+    Attributes:
+        items: Catalogue by item id.
+        sections: Storefront sections by record key.
+        signals: Crowd signals by item id.
+        offsets: Next offset to read by `topic/partition` (topic without namespace), for each partition that
+            records came from.
+        changes: Changes since the last `pop_changes`.
+    """
 
     items: dict[ItemId, Item] = {}
     sections: dict[str, Section] = {}
     signals: dict[ItemId, Signal] = {}
     offsets: dict[str, int] = {}
-    changes: Changes = field(default_factory=Changes)
+    changes: InputChanges = field(default_factory=InputChanges)
 
-    def apply(self, records: Iterable[RawRecord], namespace: str) -> list[Skipped]:
-        """Take records in; those that cannot be used are given back."""
+    def apply(self, records: Iterable[RawRecord], namespace: str) -> list[SkippedRecord]:
+        """Apply records of the followed topics in order.
+
+        Args:
+            records: Records whose topics are `FOLLOWED` under `namespace`; a None value removes the key.
+            namespace: Prefix of the topic names.
+
+        Returns:
+            The records that could not be used; their offsets count as read.
+        """
         topics = {topic.full_name(namespace): topic for topic in FOLLOWED}
         skipped = []
         for record in records:
             topic = topics[record.topic]
             self.offsets[f"{topic.name}/{record.partition}"] = record.offset + 1
             try:
-                self._take(topic, record)
+                self._apply_record(topic, record)
             except DECODE_ERRORS as exc:
-                skipped.append(Skipped(topic, record.partition, record.offset, str(exc)))
+                skipped.append(SkippedRecord(topic, record.partition, record.offset, str(exc)))
         return skipped
 
-    def _take(self, topic: Topic, record: RawRecord) -> None:
-        key = _key_of(record)
+    def _apply_record(self, topic: Topic, record: RawRecord) -> None:
+        key = _record_key(record)
         if topic is ITEM_SIGNALS:
-            self._take_signal(ItemId(key), record.value)
+            self._apply_signal(ItemId(key), record.value)
         elif topic is CATALOG:
-            self.changes.items |= _put(self.items, key, _value(_decode_item, record, key, _id_of_item))
+            item = _decode_value(record, key, _decode_item, _item_key)
+            self.changes.items |= _set_or_remove(self.items, key, item)
         else:
-            self.changes.sections |= _put(
-                self.sections, key, _value(_decode_section, record, key, section_key)
-            )
+            section = _decode_value(record, key, _decode_section, section_key)
+            self.changes.sections |= _set_or_remove(self.sections, key, section)
 
-    def _take_signal(self, key: ItemId, value: bytes | None) -> None:
+    def _apply_signal(self, key: ItemId, value: bytes | None) -> None:
         if value is None:
             self.signals.pop(key, None)
         else:
             self.signals[key] = _decode_signal(value)
         self.changes.signals.add(key)
 
-    def take_changes(self) -> Changes:
-        """What moved since the last call."""
-        changes, self.changes = self.changes, Changes()
+    def pop_changes(self) -> InputChanges:
+        """Return the changes since the last call, and start again with none."""
+        changes, self.changes = self.changes, InputChanges()
         return changes
 
     @property
     def generation(self) -> int:
-        """A number that rises with every record read, and is the same in processes that read as far.
+        """A number that rises with every record read, equal in processes that read equally far.
 
-        It is the sum of the next offsets of all followed partitions: no counter to keep, none to lose.
+        It is the sum of the next offsets of all followed partitions, so that no counter has to be stored.
         """
         return sum(self.offsets.values())
 
     @property
     def edition(self) -> Edition:
         """How far storefront and catalogue were read."""
-        return Edition(self._read_of(STOREFRONT), self._read_of(CATALOG))
+        return Edition(self._records_read(STOREFRONT), self._records_read(CATALOG))
 
-    def _read_of(self, topic: Topic) -> int:
+    def _records_read(self, topic: Topic) -> int:
         return sum(end for place, end in self.offsets.items() if place.rpartition("/")[0] == topic.name)
 
-    def resume(self, namespace: str) -> dict[TopicPartition, int]:
-        """Where a new reader goes on."""
+    def resume_offsets(self, namespace: str) -> dict[TopicPartition, int]:
+        """Return the offsets at which a new reader continues, by full topic name and partition."""
         places = {}
         for name, offset in self.offsets.items():
             topic, _, partition = name.rpartition("/")
             places[f"{namespace}.{topic}", int(partition)] = offset
         return places
 
-    def copy(self) -> ShopInputs:
-        """The same content for a builder in another thread; what it holds is immutable."""
-        return ShopInputs(
-            items=dict(self.items),
-            sections=dict(self.sections),
-            signals=dict(self.signals),
-            offsets=dict(self.offsets),
-        )
 
-
-def _key_of(record: RawRecord) -> str:
+def _record_key(record: RawRecord) -> str:
     if record.key is None:
         raise ValueError("a record without a key")
     return record.key.decode()
 
 
-def _id_of_item(item: Item) -> str:
+def _item_key(item: Item) -> str:
     return item.item_id
 
 
-def _value(decode: Any, record: RawRecord, key: str, name_of: Any) -> Any:
-    """The decoded value, None for a tombstone; ValueError when it stands under another key than its own."""
+def _decode_value(
+    record: RawRecord, key: str, decode: Callable[[bytes], Any], key_of: Callable[[Any], str]
+) -> Any:
+    """Return the decoded value, None for a tombstone; raises ValueError when its own key is not `key`."""
     if record.value is None:
         return None
     value = decode(record.value)
-    if name_of(value) != key:
-        raise ValueError(f"its key says {key[:60]!r}, its body {name_of(value)[:60]!r}")
+    if key_of(value) != key:
+        raise ValueError(f"its key says {key[:60]!r}, its body {key_of(value)[:60]!r}")
     return value
 
 
-def _put(into: dict[Any, Any], key: str, value: object | None) -> bool:
-    """Put or remove; whether that changed anything."""
+def _set_or_remove(into: dict[Any, Any], key: str, value: object | None) -> bool:
+    """Store the value, or remove the key when it is None; returns whether that changed anything."""
     if value is None:
         return into.pop(key, None) is not None
     changed: bool = into.get(key) != value

@@ -89,7 +89,7 @@ def refuse_clearing(now: Mapping[str, Section], wanted: Storefront) -> None:
 async def push_storefront(
     producer: Producer, namespace: str, read: Read, wanted: Storefront, *, may_clear: bool = False
 ) -> SectionChanges:
-    """Write the sections that differ from what `read` finds (see `storefront_now`), remove the others.
+    """Write the sections that differ from what `read` finds (see `read_storefront`), remove the others.
 
     As `replace_storefront`, over a running producer.
     """

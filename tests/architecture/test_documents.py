@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from streams.cli.main import COMMANDS
-from streams.shop.documents import storefront_in
+from streams.shop.documents import parse_storefront
 from tests.architecture.settings_table import in_readme, table
 from tests.architecture.tree import ROOT
 
@@ -21,7 +21,7 @@ def test_the_readme_names_every_command() -> None:
 
 def test_the_readmes_rules_may_be_pushed() -> None:
     (rules,) = re.findall(r"```json\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    storefront = storefront_in(f"{{{rules}}}".encode(), "README.md")
+    storefront = parse_storefront(f"{{{rules}}}".encode(), "README.md")
     assert [rule.action for rule in storefront.rules] == ["pin", "exclude"]
 
 

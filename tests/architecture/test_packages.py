@@ -8,7 +8,7 @@ from importlib.metadata import packages_distributions
 
 import pytest
 
-from streams.cli.main import COMMANDS, available
+from streams.cli.main import COMMANDS, list_available
 from tests.architecture.tree import ROOMS, ROOT
 
 WITH_FAUST = {"worker", "items"}
@@ -27,4 +27,4 @@ def test_a_command_loads_without_faust(name: str) -> None:
 
 
 def test_every_command_of_the_list_exists() -> None:
-    assert set(available()) == set(COMMANDS)
+    assert set(list_available()) == set(COMMANDS)

@@ -82,6 +82,17 @@ def url() -> Iterator[str]:
         yield served.url
 
 
+UNDOCUMENTED = {"/v1/openapi.json", "/metrics"}
+"""The document itself, and what Prometheus reads in its own format."""
+
+
+async def test_every_route_is_in_the_document_and_the_other_way_round() -> None:
+    async with open_gateway() as (house, _):
+        routes = house.gateway.router.routes()
+    documented = {path: {name.upper() for name in methods} for path, methods in document()["paths"].items()}
+    assert documented == {path: methods for path, methods in routes.items() if path not in UNDOCUMENTED}
+
+
 MEANING = ["/v1/storefront"]
 """Sections must fit each other: a document of the right shape may still be refused (422)."""
 

@@ -17,8 +17,8 @@ from models.storefront.shop import build_shop
 from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
 from streams.cli.inspect.replay import complete_events
-from streams.cli.inspect.replay_text import step_text
-from streams.shop.documents import events_in, items_in, storefront_in
+from streams.cli.inspect.replay_text import format_step
+from streams.shop.documents import parse_event_lines, parse_items, parse_storefront
 
 FOLDER = Path(__file__).parent
 TRANSCRIPTS = sorted(FOLDER.glob("*.jsonl"))
@@ -28,12 +28,12 @@ AT = 1_793_520_000.0
 
 def golden_snapshot() -> Snapshot:
     """120 products with made-up crowd signals, and a storefront with one rule of each action."""
-    storefront = storefront_in((FOLDER / "storefront.json").read_bytes(), "storefront.json")
+    storefront = parse_storefront((FOLDER / "storefront.json").read_bytes(), "storefront.json")
     return build_snapshot(build_shop(_table(), storefront, generation=1, built_at=AT), PopularityRanker())
 
 
 def _table() -> ItemTable:
-    items = items_in((FOLDER / "catalogue.json").read_bytes(), "catalogue.json")
+    items = parse_items((FOLDER / "catalogue.json").read_bytes(), "catalogue.json")
     ids = [ItemId(item.item_id) for item in items]
     signals = {
         name: Signal(
@@ -52,8 +52,8 @@ def _table() -> ItemTable:
 
 def render_transcript(transcript: Path, snapshot: Snapshot) -> str:
     """What `etalage replay` prints of a transcript in the golden shop."""
-    events = complete_events(list(events_in(transcript.read_bytes())), snapshot.shop.items.items)
-    return "\n".join(step_text(step) for step in replay(snapshot, records_of(events), top=2)) + "\n"
+    events = complete_events(list(parse_event_lines(transcript.read_bytes())), snapshot.shop.items.items)
+    return "\n".join(format_step(step) for step in replay(snapshot, records_of(events), top=2)) + "\n"
 
 
 def expected_path(transcript: Path) -> Path:

@@ -21,7 +21,7 @@ from streams.kafka.partitioner import partition_of
 from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
-from streams.shop.current import items_now, sections_now, storefront_now
+from streams.shop.current import read_items, read_sections, read_storefront
 from streams.shop.publishing import StoredStorefront, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
 
@@ -50,7 +50,7 @@ async def test_what_is_pushed_is_read_back(settings: Settings, address: str) -> 
             producer, settings.namespace, [Item(item_id="i7", title="New", categories=["x"], price=1)]
         )
         await remove_items(producer, settings.namespace, ["i8", "i9"])
-    found = await items_now(address, settings.namespace)
+    found = await read_items(address, settings.namespace)
     assert progress == [1000, 1000, 500]
     assert len(found) == 2498
     assert found["i7"].title == "New"
@@ -75,7 +75,7 @@ async def test_a_storefront_push_writes_differences_and_removes_the_rest(
     second = Storefront(pages=DEFAULT_STOREFRONT.pages[:2])
 
     async def read() -> StoredStorefront:
-        return await storefront_now(address, settings.namespace)
+        return await read_storefront(address, settings.namespace)
 
     async with open_producer(address) as producer:
         changes = [
@@ -85,7 +85,7 @@ async def test_a_storefront_push_writes_differences_and_removes_the_rest(
     assert changes[0].written == ["module:extra", "page:home"]
     assert (len(changes[1].written), changes[1].removed, changes[1].unchanged) == (1, ["module:extra"], 1)
     assert (changes[2].written, changes[2].removed, changes[2].unchanged) == ([], [], 2)
-    assert await sections_now(address, settings.namespace) == sections_of(second)
+    assert await read_sections(address, settings.namespace) == sections_of(second)
 
 
 async def test_a_reader_knows_the_end_seen_at_its_start_and_goes_on(settings: Settings, address: str) -> None:

@@ -1,4 +1,4 @@
-"""The Shop follows catalogue, storefront and signals on a real Kafka, and lives without it."""
+"""The Shop follows catalogue, storefront and signals on a real Kafka, and is served without it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from streams.kafka.producer import open_producer
 from streams.local.servers.kafka import LocalKafka
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
-from streams.shop.build import renew
+from streams.shop.build import rebuild_snapshot
 from streams.shop.follower import ShopFollower
 from streams.shop.publishing import StoredStorefront, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
@@ -186,8 +186,8 @@ async def test_without_kafka_the_cache_is_served(settings: Settings, free_port: 
         assert follower.source == "cache"
         assert follower.shop.items.ids == live.items.ids
         assert follower.shop.generation == live.generation
-        assert not await follower.wait_ready(0.3)
         await until(lambda: "catalog.v1" in follower.reason, "it says why it is not ready")
+        assert not follower.ready
     async with following(replace(away, shop_cache=None)) as follower:
         assert (follower.source, follower.shop.items.n) == ("none", 0)
 
@@ -228,11 +228,11 @@ async def test_kafka_may_come_later_go_and_come_back(
 async def test_shops_are_built_off_the_loop(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     threads: list[threading.Thread] = []
 
-    def noted(*args: Any) -> Snapshot:
+    def record_thread(*args: Any) -> Snapshot:
         threads.append(threading.current_thread())
-        return renew(*args)
+        return rebuild_snapshot(*args)
 
-    monkeypatch.setattr("streams.shop.follower.renew", noted)
+    monkeypatch.setattr("streams.shop.follower.rebuild_snapshot", record_thread)
     async with open_producer(settings.kafka or "") as producer, following(settings) as follower:
         assert await follower.wait_ready(WITHIN_S)
         await push_items(producer, settings.namespace, items(3))

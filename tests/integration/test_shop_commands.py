@@ -15,10 +15,10 @@ from models.catalog.enrichment import enrich_event
 from schemas.catalog import Item
 from schemas.codec import decode_event, encode
 from schemas.topics import EVENTS
-from streams.cli.data.event_sender import GatewaySink, Refused, send_events
+from streams.cli.data.event_sender import GatewaySink, RefusedLine, send_events
 from streams.kafka.compacted_reader import read_to_end
 from streams.kafka.partitioner import partition_of
-from streams.shop.documents import events_in, items_in
+from streams.shop.documents import parse_event_lines, parse_items
 from streams.stores.meta import Meta
 from tests.stack import Stack
 
@@ -39,7 +39,7 @@ def stack(
 
 def refused(stack: Stack, *arguments: str) -> str:
     """The one line of a command that ends with code 2; standard output and progress do not count."""
-    done = stack.done(*arguments)
+    done = stack.run_unchecked(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
     return done.stderr
 
@@ -164,7 +164,7 @@ async def test_items_are_completed_as_the_gateway_completes_them(stack: Stack) -
     said = await asyncio.to_thread(stack.run, "events", "send", str(file))
     assert said == "1 event sent\n"
     (record,) = await read_to_end(stack.kafka, EVENTS, stack.namespace)
-    items = {item.item_id: item for item in items_in(goods.read_bytes(), goods.name)}
+    items = {item.item_id: item for item in parse_items(goods.read_bytes(), goods.name)}
     raw = file.read_bytes()
     assert record.value == enrich_event(decode_event(raw), raw, items.get) != raw
     lines = json.loads(record.value)["properties"]["items"]
@@ -177,7 +177,7 @@ def test_names_that_we_do_not_know_are_told_and_are_code_one(stack: Stack) -> No
     file = stack.folder / "events.ndjson"
     strange = event(2, "v").replace(b"page_view", b"view_itm")
     file.write_bytes(b"\n".join([event(1, "v"), strange, strange.replace(b"m2", b"m3")]))
-    done = stack.done("events", "send", str(file))
+    done = stack.run_unchecked("events", "send", str(file))
     assert done.returncode == 1
     assert done.stdout == "3 events sent\n"
     told = "events.ndjson line 2: no event is called 'view_itm', did you mean view_item? (2 events bear it"
@@ -255,8 +255,8 @@ async def test_a_gateway_is_asked_again_for_what_it_could_not_write(
     flaky_gateway: tuple[str, list[str]],
 ) -> None:
     url, accepted = flaky_gateway
-    lines = list(events_in(b"\n".join(event(n, f"v{n % 3}") for n in range(30))))
+    lines = list(parse_event_lines(b"\n".join(event(n, f"v{n % 3}") for n in range(30))))
     sent, not_taken = await send_events(GatewaySink(url), lines, rate=None, progress=lambda n: None)
     assert sent == 20
-    assert not_taken == [Refused(n + 1, "not this visitor") for n in range(0, 30, 3)]
+    assert not_taken == [RefusedLine(n + 1, "not this visitor") for n in range(0, 30, 3)]
     assert accepted == [f"m{n}" for n in range(30) if n % 3]

@@ -18,7 +18,7 @@ from streams.gateway.events.producer import EventLog
 from streams.kafka.batching import PLAIN_MAX
 from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
-from streams.shop.current import sections_now, storefront_now
+from streams.shop.current import read_sections, read_storefront
 from streams.shop.publishing import StoredStorefront, push_storefront
 from tests.unit.streams.eventually import eventually
 
@@ -63,7 +63,7 @@ async def put(settings: Settings, wanted: Storefront) -> None:
     log.start()
     try:
         await eventually(lambda: log.connected, within_s=20)
-        routes = ShopRoutes(settings.namespace, log, lambda: storefront_now(kafka, settings.namespace))
+        routes = ShopRoutes(settings.namespace, log, lambda: read_storefront(kafka, settings.namespace))
         sent: list[Any] = []
 
         async def receive() -> dict[str, Any]:
@@ -84,7 +84,7 @@ async def push(settings: Settings, wanted: Storefront) -> None:
     kafka = settings.kafka
     async with open_producer(kafka) as producer:
         await push_storefront(
-            producer, settings.namespace, lambda: storefront_now(kafka, settings.namespace), wanted
+            producer, settings.namespace, lambda: read_storefront(kafka, settings.namespace), wanted
         )
 
 
@@ -99,7 +99,7 @@ async def test_a_swap_is_seen_whole(settings: Settings, swap: Any, rules: int) -
         assert await keys_of_next_batch(consumer) == set(sections_of(old))
         await swap(settings, new)
         assert await keys_of_next_batch(consumer) == set(sections_of(old)) | set(sections_of(new))
-    assert await sections_now(settings.kafka, settings.namespace) == sections_of(new)
+    assert await read_sections(settings.kafka, settings.namespace) == sections_of(new)
 
 
 async def test_two_pushes_at_once_do_not_mix(settings: Settings) -> None:
@@ -113,7 +113,7 @@ async def test_two_pushes_at_once_do_not_mix(settings: Settings) -> None:
         async def read() -> StoredStorefront:
             nonlocal reads
             reads += 1
-            now = await storefront_now(kafka, settings.namespace)
+            now = await read_storefront(kafka, settings.namespace)
             if reads == 1:
                 await both_have_read.wait()
             return now
@@ -123,4 +123,4 @@ async def test_two_pushes_at_once_do_not_mix(settings: Settings) -> None:
 
     one, other = storefront("one", 3), storefront("other", 5)
     await asyncio.gather(pushed(one), pushed(other))
-    assert await sections_now(kafka, settings.namespace) in (sections_of(one), sections_of(other))
+    assert await read_sections(kafka, settings.namespace) in (sections_of(one), sections_of(other))

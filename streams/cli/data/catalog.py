@@ -1,4 +1,4 @@
-"""`etalage catalog`: put products into the shop, take them out, list them."""
+"""`etalage catalog`: writes, removes and lists the products of a shop."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from schemas.catalog import Item
 from schemas.codec import encode
 from schemas.errors import EtalageError
 from schemas.topics import CATALOG
-from streams.cli.options import AsJson, Data, kafka_settings
-from streams.cli.output import bar, count_text, whole
+from streams.cli.options import AsJson, Data, require_kafka
+from streams.cli.output import format_count, progress_bar, uncut_column
 from streams.kafka.producer import open_producer
-from streams.shop.current import items_now
-from streams.shop.documents import items_in, read_file
+from streams.shop.current import read_items
+from streams.shop.documents import parse_items, read_file
 from streams.shop.publishing import push_items, remove_items
 
 app = typer.Typer(help="The catalogue: what the shop sells.", no_args_is_help=True)
 
-UNKNOWN_SHOWN = 10
+UNKNOWN_LISTED_MAX = 10
 
 
 @app.command()
@@ -35,14 +35,14 @@ def push(
     as_json: AsJson = False,
 ) -> None:
     """Check every product of FILE, then write them all; one that is wrong stops the push before it begins."""
-    items = items_in(read_file(file), file.name)
-    settings, kafka = kafka_settings(data)
+    items = parse_items(read_file(file), file.name)
+    settings, kafka = require_kafka(data)
     removed = asyncio.run(_push(kafka, settings.namespace, items, replace=replace, quiet=as_json))
     if as_json:
         typer.echo(encode({"pushed": len(items), "removed": removed}))
     else:
-        gone = f", {removed:,} removed" if replace else ""
-        typer.echo(f"{count_text(len(items), 'product')} written{gone}")
+        also = f", {removed:,} removed" if replace else ""
+        typer.echo(f"{format_count(len(items), 'product')} written{also}")
 
 
 @app.command()
@@ -52,11 +52,14 @@ def remove(
     as_json: AsJson = False,
 ) -> None:
     """Take products out of the catalogue; ids that are not in it are named, and the exit code is then 2."""
-    settings, kafka = kafka_settings(data)
+    settings, kafka = require_kafka(data)
     known, unknown = asyncio.run(_remove(kafka, settings.namespace, ids))
-    typer.echo(encode({"removed": len(known), "unknown": unknown}) if as_json else _removed(known))
+    if as_json:
+        typer.echo(encode({"removed": len(known), "unknown": unknown}))
+    else:
+        typer.echo(f"{format_count(len(known), 'product')} removed")
     if unknown:
-        raise EtalageError(f"not in the catalogue: {', '.join(map(repr, unknown[:UNKNOWN_SHOWN]))}")
+        raise EtalageError(f"not in the catalogue: {', '.join(map(repr, unknown[:UNKNOWN_LISTED_MAX]))}")
 
 
 @app.command("list")
@@ -66,41 +69,38 @@ def list_items(
     as_json: AsJson = False,
 ) -> None:
     """Show the catalogue as it stands in Kafka."""
-    settings, kafka = kafka_settings(data)
-    items = list(asyncio.run(items_now(kafka, settings.namespace)).values())
+    settings, kafka = require_kafka(data)
+    items = list(asyncio.run(read_items(kafka, settings.namespace)).values())
     if as_json:
         typer.echo(encode(items))
         return
-    Console().print(_table(items[:limit]))
+    Console().print(_build_table(items[:limit]))
     more = f", the first {limit} shown" if len(items) > limit else ""
-    typer.echo(f"{count_text(len(items), 'product')}{more}")
+    typer.echo(f"{format_count(len(items), 'product')}{more}")
 
 
 async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:
-    named = {item.item_id for item in items}
-    gone = [key for key in await items_now(kafka, namespace) if key not in named] if replace else []
+    """Write the items and, with `replace`, remove all others; returns how many were removed."""
+    written = {item.item_id for item in items}
+    others = [key for key in await read_items(kafka, namespace) if key not in written] if replace else []
     async with open_producer(kafka, CATALOG.full_name(namespace)) as producer:
-        with bar("products", len(items), hidden=quiet) as progress:
+        with progress_bar("products", len(items), hidden=quiet) as progress:
             await push_items(producer, namespace, items, progress=progress)
-        await remove_items(producer, namespace, gone)
-    return len(gone)
+        await remove_items(producer, namespace, others)
+    return len(others)
 
 
 async def _remove(kafka: str, namespace: str, ids: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The ids that were in the catalogue, and those that were not."""
-    items = await items_now(kafka, namespace)
+    """Remove items; returns the ids that were in the catalogue, and those that were not."""
+    items = await read_items(kafka, namespace)
     known = [key for key in dict.fromkeys(ids) if key in items]
     async with open_producer(kafka) as producer:
         await remove_items(producer, namespace, known)
     return known, [key for key in dict.fromkeys(ids) if key not in items]
 
 
-def _removed(ids: Sequence[str]) -> str:
-    return f"{count_text(len(ids), 'product')} removed"
-
-
-def _table(items: Sequence[Item]) -> Table:
-    table = Table(whole("id"), "title", "category", "brand", "price", "stock")
+def _build_table(items: Sequence[Item]) -> Table:
+    table = Table(uncut_column("id"), "title", "category", "brand", "price", "stock")
     for item in items:
         category = " / ".join(item.categories)
         table.add_row(

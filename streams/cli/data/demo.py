@@ -1,4 +1,4 @@
-"""`etalage demo`: files for the demo shop."""
+"""`etalage demo`: writes files for the demo shop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 from schemas.codec import encode
 from schemas.errors import InvalidDocument
-from streams.cli.output import count_text
+from streams.cli.output import format_count
 from streams.demo.catalogue import demo_items
 from streams.shop.documents import write_file
 
@@ -33,9 +33,9 @@ def catalogue(
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
 ) -> None:
     """Write the made-up catalogue, ready for `etalage catalog push`."""
-    if out.is_file() and not force:  # a device or a pipe keeps nothing that could be lost
+    if out.is_file() and not force:  # a device or a pipe holds nothing that could be overwritten
         raise InvalidDocument(f"{out} is there already: name another file, or write over it with --force")
-    opened = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
-    items = demo_items(count, seed, opened)
+    newest = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
+    items = demo_items(count, seed, newest)
     write_file(out, b"".join(encode(item) + b"\n" for item in items))
-    typer.echo(f"{count_text(len(items), 'product')} written to {out}")
+    typer.echo(f"{format_count(len(items), 'product')} written to {out}")

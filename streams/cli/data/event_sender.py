@@ -1,4 +1,4 @@
-"""Sends events of a file: straight to Kafka as a shop's own producer would, or by POST to a gateway."""
+"""Sends the events of a file: to Kafka as a shop's own producer would, or by POST to a gateway."""
 
 from __future__ import annotations
 
@@ -15,46 +15,51 @@ from schemas.codec import DECODE_ERRORS
 from schemas.errors import StreamUnavailable
 from schemas.events import OtherEvent
 from schemas.topics import EVENTS
-from streams.cli.gateway_client import ask
+from streams.cli.gateway_client import request_gateway
 from streams.gateway.events.validation import VISITOR_EVENTS_MAX
 from streams.kafka.batching import send_all
+from streams.runtime.clock import Clock, SystemClock
 from streams.shop.documents import EventLine
 from streams.shop.publishing import Progress
 
 POST_EVENTS_MAX = 500
 POST_BYTES_MAX = 400 * 1024
 """Below the gateway's limits of one request: 2,500 events, 500 KiB."""
-POST_S = 30.0
-TRIES = 6
-TICK_S = 0.02
+POST_WITHIN_S = 30.0
+POST_TRIES = 6
+IDLE_S = 0.02
+"""How long to sleep while no event is due."""
 
 
-class Refused(Struct, frozen=True):
-    """A line that was not sent, and why."""
+class RefusedLine(Struct, frozen=True):
+    """A line that was not sent, and the reason."""
 
     line: int
     why: str
 
 
-class Unknown(Struct):
-    """A name that is none of ours: such events are kept, and nothing is learnt from them."""
+class UnknownName(Struct):
+    """An event name that is not in `schemas.events`: such events are stored and change no feature.
+
+    `line` is the first line with this name, `count` the number of lines.
+    """
 
     name: str
     line: int
     count: int = 0
 
 
-def unknown_names(lines: Iterable[EventLine]) -> list[Unknown]:
-    """Each name that is not known, with its first line and how many bear it."""
-    found: dict[str, Unknown] = {}
+def find_unknown_names(lines: Iterable[EventLine]) -> list[UnknownName]:
+    """Return each unknown event name with its first line and its number of lines."""
+    names: dict[str, UnknownName] = {}
     for line in lines:
         if isinstance(line.event, OtherEvent):
-            found.setdefault(line.event.event, Unknown(line.event.event, line.line)).count += 1
-    return list(found.values())
+            names.setdefault(line.event.event, UnknownName(line.event.event, line.line)).count += 1
+    return list(names.values())
 
 
 def complete_lines(lines: Iterable[EventLine], find_item: FindItem) -> list[EventLine]:
-    """The lines with what the catalogue knows of their items, as the gateway adds it."""
+    """Complete the items of each event from the catalogue, as the gateway does."""
     return [
         line
         if line.event is None
@@ -63,97 +68,122 @@ def complete_lines(lines: Iterable[EventLine], find_item: FindItem) -> list[Even
     ]
 
 
-class Sink(Protocol):
-    """Where events go; answers with those it refused, raises StreamUnavailable when it is not there."""
+class EventSink(Protocol):
+    """Where events are sent to."""
 
-    async def send(self, lines: Sequence[EventLine]) -> list[Refused]: ...
+    async def send(self, lines: Sequence[EventLine]) -> list[RefusedLine]:
+        """Send lines that have an event; returns those that were refused.
+
+        Raises StreamUnavailable or ServiceMissing when the service does not answer.
+        """
+        ...
 
 
 class KafkaSink:
-    """Keyed by visitor, on the Java client's partition, acknowledged by all replicas."""
+    """Writes to `events.v1`: keyed by visitor, the Java client's partition, acknowledged by all replicas."""
 
     def __init__(self, producer: Any, namespace: str) -> None:
         self._producer, self._topic = producer, EVENTS.full_name(namespace)
 
-    async def send(self, lines: Sequence[EventLine]) -> list[Refused]:
+    async def send(self, lines: Sequence[EventLine]) -> list[RefusedLine]:
         pairs = [(line.event.visitor.encode(), line.raw) for line in lines if line.event is not None]
         await send_all(self._producer, self._topic, pairs)
         return []
 
 
-class _Answer(Struct):
+class _Result(Struct):
     status: str
     reason: str = ""
 
 
-class _Answers(Struct):
-    results: list[_Answer]
+class _Answer(Struct):
+    results: list[_Result]
 
 
 class GatewaySink:
-    """`POST {url}/v1/events`; what is answered `retry` is sent again, its message_id makes that safe."""
+    """Posts to `{url}/v1/events`. A result `retry` is sent again, which its message_id makes safe."""
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
 
-    async def send(self, lines: Sequence[EventLine]) -> list[Refused]:
+    async def send(self, lines: Sequence[EventLine]) -> list[RefusedLine]:
         refused = []
-        for part in _requests(lines):
+        for part in split_requests(lines):
             refused += await self._send_part(part)
         return refused
 
-    async def _send_part(self, lines: Sequence[EventLine]) -> list[Refused]:
-        refused: list[Refused] = []
-        left = list(lines)
-        for attempt in range(TRIES):
-            answers = await asyncio.to_thread(self._post, b"[" + b",".join(line.raw for line in left) + b"]")
-            if len(answers) != len(left):
-                raise StreamUnavailable(f"{self._url}: {len(answers)} answers to {len(left)} events")
-            judged = list(zip(left, answers, strict=True))
-            refused += [Refused(line.line, a.reason) for line, a in judged if a.status == "rejected"]
-            left = [line for line, answer in judged if answer.status == "retry"]
-            if not left:
+    async def _send_part(self, lines: Sequence[EventLine]) -> list[RefusedLine]:
+        refused: list[RefusedLine] = []
+        remaining = list(lines)
+        for attempt in range(POST_TRIES):
+            body = b"[" + b",".join(line.raw for line in remaining) + b"]"
+            results = await asyncio.to_thread(self._post, body)
+            if len(results) != len(remaining):
+                raise StreamUnavailable(f"{self._url}: {len(results)} answers to {len(remaining)} events")
+            pairs = list(zip(remaining, results, strict=True))
+            refused += [RefusedLine(line.line, r.reason) for line, r in pairs if r.status == "rejected"]
+            remaining = [line for line, result in pairs if result.status == "retry"]
+            if not remaining:
                 return refused
             await asyncio.sleep(0.2 * 2**attempt)
-        return refused + [Refused(line.line, "the gateway could not write it to Kafka") for line in left]
+        return refused + [
+            RefusedLine(line.line, "the gateway could not write it to Kafka") for line in remaining
+        ]
 
-    def _post(self, body: bytes) -> list[_Answer]:
-        raw = ask(self._url, "/v1/events", body, within_s=POST_S)
+    def _post(self, body: bytes) -> list[_Result]:
+        raw = request_gateway(self._url, "/v1/events", body, within_s=POST_WITHIN_S)
         try:
-            return msgspec.json.decode(raw, type=_Answers).results
+            return msgspec.json.decode(raw, type=_Answer).results
         except DECODE_ERRORS as exc:
             raise StreamUnavailable(f"{self._url} answered something that is no gateway's: {exc}") from exc
 
 
 async def send_events(
-    sink: Sink, lines: Iterable[EventLine], *, rate: float | None, progress: Progress
-) -> tuple[int, list[Refused]]:
-    """Send what can be sent, at `rate` events a second or as fast as it goes; how many, and the others.
+    sink: EventSink,
+    lines: Iterable[EventLine],
+    *,
+    rate: float | None,
+    progress: Progress,
+    clock: Clock | None = None,
+) -> tuple[int, list[RefusedLine]]:
+    """Send every line that has an event.
 
-    The pace is kept open-loop: when the sink is slow, the next parts are larger.
+    Args:
+        sink: Where to.
+        lines: Lines in order; those without an event are refused with their decoding error.
+        rate: Events a second, None for no limit. The schedule is open-loop: after a slow answer the next
+            part holds every line that became due meanwhile.
+        progress: Takes how many more lines are done.
+        clock: Measures the rate.
+
+    Returns:
+        How many events the sink took, and the refused lines.
+
+    Raises:
+        StreamUnavailable, ServiceMissing: From the sink.
     """
     sent, refused = 0, []
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    for part in _paced(lines, rate, lambda: loop.time() - begun):
+    clock = clock or SystemClock()
+    started_at = clock.monotonic()
+    for part in split_by_rate(lines, rate, lambda: clock.monotonic() - started_at):
         if not part:
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(IDLE_S)
             continue
-        good = [line for line in part if line.event is not None]
-        not_taken = await sink.send(good)
-        refused += [Refused(line.line, line.why) for line in part if line.event is None] + not_taken
-        sent += len(good) - len(not_taken)
+        decoded = [line for line in part if line.event is not None]
+        not_taken = await sink.send(decoded)
+        refused += [RefusedLine(line.line, line.error) for line in part if line.event is None] + not_taken
+        sent += len(decoded) - len(not_taken)
         progress(len(part))
     return sent, refused
 
 
-def _paced(
-    lines: Iterable[EventLine], rate: float | None, elapsed: Callable[[], float]
+def split_by_rate(
+    lines: Iterable[EventLine], rate: float | None, elapsed_s: Callable[[], float]
 ) -> Iterator[list[EventLine]]:
-    """Parts that are due; an empty one while nothing is."""
+    """Yield parts of lines that are due, at most POST_EVENTS_MAX each; an empty part while none is due."""
     part: list[EventLine] = []
-    for taken, line in enumerate(lines):
-        while rate is not None and taken >= elapsed() * rate:
+    for n, line in enumerate(lines):
+        while rate is not None and n >= elapsed_s() * rate:
             yield part
             part = []
         part.append(line)
@@ -164,17 +194,18 @@ def _paced(
         yield part
 
 
-def _requests(lines: Iterable[EventLine]) -> Iterator[list[EventLine]]:
-    """Lines cut so that each request stays within the gateway's limits, order kept."""
+def split_requests(lines: Iterable[EventLine]) -> Iterator[list[EventLine]]:
+    """Yield parts that each stay within the gateway's limits of one request, in order."""
     part: list[EventLine] = []
-    size, seen = 0, Counter[str]()
+    size, by_visitor = 0, Counter[str]()
     for line in lines:
         visitor = line.event.visitor if line.event is not None else ""
-        if part and (size + len(line.raw) > POST_BYTES_MAX or seen[visitor] >= VISITOR_EVENTS_MAX):
+        full = size + len(line.raw) > POST_BYTES_MAX or by_visitor[visitor] >= VISITOR_EVENTS_MAX
+        if part and full:
             yield part
-            part, size, seen = [], 0, Counter()
+            part, size, by_visitor = [], 0, Counter()
         part.append(line)
         size += len(line.raw) + 1
-        seen[visitor] += 1
+        by_visitor[visitor] += 1
     if part:
         yield part

@@ -1,4 +1,4 @@
-"""`etalage events`: send recorded events."""
+"""`etalage events`: sends recorded events to Kafka or to a gateway."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from schemas.topics import EVENTS
 from streams.cli.data.event_sender import (
     GatewaySink,
     KafkaSink,
-    Refused,
-    Unknown,
+    RefusedLine,
+    UnknownName,
     complete_lines,
+    find_unknown_names,
     send_events,
-    unknown_names,
 )
-from streams.cli.options import AsJson, Data, kafka_settings
-from streams.cli.output import bar, count_text, tell
+from streams.cli.options import AsJson, Data, require_kafka
+from streams.cli.output import format_count, print_first_lines, progress_bar
 from streams.kafka.producer import open_producer
 from streams.local.instances import http_address
 from streams.runtime.settings import Settings
-from streams.shop.current import items_now
-from streams.shop.documents import EventLine, events_in, read_file
+from streams.shop.current import read_items
+from streams.shop.documents import EventLine, parse_event_lines, read_file
 
 app = typer.Typer(help="Events: what shoppers did.", no_args_is_help=True)
 
-NOT_ALL_KNOWN = 1
-"""Exit code when everything was sent, and some of it means nothing to us."""
+UNKNOWN_NAMES = 1
+"""Exit code when every event was sent, and some have a name that changes no feature."""
 
 
-class Outcome(Struct):
-    """What became of a file; `note` says why its items could not be completed."""
+class SendReport(Struct):
+    """The result for one file, as `--json` prints it; `note` says why its items were not completed."""
 
     sent: int
-    refused: list[Refused]
-    unknown: list[Unknown]
+    refused: list[RefusedLine]
+    unknown: list[UnknownName]
     note: str = ""
 
 
@@ -68,47 +68,49 @@ def send(
     The exit code is 2 when lines were refused (each is named, the others are sent), 1 when all were sent but
     some bear a name that we do not know, which are kept and teach nothing.
     """
-    lines = list(events_in(read_file(file)))
+    lines = list(parse_event_lines(read_file(file)))
     if not lines:
         raise InvalidDocument(f"{file.name}: no events in it")
-    outcome = asyncio.run(_send(lines, _where(url, data), rate=rate, quiet=as_json))
+    report = asyncio.run(_send(lines, _choose_target(url, data), rate=rate, quiet=as_json))
     if as_json:
-        typer.echo(encode(outcome))
+        typer.echo(encode(report))
     else:
-        _report(file.name, outcome)
-    if outcome.refused:
+        _print_report(file.name, report)
+    if report.refused:
         raise InvalidDocument(
-            f"{len(outcome.refused):,} of {count_text(len(lines), 'line')} of {file.name} not accepted"
+            f"{len(report.refused):,} of {format_count(len(lines), 'line')} of {file.name} not accepted"
         )
-    if outcome.unknown:
-        raise typer.Exit(NOT_ALL_KNOWN)
+    if report.unknown:
+        raise typer.Exit(UNKNOWN_NAMES)
 
 
-def _where(url: str | None, data: Path | None) -> str | tuple[Settings, str]:
-    """The gateway that is given, else Kafka."""
-    return http_address(url) if url else kafka_settings(data)
+def _choose_target(url: str | None, data: Path | None) -> str | tuple[Settings, str]:
+    """Return the gateway's address when one is given, else the settings and Kafka's address."""
+    return http_address(url) if url else require_kafka(data)
 
 
 async def _send(
-    lines: list[EventLine], where: str | tuple[Settings, str], *, rate: float | None, quiet: bool
-) -> Outcome:
+    lines: list[EventLine], target: str | tuple[Settings, str], *, rate: float | None, quiet: bool
+) -> SendReport:
     note = ""
-    with bar("events", len(lines), hidden=quiet) as progress:
-        if isinstance(where, str):  # the gateway completes items[] itself
-            sent, refused = await send_events(GatewaySink(where), lines, rate=rate, progress=progress)
+    with progress_bar("events", len(lines), hidden=quiet) as progress:
+        if isinstance(target, str):  # the gateway completes items[] itself
+            sent, refused = await send_events(GatewaySink(target), lines, rate=rate, progress=progress)
         else:
-            settings, kafka = where
+            settings, kafka = target
             async with open_producer(kafka, EVENTS.full_name(settings.namespace)) as producer:
-                lines, note = await _completed(kafka, settings.namespace, lines)
+                lines, note = await _complete_from_catalog(kafka, settings.namespace, lines)
                 sink = KafkaSink(producer, settings.namespace)
                 sent, refused = await send_events(sink, lines, rate=rate, progress=progress)
-    return Outcome(sent, sorted(refused, key=lambda one: one.line), unknown_names(lines), note)
+    return SendReport(sent, sorted(refused, key=lambda one: one.line), find_unknown_names(lines), note)
 
 
-async def _completed(kafka: str, namespace: str, lines: list[EventLine]) -> tuple[list[EventLine], str]:
-    """The lines with what the catalogue says of their items; as they are, and why, when it cannot be had."""
+async def _complete_from_catalog(
+    kafka: str, namespace: str, lines: list[EventLine]
+) -> tuple[list[EventLine], str]:
+    """Complete the lines' items from the catalogue; returns them unchanged with a reason without one."""
     try:
-        items = await items_now(kafka, namespace)
+        items = await read_items(kafka, namespace)
     except StreamUnavailable as exc:
         return lines, f"the catalogue cannot be read ({exc}): items[] are sent as they stand in the file"
     if not items:
@@ -116,15 +118,15 @@ async def _completed(kafka: str, namespace: str, lines: list[EventLine]) -> tupl
     return complete_lines(lines, items.get), ""
 
 
-def _report(name: str, outcome: Outcome) -> None:
-    tell([f"{name} line {one.line}: {one.why}" for one in outcome.refused])
-    tell([f"{name} line {one.line}: {_unknown(one)}" for one in outcome.unknown])
-    if outcome.note:
-        typer.echo(f"note: {outcome.note}", err=True)
-    typer.echo(f"{count_text(outcome.sent, 'event')} sent")
+def _print_report(name: str, report: SendReport) -> None:
+    print_first_lines([f"{name} line {one.line}: {one.why}" for one in report.refused])
+    print_first_lines([f"{name} line {one.line}: {_describe_unknown(one)}" for one in report.unknown])
+    if report.note:
+        typer.echo(f"note: {report.note}", err=True)
+    typer.echo(f"{format_count(report.sent, 'event')} sent")
 
 
-def _unknown(one: Unknown) -> str:
+def _describe_unknown(one: UnknownName) -> str:
     near = difflib.get_close_matches(one.name, EVENT_NAMES, n=1)
     hint = f", did you mean {near[0]}?" if near else ""
     often = f"{one.count} events bear it" if one.count > 1 else "the event was sent"

@@ -1,4 +1,4 @@
-"""`etalage storefront`: the pages, modules and rules of the shop."""
+"""`etalage storefront`: writes and prints the pages, modules and rules of a shop."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from models.storefront.defaults import DEFAULT_STOREFRONT
 from schemas.codec import encode
 from schemas.errors import InvalidDocument
 from schemas.storefront import Storefront, storefront_of
-from streams.cli.options import AsJson, Data, kafka_settings
+from streams.cli.options import AsJson, Data, require_kafka
 from streams.kafka.producer import open_producer
-from streams.shop.current import sections_now, storefront_now
-from streams.shop.documents import read_file, storefront_in
+from streams.shop.current import read_sections, read_storefront
+from streams.shop.documents import parse_storefront, read_file
 from streams.shop.publishing import SectionChanges, push_storefront
 
 app = typer.Typer(help="The storefront: pages, slots, modules and rules.", no_args_is_help=True)
@@ -35,10 +35,10 @@ def push(
 
     A rule in it: {"id": "no-bags", "action": "exclude", "match": {"categories": ["bags"]}}
     """
-    wanted = storefront_in(read_file(file), file.name)
-    settings, kafka = kafka_settings(data)
+    storefront = parse_storefront(read_file(file), file.name)
+    settings, kafka = require_kafka(data)
     try:
-        changes = asyncio.run(_push(kafka, settings.namespace, wanted, replace=replace))
+        changes = asyncio.run(_push(kafka, settings.namespace, storefront, replace=replace))
     except InvalidDocument as exc:
         raise InvalidDocument(f"{file.name}: {exc}; --replace allows it", field=exc.field) from exc
     if as_json:
@@ -55,23 +55,23 @@ def push(
 @app.command()
 def show(data: Data = None) -> None:
     """Print the storefront that stands in Kafka, as a document that can be pushed."""
-    settings, kafka = kafka_settings(data)
-    sections = asyncio.run(sections_now(kafka, settings.namespace))
-    typer.echo(_pretty(storefront_of(sections.values())))
+    settings, kafka = require_kafka(data)
+    sections = asyncio.run(read_sections(kafka, settings.namespace))
+    typer.echo(_format_document(storefront_of(sections.values())))
 
 
 @app.command()
 def default() -> None:
     """Print the storefront that a shop has before it defines its own."""
-    typer.echo(_pretty(DEFAULT_STOREFRONT))
+    typer.echo(_format_document(DEFAULT_STOREFRONT))
 
 
-async def _push(kafka: str, namespace: str, wanted: Storefront, *, replace: bool) -> SectionChanges:
+async def _push(kafka: str, namespace: str, storefront: Storefront, *, replace: bool) -> SectionChanges:
     async with open_producer(kafka) as producer:
         return await push_storefront(
-            producer, namespace, lambda: storefront_now(kafka, namespace), wanted, may_clear=replace
+            producer, namespace, lambda: read_storefront(kafka, namespace), storefront, may_clear=replace
         )
 
 
-def _pretty(storefront: Storefront) -> str:
+def _format_document(storefront: Storefront) -> str:
     return msgspec.json.format(encode(storefront), indent=2).decode()

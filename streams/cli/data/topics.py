@@ -1,4 +1,4 @@
-"""`etalage topics`: make the topics of a namespace, and see which stand there."""
+"""`etalage topics`: creates and lists the topics of a namespace."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from schemas.codec import encode
 from streams.cli.options import AsJson, Data, find_settings
-from streams.cli.output import whole
+from streams.cli.output import uncut_column
 from streams.kafka.admin import TopicState, list_topics, plan
 from streams.stores.provisioning import create_topics
 
@@ -58,7 +58,7 @@ def list_command(data: Data = None, as_json: AsJson = False) -> None:
 
 
 def _print(states: list[TopicState]) -> None:
-    table = Table(whole("topic"), "partitions", "id", "made now")
+    table = Table(uncut_column("topic"), "partitions", "id", "made now")
     for state in sorted(states, key=lambda state: state.name):
         table.add_row(state.name, str(state.partitions), state.topic_id, "yes" if state.created else "")
     Console().print(table)

@@ -1,4 +1,4 @@
-"""`etalage dead-letters`: the records that could not be applied, and why."""
+"""`etalage dead-letters`: lists and prints the records that could not be applied."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from schemas.codec import encode
 from schemas.dead_letters import DeadLetter, DeadLetterReason
 from schemas.errors import EtalageError
 from schemas.topics import DEAD_LETTERS
-from streams.cli.options import AsJson, Data, kafka_settings
-from streams.cli.output import count_text, whole
+from streams.cli.options import AsJson, Data, require_kafka
+from streams.cli.output import format_count, uncut_column
 from streams.kafka.compacted_reader import read_to_end
 
 app = typer.Typer(help="Records that could not be applied, kept whole.", no_args_is_help=True)
@@ -35,18 +35,18 @@ def list_letters(
     as_json: AsJson = False,
 ) -> None:
     """List the newest dead letters, oldest of them first."""
-    letters = [letter for letter in _letters(data) if reason in (None, letter.reason)]
+    letters = [letter for letter in _read_letters(data) if reason in (None, letter.reason)]
     shown = sorted(letters, key=lambda letter: letter.timestamp_ms)[-limit:]
     if as_json:
         typer.echo(encode(shown))
         return
-    table = Table(whole("record"), "arrived", "reason", "detail")
+    table = Table(uncut_column("record"), "arrived", "reason", "detail")
     for letter in shown:
-        table.add_row(letter.record_id, _moment(letter), letter.reason, letter.detail[:80])
+        table.add_row(letter.record_id, _format_arrival(letter), letter.reason, letter.detail[:80])
     if letters:
         Console().print(table)
     hint = "; `etalage dead-letters show RECORD` prints one whole" if letters else ""
-    typer.echo(f"{count_text(len(letters), 'dead letter')}{hint}")
+    typer.echo(f"{format_count(len(letters), 'dead letter')}{hint}")
 
 
 @app.command()
@@ -56,32 +56,32 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print one dead letter whole, with the bytes it had."""
-    found = next((letter for letter in _letters(data) if letter.record_id == record), None)
-    if found is None:
+    letter = next((letter for letter in _read_letters(data) if letter.record_id == record), None)
+    if letter is None:
         raise EtalageError(f"no dead letter {record}; `etalage dead-letters list` names them")
     if as_json:
-        typer.echo(encode(found))
+        typer.echo(encode(letter))
         return
-    typer.echo(
-        f"record   {found.record_id}\narrived  {_moment(found)}\nreason   {found.reason}: {found.detail}"
-    )
-    typer.echo(f"key      {_text(found.key)}")
-    for name, value in found.headers:
-        typer.echo(f"header   {name}: {_text(value)}")
-    typer.echo(_text(found.value))
+    typer.echo(f"record   {letter.record_id}")
+    typer.echo(f"arrived  {_format_arrival(letter)}")
+    typer.echo(f"reason   {letter.reason}: {letter.detail}")
+    typer.echo(f"key      {_format_bytes(letter.key)}")
+    for name, value in letter.headers:
+        typer.echo(f"header   {name}: {_format_bytes(value)}")
+    typer.echo(_format_bytes(letter.value))
 
 
-def _letters(data: Path | None) -> list[DeadLetter]:
-    """Every letter once: a crash may have written one twice."""
-    settings, kafka = kafka_settings(data)
+def _read_letters(data: Path | None) -> list[DeadLetter]:
+    """Return every dead letter once; a crash may have written one twice."""
+    settings, kafka = require_kafka(data)
     records = asyncio.run(read_to_end(kafka, DEAD_LETTERS, settings.namespace))
     letters = (_decode(record.value) for record in records if record.value is not None)
     return list({letter.record_id: letter for letter in letters}.values())
 
 
-def _moment(letter: DeadLetter) -> str:
+def _format_arrival(letter: DeadLetter) -> str:
     return datetime.fromtimestamp(letter.timestamp_ms / 1000, UTC).isoformat(timespec="milliseconds")
 
 
-def _text(raw: bytes | None) -> str:
+def _format_bytes(raw: bytes | None) -> str:
     return "(none)" if raw is None else raw.decode(errors="backslashreplace")

@@ -1,4 +1,4 @@
-"""`etalage doctor`: whether this machine has what is needed, one line a thing."""
+"""`etalage doctor`: checks whether this machine has what is needed, one line per check."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ def run(
     if as_json:
         typer.echo(encode(findings))
     else:
-        _print(findings)
+        _print_table(findings)
     if any(finding.state == "fail" for finding in findings):
         raise typer.Exit(1)
 
 
-def _print(findings: list[Finding]) -> None:
+def _print_table(findings: list[Finding]) -> None:
     table = Table("what", "", "found")
     for finding in findings:
         table.add_row(finding.what, MARKS[finding.state], finding.found)

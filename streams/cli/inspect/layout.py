@@ -1,4 +1,4 @@
-"""`etalage layout`: ask a gateway for a page and print it for people, or as it came."""
+"""`etalage layout`: requests a page from a gateway and prints it for people, or as it came."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from schemas.codec import DECODE_ERRORS
 from schemas.errors import EtalageError
 from schemas.layouts import Layout, LayoutItem
 from schemas.storefront import SUBJECTS, PageType, SubjectName
-from streams.cli.gateway_client import ask
+from streams.cli.gateway_client import request_gateway
 from streams.cli.options import AsJson, Data
 from streams.local.instances import gateway_url
 
-_TYPED: Mapping[SubjectName, str] = {"item": "ITEM", "category": "CATEGORY", "q": "WORDS"}
-"""What follows the name of a page that is about something."""
+_ARGUMENTS: Mapping[SubjectName, str] = {"item": "ITEM", "category": "CATEGORY", "q": "WORDS"}
+"""What usage errors call the argument after a page that has a subject."""
 
 
 def run(
@@ -38,9 +38,9 @@ def run(
     """Print the layout of PAGE for a visitor."""
     name, *about = page
     query = {"visitor": visitor, "hydrate": "1"} | ({"explain": "1"} if explain else {})
-    query |= _subject(name, " ".join(about).strip())
+    query |= _subject_parameter(name, " ".join(about).strip())
     gateway = gateway_url(url, data)
-    raw = ask(gateway, f"/v1/layouts/{quote(name, safe='')}?{urlencode(query)}")
+    raw = request_gateway(gateway, f"/v1/layouts/{quote(name, safe='')}?{urlencode(query)}")
     if as_json:
         typer.echo(raw.decode())
         return
@@ -48,44 +48,47 @@ def run(
         layout = decode_layout(raw)
     except DECODE_ERRORS as exc:
         raise EtalageError(f"{gateway} answered something that is no layout: {exc}") from exc
-    for line in layout_lines(layout):
+    for line in format_layout(layout):
         typer.echo(line)
 
 
-def _subject(page: str, text: str) -> dict[str, str]:
-    """The parameter that says what the page is about; of a page that there is not, the gateway will tell."""
+def _subject_parameter(page: str, text: str) -> dict[str, str]:
+    """Return the query parameter with the page's subject; an unknown page is left for the gateway to refuse.
+
+    Raises EtalageError when the subject is missing, or the page has none.
+    """
     if page not in get_args(PageType):
         return {}
     name = SUBJECTS.get(page)
     if name is None and text:
         raise EtalageError(f"{page} is about nothing in particular: leave out {text!r}")
     if name is not None and not text:
-        raise EtalageError(f"{_TYPED[name]} is missing: `etalage layout {page} {_TYPED[name]}`")
+        raise EtalageError(f"{_ARGUMENTS[name]} is missing: `etalage layout {page} {_ARGUMENTS[name]}`")
     return {name: text} if name else {}
 
 
-def layout_lines(layout: Layout) -> Iterator[str]:
-    """A layout in lines."""
+def format_layout(layout: Layout) -> Iterator[str]:
+    """Yield the lines that print a layout."""
     model = layout.model
     yield f"{layout.page} for {layout.visitor_id}: {layout.mode}, {layout.reason}"
     yield f"by {model.name} {model.version} ({model.role}), version {layout.version}, id {layout.layout_id}"
     if layout.unknown:
-        yield f"unknown to this shop: {', '.join(_TYPED[name].lower() for name in layout.unknown)}"
+        yield f"unknown to this shop: {', '.join(_ARGUMENTS[name].lower() for name in layout.unknown)}"
     for slot in layout.slots:
         yield ""
         yield f"{slot.slot}: {slot.module.title}  [{slot.module.id}]"
         yield f"  {slot.module.reason}"
         for item in slot.module.items:
-            yield from _item(item)
+            yield from _format_item(item)
 
 
-def _item(item: LayoutItem) -> Iterator[str]:
+def _format_item(item: LayoutItem) -> Iterator[str]:
     card = item.card
     what = f"  {card.title}, {card.price:.2f} {card.currency}" if card else ""
     yield f"  {item.index + 1:2}. {item.id}{what}"
     if item.why is not None:
-        telling = sorted(item.why.features.items(), key=lambda pair: (-abs(pair[1]), pair[0]))[:5]
+        strongest = sorted(item.why.features.items(), key=lambda pair: (-abs(pair[1]), pair[0]))[:5]
         pinned = f"pinned by {item.why.pinned_by}, " if item.why.pinned_by else ""
         sources = "+".join(item.why.sources) or "no source"
-        features = " ".join(f"{name}={value:g}" for name, value in telling if value)
+        features = " ".join(f"{name}={value:g}" for name, value in strongest if value)
         yield f"      {pinned}score {item.why.score:+.3f} from {sources}: {features}"

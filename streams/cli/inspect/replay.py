@@ -1,4 +1,4 @@
-"""`etalage replay`: a recorded session through the system's own code, without any service."""
+"""`etalage replay`: runs a recorded session through the system's own code, without any service."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from schemas.codec import decode_event, encode
 from schemas.errors import InvalidDocument
 from schemas.events import Event
 from streams.cli.data.event_sender import complete_lines
-from streams.cli.inspect.replay_text import step_text
+from streams.cli.inspect.replay_text import format_step
 from streams.cli.options import AsJson
-from streams.cli.output import count_text, tell
+from streams.cli.output import format_count, print_first_lines
 from streams.demo.catalogue import demo_items
-from streams.shop.documents import EventLine, events_in, items_in, read_file
+from streams.shop.documents import EventLine, parse_event_lines, parse_items, read_file
 
 UNDERSTUDY = "none"
 
@@ -45,31 +45,31 @@ def run(
 
     Lines that are no events are named and left out, and the exit code is then 2.
     """
-    lines = list(events_in(read_file(file)))
+    lines = list(parse_event_lines(read_file(file)))
     bad = [line for line in lines if line.event is None]
     if len(bad) == len(lines):
-        why = f" (line {bad[0].line}: {bad[0].why})" if bad else ""
-        raise InvalidDocument(f"{file.name}: no event in it that could be applied{why}")
-    items = items_in(read_file(catalog), catalog.name) if catalog else demo_items()
-    tell([f"{file.name} line {line.line} would be a dead letter: {line.why}" for line in bad])
+        first = f" (line {bad[0].line}: {bad[0].error})" if bad else ""
+        raise InvalidDocument(f"{file.name}: no event in it that could be applied{first}")
+    items = parse_items(read_file(catalog), catalog.name) if catalog else demo_items()
+    print_first_lines([f"{file.name} line {line.line} would be a dead letter: {line.error}" for line in bad])
     events = complete_events(lines, items)
     shop = build_shop(build_items(items, {}, events[0].timestamp.timestamp()))
-    for step in replay(build_snapshot(shop, _ranker(ranker)), records_of(events), top=top):
-        typer.echo(encode(document(step)).decode() if as_json else step_text(step))
+    for step in replay(build_snapshot(shop, _load_ranker(ranker)), records_of(events), top=top):
+        typer.echo(encode(step_document(step)).decode() if as_json else format_step(step))
     if bad:
         raise InvalidDocument(
-            f"{len(bad):,} of {count_text(len(lines), 'line')} of {file.name} are no events"
+            f"{len(bad):,} of {format_count(len(lines), 'line')} of {file.name} are no events"
         )
 
 
 def complete_events(lines: Sequence[EventLine], items: Sequence[Item]) -> list[Event]:
-    """The events of the lines, their items completed from the catalogue."""
+    """Return the events of the lines that have one, their items completed from the catalogue."""
     by_id = {item.item_id: item for item in items}
     return [decode_event(line.raw) for line in complete_lines(lines, by_id.get) if line.event is not None]
 
 
-def document(step: Step) -> dict[str, Any]:
-    """A step for machines."""
+def step_document(step: Step) -> dict[str, Any]:
+    """Return a step as `--json` prints it."""
     return {
         "offset": step.record.offset,
         "arrival": step.record.arrival,
@@ -82,5 +82,5 @@ def document(step: Step) -> dict[str, Any]:
     }
 
 
-def _ranker(name: str | None) -> Ranker | None:
+def _load_ranker(name: str | None) -> Ranker | None:
     return None if name == UNDERSTUDY else load_ranker(name or BASELINE)

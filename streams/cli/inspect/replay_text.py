@@ -1,4 +1,4 @@
-"""A replayed step in words and numbers, for people; also what the golden tests compare."""
+"""Formats a replayed step for people; the golden tests compare this text."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ from models.visitor.state import VisitorState
 from schemas.events import Event, OtherEvent
 from schemas.ids import ItemId
 from schemas.layouts import Layout, Why
-from streams.cli.output import count_text
+from streams.cli.output import format_count
 
-FEATURES = 6
-"""Features shown for a candidate: those furthest from nothing."""
-TASTES = 3
+FEATURES_MAX = 6
+"""Features printed per candidate: those with the largest absolute values."""
+AFFINITIES_MAX = 3
 
 
-def step_text(step: Step) -> str:
-    """The whole step as lines."""
+def format_step(step: Step) -> str:
+    """Return the lines of one step: event, state, best candidates, layout."""
     view = step.decision.shop.view
     made = step.decision.fills.provenance
-    news = "new content" if step.decision.changed else "as before"
+    change = "new content" if step.decision.changed else "as before"
     lines = [
-        f"{_clock(step.record.arrival)}  {step.visitor}  {event_text(step.record.event)}",
-        f"  state   {state_text(step.state, view, step.decision.shop.items.row_by_key)}",
-        *(f"  {'top' if n == 0 else '   '}     {candidate_text(*one)}" for n, one in enumerate(step.top)),
-        f"  layout  {made.mode}/{made.reason} by {made.model} {made.model_version}, {news}",
+        f"{_format_time(step.record.arrival)}  {step.visitor}  {format_event(step.record.event)}",
+        f"  state   {format_state(step.state, view, step.decision.shop.items.row_by_key)}",
+        *(f"  {'top' if n == 0 else '   '}     {format_candidate(*one)}" for n, one in enumerate(step.top)),
+        f"  layout  {made.mode}/{made.reason} by {made.model} {made.model_version}, {change}",
     ]
     if step.decision.changed:
-        lines += [f"          {line}" for line in layout_text(step.decision.layout)]
+        lines += [f"          {line}" for line in format_slots(step.decision.layout)]
     return "\n".join(lines)
 
 
-def layout_text(layout: Layout) -> Iterator[str]:
-    """A line for each slot: title, reason, items."""
+def format_slots(layout: Layout) -> Iterator[str]:
+    """Yield a line for each slot: title, reason, item ids."""
     width = max((len(slot.slot) for slot in layout.slots), default=0)
     for slot in layout.slots:
         module = slot.module
@@ -44,8 +44,8 @@ def layout_text(layout: Layout) -> Iterator[str]:
         yield f"{slot.slot:{width}}  {module.title} ({module.reason}): {items}"
 
 
-def event_text(event: Event) -> str:
-    """Name and what it is about."""
+def format_event(event: Event) -> str:
+    """Return the event's name and what it is about: items, search term or category, module."""
     if isinstance(event, OtherEvent):
         return f"{event.event} (a name we do not know)"
     name = str(type(event).__struct_config__.tag)
@@ -58,15 +58,15 @@ def event_text(event: Event) -> str:
     return f"{name} {', '.join(about)}".strip()
 
 
-def state_text(state: VisitorState, view: StorefrontView, row_by_key: Mapping[int, int]) -> str:
-    """What is known of the visitor, the strongest first."""
-    parts = [count_text(state.events, "event"), f"session {state.sessions}"]
-    for name, tastes, names in (
+def format_state(state: VisitorState, view: StorefrontView, row_by_key: Mapping[int, int]) -> str:
+    """Return what the state holds, the strongest affinities first."""
+    parts = [format_count(state.events, "event"), f"session {state.sessions}"]
+    for name, affinities, names in (
         ("now", state.now_categories, view.category_names),
         ("likes", {**state.categories, **state.brands}, {**view.category_names, **view.brand_names}),
     ):
-        if tastes:
-            parts.append(f"{name} {_tastes(tastes, names)}")
+        if affinities:
+            parts.append(f"{name} {_format_affinities(affinities, names)}")
     if state.price_weight:
         parts.append(f"usual price {expm1(state.price):.0f}")
     for name, keys in (
@@ -79,17 +79,17 @@ def state_text(state: VisitorState, view: StorefrontView, row_by_key: Mapping[in
     return " · ".join(parts)
 
 
-def candidate_text(item: ItemId, why: Why) -> str:
-    """Score, sources and the features that say most."""
-    telling = sorted(why.features.items(), key=lambda pair: (-abs(pair[1]), pair[0]))[:FEATURES]
-    features = " ".join(f"{name}={value:g}" for name, value in telling if value)
+def format_candidate(item: ItemId, why: Why) -> str:
+    """Return the candidate's score, its sources and its strongest features."""
+    strongest = sorted(why.features.items(), key=lambda pair: (-abs(pair[1]), pair[0]))[:FEATURES_MAX]
+    features = " ".join(f"{name}={value:g}" for name, value in strongest if value)
     return f"{item}  {why.score:+.3f}  {'+'.join(why.sources)}  {features}"
 
 
-def _tastes(tastes: Mapping[int, float], names: Mapping[int, str]) -> str:
-    best = sorted(tastes.items(), key=lambda pair: (-pair[1], names.get(pair[0], "")))[:TASTES]
+def _format_affinities(affinities: Mapping[int, float], names: Mapping[int, str]) -> str:
+    best = sorted(affinities.items(), key=lambda pair: (-pair[1], names.get(pair[0], "")))[:AFFINITIES_MAX]
     return ", ".join(f"{names.get(key, '?')} {weight:.1f}" for key, weight in best)
 
 
-def _clock(at: float) -> str:
+def _format_time(at: float) -> str:
     return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d %H:%M:%S}"

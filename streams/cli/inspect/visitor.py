@@ -1,4 +1,4 @@
-"""`etalage visitor`: what the system believes about a visitor."""
+"""`etalage visitor`: prints the stored state of a visitor, with the catalogue's names."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from streams.stores.redis.layouts import RedisLayouts
 app = typer.Typer(help="What is known of a visitor.", no_args_is_help=True)
 
 SHOP_WITHIN_S = 5.0
-"""How long the names of products may take to come; without them hashes cannot be told."""
+"""How long to wait for the catalogue; without it the state's hashes have no names."""
 
 
 @app.callback()
@@ -50,15 +50,16 @@ def show(
     """Print a visitor's state, with the catalogue's names in it."""
     if not re.fullmatch(VISITOR_PATTERN, visitor):
         raise EtalageError(f"a visitor is `u:` or `a:` and 1-126 printable ASCII characters, not {visitor!r}")
-    configure(level="error")  # how the names were had is of no interest here
-    profile = asyncio.run(_belief(find_settings(data), VisitorId(visitor)))
+    configure(level="error")  # the follower's log lines would disturb the output
+    profile = asyncio.run(_read_profile(find_settings(data), VisitorId(visitor)))
     if as_json:
         typer.echo(encode(profile))
     else:
         _print(profile)
 
 
-async def _belief(settings: Settings, visitor: VisitorId) -> VisitorProfile:
+async def _read_profile(settings: Settings, visitor: VisitorId) -> VisitorProfile:
+    """Read the visitor's state from Redis; raises EtalageError when there is none."""
     if not settings.redis:
         raise ServiceMissing(NO_REDIS)
     keys = Keys(settings.namespace)
@@ -70,13 +71,13 @@ async def _belief(settings: Settings, visitor: VisitorId) -> VisitorProfile:
         packed = await RedisLayouts(connection, keys).state(partition, visitor)
     if packed is None:
         raise EtalageError(f"nothing is known of {visitor}")
-    return build_profile(visitor, partition, unpack(packed), await _shop(settings))
+    return build_profile(visitor, partition, unpack(packed), await _load_shop(settings))
 
 
-async def _shop(settings: Settings) -> Shop:
-    """The shop for its names; what is known of it so far when Kafka does not answer in time."""
-    nameless = msgspec.structs.replace(settings, ranker="none")
-    follower = ShopFollower(nameless, Metrics())
+async def _load_shop(settings: Settings) -> Shop:
+    """Return the shop for its names; an incomplete one when Kafka does not answer within SHOP_WITHIN_S."""
+    without_ranker = msgspec.structs.replace(settings, ranker="none")
+    follower = ShopFollower(without_ranker, Metrics())
     await follower.start()
     try:
         await follower.wait_ready(SHOP_WITHIN_S if settings.kafka else 0.0)
@@ -90,23 +91,23 @@ def _print(profile: VisitorProfile) -> None:
     for name in profile.__struct_fields__[1:]:
         value = getattr(profile, name)
         if value not in (None, [], {}, 0, 0.0):
-            table.add_row(name.replace("_", " "), _text(name, value))
+            table.add_row(name.replace("_", " "), _format_value(name, value))
     Console().print(table)
 
 
-def _text(name: str, value: Any) -> str:
+def _format_value(name: str, value: Any) -> str:
     match value:
         case int() if name in ("at", "first_at"):
             return datetime.fromtimestamp(value, UTC).isoformat()
         case list():
-            return ", ".join(_one(each) for each in value)
+            return ", ".join(_format_entry(each) for each in value)
         case dict():
             return ", ".join(f"{key} {each}" for key, each in value.items())
         case _:
             return str(value)
 
 
-def _one(value: Affinity | KnownItem) -> str:
+def _format_entry(value: Affinity | KnownItem) -> str:
     if isinstance(value, Affinity):
         return f"{value.name} {value.weight:.0%}"
     return value.title or value.id or "(left the catalogue)"

@@ -1,4 +1,4 @@
-"""`etalage evaluate`: how well a ranker orders what is looked at next, beside simple models."""
+"""`etalage evaluate`: measures how well a ranker orders the item viewed next, beside simple baselines."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.ranking.onnx import BASELINE, load_ranker
-from streams.cli.model.train import extra_for_training, stages
+from streams.cli.model.train import require_training_extra, stage_progress
 from streams.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -33,34 +33,34 @@ def run(
     With the history and with an empty state, against popularity, co-visits and Markov in the same run.
     """
     ranker = load_ranker(model)
-    with extra_for_training():
+    with require_training_extra():
         from models.training.evaluation.evaluate import evaluate
-    with stages("evaluating", hidden=as_json) as report:
+    with stage_progress("evaluating", hidden=as_json) as report:
         results = evaluate(ranker, seed=seed, report=report, judged_share=share)
     if as_json:
         typer.echo(msgspec.json.encode({"model": ranker.manifest, "results": results}).decode())
         return
-    # Into a file or a pipe no line is broken.
+    # In a file or a pipe lines must not wrap.
     console = Console(width=None if sys.stdout.isatty() else 110)
-    console.print(_table(f"{ranker.name} {ranker.version}", results))
+    console.print(_build_table(f"{ranker.name} {ranker.version}", results))
 
 
-def _table(title: str, results: list[Result]) -> Table:
+def _build_table(title: str, results: list[Result]) -> Table:
     table = Table(title=title)
     for name in ("data", "looks", "model"):
         table.add_column(name)
     for name in ("NDCG@10", "HR@20", "MRR@20", "judged"):
         table.add_column(name, justify="right")
-    before = ("", "")
-    for one in results:
-        if (one.dataset, one.looks) != before:
+    previous = ("", "")
+    for result in results:
+        if (result.dataset, result.looks) != previous:
             table.add_section()
-        before = (one.dataset, one.looks)
-        q = one.quality
-        figures = [_figure(value) for value in (q.ndcg_10, q.hit_20, q.mrr_20)]
-        table.add_row(one.dataset, one.looks, one.model, *figures, f"{q.looks:,}")
+        previous = (result.dataset, result.looks)
+        quality = result.quality
+        figures = [_format_figure(value) for value in (quality.ndcg_10, quality.hit_20, quality.mrr_20)]
+        table.add_row(result.dataset, result.looks, result.model, *figures, f"{quality.looks:,}")
     return table
 
 
-def _figure(value: float) -> str:
+def _format_figure(value: float) -> str:
     return "" if isnan(value) else f"{value:.4f}"

@@ -1,4 +1,4 @@
-"""`etalage train`: make a ranker from simulated and real sessions."""
+"""`etalage train`: trains a ranker on simulated and real sessions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ from streams.cli.options import AsJson
 Report = Callable[[str, float], None]
 
 
-class Kind(StrEnum):
+class RankerKind(StrEnum):
+    """Model families that can be trained; the values of `--kind`."""
+
     mlp = "mlp"
     lightgbm = "lightgbm"
 
@@ -27,22 +29,22 @@ class Kind(StrEnum):
 def run(
     out: Annotated[Path, typer.Option(help="Folder to write model.onnx and manifest.json into.")],
     kind: Annotated[
-        Kind, typer.Option(help="mlp: the small network we ship. lightgbm: 100 trees.")
-    ] = Kind.mlp,
+        RankerKind, typer.Option(help="mlp: the small network we ship. lightgbm: 100 trees.")
+    ] = RankerKind.mlp,
     seed: Annotated[int, typer.Option(help="The same seed makes the same model.")] = 7,
     as_json: AsJson = False,
 ) -> None:
     """Train a ranker from simulated shoppers and the real sessions of eshop-2008."""
-    with extra_for_training():
+    with require_training_extra():
         from models.training.train import train
 
-        if kind is Kind.lightgbm:
+        if kind is RankerKind.lightgbm:
             import lightgbm  # noqa: F401 - now, not after minutes
     try:  # now, not after minutes of training
         out.mkdir(parents=True, exist_ok=True)
     except OSError as exc:
         raise InvalidDocument(f"{out}: {exc.strerror or exc}") from exc
-    with stages("training", hidden=as_json) as report:
+    with stage_progress("training", hidden=as_json) as report:
         manifest = train(out, kind=kind.value, seed=seed, report=report)
     if as_json:
         typer.echo(msgspec.json.encode(manifest).decode())
@@ -53,8 +55,8 @@ def run(
 
 
 @contextmanager
-def extra_for_training() -> Iterator[None]:
-    """ServiceMissing, saying what to install, when a package or a library it needs is not there."""
+def require_training_extra() -> Iterator[None]:
+    """Raise ServiceMissing, with what to install, for an ImportError or a missing shared library inside."""
     try:
         yield
     except ImportError as exc:
@@ -66,8 +68,8 @@ def extra_for_training() -> Iterator[None]:
 
 
 @contextmanager
-def stages(title: str, *, hidden: bool) -> Iterator[Report]:
-    """A bar on stderr for work that says what it does and which share is done."""
+def stage_progress(title: str, *, hidden: bool) -> Iterator[Report]:
+    """Show a progress bar on stderr; yields a function that takes a stage and the share done, 0..1."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
     console = Console(stderr=True)
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=hidden) as progress:

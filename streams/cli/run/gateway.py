@@ -1,4 +1,4 @@
-"""`etalage gateway`: the HTTP door of a shop."""
+"""`etalage gateway`: runs the HTTP server of a shop."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`etalage items`: sum what the crowd does to each product."""
+"""`etalage items`: runs the process that sums crowd signals per product."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run() -> None:
 
     async def main() -> None:
         await ItemsProcess(settings).run()
-        exit_now(0)  # at once: threads of libraries, and of our own that ask Kafka, must not hold it up
+        exit_now(0)  # at once: threads of libraries, and our own that poll Kafka, would delay the exit
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(main())

@@ -1,25 +1,28 @@
-"""`etalage shoppers`: simulated shoppers with tastes browse a running shop."""
+"""`etalage shoppers`: lets simulated shoppers browse a running shop."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import signal
+from contextlib import suppress
 from typing import Annotated
 
 import typer
 
 from schemas.errors import ServiceMissing
 from streams.cli.options import Data
-from streams.demo.shoppers.crowd import CrowdPlan, Tally, browse
+from streams.demo.shoppers.crowd import CrowdPlan, CrowdStats, browse
 from streams.local.instances import gateway_url
 from streams.runtime.settings import read_settings
 from streams.runtime.telemetry.logs import configure, logger
 from streams.runtime.telemetry.status_file import HEARTBEAT_EVERY_S, Status, StatusFile, refuse_unwritable
 
-REPORT_EVERY_S = 60.0
+log = logger("shoppers")
+
+LOG_EVERY_S = 60.0
 RATE_MAX = 500.0
-"""A demo is no load test; `make bench` is."""
+"""Events a second; load tests are `make bench`, not this command."""
 
 
 def run(
@@ -35,45 +38,40 @@ def run(
     refuse_unwritable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
     plan = CrowdPlan(url=gateway_url(url, data), shoppers=shoppers, rate=rate, seed=seed)
-    tally = Tally()
-    asyncio.run(_browse(plan, tally, seconds, StatusFile(settings.status)))
-    if seconds is not None and tally.away and not tally.events:
+    stats = CrowdStats()
+    asyncio.run(_browse(plan, stats, seconds, StatusFile(settings.status)))
+    if seconds is not None and stats.failures and not stats.events:
         raise ServiceMissing(f"{plan.url} did not answer: is `etalage up` or a gateway running there?")
-    logger("shoppers").info("left", visits=tally.visits, events=tally.events, orders=tally.orders)
+    log.info("stopping", visits=stats.visits, events=stats.events, orders=stats.orders)
 
 
-async def _browse(plan: CrowdPlan, tally: Tally, seconds: float | None, file: StatusFile) -> None:
-    """Until a signal comes or the time is over."""
-    leaving = asyncio.Event()
+async def _browse(plan: CrowdPlan, stats: CrowdStats, seconds: float | None, file: StatusFile) -> None:
+    """Let the crowd browse until a signal, or for so many seconds; raises what a task of ours raised."""
+    stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, leaving.set)
-    crowd = asyncio.create_task(browse(plan, tally))
-    crowd.add_done_callback(lambda _: leaving.set())
-    report = asyncio.create_task(_report(tally))
-    telling = asyncio.create_task(_tell(file))
-    try:
+        loop.add_signal_handler(number, stopping.set)
+    crowd = asyncio.create_task(browse(plan, stats))
+    crowd.add_done_callback(lambda _: stopping.set())
+    tasks = [crowd, asyncio.create_task(_log_stats(stats)), asyncio.create_task(_keep_status(file))]
+    with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            await leaving.wait()
-    except TimeoutError:
-        pass
-    tasks = crowd, report, telling
+            await stopping.wait()
     for task in tasks:
         task.cancel()
-    for ended in await asyncio.gather(*tasks, return_exceptions=True):
-        if isinstance(ended, Exception):
-            raise ended
+    for result in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(result, Exception):
+            raise result
 
 
-async def _report(tally: Tally) -> None:
-    """One line a minute."""
+async def _log_stats(stats: CrowdStats) -> None:
     while True:
-        await asyncio.sleep(REPORT_EVERY_S)
-        logger("shoppers").info("browsing", visits=tally.visits, events=tally.events, orders=tally.orders)
+        await asyncio.sleep(LOG_EVERY_S)
+        log.info("browsing", visits=stats.visits, events=stats.events, orders=stats.orders)
 
 
-async def _tell(file: StatusFile) -> None:
-    """That we live, as long as we do."""
+async def _keep_status(file: StatusFile) -> None:
+    """Write the status file, and touch it as long as the loop turns."""
     while True:
         file.update(Status(kind="shoppers", pid=os.getpid(), ready=True))
         await asyncio.sleep(HEARTBEAT_EVERY_S)

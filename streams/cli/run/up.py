@@ -1,4 +1,4 @@
-"""`etalage up`: everything on this machine, until Ctrl-C."""
+"""`etalage up`: runs everything on this machine, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streams.runtime.settings import Settings, is_given, read_settings, validate
 from streams.runtime.telemetry import logs
 
 LOCAL_PARTITIONS = 16
-"""Enough for what runs on one machine; each costs Kafka files and every worker a claim."""
+"""Enough for one machine; each partition costs Kafka files and a worker a claim in Redis."""
 
 Data = Annotated[
     Path | None,
@@ -39,39 +39,39 @@ def run(
     """
     settings = _settings(port=port, namespace=namespace, data=data)
     logs.configure(level=settings.log_level, style=settings.log_format)
-    # A topic just made has no leader for a moment, which the client retries and would report as errors.
+    # A new topic has no leader for a moment; the client retries, but would log an error each time.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     stopped = threading.Event()
     with data_folder(settings.data) as folder:
-        standing = LocalStack(settings, folder, workers=workers, shoppers=shoppers)
-        _listen(lambda: _stop(standing, stopped))
+        stack = LocalStack(settings, folder, workers=workers, shoppers=shoppers)
+        _on_stop_signal(lambda: _request_stop(stack, stopped))
         try:
-            standing.rise()
-            standing.keep(stopped)
+            stack.start()
+            stack.run(stopped)
         except KeyboardInterrupt:
-            pass  # asked to stop while still rising
+            pass  # a stop was requested during the start
         finally:
-            _listen(lambda: None)  # impatience does not leave servers behind
-            standing.fall()
+            _on_stop_signal(lambda: None)  # a second signal must not leave servers running
+            stack.stop()
 
 
-def _listen(then: Callable[[], None]) -> None:
+def _on_stop_signal(handle: Callable[[], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: then())
+        signal.signal(number, lambda *_: handle())
 
 
-def _stop(standing: LocalStack, stopped: threading.Event) -> None:
-    """Once all stands, leave the loop; before, break off whatever step is being taken."""
+def _request_stop(stack: LocalStack, stopped: threading.Event) -> None:
+    """End `LocalStack.run`; during the start, break off the step under way."""
     stopped.set()
-    if not standing.stands:
+    if not stack.started:
         raise KeyboardInterrupt
 
 
 def _settings(*, port: int | None, namespace: str | None, data: Path | None) -> Settings:
     """Options win over the environment; both are checked alike."""
-    ours = read_settings()
-    given: dict[str, object] = {"port": port, "namespace": namespace, "data": data and str(data)}
+    environment = msgspec.structs.asdict(read_settings())
+    options: dict[str, object] = {"port": port, "namespace": namespace, "data": data and str(data)}
     if not is_given("partitions"):
-        given["partitions"] = LOCAL_PARTITIONS
-    merged = msgspec.structs.asdict(ours) | {k: v for k, v in given.items() if v is not None}
+        options["partitions"] = LOCAL_PARTITIONS
+    merged = environment | {name: value for name, value in options.items() if value is not None}
     return validate(merged, lambda name: f"--{name}")

@@ -1,4 +1,4 @@
-"""`etalage worker`: fold events into visitors' states and keep their live layouts decided."""
+"""`etalage worker`: runs the process that folds events into visitor states and decides live layouts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from streams.runtime.telemetry.status_file import refuse_unwritable
 from streams.workers.personalize.process import Worker, WorkerOverrides
 
 GC_OBJECTS = 20_000
+"""New objects before a collection of the youngest generation. Own choice, not tuned."""
 
 
 def run() -> None:
@@ -23,14 +24,16 @@ def run() -> None:
 
 
 def run_with(settings: Settings, overrides: WorkerOverrides | None = None) -> None:
-    """Run one worker until it is told to end, then leave at once: library threads must not hold it up."""
+    """Run one worker until a signal stops it, then exit at once: threads of libraries would delay the exit.
+
+    `overrides` replaces what a test runs in place of ours.
+    """
     refuse_unwritable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
-    logging.getLogger("streams.kafka.transport").setLevel(
-        logging.WARNING
-    )  # Faust speaks under its subclasses' names
+    # Faust logs under the names of its subclasses.
+    logging.getLogger("streams.kafka.transport").setLevel(logging.WARNING)
 
-    # A worker makes many objects and hardly any cycles: look for them rarely, and never among the libraries.
+    # A worker makes many objects and hardly any cycles: collect rarely, and never traverse the libraries.
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_OBJECTS, 20, 100)

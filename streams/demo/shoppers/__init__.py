@@ -1,1 +1,1 @@
-"""Simulated shoppers and the made-up shop they browse: for demos, tests and benchmarks."""
+"""Simulated shoppers that browse a shop through its public HTTP API."""

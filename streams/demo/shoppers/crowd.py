@@ -1,4 +1,4 @@
-"""Many shoppers at once, each coming back with the same taste, together never faster than a set rate."""
+"""Many simulated shoppers at once: each returns with the same preferences, all share one rate limit."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from random import Random
 from msgspec import Struct
 
 from schemas.layouts import Layout
-from streams.demo.shoppers.acts import Act, Acts
-from streams.demo.shoppers.pace import Pace
-from streams.demo.shoppers.shop_client import ShopAway, ShopClient, shop_at
-from streams.demo.shoppers.tastes import taste_of
+from streams.demo.shoppers.events import EventBody, EventFactory
+from streams.demo.shoppers.preferences import sample_preferences
+from streams.demo.shoppers.rate_limit import RateLimiter
+from streams.demo.shoppers.shop_client import ShopClient, ShopUnavailable, connect_shop
 from streams.demo.shoppers.visit import Visit
 from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.telemetry.logs import logger
 
+log = logger("shoppers")
+
 BETWEEN_VISITS_S = 8.0
-AWAY_FIRST_S, AWAY_MOST_S = 0.5, 10.0
-"""How long a shopper who found the door shut waits before the next try, doubling."""
+"""Mean pause between two visits of a shopper."""
+RETRY_S = (0.5, 10.0)
+"""First and longest wait of a shopper after a failure, doubling."""
 
 
 class CrowdPlan(Struct, frozen=True, kw_only=True):
-    """`rate` is events a second of all together; equal seeds give equal people."""
+    """Who browses which shop; `rate` is events a second of all together, equal seeds give equal shoppers."""
 
     url: str
     shoppers: int = 40
@@ -33,68 +36,75 @@ class CrowdPlan(Struct, frozen=True, kw_only=True):
     seed: int = 7
 
 
-class Tally(Struct):
-    """What happened so far."""
+class CrowdStats(Struct):
+    """Counts so far; `failures` are visits that ended because the shop did not answer."""
 
     visits: int = 0
     events: int = 0
     orders: int = 0
-    away: int = 0
+    failures: int = 0
 
 
-class PacedShop:
-    """A shop that lets nobody act out of turn, keeps the tally, and says once when it is away or back."""
+class RateLimitedShop:
+    """The crowd's shop: limits the rate, counts, and logs once when the gateway fails or answers again."""
 
-    def __init__(self, client: ShopClient, pace: Pace, tally: Tally) -> None:
-        self._client, self._pace, self.tally = client, pace, tally
-        self._away = False
+    def __init__(self, client: ShopClient, limiter: RateLimiter, stats: CrowdStats) -> None:
+        self._client, self._limiter, self.stats = client, limiter, stats
+        self._failing = False
 
-    async def post(self, acts: Sequence[Act]) -> str | None:
-        await self._pace.turn(len(acts))
-        token = await self._client.post(acts)
-        self.tally.events += len(acts)
-        self.tally.orders += sum(act["event"] == "purchase" for act in acts)
-        if self._away:
-            self._away = False
-            logger("shoppers").info("the shop is back")
+    async def post(self, events: Sequence[EventBody]) -> str | None:
+        await self._limiter.acquire(len(events))
+        token = await self._client.post(events)
+        self.stats.events += len(events)
+        self.stats.orders += sum(event["event"] == "purchase" for event in events)
+        if self._failing:
+            self._failing = False
+            log.info("gateway answers again", service="gateway")
         return token
 
-    async def layout(self, page: str, visitor: str, **parts: str | None) -> Layout:
-        return await self._client.layout(page, visitor, **parts)
+    async def layout(self, page: str, visitor: str, **parameters: str | None) -> Layout:
+        return await self._client.layout(page, visitor, **parameters)
 
-    def missed(self, exc: ShopAway) -> None:
-        """Somebody found it shut."""
-        self.tally.away += 1
-        if not self._away:
-            self._away = True
-            logger("shoppers").warning("the shop is away", detail=str(exc))
+    def note_failure(self, exc: ShopUnavailable) -> None:
+        """Count a visit that failed; log it if the one before did not fail."""
+        self.stats.failures += 1
+        if not self._failing:
+            self._failing = True
+            log.warning("retrying", service="gateway", action="browse", error=str(exc))
 
 
-async def browse(plan: CrowdPlan, tally: Tally, clock: Clock | None = None) -> None:
-    """Let the crowd browse until cancelled."""
-    run = secrets.token_hex(4)  # message ids of another run must not look like repeats of this one's
-    async with shop_at(plan.url) as client, asyncio.TaskGroup() as group:
-        shop = PacedShop(client, Pace(plan.rate), tally)
+async def browse(plan: CrowdPlan, stats: CrowdStats, clock: Clock | None = None) -> None:
+    """Let the crowd browse until cancelled.
+
+    Args:
+        plan: The shop and the shoppers.
+        stats: Is counted up.
+        clock: Gives the events' timestamps and measures the rate.
+    """
+    run = secrets.token_hex(4)  # so that message ids are no duplicates of those of an earlier run
+    clock = clock or SystemClock()
+    async with connect_shop(plan.url) as client, asyncio.TaskGroup() as group:
+        shop = RateLimitedShop(client, RateLimiter(plan.rate, clock), stats)
         for number in range(plan.shoppers):
-            group.create_task(_live(shop, plan, number, run, clock or SystemClock()))
+            group.create_task(_run_shopper(shop, plan, number, run, clock))
 
 
-async def _live(shop: PacedShop, plan: CrowdPlan, number: int, run: str, clock: Clock) -> None:
-    """Visit after visit of one person, for ever; a shop that is away is tried again, ever less often."""
+async def _run_shopper(shop: RateLimitedShop, plan: CrowdPlan, number: int, run: str, clock: Clock) -> None:
+    """Run visit after visit of one shopper until cancelled; after a failure retry with backoff."""
     random = Random(f"{plan.seed}/{number}")
-    taste = taste_of(random)
+    preferences = sample_preferences(random)
     device = random.choice(("desktop", "mobile", "mobile", "tablet"))
-    acts = Acts(
-        f"shopper-{plan.seed}-{number:04d}", run, lambda: datetime.fromtimestamp(clock.now(), UTC), device
-    )
-    wait_s = AWAY_FIRST_S
+    name = f"shopper-{plan.seed}-{number:04d}"
+    events = EventFactory(name, run, lambda: datetime.fromtimestamp(clock.now(), UTC), device)
+    first_wait_s, longest_wait_s = RETRY_S
+    wait_s = first_wait_s
     while True:
         try:
-            await Visit(shop, acts, taste, random).run()
-            shop.tally.visits += 1
-            wait_s = AWAY_FIRST_S
+            await Visit(shop, events, preferences, random).run()
+            shop.stats.visits += 1
+            wait_s = first_wait_s
             await asyncio.sleep(random.expovariate(1 / BETWEEN_VISITS_S))
-        except ShopAway as exc:
-            shop.missed(exc)
+        except ShopUnavailable as exc:
+            shop.note_failure(exc)
             await asyncio.sleep(wait_s * (0.5 + random.random()))
-            wait_s = min(2 * wait_s, AWAY_MOST_S)
+            wait_s = min(2 * wait_s, longest_wait_s)

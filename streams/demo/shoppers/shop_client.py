@@ -1,4 +1,4 @@
-"""The public HTTP API as a shopper's browser uses it. What goes wrong on the way is ShopAway."""
+"""The public HTTP API as a shopper's browser uses it; every failure is ShopUnavailable."""
 
 from __future__ import annotations
 
@@ -11,58 +11,66 @@ import msgspec
 
 from schemas.errors import EtalageError, error_text
 from schemas.layouts import Layout
-from streams.demo.shoppers.acts import Act
+from streams.demo.shoppers.events import EventBody
 
 TIMEOUT_S = 5.0
-_layout = msgspec.json.Decoder(Layout).decode
+_decode_layout = msgspec.json.Decoder(Layout).decode
 
 
-class ShopAway(EtalageError):
+class ShopUnavailable(EtalageError):
     """The gateway did not answer, or not as a gateway does."""
 
 
 class ShopClient:
-    """Shared by all shoppers of a process."""
+    """A client of one gateway, shared by all shoppers of a process."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session, self._url = session, url.rstrip("/")
 
-    async def post(self, acts: Sequence[Act]) -> str | None:
-        """Post events of one visitor; the token of the last one, None when some must be sent again.
+    async def post(self, events: Sequence[EventBody]) -> str | None:
+        """Post events of one visitor.
 
-        An event that the gateway refuses is our own mistake: ShopAway with its reason.
+        Args:
+            events: At most as many as the gateway takes in one request.
+
+        Returns:
+            The token of the last event; None when some have to be sent again.
+
+        Raises:
+            ShopUnavailable: No answer, or an event was rejected, which is a defect of the simulation.
         """
-        answer = await self._ask("POST", "/v1/events", json={"events": list(acts)})
-        results = msgspec.json.decode(answer)
-        for result in results["results"]:
+        body = await self._request("POST", "/v1/events", json={"events": list(events)})
+        answer = msgspec.json.decode(body)
+        for result in answer["results"]:
             if result["status"] == "rejected":
-                raise ShopAway(f"an event was refused: {result.get('field')}: {result.get('reason')}")
-        token: str | None = results.get("token")
+                raise ShopUnavailable(f"an event was refused: {result.get('field')}: {result.get('reason')}")
+        token: str | None = answer.get("token")
         return token
 
-    async def layout(self, page: str, visitor: str, **parts: str | None) -> Layout:
-        """A page with its cards; `parts` are item, category, q and after."""
-        query = {"visitor": visitor, "hydrate": "1"} | {k: v for k, v in parts.items() if v is not None}
-        raw = await self._ask("GET", f"/v1/layouts/{page}", params=query)
+    async def layout(self, page: str, visitor: str, **parameters: str | None) -> Layout:
+        """Request a page with cards; parameters: item, category, q and after. Raises ShopUnavailable."""
+        given = {name: value for name, value in parameters.items() if value is not None}
+        query = {"visitor": visitor, "hydrate": "1"} | given
+        raw = await self._request("GET", f"/v1/layouts/{page}", params=query)
         try:
-            return _layout(raw)
+            return _decode_layout(raw)
         except msgspec.MsgspecError as exc:
-            raise ShopAway(f"not a layout: {exc}") from exc
+            raise ShopUnavailable(f"not a layout: {exc}") from exc
 
-    async def _ask(self, method: str, path: str, **more: Any) -> bytes:
+    async def _request(self, method: str, path: str, **options: Any) -> bytes:
         try:
-            async with self._session.request(method, self._url + path, **more) as answer:
+            async with self._session.request(method, self._url + path, **options) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError, OSError) as exc:
-            raise ShopAway(f"{self._url} does not answer: {error_text(exc)}") from exc
+            raise ShopUnavailable(f"{self._url} does not answer: {error_text(exc)}") from exc
         if answer.status != 200:
-            raise ShopAway(f"{method} {path}: {answer.status} {body[:200].decode(errors='replace')}")
+            raise ShopUnavailable(f"{method} {path}: {answer.status} {body[:200].decode(errors='replace')}")
         return body
 
 
 @asynccontextmanager
-async def shop_at(url: str) -> AsyncIterator[ShopClient]:
-    """A client for as long as the block runs."""
+async def connect_shop(url: str) -> AsyncIterator[ShopClient]:
+    """Yield a client whose connections are closed at the end of the block."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         yield ShopClient(session, url)

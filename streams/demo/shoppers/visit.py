@@ -1,4 +1,4 @@
-"""One visit of one shopper: look around, look closer, perhaps take something home, leave."""
+"""One visit of one simulated shopper: view pages, look at products, perhaps buy, leave."""
 
 from __future__ import annotations
 
@@ -9,27 +9,31 @@ from typing import Protocol
 from msgspec import Struct
 
 from schemas.layouts import Card, Layout, LayoutModule
-from streams.demo.shoppers.acts import Act, Acts, echo
-from streams.demo.shoppers.tastes import Taste, appeal, choose
+from streams.demo.shoppers.events import EventBody, EventFactory, decision_fields
+from streams.demo.shoppers.preferences import Preferences, choose_product, utility
 
-SEEN_MODULES = 3
-LEAVE_HOME, LEAVE_LIST = 4.2, 2.5
-"""Appeal of doing something else than click a product, on the window and on narrower pages."""
-
+IMPRESSIONS = 3
+"""Modules from the top that count as seen when a product is clicked."""
+OUTSIDE_HOME, OUTSIDE_LIST = 4.2, 2.5
+"""Utility of clicking no product, on the home page and on others."""
 FITS = 2.5
-"""From this appeal on a product may be put into the cart, saved or shared."""
+"""A product of more utility may be added to the cart, saved or shared."""
 
 
-class Shop(Protocol):
-    """What a visitor can do; ShopAway when the shop cannot be reached."""
+class ShopApi(Protocol):
+    """What a shopper can ask of a shop; both raise ShopUnavailable when it does not answer."""
 
-    async def post(self, acts: list[Act]) -> str | None: ...
+    async def post(self, events: list[EventBody]) -> str | None:
+        """Post events; returns the token of the last one, if there is one."""
+        ...
 
-    async def layout(self, page: str, visitor: str, **parts: str | None) -> Layout: ...
+    async def layout(self, page: str, visitor: str, **parameters: str | None) -> Layout:
+        """Request a page."""
+        ...
 
 
-class Shown(Struct, frozen=True):
-    """A product where it stands."""
+class ShownProduct(Struct, frozen=True):
+    """A product and where a layout shows it."""
 
     slot: str
     module: LayoutModule
@@ -39,82 +43,90 @@ class Shown(Struct, frozen=True):
 
 
 class Visit:
-    """State of a visit: what is in the cart, and the token of the last event (to read our own writes)."""
+    """The state of a visit: the cart, and the token of the last event (for read-your-writes)."""
 
-    def __init__(self, shop: Shop, acts: Acts, taste: Taste, random: Random) -> None:
-        self._shop, self._acts, self._taste, self._random = shop, acts, taste, random
+    def __init__(self, shop: ShopApi, events: EventFactory, preferences: Preferences, random: Random) -> None:
+        self._shop, self._events, self._random = shop, events, random
+        self._preferences = preferences
         self._cart: dict[str, Card] = {}
         self._token: str | None = None
-        self._visitor = "a:" + acts.anonymous_id
+        self._visitor = "a:" + events.anonymous_id
 
     async def run(self) -> None:
-        """From the door and back to it."""
-        await self._do(self._acts.act("page_view"))
-        looks = 1 + self._random.expovariate(1 / self._taste.patience)
-        page, parts = "home", dict[str, str]()
+        """Browse from the home page until the shopper leaves; raises ShopUnavailable."""
+        await self._post(self._events.make("page_view"))
+        looks = 1 + self._random.expovariate(1 / self._preferences.mean_looks)
+        page, parameters = "home", dict[str, str]()
         while looks > 0:
-            layout = await self._shop.layout(page, self._visitor, after=self._token, **parts)
-            picked = self._pick(layout, leave=LEAVE_HOME if page == "home" else LEAVE_LIST)
-            if picked is None:
-                page, parts = await self._wander()
+            layout = await self._shop.layout(page, self._visitor, after=self._token, **parameters)
+            product = self._choose(layout, outside=OUTSIDE_HOME if page == "home" else OUTSIDE_LIST)
+            if product is None:
+                page, parameters = await self._choose_page()
                 looks -= 0.5
                 continue
-            await self._look(picked, layout)
-            page, parts = ("product", {"item": picked.item_id}) if self._chance(0.5) else ("home", {})
+            await self._look_at(product, layout)
+            to_product = self._happens(0.5)
+            page, parameters = ("product", {"item": product.item_id}) if to_product else ("home", {})
             looks -= 1
-        await self._leave()
+        await self._check_out()
 
-    def _pick(self, layout: Layout, *, leave: float) -> Shown | None:
-        shown = list(shown_in(layout))
-        index = choose(self._taste, [(one.item_id, one.card) for one in shown], self._random, leave=leave)
+    def _choose(self, layout: Layout, *, outside: float) -> ShownProduct | None:
+        shown = list(shown_products(layout))
+        cards = [(product.item_id, product.card) for product in shown]
+        index = choose_product(self._preferences, cards, self._random, outside=outside)
         return None if index is None else shown[index]
 
-    async def _wander(self) -> tuple[str, dict[str, str]]:
-        """To a search, a favourite category, or back to the window."""
-        category = self._random.choice(self._taste.categories)
-        if self._chance(self._taste.searches):
-            await self._do(self._acts.act("search", properties={"search_term": category}))
+    async def _choose_page(self) -> tuple[str, dict[str, str]]:
+        """Return a search, a favourite category or home, with the page's parameters."""
+        category = self._random.choice(self._preferences.categories)
+        if self._happens(self._preferences.search_chance):
+            await self._post(self._events.make("search", properties={"search_term": category}))
             return "search", {"q": category}
-        return ("category", {"category": category}) if self._chance(0.6) else ("home", {})
+        return ("category", {"category": category}) if self._happens(0.6) else ("home", {})
 
-    async def _look(self, one: Shown, layout: Layout) -> None:
-        """Click a product and look at it; what fits may be kept."""
-        where = echo(one.slot, one.module, one.index)
-        seen = [self._acts.impression(slot.slot, slot.module) for slot in layout.slots[:SEEN_MODULES]]
-        select = self._acts.about("select_item", one.item_id, one.card, **where)
-        await self._do(*seen, select, self._acts.about("view_item", one.item_id, one.card))
-        if appeal(self._taste, one.item_id, one.card) > FITS:
-            for act in self._kept(one):
-                await self._do(act)
+    async def _look_at(self, product: ShownProduct, layout: Layout) -> None:
+        """Click a product and view it; one that fits may be added to the cart, saved or shared."""
+        item_id, card = product.item_id, product.card
+        fields = decision_fields(product.slot, product.module, product.index)
+        seen = [self._events.make_impression(slot.slot, slot.module) for slot in layout.slots[:IMPRESSIONS]]
+        click = self._events.make_for_item("select_item", item_id, card, **fields)
+        await self._post(*seen, click, self._events.make_for_item("view_item", item_id, card))
+        if utility(self._preferences, item_id, card) > FITS:
+            await self._react(product)
 
-    def _kept(self, one: Shown) -> Iterator[Act]:
-        if self._chance(self._taste.eagerness):
-            self._cart[one.item_id] = one.card
-            yield self._acts.about("add_to_cart", one.item_id, one.card)
-        elif self._chance(0.12):
-            yield self._acts.about("add_to_wishlist", one.item_id, one.card)
-        elif self._chance(0.04):
-            yield self._acts.about("share", one.item_id, one.card)
+    async def _react(self, product: ShownProduct) -> None:
+        """Post at most one of add_to_cart, add_to_wishlist and share."""
+        if self._happens(self._preferences.cart_chance):
+            self._cart[product.item_id] = product.card
+            event = "add_to_cart"
+        elif self._happens(0.12):
+            event = "add_to_wishlist"
+        elif self._happens(0.04):
+            event = "share"
+        else:
+            return
+        await self._post(self._events.make_for_item(event, product.item_id, product.card))
 
-    async def _leave(self) -> None:
-        """Buy what is in the cart, more often than not; or leave it there."""
-        if not self._cart or self._chance(0.4):
+    async def _check_out(self) -> None:
+        """Buy what is in the cart, with a chance of 0.6."""
+        if not self._cart or self._happens(0.4):
             return
         lines = list(self._cart.items())
-        await self._do(
-            self._acts.act("begin_checkout"), self._acts.order(lines, self._random.getrandbits(40))
+        await self._post(
+            self._events.make("begin_checkout"),
+            self._events.make_purchase(lines, self._random.getrandbits(40)),
         )
 
-    async def _do(self, *acts: Act) -> None:
-        self._token = await self._shop.post(list(acts)) or self._token
+    async def _post(self, *events: EventBody) -> None:
+        self._token = await self._shop.post(list(events)) or self._token
 
-    def _chance(self, share: float) -> bool:
-        return self._random.random() < share
+    def _happens(self, chance: float) -> bool:
+        return self._random.random() < chance
 
 
-def shown_in(layout: Layout) -> Iterator[Shown]:
-    """Every product of a layout that has its card, from the top."""
+def shown_products(layout: Layout) -> Iterator[ShownProduct]:
+    """Yield every product of a layout that has a card, from the top."""
     for slot in layout.slots:
         for item in slot.module.items:
             if item.card is not None:
-                yield Shown(slot.slot, slot.module, item.index, item.id, item.card)
+                yield ShownProduct(slot.slot, slot.module, item.index, item.id, item.card)

@@ -59,26 +59,26 @@ async function getJson(path) {
   return answer.json();
 }
 
-/** How long a page that was asked for may take: better late than bestsellers instead of what was searched. */
-const PATIENCE_MS = 1000;
+/** deadline_ms of a page request: longer than the gateway's default, since a late page is better than a popular one. */
+const DEADLINE_MS = 1000;
 
 /** A layout with its cards. `parts`: item, category, q, after, deadline_ms, explain. */
 export const layout = (page, parts = {}) =>
-  getJson(`/v1/layouts/${page}?` + query({ deadline_ms: PATIENCE_MS, ...parts, hydrate: 1 }));
+  getJson(`/v1/layouts/${page}?` + query({ deadline_ms: DEADLINE_MS, ...parts, hydrate: 1 }));
 
 /** Cards of products by id; one that the shop does not have is missing. */
 export const cards = async (...ids) =>
   (await getJson("/demo/cards.json?" + new URLSearchParams(ids.map((id) => ["item", id])))).cards;
 
-/** What the gateway believes about this visitor. */
-export const beliefs = () => getJson("/v1/visitors/" + encodeURIComponent(key()));
+/** The gateway's profile of this visitor. */
+export const fetchProfile = () => getJson("/v1/visitors/" + encodeURIComponent(key()));
 
-/** A gateway that has all the streams it may is asked again after it. */
-const REFUSED_MS = 5000;
+/** How long to wait after the gateway refused a stream, as it does when it has too many. */
+const REOPEN_MS = 5000;
 
 /**
  * Follow the home page. Calls onLayout(layout), onJourney(journey, at) and onState("live" | "waiting").
- * A journey ends when its layout is here: drawing it is left for a later turn, so as not to be measured.
+ * A journey ends when its layout has arrived: it is drawn in a later turn, so that drawing is not measured.
  */
 export function follow({ onLayout, onJourney, onState }) {
   let layoutAt = null;
@@ -90,7 +90,7 @@ export function follow({ onLayout, onJourney, onState }) {
     here.addEventListener("error", () => {
       onState("waiting");
       // A browser comes back to a broken stream by itself, but not to a refused one.
-      if (here.readyState === EventSource.CLOSED) again = setTimeout(open, REFUSED_MS);
+      if (here.readyState === EventSource.CLOSED) again = setTimeout(open, REOPEN_MS);
     });
     here.addEventListener("layout", (push) => {
       layoutAt = now();

@@ -1,19 +1,19 @@
-// The shop: the window follows the stream; other pages are asked for with the token of the act that led there.
+// The shop: the home page follows the push stream; other pages are requested with the token of the last event.
 
 import { follow, layout as getLayout } from "./api.js";
-import { capital, dress, idsOf, imageOf, known, learn, make, nudges } from "./cards.js";
+import { capital, render, idsOf, imageOf, known, fetchCard, make, scrollButtons } from "./cards.js";
 import * as cart from "./cart.js";
-import { calm, flip } from "./flip.js";
+import { reducedMotion, flip } from "./flip.js";
 import * as panel from "./panel.js";
 import { announce, toast } from "./toast.js";
 import { act, flush, onAct, pageView, search, selectItem, viewItem, watch } from "./track.js";
-import { cannotSay, isMissing, viewOf } from "./views.js";
-import { key, renew } from "./visitor.js";
+import { unavailable, isMissing, viewOf } from "./views.js";
+import { key, reset } from "./visitor.js";
 
 const SETTLE_MS = 350; // a returning visitor sees the old window first, then how it changes
 const PICTURES_MS = 160; // how long a change waits for its pictures
 const CARDS = ".card";
-const LOOKS = 5; // of somebody with a taste of their own, each seen before the next
+const LOOKS = 5; // products that a pretended visitor looks at
 const LOOK_MS = 700;
 
 const main = document.getElementById("main");
@@ -25,7 +25,7 @@ main.append(windowTitle, windowRoot, viewRoot);
 let shown = null; // the layout the window shows
 let pending = null; // a newer one that came while another page was open
 let view = null;
-let token; // of the last act: a page asked for with it reflects that act
+let token; // of the last event: a page requested with it reflects that event
 let viewed; // the place a product was chosen from
 let stop = () => {};
 let linked = false;
@@ -47,7 +47,7 @@ function showWindow(layout) {
   const first = shown === null;
   shown = layout;
   pending = null;
-  flip(windowRoot, CARDS, () => dress(windowRoot, layout, actions)).forEach(watch);
+  flip(windowRoot, CARDS, () => render(windowRoot, layout, actions)).forEach(watch);
   windowRoot.dataset.layoutId = layout.layout_id;
   windowRoot.setAttribute("aria-busy", "false");
   panel.page(layout);
@@ -59,11 +59,11 @@ function onLayout(layout) {
   panel.showHome(layout);
   if (layout.layout_id === (pending ?? shown)?.layout_id) return;
   pending = layout;
-  if (view === null) dressSoon(layout);
+  if (view === null) showSoon(layout);
 }
 
 /** Show a layout once its first pictures are there, so that nothing arrives empty; the newest one wins. */
-async function dressSoon(layout) {
+async function showSoon(layout) {
   await Promise.race([pictures(layout), new Promise((done) => setTimeout(done, PICTURES_MS))]);
   if (view === null && pending === layout) showWindow(layout);
 }
@@ -83,10 +83,10 @@ async function openView(next, focus) {
   markRibbon(next?.parts.category);
   if (next === null) return returnToWindow(focus);
   viewRoot.replaceChildren(make("div", { class: "stage" }), make("div", { class: "rows" }));
-  if (next.page === "product" && !(await learned(next.parts.item))) Object.assign(next, cannotSay);
+  if (next.page === "product" && !(await loadCard(next.parts.item))) Object.assign(next, unavailable);
   if (view !== next) return;
   restage(focus);
-  await arrive(next);
+  await reportView(next);
   await refresh(next);
 }
 
@@ -99,19 +99,19 @@ function restage(focus = viewRoot.contains(document.activeElement)) {
 
 const AWAY = "The shop does not answer just now; it will be back.";
 
-/** Learn a product's card, or that there is none; whether that could be learned. */
-const learned = (id) => known.has(id) || learn(id).then(() => true, () => toast(AWAY));
+/** Fetch a product's card; resolves to false when the shop does not answer. */
+const loadCard = (id) => known.has(id) || fetchCard(id).then(() => true, () => toast(AWAY));
 
 function returnToWindow(focus) {
   document.title = "Étalage";
   main.style.minHeight = "";
   if (focus) windowTitle.focus({ preventScroll: true });
   if (shown) panel.page(shown);
-  if (pending) setTimeout(() => { if (view === null && pending) dressSoon(pending); }, SETTLE_MS);
+  if (pending) setTimeout(() => { if (view === null && pending) showSoon(pending); }, SETTLE_MS);
 }
 
-/** Tell the shop what the visitor has come to see. */
-async function arrive(next) {
+/** Post the events of opening a page. */
+async function reportView(next) {
   if (next.page === "product") {
     const id = next.parts.item;
     if (!known.has(id)) return;
@@ -135,7 +135,7 @@ async function refresh(next) {
     }
     const rows = viewRoot.querySelector(".rows");
     const below = belowStage(next, layout);
-    flip(rows, CARDS, () => dress(rows, below, actions)).forEach(watch);
+    flip(rows, CARDS, () => render(rows, below, actions)).forEach(watch);
     rows.dataset.layoutId = layout.layout_id;
     main.style.minHeight = "";
     panel.page(below);
@@ -169,19 +169,19 @@ function enter() {
 }
 
 panel.mount(document.getElementById("panel-body"), {
-  stranger() { arriveAs("A new visitor walks past. The window knows nothing yet."); },
+  stranger() { startVisitor("A new visitor walks past. The window knows nothing yet."); },
   pretend,
   explain(module) {
     const section = document.querySelector(`[data-decision-id="${CSS.escape(module.decision_id)}"]`);
-    section?.scrollIntoView({ block: "center", behavior: calm.matches ? "auto" : "smooth" });
+    section?.scrollIntoView({ block: "center", behavior: reducedMotion.matches ? "auto" : "smooth" });
     panel.explain(module, view, true);
   },
 });
 
-/** Somebody the shop has never seen stands before the window. */
-function arriveAs(words) {
+/** Start again as a new visitor, on the home page. */
+function startVisitor(words) {
   flush();
-  renew();
+  reset();
   panel.reset();
   enter();
   location.hash = "#/";
@@ -189,9 +189,9 @@ function arriveAs(words) {
   toast(words);
 }
 
-/** A few looks in one category, as a new visitor with that taste would have them. */
+/** A new visitor who looks at a few products of one category. */
 async function pretend(category) {
-  arriveAs(`A new visitor walks past, looking for ${category}.`);
+  startVisitor(`A new visitor walks past, looking for ${category}.`);
   const who = key();
   try {
     const { slots } = await getLayout("category", { category });
@@ -211,7 +211,7 @@ async function pretend(category) {
 async function fillRibbon() {
   const { categories } = await (await fetch("assortment.json")).json();
   const ribbon = document.getElementById("ribbon");
-  ribbon.after(nudges(ribbon));
+  ribbon.after(scrollButtons(ribbon));
   ribbon.replaceChildren(...categories.map(({ category, picture }) =>
     make("li", {}, make("a", { href: "#/category/" + category, "data-category": category },
       make("img", { src: picture, alt: "", width: 56, height: 56 }), make("span", {}, capital(category))))));

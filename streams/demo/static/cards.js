@@ -1,8 +1,8 @@
-// Layouts as HTML: modules in their slots, products as cards. Elements are kept by slot and by product, so
-// that a changed layout moves what is there already.
+// Renders layouts: modules in their slots, products as cards. Elements are reused by slot and by product, so
+// that a changed layout moves them.
 
 import { cards as fetchCards } from "./api.js";
-import { calm } from "./flip.js";
+import { reducedMotion } from "./flip.js";
 import { visitor } from "./visitor.js";
 
 const STORE = "etalage.cards";
@@ -11,8 +11,8 @@ const STORED_MAX = 300;
 /** Every card seen so far, by product id: a product page can then be drawn at once. */
 export const known = new Map(restore());
 
-/** Learn the card of a product unless it is known; whether the shop has it. */
-export async function learn(id) {
+/** Fetch the card of a product unless it is known; returns whether the shop has it. */
+export async function fetchCard(id) {
   if (!known.has(id)) for (const [found, card] of Object.entries(await fetchCards(id))) known.set(found, card);
   return known.has(id);
 }
@@ -80,14 +80,14 @@ export function priceOf(card) {
   return price;
 }
 
-/** Price and colour: of a product in several colours, they are all there is to tell it by. */
+/** Price and colour, which alone tell apart a product in several colours. */
 function terms(card) {
   const price = priceOf(card);
   return card?.colour ? make("span", { class: "terms" }, price, " ", make("span", { class: "colour" }, card.colour)) : price;
 }
 
-/** A title whose hyphenated words stay whole. */
-const whole = (text) => text.split(/(\S+-\S+)/).map((part, n) => (n % 2 ? make("span", { class: "nb" }, part) : part));
+/** A title whose hyphenated words are not broken over lines. */
+const withoutBreaks = (text) => text.split(/(\S+-\S+)/).map((part, n) => (n % 2 ? make("span", { class: "nb" }, part) : part));
 
 /** One product as a list entry. `actions`: { heart(id), cart(id) }. */
 function cardElement(id, card, actions) {
@@ -103,7 +103,7 @@ function cardElement(id, card, actions) {
     make("span", { class: "pic" }, make("img", { src: imageOf(id, card), alt: altOf(id, card), width: 400, height: 400, decoding: "async", draggable: "false" })),
     make("span", { class: "words" },
       make("span", { class: "brand" }, card?.brand ?? ""),
-      make("span", { class: "title" }, ...whole(name)),
+      make("span", { class: "title" }, ...withoutBreaks(name)),
       terms(card)));
   const element = make("li", { class: "card", "data-key": id, "data-item": id }, link, heart, quick);
   element.card = card;
@@ -115,20 +115,20 @@ const FEW = 2; // so few products of a row stand side by side with their words
 
 const shapeOf = (module) => SHAPES[module.type] ?? (module.items.length <= FEW ? "few" : "row");
 
-/** Two buttons that move a list sideways; each is away when there is nothing more on its side. */
-export function nudges(list) {
+/** Two buttons that scroll a list sideways; each is disabled at its end of the list. */
+export function scrollButtons(list) {
   const button = (way, label, path) => make("button", {
     type: "button", "aria-label": label,
-    onclick: () => list.scrollBy({ left: way * list.clientWidth * 0.8, behavior: calm.matches ? "auto" : "smooth" }),
+    onclick: () => list.scrollBy({ left: way * list.clientWidth * 0.8, behavior: reducedMotion.matches ? "auto" : "smooth" }),
   }, icon(path));
   const [back, on] = [button(-1, "Scroll back", ICONS.left), button(1, "Scroll on", ICONS.right)];
-  const judge = () => {
+  const update = () => {
     back.disabled = list.scrollLeft <= 1;
     on.disabled = list.scrollLeft + list.clientWidth >= list.scrollWidth - 1;
   };
-  list.addEventListener("scroll", judge, { passive: true });
-  new ResizeObserver(judge).observe(list);
-  new MutationObserver(judge).observe(list, { childList: true });
+  list.addEventListener("scroll", update, { passive: true });
+  new ResizeObserver(update).observe(list);
+  new MutationObserver(update).observe(list, { childList: true });
   return make("div", { class: "nudges" }, back, on);
 }
 
@@ -137,7 +137,7 @@ function sectionElement(slot, actions) {
   const why = make("button", { class: "why", type: "button", onclick: () => actions.why(section) }, make("span"), icon(ICONS.info));
   const section = make("section", { class: "module", "data-slot": slot, "aria-labelledby": "h-" + slot },
     make("header", {}, make("div", {}, make("h2", { id: "h-" + slot }), why),
-      nudges(list)),
+      scrollButtons(list)),
     list);
   section.addEventListener("pointerenter", () => actions.look(section));
   section.addEventListener("focusin", () => actions.look(section));
@@ -145,7 +145,7 @@ function sectionElement(slot, actions) {
 }
 
 /** Make `root` show `layout`, moving the sections and cards that are there already. */
-export function dress(root, layout, actions) {
+export function render(root, layout, actions) {
   const sections = new Map([...root.querySelectorAll(":scope > .module")].map((section) => [section.dataset.slot, section]));
   const cards = new Map([...root.querySelectorAll(".card")].map((card) => [card.dataset.item, card]));
   const wanted = layout.slots.filter(({ module }) => module.items.length > 0).map(({ slot, module }) => {

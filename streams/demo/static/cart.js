@@ -8,7 +8,7 @@ import { save, visitor } from "./visitor.js";
 const listeners = new Set();
 export const onCart = (listener) => listeners.add(listener);
 
-function changed() {
+function notify() {
   save();
   listeners.forEach((listen) => listen());
 }
@@ -21,21 +21,21 @@ export function add(id, place) {
   const line = visitor.cart.find((one) => one.id === id);
   if (line) line.quantity += 1;
   else visitor.cart.push({ id, card, quantity: 1 });
-  changed();
+  notify();
   toast(`${card?.title ?? "It"} is in your cart`);
   return act(addToCart(id, card, place));
 }
 
 export function remove(id) {
   visitor.cart = visitor.cart.filter((line) => line.id !== id);
-  changed();
+  notify();
   return act(removeFromCart(id, known.get(id)));
 }
 
 export function buy() {
   const bought = visitor.cart.filter((line) => line.card);
   visitor.cart = [];
-  changed();
+  notify();
   toast("Thank you! Nothing is really on its way; the window has learned, though.");
   return bought.length ? act(purchase(bought)) : Promise.resolve(null);
 }
@@ -44,7 +44,7 @@ export function buy() {
 export function toggleHeart(id, place) {
   const saved = !visitor.hearts.includes(id);
   visitor.hearts = saved ? [...visitor.hearts, id] : visitor.hearts.filter((one) => one !== id);
-  changed();
+  notify();
   if (saved) act(wish(id, known.get(id), place));
   return saved;
 }

@@ -5,7 +5,7 @@ const APPEAR = { duration: 380, easing: "ease-out", fill: "backwards" };
 const LEAVE = { duration: 280, easing: "ease-in", fill: "forwards" };
 
 /** Whether the visitor asked for little motion. */
-export const calm = matchMedia("(prefers-reduced-motion: reduce)");
+export const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 const near = (rect) => rect.bottom > -200 && rect.top < innerHeight + 200 && rect.width > 0;
 
@@ -24,7 +24,7 @@ function snapshot(root, selector) {
 
 /** Run `change`, then animate what moved, came and left among `selector` (each with a data-key). */
 export function flip(root, selector, change) {
-  if (calm.matches || document.hidden || !root.isConnected) return change();
+  if (reducedMotion.matches || document.hidden || !root.isConnected) return change();
   const before = snapshot(root, selector);
   const result = change();
   const after = snapshot(root, selector);

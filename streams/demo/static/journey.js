@@ -1,4 +1,4 @@
-// From the click to the window: which part of the way took how long.
+// Splits the time from a click to the pushed layout into its steps.
 
 const LEGS = [
   ["received", "Posted to the gateway"],
@@ -11,8 +11,8 @@ const LEGS = [
 ];
 
 /**
- * Server clock minus client clock, as little as the order of things allows: a request is received after it
- * was sent and its answer arrives after it was given. Zero when both clocks tell one time.
+ * Server clock minus client clock: the smallest offset for which a request is received after it was sent and
+ * answered before the answer arrives. Zero when both clocks agree.
  */
 export function clockOffset(sent, answered, { received, accepted }) {
   if (received == null || accepted == null || answered == null) return 0;

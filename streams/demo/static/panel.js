@@ -1,16 +1,16 @@
-// Behind the window: the journey of the last click, what is believed, why each module is there.
+// The panel beside the shop: the trace of the last click, the visitor's profile, why each module is there.
 
-import { beliefs, layout as getLayout } from "./api.js";
+import { fetchProfile, layout as getLayout } from "./api.js";
 import { capital, imageOf, known, linkOf, make, money } from "./cards.js";
 import { flip } from "./flip.js";
 import { legsOf, milliseconds } from "./journey.js";
 import { onAct } from "./track.js";
 import { key, visitor } from "./visitor.js";
-import { beliefWords, deedWords, howWords, NEW_HERE } from "./words.js";
+import { profileWords, eventWords, layoutWords, NEW_HERE } from "./words.js";
 
-const TASTES = [["sneakers", "Sneakers"], ["lamps", "Lamps"], ["tents", "Tents"], ["dresses", "Dresses"]];
+const EXAMPLES = [["sneakers", "Sneakers"], ["lamps", "Lamps"], ["tents", "Tents"], ["dresses", "Dresses"]];
 const ROW_THUMBS = 9;
-const BELIEFS_EVERY_MS = 250;
+const PROFILE_EVERY_MS = 250;
 const EDGE_PX = 14;
 
 const parts = {};
@@ -31,7 +31,7 @@ export function mount(root, { stranger, pretend, explain: onExplain }) {
   parts.beliefs = make("div", { class: "beliefs" });
   parts.why = make("ol", { class: "whys" });
   parts.foot = make("p", { class: "foot" });
-  const chips = TASTES.map(([category, name]) => make("button", { class: "chip", type: "button", onclick: () => pretend(category) }, name));
+  const chips = EXAMPLES.map(([category, name]) => make("button", { class: "chip", type: "button", onclick: () => pretend(category) }, name));
   root.append(
     make("div", { class: "panel-head" }, make("p", { class: "panel-title" }, "Behind the window"), parts.live = make("span", { class: "live" })),
     box("journey", "Your last click", parts.total, parts.bar, parts.legs),
@@ -55,7 +55,7 @@ function unfold(up) {
   document.getElementById("handle").setAttribute("aria-expanded", String(up));
 }
 
-/** Forget the visitor who was here. */
+/** Show nothing of the visitor before. */
 export function reset() {
   last = null;
   recent.length = 0;
@@ -76,7 +76,7 @@ export function state(now) {
 
 onAct(async (posted, events) => {
   if (events.every((event) => event.event === "page_view")) return;
-  const mine = { label: deedWords(events.at(-1)), done: false };
+  const mine = { label: eventWords(events.at(-1)), done: false };
   last = mine;
   parts.total.replaceChildren(make("b", {}, "…"), make("span", {}, mine.label));
   const answer = await posted;
@@ -90,7 +90,7 @@ export function journey(step, at) {
   recent.push({ journey: step, at });
   recent.splice(0, recent.length - 8);
   match(step, at);
-  askBeliefs();
+  refreshProfile();
 }
 
 function match(step, at) {
@@ -123,44 +123,44 @@ export function page(layout) {
     make("li", { "data-module": module.id },
       make("button", { class: "why-line", type: "button", onclick: () => open(module) }, make("b", {}, capital(module.title)), make("span", {}, module.reason)))));
   foot(layout);
-  if (layout.mode === "full") askBeliefs(); // a page opened anew: no notice comes before the next click
+  if (layout.mode === "full") refreshProfile(); // a page opened anew: no notice comes before the next click
 }
 
 function foot(layout) {
-  parts.foot.replaceChildren(`You are ${visitor.id}, a name made up in this browser.`, make("br"), layout ? howWords(layout) : "");
+  parts.foot.replaceChildren(`You are ${visitor.id}, a name made up in this browser.`, make("br"), layout ? layoutWords(layout) : "");
 }
 
-let asked = 0;
-function askBeliefs() {
-  if (asked) return;
-  asked = setTimeout(async () => {
-    asked = 0;
+let profileTimer = 0;
+function refreshProfile() {
+  if (profileTimer) return;
+  profileTimer = setTimeout(async () => {
+    profileTimer = 0;
     const who = key();
     try {
-      const found = await beliefs();
-      if (who === key()) showBeliefs(found);
+      const found = await fetchProfile();
+      if (who === key()) showProfile(found);
     } catch { /* the next notice asks again */ }
-  }, BELIEFS_EVERY_MS);
+  }, PROFILE_EVERY_MS);
 }
 
-/** Tastes as shares of all tastes of their kind; those over time only where they differ from this visit's. */
-function showBeliefs(found) {
+/** Affinities as shares of their kind; the long-term ones only where they differ from this visit's. */
+function showProfile(found) {
   const now = found.now_categories ?? [];
   const ever = found.categories ?? [];
   const alike = now.map(({ name }) => name).join() === ever.map(({ name }) => name).join();
-  const groups = [["Right now", now], ["Over time", alike ? [] : ever]].filter(([, likings]) => likings.length);
-  const tags = [["Brands", found.brands], ["Colours", found.colours]].filter(([, likings]) => likings?.length);
+  const groups = [["Right now", now], ["Over time", alike ? [] : ever]].filter(([, affinities]) => affinities.length);
+  const tags = [["Brands", found.brands], ["Colours", found.colours]].filter(([, affinities]) => affinities?.length);
   const seen = (found.recent ?? []).filter((item) => item.id).slice(0, 8).map((item) =>
     make("a", { href: linkOf(item.id) }, make("img", { src: imageOf(item.id, known.get(item.id)), alt: item.title, title: item.title, width: 34, height: 34 })));
   parts.beliefs.replaceChildren(
-    ...groups.map(([title, likings]) => bars(title, likings)),
-    ...tags.map(([title, likings]) => make("p", {}, make("b", {}, title + " "), likings.slice(0, 3).map(({ name }) => name).join(", "))),
+    ...groups.map(([title, affinities]) => bars(title, affinities)),
+    ...tags.map(([title, affinities]) => make("p", {}, make("b", {}, title + " "), affinities.slice(0, 3).map(({ name }) => name).join(", "))),
     ...(seen.length ? [make("div", {}, make("p", { class: "bars-title" }, "Remembers"), make("div", { class: "recent" }, ...seen))] : []),
-    make("p", { class: "quiet" }, groups.length || seen.length ? beliefWords(found, money) : NEW_HERE));
+    make("p", { class: "quiet" }, groups.length || seen.length ? profileWords(found, money) : NEW_HERE));
 }
 
-function bars(title, likings) {
-  return make("dl", { class: "bars" }, make("dt", { class: "bars-title" }, title), ...likings.slice(0, 4).map(({ name, weight }) =>
+function bars(title, affinities) {
+  return make("dl", { class: "bars" }, make("dt", { class: "bars-title" }, title), ...affinities.slice(0, 4).map(({ name, weight }) =>
     make("dd", {}, make("span", {}, capital(name)), make("i", { style: `--share:${weight}` }), make("b", {}, `${Math.round(weight * 100)}%`))));
 }
 

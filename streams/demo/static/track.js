@@ -1,47 +1,47 @@
-// What the visitor does, as events: clicks at once, impressions gathered for a moment.
+// Posts what the visitor does as events: clicks at once, impressions in batches.
 
 import { event, post } from "./api.js";
 
 const SEEN_AFTER_MS = 1000; // half of a module visible for a second is an impression
 const GATHER_MS = 1200;
-const AT_ONCE = 12; // of one visitor in a request; the gateway takes 16
+const BATCH_MAX = 12; // of one visitor in a request; the gateway takes 16
 
-let waiting = [];
+let queue = [];
 let timer = 0;
 const seen = new Set();
 const listeners = new Set();
 
-/** Is told (promise, events) of each act of the visitor that was posted at once. */
+/** Calls listener(promise, events) for each action that was posted at once. */
 export const onAct = (listener) => listeners.add(listener);
 
-/** Post an act of the visitor at once, with the impressions that went before it. */
+/** Post an action of the visitor at once, with the impressions before it. */
 export function act(...events) {
-  const posted = post([...drain(AT_ONCE - events.length), ...events]);
+  const posted = post([...drain(BATCH_MAX - events.length), ...events]);
   listeners.forEach((listen) => listen(posted, events));
   return posted;
 }
 
 function drain(most) {
-  const first = waiting.slice(0, most);
-  waiting = waiting.slice(most);
+  const first = queue.slice(0, most);
+  queue = queue.slice(most);
   return first;
 }
 
-function later(one) {
-  waiting.push(one);
+function enqueue(one) {
+  queue.push(one);
   clearTimeout(timer);
   timer = setTimeout(flush, GATHER_MS);
 }
 
 /** Post the impressions gathered so far. */
 export function flush() {
-  while (waiting.length) post(drain(AT_ONCE));
+  while (queue.length) post(drain(BATCH_MAX));
 }
 
 addEventListener("pagehide", flush);
 
-/** The echo of where a product stood, for events about it. */
-export function echo(place) {
+/** The fields by which an event about a product is credited to the decision that showed it. */
+export function decisionFields(place) {
   return place && {
     decision_id: place.decisionId, slot_id: place.slot, module_id: place.moduleId, index: place.index,
   };
@@ -49,10 +49,10 @@ export function echo(place) {
 
 const itemOf = (id, card, more) => ({ item_id: id, ...(card?.price != null && { price: card.price }), ...more });
 
-export const viewItem = (id, card, place) => event("view_item", { properties: { items: [itemOf(id, card)] }, ...echo(place) });
-export const selectItem = (id, card, place) => event("select_item", { properties: { items: [itemOf(id, card)] }, ...echo(place) });
-export const wish = (id, card, place) => event("add_to_wishlist", { properties: { items: [itemOf(id, card)] }, ...echo(place) });
-export const addToCart = (id, card, place) => event("add_to_cart", { properties: { items: [itemOf(id, card, { quantity: 1 })] }, ...echo(place) });
+export const viewItem = (id, card, place) => event("view_item", { properties: { items: [itemOf(id, card)] }, ...decisionFields(place) });
+export const selectItem = (id, card, place) => event("select_item", { properties: { items: [itemOf(id, card)] }, ...decisionFields(place) });
+export const wish = (id, card, place) => event("add_to_wishlist", { properties: { items: [itemOf(id, card)] }, ...decisionFields(place) });
+export const addToCart = (id, card, place) => event("add_to_cart", { properties: { items: [itemOf(id, card, { quantity: 1 })] }, ...decisionFields(place) });
 export const removeFromCart = (id, card) => event("remove_from_cart", { properties: { items: [itemOf(id, card)] } });
 export const search = (term) => event("search", { properties: { search_term: term } });
 export const pageView = () => event("page_view");
@@ -77,7 +77,7 @@ function impression(section) {
   const { decisionId, slot, moduleId } = section.dataset;
   if (!decisionId || seen.has(decisionId) || !section.isConnected) return;
   seen.add(decisionId);
-  later(event("module_viewed", { decision_id: decisionId, slot_id: slot, module_id: moduleId }));
+  enqueue(event("module_viewed", { decision_id: decisionId, slot_id: slot, module_id: moduleId }));
 }
 
 /** Watch a module's section for impressions. Call again when its decision changed. */

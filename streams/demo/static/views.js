@@ -10,7 +10,7 @@ import { visitor } from "./visitor.js";
  */
 export function viewOf(hash) {
   const [, name = "", ...rest] = hash.replace(/^#/, "").split("/");
-  const text = decoded(rest.join("/"));
+  const text = decodePart(rest.join("/"));
   switch (name) {
     case "item": return {
       page: "product", parts: { item: text }, title: () => known.get(text)?.title ?? "No such product", stage: () => product(text),
@@ -28,13 +28,13 @@ export function viewOf(hash) {
   }
 }
 
-/** An address may have been typed by hand. */
-function decoded(text) {
+/** The text itself when it is no valid encoding: an address may have been typed by hand. */
+function decodePart(text) {
   try { return decodeURIComponent(text); } catch { return text; }
 }
 
-/** What a product's page is while nobody can say whether there is such a product. */
-export const cannotSay = { title: () => "One moment", stage: () => heading("This cannot be shown just now") };
+/** A product's page while the shop does not answer. */
+export const unavailable = { title: () => "One moment", stage: () => heading("This cannot be shown just now") };
 
 const HEALTHY = new Set(["ok", "cold_start", "consent"]);
 

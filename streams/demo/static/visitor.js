@@ -2,7 +2,7 @@
 
 const KEY = "etalage.visitor";
 
-function fresh() {
+function newId() {
   const bytes = crypto.getRandomValues(new Uint8Array(9));
   return "demo-" + Array.from(bytes, (b) => b.toString(36).padStart(2, "0")).join("").slice(0, 14);
 }
@@ -12,7 +12,7 @@ function load() {
     const kept = JSON.parse(localStorage.getItem(KEY));
     if (kept?.id) return kept;
   } catch { /* storage may be off or hold something old */ }
-  return { id: fresh(), cart: [], hearts: [] };
+  return { id: newId(), cart: [], hearts: [] };
 }
 
 export const visitor = load();
@@ -22,9 +22,9 @@ export function save() {
   try { localStorage.setItem(KEY, JSON.stringify(visitor)); } catch { /* then it lasts as long as the page */ }
 }
 
-/** Become somebody the shop has never seen. */
-export function renew() {
-  Object.assign(visitor, { id: fresh(), cart: [], hearts: [] });
+/** Become a new visitor. */
+export function reset() {
+  Object.assign(visitor, { id: newId(), cart: [], hearts: [] });
   save();
 }
 

@@ -9,7 +9,7 @@ const nameOf = (event) => {
   return item ? known.get(item.item_id)?.title ?? item.item_id : "";
 };
 
-const DEEDS = {
+const EVENT_WORDS = {
   view_item: nameOf,
   select_item: nameOf,
   add_to_cart: (event) => `${nameOf(event)}, into the cart`,
@@ -20,20 +20,20 @@ const DEEDS = {
 };
 
 /** What the visitor did, as they would say it. */
-export const deedWords = (event) => DEEDS[event.event]?.(event) ?? event.event.replaceAll("_", " ");
+export const eventWords = (event) => EVENT_WORDS[event.event]?.(event) ?? event.event.replaceAll("_", " ");
 
-const counted = (count, one, more) => `${count} ${count === 1 ? one : more}`;
+const countWords = (count, one, more) => `${count} ${count === 1 ? one : more}`;
 
 /** The facts of a state. */
-export function beliefWords({ events, orders, spent, usual_price: usual }, money) {
+export function profileWords({ events, orders, spent, usual_price: usual }, money) {
   return [
-    `From ${counted(events, "thing", "things")} you did`,
-    orders ? `${counted(orders, "order", "orders")} for ${money(Math.round(spent))}` : null,
+    `From ${countWords(events, "thing", "things")} you did`,
+    orders ? `${countWords(orders, "order", "orders")} for ${money(Math.round(spent))}` : null,
     usual ? `you tend to look at about ${money(Math.round(usual))}` : null,
   ].filter(Boolean).join(" · ");
 }
 
-const HOW = {
+const REASON_WORDS = {
   ok: "dressed for you",
   cold_start: "you are new here, so by what others like",
   consent: "by what others like, because you asked not to be followed",
@@ -48,5 +48,5 @@ const HOW = {
 };
 
 /** How a page came about. */
-export const howWords = ({ reason, model }) =>
-  `This page: ${HOW[reason] ?? reason.replaceAll("_", " ")}. Ranked by ${model.name} ${model.version}.`;
+export const layoutWords = ({ reason, model }) =>
+  `This page: ${REASON_WORDS[reason] ?? reason.replaceAll("_", " ")}. Ranked by ${model.name} ${model.version}.`;

@@ -20,7 +20,7 @@ from streams.gateway.http.asgi import Receive, Scope, Send, encode_headers, read
 from streams.gateway.http.parameters import parse_only_flag, refuse_parameters
 from streams.gateway.http.problems import Problem, error_field
 from streams.kafka.batching import Pair
-from streams.shop.documents import storefront_in
+from streams.shop.documents import parse_storefront
 from streams.shop.publishing import Read, SectionChanges, replace_storefront
 
 CATALOG_ROUTE, STOREFRONT_ROUTE = "/v1/catalog/items", "/v1/storefront"
@@ -74,7 +74,7 @@ class ShopRoutes:
         replace = parse_only_flag("replace", scope["query_string"])
         body = await read_body(scope, receive, STOREFRONT_BYTES_MAX)
         try:
-            storefront = storefront_in(body, "storefront")
+            storefront = parse_storefront(body, "storefront")
         except InvalidDocument as exc:
             raise Problem(422, str(exc), field=exc.field) from exc
         try:

@@ -1,4 +1,4 @@
-"""The jars of Apache Kafka, fetched once from Maven Central by `jgo` and kept in a folder of this person.
+"""Fetches the jars of Apache Kafka once from Maven Central, by `jgo`, into a cache folder of this account.
 
 `jgo`'s resolver is used rather than `jgo.build`, which would fetch a whole JDK to sort the jars into modules.
 """
@@ -26,49 +26,56 @@ REMOTE_TIMEOUT_S = 60
 Update = Callable[[int], None]
 
 
-def kafka_jars(cache: Path | str | None = None) -> list[Path]:
-    """Every jar that Kafka needs, downloaded with progress on stderr when this is the first time."""
+def fetch_kafka_jars(cache: Path | str | None = None) -> list[Path]:
+    """Return every jar that Kafka needs, downloaded first unless they are in the cache.
+
+    Args:
+        cache: Folder to keep them in; None for `default_cache`.
+
+    Raises:
+        ServiceMissing: They cannot be downloaded, or `jgo` is not installed.
+    """
     folder = Path(cache) if cache else default_cache()
     folder.mkdir(parents=True, exist_ok=True)
-    complete = _complete(folder)
-    return _listed(complete) or _download_alone(folder, complete)
+    jar_list = _jar_list(folder)
+    return _read_jar_list(jar_list) or _download_locked(folder, jar_list)
 
 
-def kafka_jars_if_there(cache: Path | str | None = None) -> list[Path]:
-    """The same without downloading: empty when they would have to be fetched."""
-    return _listed(_complete(Path(cache) if cache else default_cache()))
+def cached_kafka_jars(cache: Path | str | None = None) -> list[Path]:
+    """Return the jars without downloading; empty when they would have to be fetched."""
+    return _read_jar_list(_jar_list(Path(cache) if cache else default_cache()))
 
 
 def default_cache() -> Path:
-    """Shared by all checkouts of one person."""
+    """Return the folder shared by all checkouts of one account."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "etalage"
 
 
-def _complete(folder: Path) -> Path:
-    """The list of jars, written last: it stands for a whole download."""
+def _jar_list(folder: Path) -> Path:
+    """The file that lists the jars; it is written last, so it marks a complete download."""
     return folder / f"kafka-{KAFKA}.jars"
 
 
-def _listed(complete: Path) -> list[Path]:
+def _read_jar_list(jar_list: Path) -> list[Path]:
     try:
-        jars = [complete.parent / line for line in complete.read_text().splitlines()]
+        jars = [jar_list.parent / line for line in jar_list.read_text().splitlines()]
     except FileNotFoundError:
         return []
     return jars if all(jar.is_file() for jar in jars) else []
 
 
-def _download_alone(folder: Path, complete: Path) -> list[Path]:
-    """One process downloads, others wait for it and find the work done."""
+def _download_locked(folder: Path, jar_list: Path) -> list[Path]:
+    """Download under a file lock; a process that waited for the lock finds the jars there."""
     with (folder / "download.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if jars := _listed(complete):
+        if jars := _read_jar_list(jar_list):
             return jars
         repository = folder / "maven"
-        shutil.rmtree(repository, ignore_errors=True)  # a broken-off download leaves half a jar behind
+        shutil.rmtree(repository, ignore_errors=True)  # an interrupted download leaves half a jar
         jars = _download(repository)
-        draft = complete.with_suffix(".draft")
+        draft = jar_list.with_suffix(".draft")
         draft.write_text("\n".join(str(jar.relative_to(folder)) for jar in jars) + "\n")
-        draft.replace(complete)
+        draft.replace(jar_list)
         return jars
 
 
@@ -84,15 +91,15 @@ def _download(repository: Path) -> list[Path]:
             timeout=REMOTE_TIMEOUT_S,
         )
         try:
-            asked, needed = maven.resolver.resolve([maven.create_dependency(c) for c in COORDINATES])
-            return [dependency.artifact.resolve() for dependency in [*asked, *needed]]
+            direct, transitive = maven.resolver.resolve([maven.create_dependency(c) for c in COORDINATES])
+            return [dependency.artifact.resolve() for dependency in [*direct, *transitive]]
         except (RuntimeError, OSError, AssertionError) as exc:  # requests' errors are OSErrors
             raise ServiceMissing(f"Kafka's jars could not be fetched ({exc}); or set ETALAGE_KAFKA") from exc
 
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[str, int], AbstractContextManager[Update]]]:
-    """A bar on stderr for all jars together, for the resolver to feed."""
+    """Yield the resolver's progress callback, which feeds one bar on stderr for all jars together."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     console = Console(stderr=True)
     if not console.is_terminal:

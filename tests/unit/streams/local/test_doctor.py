@@ -12,8 +12,8 @@ from streams.local.doctor import Finding, examine
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No server is given, and none is found."""
+def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No server is configured, and no `etalage up` runs in the data folder."""
     for name in ("ETALAGE_KAFKA", "ETALAGE_REDIS", "ETALAGE_RANKER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("ETALAGE_DATA", str(tmp_path))

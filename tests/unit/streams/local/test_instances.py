@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import EtalageError, InvalidSetting, ServiceMissing
-from streams.local.instances import TEMPORARY, data_folder, gateway_url, locate
-from streams.local.supervisor import UpStatus, write_up_status
+from streams.local.instances import TEMPORARY_PREFIX, data_folder, gateway_url, locate
+from streams.local.status import UpStatus, write_up_status
 from streams.runtime.settings import Settings
 
 LONG_AGO = 1_000_000_000
 
 
 @pytest.fixture(autouse=True)
-def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No setting of the caller's, no data folder, no temporary folder but our own."""
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No ETALAGE_ variable, an empty working folder, and a temporary folder of the test's own."""
     for name in [name for name in os.environ if name.startswith("ETALAGE_")]:
         monkeypatch.delenv(name)
     (tmp_path / "here").mkdir()
@@ -73,19 +73,19 @@ def test_a_named_folder_in_which_nothing_runs_is_an_error(tmp_path: Path) -> Non
 
 def test_one_in_a_temporary_folder_is_found_and_two_are_asked_about() -> None:
     place = Path(tempfile.gettempdir())
-    up = up_in(place / f"{TEMPORARY}one")
+    up = up_in(place / f"{TEMPORARY_PREFIX}one")
     assert locate().up == up
-    up_in(place / f"{TEMPORARY}two", kafka="k:2")
+    up_in(place / f"{TEMPORARY_PREFIX}two", kafka="k:2")
     with pytest.raises(EtalageError, match="say which with --data"):
         locate()
 
 
-def test_what_a_dead_one_left_behind_is_not_believed() -> None:
+def test_the_file_of_a_dead_process_is_ignored() -> None:
     up_in(Path("data"), pid=2**22 + 1)
     assert locate().up is None
 
 
-def test_a_process_that_got_the_number_of_a_dead_one_is_not_believed() -> None:
+def test_a_younger_process_with_the_same_pid_is_ignored() -> None:
     up_in(Path("data"))
     os.utime("data/status.json", (LONG_AGO, LONG_AGO))
     assert locate().up is None

@@ -1,4 +1,4 @@
-"""A server that hangs is told of and left alone; who tends it never waits for it."""
+"""A server that hangs is reported and left alone; ticking its keeper never waits for it."""
 
 from __future__ import annotations
 
@@ -9,98 +9,100 @@ from typing import Any, cast
 
 import pytest
 
-from streams.local.server_keeper import KeptServer
+from streams.local.server_keeper import ServerKeeper
 from streams.local.supervisor import HANGS
 from streams.runtime.net import wait_until
 
 
-class Server:
-    """Answers while it may, and lets its asker wait otherwise."""
+class HangingServer:
+    """Answers probes while `serving` is set, and blocks the prober otherwise."""
 
     pid: int | None = 7
     address = "127.0.0.1:1"
     log = Path("one.log")
 
     def __init__(self) -> None:
-        self.may = threading.Event()
-        self.asked = threading.Event()
-        self.launched = 0
+        self.serving = threading.Event()
+        self.probed = threading.Event()
+        self.launches = 0
 
     def start(self) -> None:
-        self.may.set()
+        self.serving.set()
 
     def launch(self) -> None:
         self.pid = 8
-        self.launched += 1
+        self.launches += 1
 
     def serves(self) -> bool:
-        self.asked.set()
-        return self.may.wait(30)
+        self.probed.set()
+        return self.serving.wait(30)
 
     def stop(self) -> None:
-        self.may.set()
+        self.serving.set()
 
 
-class Bed:
+class Bench:
+    """A keeper whose clock is `now`, moved by the test."""
+
     def __init__(self) -> None:
-        self.server, self.notices, self.now = Server(), list[str](), 0.0
-        self.kept = KeptServer("one", cast(Any, self.server), self.notices.append)
-        self.kept.start()
+        self.server, self.notices, self.now = HangingServer(), list[str](), 0.0
+        self.keeper = ServerKeeper("one", cast(Any, self.server), self.notices.append)
+        self.keeper.start()
 
-    def tend_seconds(self, seconds: int) -> None:
+    def tick_seconds(self, seconds: int) -> None:
         for _ in range(seconds):
             self.now += 1
-            self.kept.tend(self.now)
+            self.keeper.tick(self.now)
 
-    def ignore_result(self, ready: bool) -> bool:
-        """Tended in place until the answer that is under way has come."""
+    def wait_for_ready(self) -> bool:
+        """Tick at the same moment until the probe under way has its answer."""
 
-        def so() -> bool:
-            self.kept.tend(self.now)
-            return self.kept.status().ready is ready
+        def is_ready() -> bool:
+            self.keeper.tick(self.now)
+            return self.keeper.status().ready
 
-        return wait_until(so, within_s=10)
+        return wait_until(is_ready, within_s=10)
 
     def hang(self) -> None:
-        """From the next question on."""
-        self.server.may.clear()
-        assert wait_until(lambda: self._asked_anew(), within_s=10)
+        """Answer no probe any more; returns once one waits for its answer."""
+        self.server.serving.clear()
+        assert wait_until(self._is_probed_again, within_s=10)
 
-    def _asked_anew(self) -> bool:
-        self.server.asked.clear()
-        self.tend_seconds(1)
-        return self.server.asked.wait(0.2)
+    def _is_probed_again(self) -> bool:
+        self.server.probed.clear()
+        self.tick_seconds(1)
+        return self.server.probed.wait(0.2)
 
 
 @pytest.fixture
-def bed() -> Iterator[Bed]:
-    made = Bed()
-    yield made
-    made.kept.stop()
+def bench() -> Iterator[Bench]:
+    bench = Bench()
+    yield bench
+    bench.keeper.stop()
 
 
-def test_one_that_hangs_is_told_of_once_and_heard_again(bed: Bed) -> None:
-    bed.hang()
-    bed.tend_seconds(20)
-    status = bed.kept.status()
+def test_a_server_that_hangs_is_reported_once_and_when_it_answers_again(bench: Bench) -> None:
+    bench.hang()
+    bench.tick_seconds(20)
+    status = bench.keeper.status()
     assert (status.ready, status.reason, status.restarts) == (False, HANGS, 0)
-    bed.server.may.set()
-    assert bed.ignore_result(ready=True)
-    bed.tend_seconds(3)
-    assert bed.notices == [
+    bench.server.serving.set()
+    assert bench.wait_for_ready()
+    bench.tick_seconds(3)
+    assert bench.notices == [
         "one does not answer for 10 s; it runs on (log: one.log)",
         "one answers again",
     ]
-    assert bed.kept.status().reason is None
+    assert bench.keeper.status().reason is None
 
 
-def test_one_that_has_not_served_yet_is_only_not_ready(bed: Bed) -> None:
-    bed.hang()
-    bed.server.pid = None
-    bed.tend_seconds(20)  # lost, and launched again when that was due
-    assert bed.server.launched == 1
-    assert not bed.kept.status().ready
-    assert bed.notices == ["one ended, again in 0.5 s (log: one.log); its last words: "]
-    bed.server.may.set()
-    assert bed.ignore_result(ready=True)
-    assert len(bed.notices) == 1
+def test_a_server_that_has_not_served_yet_is_not_ready_rather_than_hanging(bench: Bench) -> None:
+    bench.hang()
+    bench.server.pid = None
+    bench.tick_seconds(20)  # it ended, and is launched again when that is due
+    assert bench.server.launches == 1
+    assert not bench.keeper.status().ready
+    assert bench.notices == ["one ended, again in 0.5 s (log: one.log); its last words: "]
+    bench.server.serving.set()
+    assert bench.wait_for_ready()
+    assert len(bench.notices) == 1

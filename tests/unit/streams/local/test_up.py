@@ -1,4 +1,4 @@
-"""Standing: a disk that is full does not end what stands on it."""
+"""`etalage up` warns before it starts, and survives a full disk."""
 
 from __future__ import annotations
 
@@ -11,49 +11,51 @@ import pytest
 
 from schemas.errors import EtalageError
 from streams.local.instances import STATUS_FILE
-from streams.local.supervisor import write_up_status
+from streams.local.status import write_up_status
 from streams.local.up import LocalStack
 from streams.runtime.settings import Settings
 
 
 @pytest.mark.parametrize("ranker", [None, "none", "/no/such"])
-def test_a_ranker_that_cannot_be_used_is_told_once_before_anything_starts(
+def test_a_ranker_that_cannot_be_used_is_reported_once_before_anything_starts(
     ranker: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told: list[str] = []
+    notices: list[str] = []
     up = LocalStack(Settings(ranker=ranker, port=0), tmp_path, workers=1, shoppers=False)
-    monkeypatch.setattr(up, "_notice", told.append)
+    monkeypatch.setattr(up, "_notify", notices.append)
 
     def stop() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(up, "_kafka", stop)
+    monkeypatch.setattr(up, "_start_kafka", stop)
     with pytest.raises(KeyboardInterrupt):
-        up.rise()
+        up.start()
     wanted = "no ranker: no model in /no/such: No such file or directory; popularity ranks, and layouts say "
-    assert told == ([f"{wanted}model_missing"] if ranker == "/no/such" else [])
+    assert notices == ([f"{wanted}model_missing"] if ranker == "/no/such" else [])
 
 
 def test_a_port_that_is_taken_names_both_ways_to_choose_another(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         up = LocalStack(Settings(port=other.getsockname()[1]), tmp_path, workers=1, shoppers=False)
         with pytest.raises(EtalageError, match="--port or ETALAGE_PORT "):
-            up.rise()
+            up.start()
 
 
-def test_a_full_disk_is_told_once_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[str] = []
+def test_a_full_disk_is_reported_once_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notices: list[str] = []
     up = LocalStack(Settings(), tmp_path, workers=1, shoppers=False)
-    monkeypatch.setattr(up, "_notice", told.append)
+    monkeypatch.setattr(up, "_notify", notices.append)
 
     def full(*_: Any) -> None:
         raise OSError(ENOSPC, "No space left on device")
 
     monkeypatch.setattr("streams.local.up.write_up_status", full)
-    assert not up._tend().ready
-    up._tend()
-    assert told == [f"{tmp_path} cannot be written (No space left on device): trying again until it can"]
+    assert not up._tick().ready
+    up._tick()
+    assert notices == [f"{tmp_path} cannot be written (No space left on device): trying again until it can"]
     monkeypatch.setattr("streams.local.up.write_up_status", write_up_status)
-    up._tend()
+    up._tick()
     assert (tmp_path / STATUS_FILE).exists()
-    assert told[1:] == [f"{tmp_path} can be written again"]
+    assert notices[1:] == [f"{tmp_path} can be written again"]

@@ -10,7 +10,7 @@ import pytest
 
 from schemas.errors import InvalidDocument
 from schemas.storefront import RuleDef, Section
-from streams.shop.documents import events_in, items_in, read_file, storefront_in
+from streams.shop.documents import parse_event_lines, parse_items, parse_storefront, read_file
 
 GOOD = b'{"item_id":"a","title":"A","categories":["x"],"price":3}'
 OTHER = b'{"item_id":"b","title":"B","categories":["x"],"price":4}'
@@ -19,7 +19,7 @@ BAD = b'{"item_id":"b","title":"B","categories":["x"],"price":"4"}'
 
 @pytest.mark.parametrize("raw", [b"[" + GOOD + b",\n" + OTHER + b"]", GOOD + b"\n\n" + OTHER + b"\n"])
 def test_a_list_and_lines_give_the_same_items(raw: bytes) -> None:
-    assert [item.item_id for item in items_in(raw, "f")] == ["a", "b"]
+    assert [item.item_id for item in parse_items(raw, "f")] == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -30,19 +30,19 @@ def test_a_wrong_item_is_named_by_line_and_field(raw: bytes, line: int) -> None:
     with pytest.raises(
         InvalidDocument, match=rf"^shop\.json line {line}: Expected `float`.*\$\.price"
     ) as caught:
-        items_in(raw, "shop.json")
+        parse_items(raw, "shop.json")
     assert caught.value.field == "$.price"
 
 
 def test_an_id_given_twice_is_refused() -> None:
     with pytest.raises(InvalidDocument, match=r"line 3: item_id 'a' stands on line 1 too"):
-        items_in(GOOD + b"\n" + OTHER + b"\n" + GOOD, "f")
+        parse_items(GOOD + b"\n" + OTHER + b"\n" + GOOD, "f")
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b" \n", b"[1", b"\xff\xfe"])
 def test_files_without_items_are_refused(raw: bytes) -> None:
     with pytest.raises(InvalidDocument, match=r"^f"):
-        items_in(raw, "f")
+        parse_items(raw, "f")
 
 
 def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
@@ -55,8 +55,8 @@ def test_a_storefront_is_checked_by_the_index() -> None:
     with pytest.raises(
         InvalidDocument, match=r"f: no module 'nope' - at `\$\.pages\[0\]\.slots\[0\]\.admits\[0\]`"
     ):
-        storefront_in(raw, "f")
-    assert storefront_in(b"{}", "f").pages == []
+        parse_storefront(raw, "f")
+    assert parse_storefront(b"{}", "f").pages == []
 
 
 MODULE = {"id": "m", "type": "hero", "title": "T"}
@@ -88,7 +88,7 @@ def test_a_field_of_a_storefront_that_nobody_reads_is_refused(
     document: dict[str, object], field: str, hint: str
 ) -> None:
     with pytest.raises(InvalidDocument) as refused:
-        storefront_in(json.dumps(document).encode(), "shop.json")
+        parse_storefront(json.dumps(document).encode(), "shop.json")
     assert refused.value.field == field
     assert str(refused.value) == f"shop.json: unknown, {hint} - at `{field}`"
 
@@ -96,13 +96,13 @@ def test_a_field_of_a_storefront_that_nobody_reads_is_refused(
 def test_a_rule_that_would_empty_the_shop_is_refused() -> None:
     raw = b'{"rules":[{"id":"r","action":"exclude","pages":["home"]}]}'
     with pytest.raises(InvalidDocument, match="would take every item away") as refused:
-        storefront_in(raw, "shop.json")
+        parse_storefront(raw, "shop.json")
     assert refused.value.field == "$.rules[0].match"
 
 
 def test_a_section_may_name_its_kind() -> None:
     document = {"rules": [RULE | {"section": "rule"}], "modules": [MODULE | {"section": "module"}]}
-    assert storefront_in(json.dumps(document).encode(), "f").rules[0].id == "r"
+    assert parse_storefront(json.dumps(document).encode(), "f").rules[0].id == "r"
 
 
 def test_readers_of_the_topic_survive_a_new_field() -> None:
@@ -111,7 +111,9 @@ def test_readers_of_the_topic_survive_a_new_field() -> None:
 
 def test_each_line_is_an_event_or_says_why_not() -> None:
     good = b'{"event":"page_view","message_id":"m","anonymous_id":"x","timestamp":"2026-01-01T00:00:00Z"}'
-    lines = list(events_in(good + b"\n\n" + b'{"event":"view_item"}\n' + good.replace(b'"x"', b'"y z"')))
+    lines = list(
+        parse_event_lines(good + b"\n\n" + b'{"event":"view_item"}\n' + good.replace(b'"x"', b'"y z"'))
+    )
     assert [(line.line, line.event is not None) for line in lines] == [(1, True), (3, False), (4, False)]
-    assert "message_id" in lines[1].why
-    assert "anonymous_id" in lines[2].why
+    assert "message_id" in lines[1].error
+    assert "anonymous_id" in lines[2].error

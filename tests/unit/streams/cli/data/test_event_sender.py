@@ -1,4 +1,4 @@
-"""Events are cut into requests a gateway takes, and paced without waiting for answers."""
+"""Events are cut into requests a gateway takes, and sent at a rate without waiting for answers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from collections.abc import Sequence
 
 import pytest
 
-from streams.cli.data.event_sender import POST_BYTES_MAX, Refused, _requests, send_events
+from streams.cli.data.event_sender import POST_BYTES_MAX, RefusedLine, send_events, split_requests
 from streams.gateway.events.validation import VISITOR_EVENTS_MAX
-from streams.shop.documents import EventLine, events_in
+from streams.runtime.clock import ManualClock
+from streams.shop.documents import EventLine, parse_event_lines
 
 
 def lines(*visitors: str, pad: int = 0) -> list[EventLine]:
@@ -25,12 +26,12 @@ def lines(*visitors: str, pad: int = 0) -> list[EventLine]:
         }
         for n, visitor in enumerate(visitors)
     )
-    return list(events_in("\n".join(json.dumps(event) for event in events).encode()))
+    return list(parse_event_lines("\n".join(json.dumps(event) for event in events).encode()))
 
 
 def test_requests_stay_within_the_gateways_limits_and_keep_order() -> None:
     given = lines(*(["a"] * 40 + ["b"] * 5), pad=20_000)
-    parts = list(_requests(given))
+    parts = list(split_requests(given))
     assert [line for part in parts for line in part] == given
     for part in parts:
         assert sum(len(line.raw) + 1 for line in part) <= POST_BYTES_MAX
@@ -38,37 +39,60 @@ def test_requests_stay_within_the_gateways_limits_and_keep_order() -> None:
         assert most <= VISITOR_EVENTS_MAX
 
 
-class Taking:
-    """A sink that takes everything but the first line."""
+class RefusingSink:
+    """Takes everything but the first line; each send lasts `send_s` of the clock."""
 
-    def __init__(self) -> None:
-        self.parts: list[int] = []
+    def __init__(self, clock: ManualClock | None = None, send_s: float = 0.0) -> None:
+        self._clock, self._send_s = clock or ManualClock(), send_s
+        self.parts: list[tuple[float, int]] = []
 
-    async def send(self, lines: Sequence[EventLine]) -> list[Refused]:
-        self.parts.append(len(lines))
-        return [Refused(1, "not this one")] if len(self.parts) == 1 else []
+    async def send(self, lines: Sequence[EventLine]) -> list[RefusedLine]:
+        self.parts.append((self._clock.monotonic(), len(lines)))
+        self._clock.advance(self._send_s)
+        return [RefusedLine(1, "not this one")] if len(self.parts) == 1 else []
 
 
 async def test_what_is_refused_is_named_by_line() -> None:
     given = [*lines("a", "b", "c"), EventLine(4, b"{", None, "broken")]
     done: list[int] = []
-    sent, refused = await send_events(Taking(), given, rate=None, progress=done.append)
+    sent, refused = await send_events(RefusingSink(), given, rate=None, progress=done.append)
     assert (sent, sum(done)) == (2, 4)
-    assert refused == [Refused(4, "broken"), Refused(1, "not this one")]
+    assert refused == [RefusedLine(4, "broken"), RefusedLine(1, "not this one")]
 
 
-async def test_the_rate_is_kept() -> None:
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    sink = Taking()
-    await send_events(sink, lines(*("abcdefghij" * 5)), rate=100, progress=lambda n: None)
-    assert 0.45 <= loop.time() - begun < 5
-    assert sum(sink.parts) == 50
-    assert max(sink.parts) < 50
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+    """A clock that sleeping moves on, so that no test waits."""
+    clock = ManualClock()
+
+    async def sleep(seconds: float) -> None:
+        clock.advance(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    return clock
+
+
+async def test_the_rate_is_kept(clock: ManualClock) -> None:
+    sink = RefusingSink(clock)
+    await send_events(sink, lines(*("abcdefghij" * 5)), rate=100, progress=lambda n: None, clock=clock)
+    assert sum(count for _, count in sink.parts) == 50
+    sent = 0
+    for at, count in sink.parts:
+        sent += count
+        assert sent - 1 < at * 100, "no event before it is due"
+    assert clock.monotonic() == pytest.approx(0.5, abs=0.021)
+
+
+async def test_after_a_slow_answer_the_next_part_catches_up(clock: ManualClock) -> None:
+    sink = RefusingSink(clock, send_s=0.2)
+    await send_events(sink, lines(*("abcdefghij" * 5)), rate=100, progress=lambda n: None, clock=clock)
+    counts = [count for _, count in sink.parts]
+    assert counts[1:-1] == [pytest.approx(20, abs=2)] * (len(counts) - 2)
+    assert len(counts) == 4
 
 
 @pytest.mark.parametrize("rate", [None, 1e9])
-async def test_without_a_pace_all_goes_in_few_parts(rate: float | None) -> None:
-    sink = Taking()
-    await send_events(sink, lines(*("a" * 30)), rate=rate, progress=lambda n: None)
-    assert sum(sink.parts) == 30
+async def test_without_a_bound_all_goes_in_one_part(clock: ManualClock, rate: float | None) -> None:
+    sink = RefusingSink()
+    await send_events(sink, lines(*("a" * 30)), rate=rate, progress=lambda n: None, clock=clock)
+    assert [count for _, count in sink.parts] == [30]

@@ -1,4 +1,4 @@
-"""A shop in memory for one visitor: shows what it is given, notes what it is told."""
+"""A shop in memory for one visitor, which records what it gets, and a shopper for it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,17 @@ from schemas.catalog import Item
 from schemas.ids import ItemId, VisitorId
 from schemas.layouts import Card, Layout, LayoutItem, LayoutModule, LayoutSlot, ModelTag
 from streams.demo.catalogue import demo_items
-from streams.demo.shoppers.acts import Act
+from streams.demo.shoppers.events import EventBody
+from streams.demo.shoppers.preferences import Preferences
+
+SNEAKERHEAD = Preferences(
+    categories=("sneakers",), brands=("Kestrand",), colours=("teal",), tier=1.0, mean_looks=9,
+    cart_chance=0.3, search_chance=0.1,
+)  # fmt: skip
 
 
 @cache
-def stocked() -> tuple[Item, ...]:
+def items_in_stock() -> tuple[Item, ...]:
     return tuple(item for item in demo_items() if item.stock)
 
 
@@ -21,16 +27,16 @@ class InMemoryShop:
     """Every page shows `shelf` products; a token counts the events posted."""
 
     def __init__(self, shelf: int = 40) -> None:
-        self.items = list(stocked()[:: len(stocked()) // shelf][:shelf])
-        self.acts: list[Act] = []
-        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.items = list(items_in_stock()[:: len(items_in_stock()) // shelf][:shelf])
+        self.events: list[EventBody] = []
+        self.requests: list[tuple[str, dict[str, Any]]] = []
 
-    async def post(self, acts: list[Act]) -> str | None:
-        self.acts += acts
-        return f"t{len(self.acts)}"
+    async def post(self, events: list[EventBody]) -> str | None:
+        self.events += events
+        return f"t{len(self.events)}"
 
-    async def layout(self, page: str, visitor: str, **parts: str | None) -> Layout:
-        self.asked.append((page, parts))
+    async def layout(self, page: str, visitor: str, **parameters: str | None) -> Layout:
+        self.requests.append((page, parameters))
         return layout_of(page, visitor, self.items)
 
 
