@@ -101,7 +101,7 @@ def last_log_message(log: Path) -> str:
     line = log_tail(log, 1)
     try:
         record = json.loads(line)
-        line = ": ".join(str(record[name]) for name in ("message", "why", "error") if name in record) or line
+        line = ": ".join(str(record[name]) for name in ("message", "error") if name in record) or line
     except (ValueError, TypeError):
         pass
     return line[-LOG_MESSAGE_MAX:]

@@ -1,4 +1,4 @@
-"""A whole shop raised by `etalage up`, and a real browser to walk into it."""
+"""A whole shop started by `etalage up`, and a real browser."""
 
 from __future__ import annotations
 
@@ -60,8 +60,8 @@ def _url(up: subprocess.Popen[bytes], folder: Path, log: Path) -> str | None:
     status = folder / "status.json"
     if not status.exists():
         return None
-    told: dict[str, Any] = json.loads(status.read_text())
-    return str(told["url"]) if told["ready"] and told["url"] else None
+    up_status: dict[str, Any] = json.loads(status.read_text())
+    return str(up_status["url"]) if up_status["ready"] and up_status["url"] else None
 
 
 @pytest.fixture
@@ -76,13 +76,13 @@ async def browser() -> AsyncIterator[Browser]:
 
 @pytest.fixture
 async def shop(browser: Browser, shop_url: str) -> AsyncIterator[ShopPage]:
-    """A fresh visitor on a desk-wide screen, in front of the window; nothing may go wrong behind it."""
-    async with ShopPage.entered(browser, shop_url, width=1440, height=900) as page:
+    """The home page of a new visitor on a wide screen; no error may occur."""
+    async with ShopPage.open(browser, shop_url, width=1440, height=900) as page:
         yield page
 
 
 @pytest.fixture
 async def phone(browser: Browser, shop_url: str) -> AsyncIterator[ShopPage]:
     """The same on a small phone."""
-    async with ShopPage.entered(browser, shop_url, width=360, height=740, touch=True) as page:
+    async with ShopPage.open(browser, shop_url, width=360, height=740, touch=True) as page:
         yield page

@@ -20,14 +20,14 @@ async def take(url: str, out: Path) -> None:
     found = next(path for name in BROWSERS if (path := shutil.which(name)))
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=found, args=list(FLAGS))
-        async with ShopPage.entered(browser, url, width=1440, height=900) as shop:
+        async with ShopPage.open(browser, url, width=1440, height=900) as shop:
             await shop.open_category("sneakers")
             for number in range(LOOKS):
                 await shop.look_at(2 * number)
                 await expect(shop.page.locator("#journey .total")).to_contain_text(" ms")
                 await shop.back()
             await shop.to_window()
-            await shop.turned_to("sneakers", 0.8)
+            await shop.wait_for_category("sneakers", 0.8)
             await shop.page.locator(".window .why:visible").nth(1).hover()
             await expect(shop.page.locator("#why .on")).to_be_visible()
             await shop.until("() => document.getAnimations().every((one) => one.playState === 'finished')")

@@ -1,4 +1,4 @@
-"""The demo shop as somebody sees it who has a browser and no other means."""
+"""The demo shop as a person with a browser sees it."""
 
 from __future__ import annotations
 
@@ -12,60 +12,60 @@ from playwright.async_api import Browser, ConsoleMessage, Page, Response, expect
 
 WINDOW = ".window"
 SLOW_MS = 30_000
-"""For what may have to wait for a busy machine; nothing waits longer than it needs."""
+"""How long to wait at most for what must come, on a busy machine."""
 
 expect.set_options(timeout=SLOW_MS)
 
 
 class ShopPage:
-    """One visitor's tab. `troubles` gathers whatever the browser complains of."""
+    """The tab of one visitor, with the browser's errors and warnings (`troubles`) and its `requests`."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.troubles: list[str] = []
-        self.asked: list[str] = []
-        page.on("console", self._said)
+        self.requests: list[str] = []
+        page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.troubles.append(str(error)))
-        page.on("response", self._answered)
-        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("response", self._on_response)
+        page.on("request", lambda request: self.requests.append(request.url))
 
-    def _said(self, message: ConsoleMessage) -> None:
+    def _on_console(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.troubles.append(message.text)
 
-    def _answered(self, answer: Response) -> None:
+    def _on_response(self, answer: Response) -> None:
         if answer.status >= 400:
             self.troubles.append(f"{answer.status} {answer.url}")
 
     @classmethod
     @asynccontextmanager
-    async def entered(
+    async def open(
         cls, browser: Browser, url: str, *, width: int, height: int, touch: bool = False
     ) -> AsyncIterator[Self]:
-        """A new visitor whose window is dressed; on leaving, nothing may have gone wrong."""
+        """Yield the page of a new visitor once it shows a layout; at the end there must be no `troubles`."""
         context = await browser.new_context(
             viewport={"width": width, "height": height}, has_touch=touch, is_mobile=touch
         )
         context.set_default_timeout(SLOW_MS)
         shop = cls(await context.new_page())
         await shop.page.goto(url)
-        await shop.dressed()
+        await shop.wait_for_layout()
         yield shop
         assert shop.troubles == []
         await context.close()
 
-    async def dressed(self) -> None:
+    async def wait_for_layout(self) -> None:
         await expect(self.page.locator(WINDOW)).to_have_attribute("aria-busy", "false")
         await expect(self.page.locator(f"{WINDOW} .card").first).to_be_visible()
 
-    async def mark(self) -> None:
-        """Leave a trace that a reload would wipe out."""
+    async def set_mark(self) -> None:
+        """Set a mark that a reload would remove."""
         await self.page.evaluate("window.__mark = 'still the same page'")
 
-    async def marked(self) -> bool:
+    async def has_mark(self) -> bool:
         return bool(await self.page.evaluate("window.__mark === 'still the same page'"))
 
-    async def shown(self, where: str = WINDOW, modules: int = 99) -> list[str]:
+    async def product_ids(self, where: str = WINDOW, modules: int = 99) -> list[str]:
         """Ids of the products in the first modules, in order."""
         ids: list[str] = await self.page.locator(where).evaluate(
             "(root, most) => [...root.querySelectorAll('.module')].slice(0, most)"
@@ -74,7 +74,7 @@ class ShopPage:
         )
         return ids
 
-    async def turned_to(self, category: str, share: float, modules: int = 2) -> None:
+    async def wait_for_category(self, category: str, share: float, modules: int = 2) -> None:
         """Wait until so much of the window's first modules is of a category."""
         await self.until(
             """([root, most, category, share]) => {
@@ -95,7 +95,7 @@ class ShopPage:
 
     async def share_of(self, category: str, modules: int) -> float:
         """Of the products in the window's first modules, how many are of the category."""
-        kinds = Counter(item.rpartition("-")[0] for item in await self.shown(modules=modules))
+        kinds = Counter(item.rpartition("-")[0] for item in await self.product_ids(modules=modules))
         return kinds[category] / max(1, kinds.total())
 
     async def open_category(self, category: str) -> None:

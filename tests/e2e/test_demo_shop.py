@@ -24,13 +24,13 @@ async def look_at_sneakers(shop: ShopPage, count: int = 3) -> list[str]:
 
 
 async def test_the_window_turns_to_sneakers_through_the_stream_without_reloading(shop: ShopPage) -> None:
-    await shop.mark()
+    await shop.set_mark()
     assert await shop.share_of("sneakers", modules=2) < 0.8
     await look_at_sneakers(shop)
     await shop.to_window()
-    await shop.turned_to("sneakers", 0.8)
-    assert await shop.marked()
-    home = [url for url in shop.asked if "/v1/layouts/home" in url]
+    await shop.wait_for_category("sneakers", 0.8)
+    assert await shop.has_mark()
+    home = [url for url in shop.requests if "/v1/layouts/home" in url]
     assert len(home) == 1, home
     assert "/stream?" in home[0]
 
@@ -42,7 +42,7 @@ async def test_saving_a_product_changes_the_window_under_ones_eyes(shop: ShopPag
     await first.hover()
     await first.locator(".heart").click()
     await expect(shop.page.locator(".window")).not_to_have_attribute("data-layout-id", str(layout))
-    await shop.turned_to(kind, 0.3)
+    await shop.wait_for_category(kind, 0.3)
 
 
 async def test_the_panel_tells_the_journey_and_what_is_believed(shop: ShopPage) -> None:
@@ -57,14 +57,14 @@ async def test_a_page_opened_anew_says_what_is_believed_before_the_next_click(sh
     await look_at_sneakers(shop, 2)
     await shop.page.goto(shop.page.url.partition("#")[0])
     await shop.page.reload()
-    await shop.dressed()
+    await shop.wait_for_layout()
     await expect(shop.page.locator("#belief")).to_contain_text("Sneakers")
 
 
 async def test_a_module_tells_why_it_is_there(shop: ShopPage) -> None:
     await look_at_sneakers(shop, 2)
     await shop.to_window()
-    await shop.turned_to("sneakers", 0.5)
+    await shop.wait_for_category("sneakers", 0.5)
     why = shop.page.locator(".window .why:visible").nth(1)
     reason = await why.text_content()
     await why.click()
@@ -78,7 +78,7 @@ async def test_search_cart_and_purchase(shop: ShopPage) -> None:
     await page.locator("#q").fill("lamp")
     await page.locator("#q").press("Enter")
     await expect(page.locator(".view .grid .card").first).to_be_visible()
-    assert all(item.startswith("lamps-") for item in (await shop.shown(".view", 1))[:6])
+    assert all(item.startswith("lamps-") for item in (await shop.product_ids(".view", 1))[:6])
     await shop.look_at(0)
     await page.get_by_role("button", name="Add to cart", exact=True).click()
     await expect(page.locator("#cart-count")).to_have_text("1")
@@ -93,7 +93,7 @@ async def test_a_new_visitor_starts_from_nothing(shop: ShopPage) -> None:
     await expect(shop.page.locator("#belief")).to_contain_text("Sneakers")
     name = await shop.page.locator(".foot").text_content()
     await shop.page.get_by_role("button", name="New visitor").click()
-    await shop.dressed()
+    await shop.wait_for_layout()
     await expect(shop.page.locator("#belief")).not_to_contain_text("Sneakers")
     assert await shop.page.locator(".foot").text_content() != name
 
@@ -103,7 +103,7 @@ async def test_being_somebody_else_starts_a_new_visitor(shop: ShopPage) -> None:
     await expect(shop.page.locator("#belief")).to_contain_text("Sneakers")
     name = await shop.page.locator(".foot").text_content()
     await shop.page.locator("#be").get_by_role("button", name="Lamps").click()
-    await shop.turned_to("lamps", 0.6)
+    await shop.wait_for_category("lamps", 0.6)
     await expect(shop.page.locator("#belief")).to_contain_text("Lamps")
     await expect(shop.page.locator("#belief")).not_to_contain_text("Sneakers")
     assert await shop.page.locator(".foot").text_content() != name
@@ -158,7 +158,7 @@ async def test_what_the_shop_does_not_have_is_said_so(shop: ShopPage, address: s
 
 
 async def test_a_product_opened_by_its_address_has_its_name(shop: ShopPage) -> None:
-    known = await shop.shown()
+    known = await shop.product_ids()
     item = next(name for n in range(40, 80) if (name := f"lamps-{n:04d}") not in known)
     await shop.page.evaluate("address => { location.hash = address }", f"#/item/{item}")
     await expect(shop.page.locator(".product h1")).to_contain_text("Lamp")

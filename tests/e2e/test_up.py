@@ -1,4 +1,4 @@
-"""`etalage up`, as a newcomer runs it: everything stands, survives a death, and ends without a trace."""
+"""`etalage up`, as a newcomer runs it: everything starts, what dies is restarted, and nothing is left."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Up:
 
 
 def command(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """One command of ours, told nothing but `settings`."""
+    """Run one command of ours with `settings` as its only ETALAGE_ variables."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
     return subprocess.run(
         [sys.executable, "-m", "streams.cli.main", *words],
@@ -100,8 +100,8 @@ def test_everything_stands_and_falls(up: Up) -> None:
     assert set(status["children"]) == {"worker-1", "gateway", "items"}
     assert set(status["servers"]) == {"kafka", "redis"}
     pids = up.pids()
-    told = {child["pid"] for child in status["children"].values()}
-    assert told | {server["pid"] for server in status["servers"].values()} == pids
+    listed = {child["pid"] for child in status["children"].values()}
+    assert listed | {server["pid"] for server in status["servers"].values()} == pids
     second = command(
         "up", "--data", str(up.folder), ETALAGE_KAFKA=status["kafka"], ETALAGE_REDIS=status["redis"]
     )
@@ -122,20 +122,20 @@ def test_everything_stands_and_falls(up: Up) -> None:
 def assert_a_killed_server_comes_back(up: Up, name: str) -> None:
     before = up.status()["servers"][name]
     os.kill(before["pid"], signal.SIGKILL)
-    assert wait_until(lambda: not up.status()["ready"], within_s=10)
-    assert wait_until(lambda: up.status()["servers"][name]["restarts"] > before["restarts"], within_s=10)
+    assert wait_until(lambda: not up.status()["ready"], within_s=60)
+    assert wait_until(lambda: up.status()["servers"][name]["restarts"] > before["restarts"], within_s=60)
     after = up.await_ready()["servers"][name]
     assert after["address"] == before["address"]
     assert after["pid"] != before["pid"]
     assert f"! {name} ended, again in " in up.said()
 
 
-def assert_what_hangs_is_told(up: Up) -> None:
-    """Server and process alike; woken, they go on as they were."""
+def assert_hanging_ones_are_reported(up: Up) -> None:
+    """A paused server and a paused process are reported, and continue with the same pid."""
     status = up.status()
     hanging = {"redis": status["servers"]["redis"], "items": status["children"]["items"]}
 
-    def told() -> bool:
+    def are_reported() -> bool:
         now = up.status()
         items = now["children"]["items"]
         return "reason" in now["servers"]["redis"] and "sign of life" in items.get("reason", "")
@@ -143,7 +143,7 @@ def assert_what_hangs_is_told(up: Up) -> None:
     for one in hanging.values():
         os.killpg(one["pid"], signal.SIGSTOP)
     try:
-        assert wait_until(told, within_s=30), up.status()
+        assert wait_until(are_reported, within_s=60), up.status()
         assert not up.status()["ready"]
     finally:
         for one in hanging.values():
@@ -159,15 +159,15 @@ def test_killed_ones_come_back_and_data_survive(up: Up, tmp_path: Path) -> None:
     before = first["children"]["worker-1"]
     os.kill(before["pid"], signal.SIGKILL)
     assert wait_until(
-        lambda: up.status()["children"]["worker-1"]["restarts"] > before["restarts"], within_s=20
+        lambda: up.status()["children"]["worker-1"]["restarts"] > before["restarts"], within_s=60
     )
     assert up.await_ready()["children"]["worker-1"]["pid"] != before["pid"]
     for name in ("redis", "kafka"):
         assert_a_killed_server_comes_back(up, name)
-    assert_what_hangs_is_told(up)
+    assert_hanging_ones_are_reported(up)
     pids = up.pids()
     assert up.end(signal.SIGKILL) != 0
-    assert wait_until(lambda: not alive(pids), within_s=10)
+    assert wait_until(lambda: not alive(pids), within_s=60)
     again = Up(up.folder, "--no-shoppers", "--namespace", "up-test")
     try:
         again.await_ready()
