@@ -18,7 +18,7 @@ expect.set_options(timeout=SLOW_MS)
 
 
 class ShopPage:
-    """The tab of one visitor: `troubles` are errors and warnings of the browser, `requests` its requests."""
+    """The tab of one visitor, with the browser's errors and warnings (`troubles`) and its `requests`."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
