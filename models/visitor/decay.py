@@ -22,7 +22,6 @@ WEIGHTS: tuple[float, ...] = (
 )
 """Weight of each step, 0.03 to 208; rounded to digits so that every machine has the same ones."""
 CODES: dict[float, int] = {weight: code for code, weight in enumerate(WEIGHTS)}
-WEIGHT_MAX = WEIGHTS[-1]
 _BORDERS = [(low + high) / 2 for low, high in pairwise(WEIGHTS)]
 
 # One tick of each clock, in seconds; 20 of them are a half-life. Own choice, not tuned.

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from models.visitor.decay import WEIGHT_MAX
+from models.visitor.decay import WEIGHTS
 from models.visitor.fold import fold
 from models.visitor.packing import PACKED_MAX, VERSION, pack, unpack
 from models.visitor.sessions import effective_time
@@ -112,7 +112,7 @@ def test_every_number_stays_finite_and_bounded(log: list[EventRecord]) -> None:
     for name in AFFINITIES:
         weights = list(getattr(state, name).values())
         assert len(weights) <= 8
-        assert all(0 < weight <= WEIGHT_MAX for weight in weights)
+        assert all(0 < weight <= WEIGHTS[-1] for weight in weights)
     for number in (state.price, state.price_weight, state.bought_price, state.spent, state.dwell):
         assert math.isfinite(number)
         assert number >= 0
