@@ -26,6 +26,10 @@ REPEAT_S = 5.0
 REPEATS_MAX = 1000
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
+# Before `configure`, lines go to the handlers of `logging`, as those of libraries: structlog's own default is
+# stdout, where commands print their results.
+structlog.configure(logger_factory=structlog.stdlib.LoggerFactory())
+
 
 def configure(
     *, level: str = "info", style: Literal["json", "pretty", "auto"] = "auto", out: TextIO | None = None
