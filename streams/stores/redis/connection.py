@@ -54,7 +54,8 @@ class ReconnectingConnection:
         self._target = parse_address(address)
         self._stuck_s, self._on_message, self._on_connect = stuck_s, on_message, on_connect
         self._trouble = f"Redis at {self._target} is not connected yet"
-        self._attempted = asyncio.Event()  # set for a moment as each attempt to connect ends
+        self._attempted = asyncio.Event()
+        """Set for a moment as each attempt to connect ends, and for good by `stop`."""
         self._lost = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -80,8 +81,10 @@ class ReconnectingConnection:
         self._attempted.set()
 
     async def wait_connected(self) -> None:
-        """Return as soon as there is a connection."""
+        """Return as soon as there is a connection; StoreUnavailable after `stop`."""
         while self.current is None:
+            if self._attempted.is_set():  # for good: no attempt will follow
+                raise StoreUnavailable(self._trouble)
             await self._attempted.wait()
 
     def ask(self, *words: Word) -> asyncio.Future[Reply]:
