@@ -28,14 +28,14 @@ class Circuit:
     Args:
         failures: how many in a row open it.
         trial_every_s: while it is open, one call in so many seconds is let through.
-        service: its name in log lines.
+        service: its name in log lines, lower-case.
     """
 
     def __init__(
         self,
         failures: int = FAILURES_TO_OPEN,
         trial_every_s: float = TRIAL_EVERY_S,
-        service: str = "Redis",
+        service: str = "redis",
     ) -> None:
         self._service = service
         self._limit = failures

@@ -41,7 +41,7 @@ class Retries:
     """Retries calls of one service.
 
     Args:
-        service: its name in log lines and errors, as `Redis`.
+        service: its name in errors, as `Redis`; in log lines it is lower-case.
         deadline_s: bound of one attempt; past it the attempt counts as StoreUnavailable.
         patience_s: bound of all attempts after the first failure (ETALAGE_PATIENCE_S).
         clock: whose monotonic time is used.
@@ -110,7 +110,7 @@ class Retries:
         if self._logged.begins():
             log.warning(
                 "retrying",
-                service=self._service,
+                service=self._service.lower(),
                 stage=stage,
                 error=str(failed),
                 give_up_in_s=round(max(0.0, left_s), 1),
@@ -118,7 +118,7 @@ class Retries:
 
     def _log_end(self) -> None:
         if not self.waiting and self._logged.ends():
-            log.warning("retrying ended", service=self._service)
+            log.warning("retrying ended", service=self._service.lower())
 
     async def _attempt(self, stage: str, call: Callable[[], Awaitable[T]]) -> T:
         started = self._clock.monotonic()

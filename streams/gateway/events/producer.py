@@ -120,7 +120,7 @@ class EventLog:
         self._kafka = kafka
         self._producer: Producer | None = None
         self._task: asyncio.Task[None] | None = None
-        self._circuit = Circuit(failures=1, trial_every_s=RESTART_S, service="Kafka")
+        self._circuit = Circuit(failures=1, trial_every_s=RESTART_S, service="kafka")
 
     @property
     def connected(self) -> bool:

@@ -101,7 +101,7 @@ class LogOnce:
 
 
 def logger(name: str) -> structlog.typing.FilteringBoundLogger:
-    """A structured logger, as `logger("retries").warning("event text", service="Redis")`."""
+    """A structured logger, as `logger("retries").warning("event text", service="redis")`."""
     bound: structlog.typing.FilteringBoundLogger = structlog.get_logger(name)
     return bound
 

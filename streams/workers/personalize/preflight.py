@@ -112,7 +112,7 @@ async def _retry_until_up(service: str, call: Callable[[], Awaitable[T]], transi
         if logged.begins():
             log.warning(
                 "waiting for service",
-                service=service,
+                service=service.lower(),
                 error=str(failed),
                 give_up_in_s=round(until - loop.time(), 1),
             )

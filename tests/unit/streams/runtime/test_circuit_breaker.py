@@ -66,6 +66,6 @@ def test_opening_and_closing_are_logged_once_each() -> None:
         circuit.record_success()
         circuit.record_success()
     assert [(line["event"], line["log_level"], line["service"]) for line in lines] == [
-        ("circuit opened", "warning", "Redis"),
-        ("circuit closed", "info", "Redis"),
+        ("circuit opened", "warning", "redis"),
+        ("circuit closed", "info", "redis"),
     ]

@@ -109,6 +109,6 @@ async def test_retrying_is_logged_once_for_all_calls_and_makes_the_process_unrea
     assert 0 < began.pop("give_up_in_s") <= 5.0
     assert began == {
         "event": "retrying", "log_level": "warning",
-        "service": "Redis", "stage": "write", "error": "Redis: away",
+        "service": "redis", "stage": "write", "error": "Redis: away",
     }  # fmt: skip
-    assert ended == {"event": "retrying ended", "log_level": "warning", "service": "Redis"}
+    assert ended == {"event": "retrying ended", "log_level": "warning", "service": "redis"}
