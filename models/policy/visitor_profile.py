@@ -17,7 +17,7 @@ CHANNELS, DEVICES = get_args(Channel), get_args(Device)
 
 
 class Affinity(Struct, frozen=True):
-    """A taste: `weight` is its share of all tastes of its kind, 0 to 1."""
+    """One affinity: `weight` is its share of all affinities of its kind, 0 to 1."""
 
     name: str
     weight: float

@@ -42,10 +42,10 @@ class DecisionFailed(Exception):
 
 
 class OnDemandLayouts:
-    """Takes the shop once for each layout, so that none mixes two.
+    """Takes the snapshot once for each layout, so that none mixes two.
 
     Args:
-        shop: the shop as this process has it now.
+        snapshot: shop, feature index and rankers as this process has them now.
         clock: where decisions take their time from.
         metrics: counts what was decided.
         record_decision: gets each decision.

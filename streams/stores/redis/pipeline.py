@@ -54,7 +54,7 @@ class PipelinedConnection(asyncio.Protocol):
 
     Args:
         address: where it leads, for error texts.
-        on_lost: takes why, in one line, before those who wait for an answer are told.
+        on_lost: takes why, in one line, before those who wait for an answer get that error.
         on_message: takes published messages; makes this a connection for subscriptions.
     """
 
