@@ -24,10 +24,7 @@ Reason = Literal[
     "overload",
     "stream_stale",
 ]
-MODES: tuple[Mode, ...] = ("full", "stale", "segment", "popular", "static")
 REASONS: tuple[Reason, ...] = get_args(Reason)
-HEALTHY: frozenset[Reason] = frozenset({"ok", "cold_start", "consent"})
-"""Reasons that do not count as degraded: such layouts are as good as the visitor's state allows."""
 
 
 class Card(Struct, frozen=True, kw_only=True, omit_defaults=True):

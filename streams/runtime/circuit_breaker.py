@@ -10,7 +10,6 @@ from typing import Literal
 from streams.runtime.telemetry.logs import logger
 
 CircuitState = Literal["closed", "open", "half_open"]
-CIRCUIT_STATES: tuple[CircuitState, ...] = ("closed", "half_open", "open")
 
 FAILURES_TO_OPEN = 5
 """In a row: one bad moment must not refuse every call."""
