@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 from streams.runtime.settings import PREFIX, Settings
-from tests.architecture.tree import ROOT, parsed
+from tests.architecture.tree import ROOT, parse_module
 
 README = ROOT / "README.md"
 BEGIN, END = "<!-- settings: begin -->\n", "<!-- settings: end -->\n"
@@ -17,7 +17,7 @@ def table() -> str:
     """One row a field, in the order of the type; a field without a comment is a KeyError."""
     comments = _comments()
     rows = [
-        f"| `{PREFIX}{name.upper()}` | {_shown(default)} | {comments[name]} |"
+        f"| `{PREFIX}{name.upper()}` | {_format_default(default)} | {comments[name]} |"
         for name, default in _defaults()
     ]
     return "\n".join(["| variable | default | meaning |", "|---|---|---|", *rows]) + "\n"
@@ -36,7 +36,9 @@ def write(path: Path = README) -> None:
 
 def _comments() -> dict[str, str]:
     lines = SOURCE.read_text().splitlines()
-    fields = (n for n in ast.walk(parsed(SOURCE)) if isinstance(n, ast.ClassDef) and n.name == "Settings")
+    fields = (
+        n for n in ast.walk(parse_module(SOURCE)) if isinstance(n, ast.ClassDef) and n.name == "Settings"
+    )
     found = {}
     for node in next(fields).body:
         if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.end_lineno:
@@ -50,7 +52,7 @@ def _defaults() -> list[tuple[str, object]]:
     return list(zip(Settings.__struct_fields__, Settings.__struct_defaults__, strict=True))
 
 
-def _shown(default: object) -> str:
+def _format_default(default: object) -> str:
     return "" if default is None else f"`{default}`"
 
 

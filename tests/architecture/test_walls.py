@@ -17,7 +17,7 @@ from tests.architecture.tree import (
     functions,
     modules,
     name_of,
-    parsed,
+    parse_module,
 )
 
 MODULE_LINES = 300
@@ -71,14 +71,14 @@ def test_banned_words_are_not_used_as_names(path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(*ROOMS), ids=name_of)
 def test_a_module_says_what_it_decides(path: Path) -> None:
-    said = ast.get_docstring(parsed(path))
+    said = ast.get_docstring(parse_module(path))
     assert said
     assert said.strip()
 
 
 @pytest.mark.parametrize("path", [p for p in modules() if p.name == "__init__.py"], ids=name_of)
 def test_a_package_exports_nothing(path: Path) -> None:
-    beyond_docstring = [n for n in parsed(path).body if not _is_text(n)]
+    beyond_docstring = [n for n in parse_module(path).body if not _is_text(n)]
     assert not beyond_docstring
 
 
@@ -87,7 +87,7 @@ def test_no_test_is_skipped(path: Path) -> None:
     """A test without its server or browser fails; one that cannot pass is not there."""
     skips = {
         f"{node.lineno}: {node.attr}"
-        for node in ast.walk(parsed(path))
+        for node in ast.walk(parse_module(path))
         if isinstance(node, ast.Attribute) and node.attr in {"skip", "skipif", "xfail", "importorskip"}
     }
     assert not skips
@@ -125,7 +125,7 @@ def test_a_public_class_name_is_defined_once() -> None:
     """Two classes of one name mean that one of them is not called what it is."""
     defined: defaultdict[str, list[str]] = defaultdict(list)
     for path in modules(*ROOMS):
-        for node in parsed(path).body:
+        for node in parse_module(path).body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 defined[node.name].append(name_of(path))
     assert {name: where for name, where in defined.items() if len(where) > 1} == {}

@@ -27,7 +27,7 @@ refusals = pytest.mark.parametrize(
 every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 
 
-def decoded(topic: Topic, raw: bytes) -> object:
+def decode(topic: Topic, raw: bytes) -> object:
     return decode_event(raw) if topic is EVENTS else msgspec.json.decode(raw, type=topic.payload)
 
 
@@ -58,14 +58,14 @@ def test_schemas_are_themselves_valid(topic: Topic) -> None:
 @examples
 def test_every_example_decodes_and_validates(topic: Topic, path: Path) -> None:
     raw = path.read_bytes()
-    assert decoded(topic, raw) is not None
+    assert decode(topic, raw) is not None
     Draft202012Validator(schema_of(topic)).validate(json.loads(raw))
 
 
 @examples
 def test_every_example_survives_its_own_encoding(topic: Topic, path: Path) -> None:
-    value = decoded(topic, path.read_bytes())
-    assert decoded(topic, msgspec.json.encode(value)) == value
+    value = decode(topic, path.read_bytes())
+    assert decode(topic, msgspec.json.encode(value)) == value
 
 
 def test_every_event_name_has_an_example() -> None:
@@ -93,7 +93,7 @@ def test_every_refused_record_is_refused_for_its_reason(topic: Topic, path: Path
         assert caught.value.reason == refused.reason
     else:
         with pytest.raises(msgspec.MsgspecError) as caught:  # type: ignore[assignment]
-            decoded(topic, refused.record or b"")
+            decode(topic, refused.record or b"")
     assert refused.says in str(caught.value)
 
 

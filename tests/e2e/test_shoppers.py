@@ -23,7 +23,7 @@ def browse(*words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
     return done
 
 
-def logged(done: subprocess.CompletedProcess[str], message: str) -> list[dict[str, object]]:
+def log_lines(done: subprocess.CompletedProcess[str], message: str) -> list[dict[str, object]]:
     """The lines that the crowd logged with this message."""
     lines = [json.loads(line) for line in (done.stdout + done.stderr).splitlines() if line.startswith("{")]
     return [line for line in lines if line["message"] == message]
@@ -31,10 +31,10 @@ def logged(done: subprocess.CompletedProcess[str], message: str) -> list[dict[st
 
 def test_every_event_of_theirs_is_accepted(shop_url: str) -> None:
     done = browse("--url", shop_url, "--rate", "40", "--shoppers", "8", "--seed", "23", "--for", "8")
-    events = logged(done, "stopping")[-1]["events"]
+    events = log_lines(done, "stopping")[-1]["events"]
     assert isinstance(events, int)
     assert 40 <= events <= 8 * 40 * 1.3
-    assert not logged(done, "retrying")
+    assert not log_lines(done, "retrying")
     with urllib.request.urlopen(f"{shop_url}v1/visitors/a:shopper-23-0000", timeout=10) as answer:
         assert json.load(answer)["events"] > 0
 
@@ -45,7 +45,7 @@ def test_a_shop_that_is_away_is_tried_again_and_logged_once(
     monkeypatch.setenv("ETALAGE_STATUS", str(tmp_path / "shoppers.json"))
     done = browse("--url", f"http://127.0.0.1:{free_port}", "--shoppers", "5", "--for", "3", code=2)
     assert "did not answer" in done.stderr.splitlines()[-1]
-    assert len(logged(done, "retrying")) == 1
+    assert len(log_lines(done, "retrying")) == 1
     status = read_status(tmp_path / "shoppers.json")
     assert status is not None
     assert (status.kind, status.ready) == ("shoppers", True)

@@ -50,14 +50,14 @@ class Up:
 
     def await_ready(self) -> dict[str, Any]:
         def ready() -> bool:
-            assert self.process.poll() is None, self.said()
+            assert self.process.poll() is None, self.output()
             status = self.status()  # a killed run leaves its own behind
             return status.get("pid") == self.process.pid and bool(status["ready"])
 
-        assert wait_until(ready, within_s=READY_WITHIN_S, every_s=0.2), self.said()
+        assert wait_until(ready, within_s=READY_WITHIN_S, every_s=0.2), self.output()
         return self.status()
 
-    def said(self) -> str:
+    def output(self) -> str:
         return self._errors.read_text(errors="replace")
 
     def pids(self) -> set[int]:
@@ -113,7 +113,7 @@ def test_everything_stands_and_falls(up: Up) -> None:
     assert "home for a:x" in command("layout", "home", "--visitor", "a:x", "--data", str(up.folder)).stdout
     layout = json.loads(fetch(f"{status['url']}v1/layouts/home?visitor=a:newcomer"))
     assert layout["slots"]
-    assert "The shop is open" in up.said()
+    assert "The shop is open" in up.output()
     assert up.end(signal.SIGTERM) == 0
     assert not alive(pids)
     assert not up.status()
@@ -127,7 +127,7 @@ def assert_a_killed_server_comes_back(up: Up, name: str) -> None:
     after = up.await_ready()["servers"][name]
     assert after["address"] == before["address"]
     assert after["pid"] != before["pid"]
-    assert f"! {name} ended, again in " in up.said()
+    assert f"! {name} ended, again in " in up.output()
 
 
 def assert_hanging_ones_are_reported(up: Up) -> None:
@@ -150,8 +150,8 @@ def assert_hanging_ones_are_reported(up: Up) -> None:
             os.killpg(one["pid"], signal.SIGCONT)
     after = up.await_ready()
     assert after["servers"]["redis"]["pid"] == hanging["redis"]["pid"]
-    assert "! redis answers again" in up.said()
-    assert "! items gives signs of life again" in up.said()
+    assert "! redis answers again" in up.output()
+    assert "! items gives signs of life again" in up.output()
 
 
 def test_killed_ones_come_back_and_data_survive(up: Up, tmp_path: Path) -> None:

@@ -114,13 +114,13 @@ def _settle(world: World, topic: str, within_s: float) -> None:
     """Wait until `done` has reached the end of every partition."""
     ends = _ends(world.kafka.address, topic)
 
-    def settled() -> bool:
+    def all_done() -> bool:
         world.tend()
         done = done_offsets(world.redis.url, world.stack.namespace, PARTITIONS)
         return all(d >= e for d, e in zip(done, ends, strict=True))
 
     world.note("traffic over, settling")
-    poll_until(settled, within_s=within_s, what="every partition done", every_s=0.25)
+    poll_until(all_done, within_s=within_s, what="every partition done", every_s=0.25)
     world.note("settled")
 
 

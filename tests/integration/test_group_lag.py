@@ -15,7 +15,7 @@ from streams.runtime.net import wait_until
 from streams.runtime.settings import Settings
 
 
-def known(settings: Settings) -> bool:
+def is_known(settings: Settings) -> bool:
     """A fresh broker has no coordinator of groups for a moment."""
     try:
         return bool(read_group_lags(settings))
@@ -24,7 +24,7 @@ def known(settings: Settings) -> bool:
 
 
 async def test_what_a_dead_group_left_is_its_lag(settings: Settings) -> None:
-    assert wait_until(lambda: known(settings), within_s=30)
+    assert wait_until(lambda: is_known(settings), within_s=30)
     assert read_group_lags(settings) == {"personalize": 0, "items": 0}
     topic = EVENTS.full_name(settings.namespace)
     async with open_producer(settings.kafka or "") as producer:

@@ -37,7 +37,7 @@ def stack(
     return Stack(tmp_path, namespace, kafka, redis_url)
 
 
-def refused(stack: Stack, *arguments: str) -> str:
+def run_refused(stack: Stack, *arguments: str) -> str:
     """The one line of a command that ends with code 2; standard output and progress do not count."""
     done = stack.run_unchecked(*arguments)
     assert done.returncode == 2, done.stdout + done.stderr
@@ -65,7 +65,7 @@ def test_a_catalogue_goes_in_and_out(stack: Stack) -> None:
     assert json.loads(stack.run("catalog", "push", str(file), "--json")) == {"pushed": 30, "removed": 0}
     fewer = catalogue(stack.folder / "some.ndjson", 20)
     assert "10 removed" in stack.run("catalog", "push", str(fewer), "--replace")
-    said = refused(stack, "catalog", "remove", "i3", "nope", "i4", "nope")
+    said = run_refused(stack, "catalog", "remove", "i3", "nope", "i4", "nope")
     assert said == "etalage: not in the catalogue: 'nope'\n"
     listed = json.loads(stack.run("catalog", "list", "--json"))
     assert [item["item_id"] for item in listed] == sorted(f"i{n}" for n in range(20) if n not in (3, 4))
@@ -76,7 +76,7 @@ def test_one_wrong_product_stops_the_push(stack: Stack) -> None:
     file = catalogue(stack.folder / "bad.ndjson", 3)
     with file.open("ab") as more:
         more.write(b'\n{"item_id":"x","title":"X","categories":[],"price":1}')
-    said = refused(stack, "catalog", "push", str(file))
+    said = run_refused(stack, "catalog", "push", str(file))
     assert "bad.ndjson line 4: Expected `array` of length >= 1 - at `$.categories`" in said
     assert json.loads(stack.run("catalog", "list", "--json")) == []
 
@@ -102,7 +102,7 @@ def test_a_storefront_is_pushed_shown_and_diffed(stack: Stack) -> None:
 def test_a_wrong_storefront_is_refused_by_field(stack: Stack) -> None:
     file = stack.folder / "storefront.json"
     file.write_text('{"rules":[{"section":"rule","id":"p","action":"pin"}]}')
-    assert "a pin lists the items it pins - at `$.rules[0].match.items`" in refused(
+    assert "a pin lists the items it pins - at `$.rules[0].match.items`" in run_refused(
         stack, "storefront", "push", str(file)
     )
 
@@ -113,13 +113,13 @@ def test_a_storefront_is_not_cleared_by_a_slip(stack: Stack) -> None:
     stack.run("storefront", "push", str(full))
     shown = stack.run("storefront", "show")
     file.write_text("{}")
-    said = refused(stack, "storefront", "push", str(file))
+    said = run_refused(stack, "storefront", "push", str(file))
     assert said.startswith("etalage: storefront.json: would remove all that stands (")
     assert said.endswith("; --replace allows it\n")
     file.write_text('{"rules":[{"id":"stock","action":"require_stock"}]}')
     assert (
         "would remove every page that stands (cart, category, home, product, search); --replace"
-        in refused(stack, "storefront", "push", str(file))
+        in run_refused(stack, "storefront", "push", str(file))
     )
     assert stack.run("storefront", "show") == shown
     assert "+ rule:stock" in stack.run("storefront", "push", str(file), "--replace")
@@ -146,7 +146,7 @@ async def test_events_reach_kafka_where_the_java_client_would_put_them(stack: St
 async def test_wrong_lines_are_named_and_the_others_sent(stack: Stack) -> None:
     file = stack.folder / "events.ndjson"
     file.write_bytes(event(1, "v") + b'\n{"event":"page_view"}\n' + event(2, "v"))
-    said = await asyncio.to_thread(refused, stack, "events", "send", str(file))
+    said = await asyncio.to_thread(run_refused, stack, "events", "send", str(file))
     assert "events.ndjson line 2:" in said
     assert "1 of 3 lines of events.ndjson not accepted" in said
     assert len(await read_to_end(stack.kafka, EVENTS, stack.namespace)) == 2
@@ -190,29 +190,29 @@ def test_a_namespace_without_topics_is_said_at_once(stack: Stack) -> None:
     events.write_bytes(event(1, "v"))
     stack.namespace += "-no"
     for group, verb, given in (("catalog", "push", file), ("events", "send", events)):
-        said = refused(stack, group, verb, str(given))
+        said = run_refused(stack, group, verb, str(given))
         name = f"{stack.namespace}.{group}.v1"
         assert said == f"etalage: there is no topic {name}: run `etalage topics create`\n"
 
 
 def test_a_visitor_of_whom_nothing_is_known_is_one_line(stack: Stack) -> None:
-    assert refused(stack, "visitor", "show", "a:nobody") == "etalage: nothing is known of a:nobody\n"
+    assert run_refused(stack, "visitor", "show", "a:nobody") == "etalage: nothing is known of a:nobody\n"
 
 
 def test_without_kafka_one_line_says_what_to_set(stack: Stack, free_port: int) -> None:
     file = catalogue(stack.folder / "all.ndjson", 1)
     stack.kafka = f"127.0.0.1:{free_port}"
-    said = refused(stack, "catalog", "push", str(file))
+    said = run_refused(stack, "catalog", "push", str(file))
     assert said == f"etalage: Kafka does not answer at {stack.kafka}\n"
     stack.kafka = ""
-    assert "set ETALAGE_KAFKA=host:port" in refused(stack, "catalog", "push", str(file))
+    assert "set ETALAGE_KAFKA=host:port" in run_refused(stack, "catalog", "push", str(file))
 
 
 def test_without_redis_one_line_says_where_it_was_looked_for(stack: Stack, free_port: int) -> None:
     stack.redis = f"127.0.0.1:{free_port}"
     wanted = f"etalage: Redis at {stack.redis} does not answer: Connection refused\n"
-    assert refused(stack, "visitor", "show", "a:me") == wanted
-    assert refused(stack, "topics", "create", "--partitions", str(PARTITIONS)) == wanted
+    assert run_refused(stack, "visitor", "show", "a:me") == wanted
+    assert run_refused(stack, "topics", "create", "--partitions", str(PARTITIONS)) == wanted
 
 
 @pytest.fixture
@@ -224,7 +224,7 @@ def flaky_gateway() -> Iterator[tuple[str, list[str]]]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             events = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            answer = json.dumps({"results": [judged(e) for e in events]}).encode()
+            answer = json.dumps({"results": [answer_for(e) for e in events]}).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(answer)))
             self.end_headers()
@@ -233,7 +233,7 @@ def flaky_gateway() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    def judged(given: dict[str, str]) -> dict[str, str]:
+    def answer_for(given: dict[str, str]) -> dict[str, str]:
         if given["anonymous_id"] == "v0":
             return {"status": "rejected", "reason": "not this visitor"}
         if given["message_id"] not in seen:

@@ -107,7 +107,7 @@ async def test_two_pushes_at_once_do_not_mix(settings: Settings) -> None:
     kafka, both_have_read = settings.kafka, asyncio.Barrier(2)
     await push(settings, storefront("old", 3))
 
-    async def pushed(wanted: Storefront) -> None:
+    async def push_after_both_read(wanted: Storefront) -> None:
         reads = 0
 
         async def read() -> StoredStorefront:
@@ -122,5 +122,5 @@ async def test_two_pushes_at_once_do_not_mix(settings: Settings) -> None:
             await push_storefront(producer, settings.namespace, read, wanted)
 
     one, other = storefront("one", 3), storefront("other", 5)
-    await asyncio.gather(pushed(one), pushed(other))
+    await asyncio.gather(push_after_both_read(one), push_after_both_read(other))
     assert await read_sections(kafka, settings.namespace) in (sections_of(one), sections_of(other))

@@ -43,7 +43,7 @@ class Transactions:
             self._producer.abort_transaction(30)
 
 
-def applied(worker: Running) -> float:
+def count_applied(worker: Running) -> float:
     lines = worker.metrics().splitlines()
     name = 'etalage_events_processed_total{outcome="applied"} '
     return next((float(line.removeprefix(name)) for line in lines if line.startswith(name)), 0.0)
@@ -74,7 +74,7 @@ def test_markers_at_the_end_of_the_log_are_neither_lag_nor_a_stall(world: Worker
     transactions.send(events(80, seed=2, first=100), keep=False)
     transactions.send(events(60, seed=3, first=180))
     transactions.send(events(40, seed=4, first=240), keep=False)
-    poll_until(lambda: applied(worker) == 160, within_s=30, what=f"160 events: {world.logs()}")
+    poll_until(lambda: count_applied(worker) == 160, within_s=30, what=f"160 events: {world.logs()}")
     poll_until(lambda: level(worker), within_s=10, what="no lag")
     stays_up(world, worker, 2 * STALL_S)
     world.compare()
@@ -83,5 +83,5 @@ def test_markers_at_the_end_of_the_log_are_neither_lag_nor_a_stall(world: Worker
     poll_until(lambda: level(again), within_s=10, what="no lag after a restart")
     stays_up(world, again, 2 * STALL_S)
     world.send(events(50, seed=5, first=280))
-    poll_until(lambda: applied(again) == 50, within_s=30, what=f"50 more events: {world.logs()}")
+    poll_until(lambda: count_applied(again) == 50, within_s=30, what=f"50 more events: {world.logs()}")
     world.compare()

@@ -137,7 +137,7 @@ def test_offsets_are_committed_before_partitions_move(make: Make) -> None:
     world.worker()
     done = world.done()
 
-    def committed() -> list[int]:
+    def read_committed() -> list[int]:
         admin = KafkaAdminClient(bootstrap_servers=world.kafka)
         try:
             group: Any = admin.list_group_offsets({f"{world.namespace}.personalize": None})
@@ -148,7 +148,9 @@ def test_offsets_are_committed_before_partitions_move(make: Make) -> None:
             next((o.offset for tp, o in offsets.items() if tp.partition == p), 0) for p in range(PARTITIONS)
         ]
 
-    poll_until(lambda: committed() == done, within_s=15, what=f"{committed()} committed, {done} done")
+    poll_until(
+        lambda: read_committed() == done, within_s=15, what=f"{read_committed()} committed, {done} done"
+    )
     assert first.alive
 
 

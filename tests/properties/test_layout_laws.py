@@ -40,7 +40,7 @@ def a_request(random: Random, table: ItemTable, page: PageType, number: int = 0)
     )
 
 
-def shown(decided: LayoutDecision) -> dict[str, list[str]]:
+def items_by_slot(decided: LayoutDecision) -> dict[str, list[str]]:
     return {slot.slot: [item.id for item in slot.module.items] for slot in decided.layout.slots}
 
 
@@ -51,9 +51,9 @@ def check_page(shop: Shop, decided: LayoutDecision) -> None:
     assert slots == [slot for slot in order if slot in slots], "slots from the top, each once"
     modules = [slot.module.id for slot in decided.layout.slots]
     assert len(set(modules)) == len(modules)
-    items = [item for row in shown(decided).values() for item in row]
+    items = [item for row in items_by_slot(decided).values() for item in row]
     assert len(set(items)) == len(items), "no product twice"
-    for row in shown(decided).values():
+    for row in items_by_slot(decided).values():
         assert row, "no empty row"
 
 
@@ -95,7 +95,7 @@ def test_a_page_is_whole(seed: int, size: int, page: PageType, ranker: bool) -> 
     shop = snapshot.shop
     decided = decide(snapshot, [a_request(random, shop.items, page)], AT)[0]
     check_page(shop, decided)
-    for item in [item for row in shown(decided).values() for item in row]:
+    for item in [item for row in items_by_slot(decided).values() for item in row]:
         assert is_allowed(shop, item, page)
 
 
@@ -105,7 +105,7 @@ def test_pins_hold(seed: int, size: int) -> None:
     random = Random(seed)
     snapshot = random_snapshot(random, size)
     shop = snapshot.shop
-    page = shown(decide(snapshot, [a_request(random, shop.items, "home")], AT)[0])
+    page = items_by_slot(decide(snapshot, [a_request(random, shop.items, "home")], AT)[0])
     for slot, pinned_items in pins_of(shop, "home").items():
         pinned = {item for _, item in pinned_items}
         assert pinned <= set(page[slot])
@@ -164,7 +164,7 @@ def test_stability_never_keeps_what_may_not_be_shown(seed: int, size: int) -> No
     )
     decided = decide(after, [later], AT)[0]
     check_page(after.shop, decided)
-    for item in [item for row in shown(decided).values() for item in row]:
+    for item in [item for row in items_by_slot(decided).values() for item in row]:
         assert is_allowed(after.shop, item, "home")
 
 
@@ -179,7 +179,7 @@ def test_a_shop_with_enough_fills_every_slot(seed: int, page: PageType) -> None:
     shop = snapshot.shop
     request = a_request(random, shop.items, page)
     decided = decide(snapshot, [request], AT)[0]
-    assert list(shown(decided)) == [slot.id for slot in shop.storefront.pages[page].slots]
+    assert list(items_by_slot(decided)) == [slot.id for slot in shop.storefront.pages[page].slots]
 
 
 @settings(max_examples=40, deadline=None)

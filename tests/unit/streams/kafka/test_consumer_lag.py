@@ -30,19 +30,19 @@ async def test_lag_is_told_while_it_is_known(monkeypatch: pytest.MonkeyPatch) ->
             raise ServiceMissing("Kafka does not answer")
         return {"personalize": 7, "items": 0}
 
-    def told() -> bool:
+    def is_exported() -> bool:
         return KNOWN in metrics.render().decode()
 
     monkeypatch.setattr(consumer_lag, "LOOK_EVERY_S", 0)
     monkeypatch.setattr(consumer_lag, "read_group_lags", lag)
     monkeypatch.setattr(consumer_lag, "log", SimpleNamespace(warning=lambda event, **_: said.append(event)))
     telling = asyncio.create_task(report_group_lags(Settings(), metrics))
-    await eventually(told)
+    await eventually(is_exported)
     away = True
-    await eventually(lambda: not told())
+    await eventually(lambda: not is_exported())
     until = asked + 3
     await eventually(lambda: asked > until)
     away = False
-    await eventually(told)
+    await eventually(is_exported)
     await cancel_and_wait(telling)
     assert said == ["group lag unknown", "group lag known again"]

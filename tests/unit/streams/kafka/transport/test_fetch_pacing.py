@@ -14,17 +14,17 @@ from tests.unit.streams.eventually import eventually
 LONE, STREAM = (500, 1), (4, 200_000)
 
 
-def asked(fetcher: Any) -> tuple[int, int]:
+def fetch_settings(fetcher: Any) -> tuple[int, int]:
     return fetcher._fetch_max_wait_ms, fetcher._fetch_min_bytes
 
 
 async def test_a_first_record_is_sent_at_once_and_what_follows_is_gathered() -> None:
     fetcher = SimpleNamespace()
     paced = FetchPacing(fetcher)
-    assert asked(fetcher) == LONE
+    assert fetch_settings(fetcher) == LONE
     paced.expect_more()
-    assert asked(fetcher) == STREAM
-    await eventually(lambda: asked(fetcher) == LONE)
+    assert fetch_settings(fetcher) == STREAM
+    await eventually(lambda: fetch_settings(fetcher) == LONE)
 
 
 async def test_a_stream_is_gathered_as_long_as_it_flows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,6 +35,6 @@ async def test_a_stream_is_gathered_as_long_as_it_flows(monkeypatch: pytest.Monk
     paced.expect_more()
     assert first is not None
     assert first.cancelled()
-    assert asked(fetcher) == STREAM
+    assert fetch_settings(fetcher) == STREAM
     assert paced._stream_end is not None
     paced._stream_end.cancel()
