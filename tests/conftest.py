@@ -15,7 +15,7 @@ from streams.local.servers.redis import LocalRedis
 from streams.runtime.net import free_port as take_free_port
 from streams.runtime.settings import Settings, read_settings, redis_url_of
 from streams.stores.meta import Meta
-from streams.stores.provisioning import create_topics as make_topics
+from streams.stores.provisioning import create_topics as create_topics_and_meta
 
 # A busy machine is not a failing law: no property is judged by how long it took.
 property_settings.register_profile("laws", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -68,7 +68,7 @@ def create_topics(kafka: str, redis_url: str) -> Iterator[Callable[[str, int], M
     def create(namespace: str, partitions: int) -> Meta:
         settings = Settings(kafka=kafka, redis=redis_url, namespace=namespace, partitions=partitions)
         made.append(settings)
-        return make_topics(settings)[1]
+        return create_topics_and_meta(settings)[1]
 
     yield create
     for settings in made:

@@ -30,7 +30,7 @@ from streams.shop.build import rebuild_snapshot
 from streams.shop.follower import ShopFollower
 from streams.shop.publishing import StoredStorefront, push_items, push_storefront, remove_items
 from streams.stores.meta import Meta
-from streams.stores.provisioning import create_topics as make_topics
+from streams.stores.provisioning import create_topics as create_topics_and_meta
 
 WITHIN_S = 40.0
 
@@ -213,7 +213,7 @@ async def test_kafka_may_come_later_go_and_come_back(
         await until(lambda: follower.reason != "the shop was not read yet", "a first try failed")
         try:
             await asyncio.to_thread(server.start)
-            await asyncio.to_thread(make_topics, settings)
+            await asyncio.to_thread(create_topics_and_meta, settings)
             assert await follower.wait_ready(WITHIN_S)
             await asyncio.to_thread(server.stop)
             assert follower.shop.items.n == 0

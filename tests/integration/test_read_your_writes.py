@@ -23,7 +23,7 @@ STRANGER = Version(0, 0, 0)
 """Of a layout for a visitor without a state."""
 
 
-class Tally(Struct):
+class TrialCounts(Struct):
     """What the trials saw."""
 
     trials: int = 0
@@ -36,27 +36,27 @@ async def test_ten_thousand_clicks_are_seen_by_those_who_made_them(stack: Stack)
     gateways = [stack.start("gateway"), stack.start("gateway")]
     for running in stack.running:
         await asyncio.to_thread(running.wait_ready, 90)
-    tally = Tally()
+    counts = TrialCounts()
     async with asyncio.timeout(150):
-        await asyncio.gather(*(_talk(n, gateways, tally) for n in range(TALKERS)))
-    assert tally.trials >= TRIALS
-    assert tally.fresh >= 0.95 * tally.trials, f"{tally}: the deadline of a second was hardly ever enough"
+        await asyncio.gather(*(_talk(n, gateways, counts) for n in range(TALKERS)))
+    assert counts.trials >= TRIALS
+    assert counts.fresh >= 0.95 * counts.trials, f"{counts}: the deadline of a second was hardly ever enough"
     for gateway in gateways:
         looks = gateway.metrics().split("etalage_event_loop_lag_seconds_count ")[1]
         assert float(looks.split()[0]) > 1, "a gateway told nothing of how busy its loop was"
 
 
-async def _talk(number: int, gateways: list[Running], tally: Tally) -> None:
+async def _talk(number: int, gateways: list[Running], counts: TrialCounts) -> None:
     """Rounds of post and get until all talkers together have done their trials."""
     rng = random.Random(number)
     visitors = [f"t{number}-{n}" for n in range(VISITORS_EACH)]
     seen: dict[str, Version] = {}
     async with HttpClient(gateways[0].address) as one, HttpClient(gateways[1].address) as other:
-        while tally.trials < TRIALS:
+        while counts.trials < TRIALS:
             poster, reader = rng.sample((one, other), 2)
-            events = [view(v, rng.choice(ITEMS), f"{v}-{tally.trials}-{rng.random()}") for v in visitors]
+            events = [view(v, rng.choice(ITEMS), f"{v}-{counts.trials}-{rng.random()}") for v in visitors]
             for visitor, token in zip(visitors, await _post(poster, events), strict=True):
-                await _trial(rng.choice((poster, reader)), visitor, token, seen, tally)
+                await _trial(rng.choice((poster, reader)), visitor, token, seen, counts)
 
 
 async def _post(poster: HttpClient, events: list[dict[str, Any]]) -> list[Version]:
@@ -71,10 +71,10 @@ async def _post(poster: HttpClient, events: list[dict[str, Any]]) -> list[Versio
 
 
 async def _trial(
-    reader: HttpClient, visitor: str, token: Version, seen: dict[str, Version], tally: Tally
+    reader: HttpClient, visitor: str, token: Version, seen: dict[str, Version], counts: TrialCounts
 ) -> None:
     layout = await reader.layout(f"a:{visitor}", after=token.text(), deadline_ms=1000)
-    tally.trials += 1
+    counts.trials += 1
     if layout.mode == "stale" and layout.reason != "stream_stale":
         return  # the store did not answer in time: what everybody likes, of no version
     version = Version.parse(layout.version)
@@ -87,4 +87,4 @@ async def _trial(
         return
     assert (version.incarnation, version.partition) == (token.incarnation, token.partition)
     assert version >= token, f"{layout.mode} at {version.text()} for {token.text()}"
-    tally.fresh += 1
+    counts.fresh += 1

@@ -1,4 +1,4 @@
-"""What is not known of the groups is not told, and said once."""
+"""The lag of a group that cannot be read is not exported, and logged once."""
 
 from __future__ import annotations
 

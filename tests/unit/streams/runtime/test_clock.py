@@ -1,4 +1,4 @@
-"""Clocks: one that runs, one that is told to."""
+"""Clocks: one that runs, one that a test sets."""
 
 from __future__ import annotations
 

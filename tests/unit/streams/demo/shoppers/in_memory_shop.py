@@ -24,10 +24,10 @@ def items_in_stock() -> tuple[Item, ...]:
 
 
 class InMemoryShop:
-    """Every page shows `shelf` products; a token counts the events posted."""
+    """Every page shows `page_size` products; a token counts the events posted."""
 
-    def __init__(self, shelf: int = 40) -> None:
-        self.items = list(items_in_stock()[:: len(items_in_stock()) // shelf][:shelf])
+    def __init__(self, page_size: int = 40) -> None:
+        self.items = list(items_in_stock()[:: len(items_in_stock()) // page_size][:page_size])
         self.events: list[EventBody] = []
         self.requests: list[tuple[str, dict[str, Any]]] = []
 

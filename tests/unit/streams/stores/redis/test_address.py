@@ -1,4 +1,4 @@
-"""Where Redis is, what is said to it first, and how a connection that cannot be made is told."""
+"""Where Redis is, what a connection sends first, and the message of one that cannot be made."""
 
 from __future__ import annotations
 

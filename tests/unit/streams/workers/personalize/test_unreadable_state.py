@@ -1,4 +1,4 @@
-"""A state that cannot be read is never overwritten, and is told with where it stands."""
+"""A state that cannot be read is never overwritten, and the error names where it stands."""
 
 from __future__ import annotations
 
