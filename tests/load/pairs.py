@@ -2,8 +2,8 @@
 
     python -m tests.load.pairs --base REF [--pairs 5] [--only rank,memory]
 
-Each goes into a worktree of its own; the parts of `make bench` run A B A B … once each. Of every key the medians of
-both and the median of the ratios pair by pair (this commit / REF) are printed, with the load average beside them.
+Each goes into a worktree of its own; the parts of `make bench` run A B A B … once each. Of every key the
+medians of both and the median of the ratios pair by pair (HEAD / REF) are printed, with the load average.
 """
 
 from __future__ import annotations
@@ -37,10 +37,8 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console(width=120)
     with tempfile.TemporaryDirectory() as folder:
-        base, head = (
-            add_worktree(arguments.base, Path(folder) / "base"),
-            add_worktree("HEAD", Path(folder) / "head"),
-        )
+        base = add_worktree(arguments.base, Path(folder) / "base")
+        head = add_worktree("HEAD", Path(folder) / "head")
         try:
             runs = [
                 (measure(base, arguments.only, console), measure(head, arguments.only, console))
