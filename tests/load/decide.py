@@ -132,7 +132,7 @@ def stages(snapshot: Snapshot, requests: Sequence[PageRequest]) -> dict[str, Sta
     return {
         "context": lambda: build_contexts(shop, requests, at),
         "score": lambda: score_contexts(snapshot, contexts, at),
-            build_pools(table, contexts, [s.scores for s in scored], used_pools(contexts))
+        "pools": lambda: list(
             build_pools(table, contexts, [one.scores for one in scored], used_pools(contexts))
         ),
         "previous": lambda: [_previous_fills(shop, context) for context in contexts],
