@@ -47,7 +47,7 @@ check: $(STAMP) ## Only look: ruff, mypy strict, import rules, walls
 	$(BIN)/python -m pytest -q tests/architecture
 
 quick: $(STAMP) libgomp ## Unit, properties, contracts, golden: under a minute, no services
-	$(BIN)/python -m pytest -q $(wildcard tests/unit tests/properties tests/contracts tests/golden)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile $(wildcard tests/unit tests/properties tests/contracts tests/golden)
 
 test: $(STAMP) chromium libgomp ## Everything, on a real Kafka, a real Redis and a real browser
 	$(BIN)/python -m pytest

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from models.catalog.table import ItemTable
 from models.layout.context import PageContext
 from models.layout.kinds.kind import CandidateBatch, Mask, Pool
-from models.layout.kinds.registry import kind_of
 
 Floats = NDArray[np.float32]
 BEST = 4
@@ -100,20 +99,20 @@ class _OrderedCandidates(Struct, frozen=True, eq=False):
 
 
 def build_pools(
-    table: ItemTable, contexts: Sequence[PageContext], scores: Sequence[Floats]
+    table: ItemTable, contexts: Sequence[PageContext], scores: Sequence[Floats], pools: Sequence[Pool]
 ) -> Iterator[CandidatePools]:
     """The pools of each page, made when it is its turn, so that its lists are used while in cache.
 
     Args:
         table: The items.
-        contexts: The pages; only pools that one of their modules shows are made.
+        contexts: The pages.
         scores: float32[candidates] of each page, on the scale of the ranker.
+        pools: Those to make: what the modules of the pages show (`kinds.registry.used_pools`).
 
     Complexity: One sort of all m candidates, O(m log m), and O(m) for each mask; numpy calls do not grow with
         the number of pages.
     """
     candidates = _best_first(table, contexts, scores)
-    pools = _pools_of(contexts)
     masked, lead_scores = _apply_masks(candidates, pools)
     counts, ends = np.diff(masked.bounds).T.tolist(), candidates.starts.tolist()
     for number, context in enumerate(contexts):
@@ -145,13 +144,6 @@ def _complete(
         if members and pool.order is not None:
             members = pool.order(table, context, members, pools.scores)
         pools.put(pool, members)
-
-
-def _pools_of(contexts: Sequence[PageContext]) -> list[Pool]:
-    """The pools that the modules of these pages show, each once."""
-    plans = {id(context.plan): context.plan for context in contexts}.values()
-    pools = [kind_of(module).pool for plan in plans for module in plan.modules]
-    return list({pool.name: pool for pool in pools}.values())
 
 
 def _apply_masks(

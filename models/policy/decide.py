@@ -24,6 +24,7 @@ from models.layout.fills import (
     translate_fills,
     unpack_fills,
 )
+from models.layout.kinds.registry import used_pools
 from models.layout.pools import build_pools
 from models.layout.rendering.answer import ID_PLACEHOLDER, make_layout_id, slots_json
 from models.layout.rendering.wording import PERSONAL_REASONS
@@ -62,7 +63,7 @@ def decide(snapshot: Snapshot, requests: Sequence[PageRequest], at: float) -> li
         return [_empty_catalogue_layout(shop, request, at) for request in requests]
     contexts = build_contexts(shop, requests, at)
     scored = score_contexts(snapshot, contexts, at)
-    pools = build_pools(shop.items, contexts, [one.scores for one in scored])
+    pools = build_pools(shop.items, contexts, [one.scores for one in scored], used_pools(contexts))
     decisions = []
     for context, page_scored, page_pools in zip(contexts, scored, pools, strict=True):
         fills = assemble(context, page_pools, shop.items, shop.view, _previous_fills(shop, context), at)

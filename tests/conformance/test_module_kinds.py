@@ -150,7 +150,7 @@ def test_what_its_module_shows_is_of_its_pool(kind: ModuleKind) -> None:
     spare = set(getattr(table, kind.spare).tolist()) if kind.spare else set()
     shown = 0
     for decision in decide(snapshot, requests_for(kind), AT):
-        (pools,) = build_pools(table, [decision.context], [decision.scored.scores])
+        (pools,) = build_pools(table, [decision.context], [decision.scored.scores], [kind.pool])
         for fill in decision.assembled:
             assert set(fill.rows) <= set(pools.of(kind.pool)) | spare
             shown += len(fill.rows)

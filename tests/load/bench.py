@@ -26,11 +26,15 @@ PARTS: dict[str, Callable[[Bed, int, Callable[[str], None]], list[Figure]]] = {
     "upload": upload.measure,
 }
 ALIASES = {"rebuild": "memory"}
+ONLY_BY_NAME = {"backlog": stream.measure_backlog}
+"""Part of another part, for comparisons of two commits."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="comma-separated parts: " + ", ".join([*PARTS, *ALIASES]))
+    parser.add_argument(
+        "--only", default="", help="comma-separated parts: " + ", ".join([*PARTS, *ALIASES, *ONLY_BY_NAME])
+    )
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
     console = Console(width=180)
@@ -40,7 +44,9 @@ def main() -> None:
         started = time.monotonic()
         console.print(f"[bold]{part}[/] (load average {os.getloadavg()[0]:.2f})")
         with bed() as servers:
-            figures += PARTS[part](servers, args.runs, lambda text: console.print("  " + text))
+            figures += (PARTS | ONLY_BY_NAME)[part](
+                servers, args.runs, lambda text: console.print("  " + text)
+            )
         save(figures)
         console.print(f"  {time.monotonic() - started:.0f} s")
     show(figures, console)

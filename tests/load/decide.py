@@ -22,6 +22,7 @@ from models.catalog.build import build_items
 from models.catalog.table import ItemTable
 from models.layout.assembly import assemble
 from models.layout.context import PageRequest, build_contexts
+from models.layout.kinds.registry import used_pools
 from models.layout.pools import build_pools
 from models.layout.rendering.cards import hydrate
 from models.policy.decide import _compare, _previous_fills, decide
@@ -119,7 +120,7 @@ def stages(snapshot: Snapshot, requests: Sequence[PageRequest]) -> dict[str, Sta
     at, table, view = AT + 400, shop.items, shop.view
     contexts = build_contexts(shop, requests, at)
     scored = score_contexts(snapshot, contexts, at)
-    pools = list(build_pools(table, contexts, [one.scores for one in scored]))
+    pools = list(build_pools(table, contexts, [one.scores for one in scored], used_pools(contexts)))
     previous = [_previous_fills(shop, context) for context in contexts]
     lines = list(zip(contexts, pools, previous, strict=True))
     fills = [
@@ -131,7 +132,9 @@ def stages(snapshot: Snapshot, requests: Sequence[PageRequest]) -> dict[str, Sta
     return {
         "context": lambda: build_contexts(shop, requests, at),
         "score": lambda: score_contexts(snapshot, contexts, at),
-        "pools": lambda: list(build_pools(table, contexts, [one.scores for one in scored])),
+        "pools": lambda: list(
+            build_pools(table, contexts, [one.scores for one in scored], used_pools(contexts))
+        ),
         "previous": lambda: [_previous_fills(shop, context) for context in contexts],
         "assemble": lambda: [
             assemble(context, page_pools, table, view, fills_before, at)

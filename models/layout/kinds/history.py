@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from models.layout.context import PageContext
-from models.layout.kinds.kind import ModuleKind, Pool, Words
-from models.layout.kinds.similar import cart_evidence
+from models.layout.kinds.kind import ModuleKind, Pool, Words, cart_evidence
 
 RECENT_WEIGHT = 0.1
 """For each of up to RECENT_MAX items viewed. Own heuristic, not tuned on data."""

@@ -155,3 +155,19 @@ class ModuleKind(Struct, frozen=True, eq=False, kw_only=True):
     stable: bool = True
     spare: Literal["by_popularity", "by_trend", "by_newness"] | None = None
     without_item: ModuleKind | None = None
+
+
+# What several families use.
+
+CART_WEIGHT = 0.6
+"""For modules about a cart that is not empty. Own heuristic, not tuned on data."""
+
+
+def anchor_subject(context: PageContext) -> int:
+    """The row that the page or the visitor's last view is about; NO_SUBJECT for none."""
+    return context.anchor
+
+
+def cart_evidence(context: PageContext, at: float) -> float:
+    """CART_WEIGHT while there is something in the cart."""
+    return CART_WEIGHT if context.state.cart else 0.0

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from models.catalog.orderings import BETTER, SPREAD, STEP_UP
 from models.layout.context import PageContext
-from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words
-from models.layout.kinds.similar import anchor_subject
+from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words, anchor_subject
 
 REDUCED_SHARE = 0.92
 """An item counts as reduced when its price is at most this share of its list price. Own choice, not tuned."""

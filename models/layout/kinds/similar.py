@@ -7,15 +7,21 @@ from math import exp
 
 from models.layout.context import PageContext
 from models.layout.fills import NO_SUBJECT
-from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words
+from models.layout.kinds.kind import (
+    CandidateBatch,
+    Mask,
+    ModuleKind,
+    Pool,
+    Words,
+    anchor_subject,
+    cart_evidence,
+)
 from models.storefront.view import StorefrontView
 
 LAST_VIEW_WEIGHT = 1.2
 """For what answers the view just made... Own heuristic, not tuned on data."""
 LAST_VIEW_FADE_S = 600.0
 """...after this many seconds 1/e of it is left. Own choice, not tuned."""
-CART_WEIGHT = 0.6
-"""For modules about a cart that is not empty. Own heuristic, not tuned on data."""
 
 
 def _co_viewed_mask(batch: CandidateBatch) -> Mask:
@@ -32,11 +38,6 @@ SIMILAR = Pool("similar", mask=lambda batch: batch.same_category, after=_co_view
 BOUGHT_TOGETHER = Pool("bought_together", mask=lambda batch: batch.proposed_by("bought_together"))
 
 
-def anchor_subject(context: PageContext) -> int:
-    """The row that the page or the visitor's last view is about; NO_SUBJECT for none."""
-    return context.anchor
-
-
 def _basket_subject(context: PageContext) -> int:
     """What others bought these with: the item of the page, else of the cart, else the last one bought."""
     if context.plan.page in ("product", "cart"):
@@ -50,11 +51,6 @@ def _last_view_evidence(context: PageContext, at: float) -> float:
     if not recent or context.plan.page != "home":
         return 0.0
     return LAST_VIEW_WEIGHT * exp(-max(0.0, at - recent[0].at) / LAST_VIEW_FADE_S)
-
-
-def cart_evidence(context: PageContext, at: float) -> float:
-    """CART_WEIGHT while there is something in the cart."""
-    return CART_WEIGHT if context.state.cart else 0.0
 
 
 def _is_mostly_of_category(view: StorefrontView, subject: int, rows: Sequence[int]) -> bool:

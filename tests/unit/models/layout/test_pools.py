@@ -11,7 +11,7 @@ from models.catalog.table import ItemTable
 from models.layout.context import PageContext, PageRequest, build_context
 from models.layout.kinds.kind import Pool
 from models.layout.kinds.personal import EVERYTHING
-from models.layout.kinds.registry import kind_of
+from models.layout.kinds.registry import kind_of, used_pools
 from models.layout.kinds.similar import SIMILAR
 from models.layout.pools import BEST, CandidatePools, build_pools
 from models.policy.scoring import score_contexts
@@ -40,7 +40,7 @@ def shown_pools(page: PageContext) -> list[Pool]:
 
 def pools_of_contexts(shop: Shop, *contexts: PageContext) -> list[CandidatePools]:
     scores = [scored.scores for scored in score_contexts(build_snapshot(shop, OddRanker()), contexts, AT)]
-    return list(build_pools(shop.items, contexts, scores))
+    return list(build_pools(shop.items, contexts, scores, used_pools(contexts)))
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -66,7 +66,8 @@ def test_every_pool_holds_what_its_kind_shows(seed: int) -> None:
 
 def test_best_first_and_equal_ones_by_id() -> None:
     one = context(SHOP, 3)
-    page_pools = next(build_pools(TABLE, [one], [np.zeros(len(one.candidates.rows), np.float32)]))
+    equal = [np.zeros(len(one.candidates.rows), np.float32)]
+    page_pools = next(build_pools(TABLE, [one], equal, used_pools([one])))
     assert page_pools.of(EVERYTHING) == sorted(page_pools.of(EVERYTHING))
     page_pools = pools_of_contexts(SHOP, one)[0]
     for pool in shown_pools(one):
