@@ -62,7 +62,7 @@ def score_contexts(snapshot: Snapshot, contexts: Sequence[PageContext], at: floa
         at,
     )
     features, ranker = matrix(batch), snapshot.ranker
-    known = np.array([context.why == "ok" for context in contexts])
+    known = np.array([context.state_reason == "ok" for context in contexts])
     scores, failed = scores_of(ranker, features, known.repeat(batch.counts))
     pages = zip(
         contexts,
@@ -71,7 +71,7 @@ def score_contexts(snapshot: Snapshot, contexts: Sequence[PageContext], at: floa
         strict=True,
     )
     return [
-        Scored(page_scores, page_features, provenance_of(ranker, context.why, failed))
+        Scored(page_scores, page_features, provenance_of(ranker, context.state_reason, failed))
         for context, page_scores, page_features in pages
     ]
 

@@ -14,7 +14,7 @@ from datetime import date
 import numpy as np
 from msgspec import Struct
 
-from models.candidates.generation import Candidates, anchor_rows, propose
+from models.candidates.generation import Candidates, find_page_rows, propose
 from models.candidates.sources import Rows
 from models.features.index import FeatureIndex
 from models.features.spec import NAMES, Batch, matrix
@@ -52,7 +52,7 @@ class SampledGroup(Struct, frozen=True, eq=False):
     page: str
     at: float
     target: int
-    anchor: int
+    anchor_row: int
     recent: list[int]
 
 
@@ -119,7 +119,7 @@ def _sample_group(
     others = others[others != view.target][: GROUP_SIZE - 1]
     rows = np.sort(np.append(others, np.int32(view.target)))
     return SampledGroup(
-        view.index, state, rows, page, view.at, view.target, candidates.anchor, candidates.recent
+        view.index, state, rows, page, view.at, view.target, candidates.anchor_row, candidates.recent
     )
 
 
@@ -128,8 +128,8 @@ def propose_candidates(view: LabelledView, state: VisitorState, page: str) -> Ca
     table = view.table
     last = table.row_of_key(state.recent[0].key) if state.recent else -1
     item = table.ids[last] if last >= 0 else None
-    anchors = anchor_rows(table, page, item=item, category=view.category)
-    return propose(table, state, page, anchors, view.at)
+    page_rows = find_page_rows(table, page, item=item, category=view.category)
+    return propose(table, state, page, page_rows, view.at)
 
 
 def _compute_examples(groups: list[SampledGroup]) -> Examples:
@@ -137,7 +137,9 @@ def _compute_examples(groups: list[SampledGroup]) -> Examples:
     targets = np.empty(len(groups), np.int64)
     for start, end in _split_by_table(groups):
         part = groups[start:end]
-        rows = [Candidates(one.rows, np.zeros(GROUP_SIZE, np.uint16), one.anchor, one.recent) for one in part]
+        rows = [
+            Candidates(one.rows, np.zeros(GROUP_SIZE, np.uint16), one.anchor_row, one.recent) for one in part
+        ]
         at = np.array([one.at for one in part])
         batch = Batch(part[0].index, [one.state for one in part], rows, [one.page for one in part], at)
         features[start:end] = matrix(batch).reshape(len(part), GROUP_SIZE, len(NAMES))

@@ -133,7 +133,7 @@ class VisitorStore(Protocol):
         """
         ...
 
-    async def write(self, part: SliceWrite) -> None:
+    async def write(self, write: SliceWrite) -> None:
         """Write a slice, whole or not at all. Repeated after a lost answer it succeeds without effect.
 
         Raises:

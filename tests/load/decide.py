@@ -92,7 +92,7 @@ def after_events(state: VisitorState, table: ItemTable, rows: Sequence[int], nam
 
 def before_and_after_view(table: ItemTable, random: Random) -> tuple[VisitorState, VisitorState]:
     """A state after some views in two categories, and the same after one view more."""
-    categories = random.sample(sorted(table.categories.of), 2)
+    categories = random.sample(sorted(table.categories.code_by_hash), 2)
     pool = [int(row) for category in categories for row in table.rows_in_category(category)]
     state = after_events(EMPTY, table, random.choices(pool, k=random.randint(1, 14)), "view_item")
     if random.random() < 0.3:

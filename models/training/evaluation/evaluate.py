@@ -60,7 +60,7 @@ def make_scorer(ranker: Ranker) -> Scorer:
         table = index.table
         rows, sources = np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint16)
         partial = [candidates_from_rows(table, view.state, ()) for view in views]
-        full = [Candidates(rows, sources, one.anchor, one.recent) for one in partial]
+        full = [Candidates(rows, sources, one.anchor_row, one.recent) for one in partial]
         states, pages = [view.state for view in views], [view.page for view in views]
         at = np.array([view.at for view in views])
         return ranker.score(matrix(Batch(index, states, full, pages, at))).reshape(len(views), table.n)

@@ -20,7 +20,7 @@ FITS = 2.5
 """A product of more utility may be added to the cart, saved or shared."""
 
 
-class ShopApi(Protocol):
+class GatewayApi(Protocol):
     """What a shopper can ask of a shop; both raise ShopUnavailable when it does not answer."""
 
     async def post(self, events: list[EventBody]) -> str | None:
@@ -45,7 +45,9 @@ class ShownProduct(Struct, frozen=True):
 class Visit:
     """The state of a visit: the cart, and the token of the last event (for read-your-writes)."""
 
-    def __init__(self, shop: ShopApi, events: EventFactory, preferences: Preferences, random: Random) -> None:
+    def __init__(
+        self, shop: GatewayApi, events: EventFactory, preferences: Preferences, random: Random
+    ) -> None:
         self._shop, self._events, self._random = shop, events, random
         self._preferences = preferences
         self._cart: dict[str, Card] = {}
