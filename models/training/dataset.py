@@ -18,9 +18,9 @@ from models.candidates.generation import Candidates, find_page_rows, propose
 from models.candidates.sources import Rows
 from models.features.index import FeatureIndex
 from models.features.spec import NAMES, Batch, matrix
-from models.training import eshop
+from models.training import eshop_2008
+from models.training.log_replay import LabelledView, replay
 from models.training.mlp import Examples
-from models.training.replay import LabelledView, replay
 from models.training.simulation.catalogue import make_shop
 from models.training.simulation.shoppers import simulate
 from models.visitor.state import EMPTY, VisitorState
@@ -67,9 +67,9 @@ def simulate_views(seed: int, shoppers: int = SHOPPERS) -> Iterator[LabelledView
     return replay(shop.items, simulate(seed, shop, shoppers), lambda at: int(at // HOUR))
 
 
-def replay_real_views(seed: int, days: tuple[date, date] = eshop.DAYS) -> Iterator[LabelledView]:
+def replay_real_views(seed: int, days: tuple[date, date] = eshop_2008.DAYS) -> Iterator[LabelledView]:
     """Views of eshop-2008. Signals are refreshed at midnight: a day is evaluated by finished days only."""
-    return replay(eshop.load_items(), eshop.load_sessions(seed, days), eshop.day_of)
+    return replay(eshop_2008.load_items(), eshop_2008.load_sessions(seed, days), eshop_2008.day_of)
 
 
 def build_examples(seed: int, report: Report, shoppers: int = SHOPPERS) -> Examples:
@@ -88,7 +88,9 @@ def build_examples(seed: int, report: Report, shoppers: int = SHOPPERS) -> Examp
     simulated = (view for view in simulate_views(seed, shoppers) if not is_held_out(view.visitor))
     groups = _sample_groups(rng, simulated, SIMULATED_SHARE)
     report("replaying real sessions", 0.4)
-    real = (view for view in replay_real_views(seed) if eshop.day_of(view.at) < eshop.EVALUATED_FROM)
+    real = (
+        view for view in replay_real_views(seed) if eshop_2008.day_of(view.at) < eshop_2008.EVALUATED_FROM
+    )
     groups += _sample_groups(rng, real, REAL_SHARE)
     report("computing features", 0.8)
     return _compute_examples(groups)

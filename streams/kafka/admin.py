@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from schemas.errors import EtalageError, ServiceMissing, error_text
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
-from streams.runtime.net import answers, wait_until
+from streams.runtime.ports import answers, wait_until
 from streams.runtime.settings import NO_KAFKA, Settings
 
 BOOTSTRAP_MS = 10_000

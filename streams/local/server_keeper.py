@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from streams.local.processes import last_log_message
 from streams.local.servers.server import LocalServer
-from streams.local.status import ServerStatus
 from streams.local.supervisor import HANGS, SILENT_S, HeartbeatMonitor, Notify, RestartBackoff
+from streams.local.up_status import ServerStatus
 from streams.runtime.telemetry.logs import LogOnce
 
 PROBE_EVERY_S = 1.0

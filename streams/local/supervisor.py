@@ -16,7 +16,7 @@ from msgspec import Struct
 
 from streams.local.processes import Popen, kill, last_log_message, signal_session, spawn, terminate
 from streams.local.processes import stop as stop_process
-from streams.local.status import ChildStatus
+from streams.local.up_status import ChildStatus
 from streams.runtime.telemetry.logs import LogOnce
 from streams.runtime.telemetry.status_file import Status, read_status
 

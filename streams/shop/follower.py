@@ -23,7 +23,7 @@ from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.build import load_configured_ranker, rebuild_snapshot
-from streams.shop.cache import load_inputs, save_inputs
+from streams.shop.disk_cache import load_inputs, save_inputs
 from streams.shop.inputs import FOLLOWED, InputChanges, ShopInputs
 
 log = logger("shop")

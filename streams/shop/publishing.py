@@ -12,7 +12,7 @@ from schemas.codec import encode
 from schemas.errors import InvalidDocument, StreamUnavailable
 from schemas.storefront import Section, Storefront, sections_of
 from schemas.topics import CATALOG, STOREFRONT
-from streams.kafka.batching import Pair, Producer, send_all, send_together
+from streams.kafka.batch_sending import Pair, Producer, send_all, send_together
 
 AT_ONCE = 1000
 """Records between two calls of Progress."""

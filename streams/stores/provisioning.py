@@ -9,7 +9,7 @@ from schemas.topics import EVENTS
 from streams.kafka.admin import TopicsRefused, TopicState, make_topics
 from streams.runtime.settings import NO_REDIS, Settings
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta, difference, read_meta, write_meta
+from streams.stores.namespace_meta import Meta, difference, read_meta, write_meta
 from streams.stores.redis.connection import ReconnectingConnection, run_blocking
 
 REDIS_S = 5.0

@@ -14,7 +14,7 @@ from models.visitor.state import EventRecord, VisitorState
 from schemas.ids import hash64
 from streams.runtime.settings import Settings
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import VisitorStore
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.lua_script import script_text

@@ -26,8 +26,8 @@ from models.layout.kinds.registry import used_pools
 from models.layout.pools import build_pools
 from models.layout.rendering.cards import hydrate
 from models.policy.decide import _compare, _previous_fills, decide
-from models.policy.decision import LayoutDecision
 from models.policy.explain import decision_record, explained_answer
+from models.policy.layout_decision import LayoutDecision
 from models.policy.scoring import score_contexts
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.ranking.onnx import BASELINE, load_ranker

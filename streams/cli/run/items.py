@@ -6,7 +6,7 @@ import asyncio
 
 import uvloop
 
-from streams.runtime.process import exit_now
+from streams.runtime.process_context import exit_now
 from streams.runtime.settings import read_settings
 from streams.runtime.telemetry.logs import configure
 from streams.runtime.telemetry.status_file import refuse_unwritable

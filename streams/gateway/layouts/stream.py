@@ -12,10 +12,10 @@ import orjson
 from msgspec import Struct
 
 from models.layout.rendering.fields import layout_id_of
-from streams.gateway.events.click_trace import ClickTraces
+from streams.gateway.events.event_timings import EventTimings
 from streams.gateway.events.exposures import Exposures
-from streams.gateway.events.partitions import PartitionMap
-from streams.gateway.http.asgi import Receive, Scope, Send, header
+from streams.gateway.events.partition_map import PartitionMap
+from streams.gateway.http.asgi_io import Receive, Scope, Send, header
 from streams.gateway.http.auth import authorise
 from streams.gateway.http.cors import is_head
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
@@ -54,7 +54,7 @@ class StreamDependencies(Struct, frozen=True, kw_only=True):
     hub: Hub
     partition_map: PartitionMap
     exposures: Exposures
-    traces: ClickTraces
+    event_timings: EventTimings
     clock: Clock
     metrics: Metrics
     live_page: str
@@ -112,7 +112,7 @@ class _Connection:
         self, dependencies: StreamDependencies, query: LayoutQuery, partition: int, send: Send, last: str
     ) -> None:
         self._fallbacks, self._reading = dependencies.fallbacks, dependencies.reading
-        self._exposures, self._traces = dependencies.exposures, dependencies.traces
+        self._exposures, self._event_timings = dependencies.exposures, dependencies.event_timings
         self._clock, self._metrics = dependencies.clock, dependencies.metrics
         self._query, self._partition = query, partition
         self._send, self._last = send, last
@@ -169,9 +169,9 @@ class _Connection:
     async def _send_trace(self, notice: Notice, noticed_at: float) -> None:
         """The steps of the click behind a notice, as `event: journey` (see streams.gateway.layouts.hub)."""
         trace: dict[str, object] = {"version": notice.version, "layout_changed": notice.layout_changed}
-        span = self._traces.find(self._query.visitor, notice.version)
-        if span is not None:
-            trace |= {"received": span.received, "accepted": span.accepted}
+        timing = self._event_timings.find(self._query.visitor, notice.version)
+        if timing is not None:
+            trace |= {"received": timing.received, "accepted": timing.accepted}
         trace |= dict(zip(("applied", "folded", "ranked"), notice.times, strict=False))
         trace |= {"noticed": noticed_at * 1000, "pushed": self._clock.now() * 1000}
         await self._write(b"event: journey\ndata: %b\n\n" % orjson.dumps(trace))

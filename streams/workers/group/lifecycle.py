@@ -13,7 +13,7 @@ import faust
 from msgspec import Struct
 
 from streams.kafka.transport.consumer import ChunkTransport
-from streams.runtime.process import exit_after, halt
+from streams.runtime.process_context import exit_after, halt
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from schemas.errors import Fenced, Regressed
 from streams.kafka.transport.chunks import CHUNK_RECORDS, Chunk, Record
-from streams.runtime.process import ProcessContext
+from streams.runtime.process_context import ProcessContext
 from streams.workers.group.ownership import ClaimReason, Holding, loss_reason
 
 IN_FLIGHT = 64

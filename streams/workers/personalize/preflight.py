@@ -12,7 +12,7 @@ from streams.kafka.admin import list_topics
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta, agree, difference
+from streams.stores.namespace_meta import Meta, agree, difference
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.server_checks import refuse_cluster, refuse_eviction
 

@@ -16,7 +16,7 @@ from streams.kafka.producer import open_producer
 from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
-from streams.runtime.process import ProcessContext, halt
+from streams.runtime.process_context import ProcessContext, halt
 from streams.runtime.retries import Retries
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import run_in_background

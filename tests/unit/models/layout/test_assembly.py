@@ -14,7 +14,7 @@ from models.layout.assembly import BRAND_SHARE, CATEGORY_SHARE
 from models.layout.context import PageRequest
 from models.layout.stability import UPPER_SLOT_MARGIN
 from models.policy.decide import decide
-from models.policy.decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import build_snapshot
 from models.ranking.popularity import PopularityRanker
 from models.storefront.shop import Shop, build_shop

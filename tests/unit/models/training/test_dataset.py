@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.training.dataset import HOUR, build_examples, is_held_out, propose_candidates
-from models.training.replay import LabelledView, replay
+from models.training.log_replay import LabelledView, replay
 from models.training.simulation.catalogue import SimulatedShop
 from models.training.simulation.shoppers import ContextualEvent
 from tests.unit.models.training.small_data import SEED

@@ -12,7 +12,7 @@ import pytest
 from schemas.errors import Fenced, Regressed
 from streams.kafka.transport.chunks import Chunk
 from streams.runtime.clock import SystemClock
-from streams.runtime.process import ProcessContext
+from streams.runtime.process_context import ProcessContext
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import Claim
 from streams.workers.group.ownership import ClaimReason, Holding

@@ -11,7 +11,7 @@ from schemas.errors import EtalageError
 from schemas.ids import Version, VisitorId
 from streams.kafka.partitioner import partition_of
 from streams.stores.keys import FORMAT
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 
 RETRY_S, REFRESH_S = 0.25, 15.0
 REDIS_WITHIN_S = 1.0
