@@ -152,7 +152,7 @@ def _states(client: KafkaAdminClient, wanted: list[TopicPlan]) -> dict[str, Topi
 
 
 def _refuse(client: KafkaAdminClient, present: list[TopicPlan], states: Mapping[str, TopicState]) -> None:
-    """TopicsRefused when one has another partition count, or another config of CHECKED, than planned."""
+    """Raises TopicsRefused when one has another partition count or another config of CHECKED than planned."""
     for topic in present:
         have = states[topic.name].partitions
         if have != topic.partitions:

@@ -77,7 +77,7 @@ def compare_sections(now: Mapping[str, Section], wanted: Storefront) -> SectionC
 
 
 def refuse_clearing(now: Mapping[str, Section], wanted: Storefront) -> None:
-    """InvalidDocument when `wanted` keeps none of the pages that stand, or nothing at all of what stands."""
+    """Raises InvalidDocument when `wanted` keeps no stored page, or nothing at all of what is stored."""
     sections = sections_of(wanted)
     if now and not sections:
         raise InvalidDocument(f"would remove all that stands (sections: {len(now)})")

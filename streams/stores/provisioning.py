@@ -59,7 +59,7 @@ def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta
 
 
 def _refuse_meta(stands: Meta, meta: Meta, *, adopt: bool) -> None:
-    """TopicsRefused when the states in Redis were made for something else."""
+    """Raises TopicsRefused when the states in Redis were made for something else."""
     known = msgspec.structs.replace(stands, topic_id=meta.topic_id) if adopt else stands
     if why := difference(known, meta):
         raise TopicsRefused(why)

@@ -16,7 +16,7 @@ from streams.demo.shoppers.population import PopulationPlan, PopulationStats, br
 from streams.local.instances import gateway_url
 from streams.runtime.settings import read_settings
 from streams.runtime.telemetry.logs import configure, logger
-from streams.runtime.telemetry.status_file import HEARTBEAT_EVERY_S, Status, StatusFile, refuse_unwritable
+from streams.runtime.telemetry.status_file import HEARTBEAT_EVERY_S, ProcessStatus, StatusFile, check_writable
 
 log = logger("shoppers")
 
@@ -35,7 +35,7 @@ def run(
 ) -> None:
     """Let simulated shoppers browse through the public HTTP API, until Ctrl-C."""
     settings = read_settings()
-    refuse_unwritable(settings.status)
+    check_writable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
     plan = PopulationPlan(url=gateway_url(url, data), shoppers=shoppers, rate=rate, seed=seed)
     stats = PopulationStats()
@@ -75,5 +75,5 @@ async def _log_stats(stats: PopulationStats) -> None:
 async def _keep_status(file: StatusFile) -> None:
     """Write the status file, and touch it as long as the loop turns."""
     while True:
-        file.update(Status(kind="shoppers", pid=os.getpid(), ready=True))
+        file.update(ProcessStatus(kind="shoppers", pid=os.getpid(), ready=True))
         await asyncio.sleep(HEARTBEAT_EVERY_S)

@@ -59,7 +59,7 @@ class PartitionMap:
 
 
 async def _read_redis(read: Callable[[], Awaitable[bytes | None]]) -> Meta | None:
-    """None when Redis does not answer in time, has nothing, or nothing readable."""
+    """The meta in Redis; None when Redis does not answer in time, has none, or none that can be read."""
     try:
         async with asyncio.timeout(REDIS_WITHIN_S):
             raw = await read()

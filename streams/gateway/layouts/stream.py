@@ -1,6 +1,17 @@
 """`GET /v1/layouts/{page}/stream`: server-sent events, one layout each time the page's content changes.
 
 The event id is the layout id; a client that comes back with it gets the current layout only if it differs.
+
+For the demo's panel a stream opened with `journey=1` also gets `event: journey` for each notice of its
+visitor, whether the layout changed or not. Its data is JSON; times are epoch milliseconds, and absent when
+this gateway does not know them:
+
+    {"version": "…", "layout_changed": true, "received": …, "accepted": …, "applied": …, "folded": …,
+     "ranked": …, "noticed": …, "pushed": …}
+
+received and accepted (acknowledged by Kafka) come from this gateway's own POST /v1/events; applied (the
+worker took the chunk), folded and ranked from the worker, when its notice carries them; noticed (the notice
+came here) and pushed are the gateway's again.
 """
 
 from __future__ import annotations
@@ -167,7 +178,7 @@ class _Connection:
             return await self._fallbacks.current(self._query, self._partition, until, self._shown)
 
     async def _send_trace(self, notice: Notice, noticed_at: float) -> None:
-        """The steps of the click behind a notice, as `event: journey` (see streams.gateway.layouts.hub)."""
+        """The steps of the click behind a notice, as `event: journey` (see the module)."""
         trace: dict[str, object] = {"version": notice.version, "layout_changed": notice.layout_changed}
         timing = self._event_timings.find(self._query.visitor, notice.version)
         if timing is not None:

@@ -120,7 +120,10 @@ def layout_action(one: VisitorWrite) -> bytes:
 
 
 def notice_payload(write: SliceWrite) -> bytes:
-    """JSON [[visitor, layout changed (0 or 1), version, *times], …]; empty when nothing is to be sent."""
+    """JSON [[visitor, layout changed (0 or 1), version, *times], …]; empty when nothing is to be sent.
+
+    `times` are when the chunk was taken, folded and ranked, in epoch milliseconds.
+    """
     if not write.notify or not write.visitors:
         return b""
     return orjson.dumps(

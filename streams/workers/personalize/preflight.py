@@ -73,7 +73,7 @@ async def keep_checking(
 async def _check_again(
     meta: Meta, connection: ReconnectingConnection, keys: Keys, settings: Settings
 ) -> None:
-    """PreflightChanged when the topic was made anew or grew, or when Redis may forget visitors now."""
+    """Raises PreflightChanged when the topic was made anew or grew, or when Redis may forget visitors now."""
     now = await asyncio.to_thread(_meta_in_kafka, settings)
     if why := difference(meta, now):
         raise PreflightChanged(f"the events topic changed under us: {why}")

@@ -127,7 +127,7 @@ class WorkerWiring:
         transport = cast(ChunkTransport, app.transport)
         transport.owner = ownership
         lanes = PartitionLanes(engine, ownership, self._context)
-        transport.has_capacity = lanes.has_capacity
+        transport.wait_for_capacity = lanes.wait_for_capacity
         add_agent(app, GROUP, events_topic(app, settings), lanes, halt)
         app.finalize()
         watchdog = self._start_watchdog(ownership, events_log)
