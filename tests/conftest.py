@@ -12,9 +12,9 @@ from hypothesis import settings as property_settings
 from streams.kafka.admin import delete_topics
 from streams.local.servers.kafka import LocalKafka
 from streams.local.servers.redis import LocalRedis
-from streams.runtime.net import free_port as take_free_port
+from streams.runtime.ports import free_port as take_free_port
 from streams.runtime.settings import Settings, read_settings, redis_url_of
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 from streams.stores.provisioning import create_topics as create_topics_and_meta
 
 # A busy machine is not a failing law: no property is judged by how long it took.

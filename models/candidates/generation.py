@@ -39,13 +39,13 @@ class Candidates(Struct, frozen=True, eq=False):
     Attributes:
         rows: int32[candidates], unique and ascending.
         sources: SourceMask[candidates], who proposed each row.
-        anchor: The row the page is about, else the one viewed last, else -1.
+        anchor_row: The row the page is about, else the one viewed last, else -1.
         recent: The row of each entry of `state.recent` (-1: left the catalogue); features read it again.
     """
 
     rows: Rows
     sources: SourceMask
-    anchor: int
+    anchor_row: int
     recent: list[int]
 
     def of(self, source: str) -> Rows:
@@ -56,11 +56,11 @@ class Candidates(Struct, frozen=True, eq=False):
 
 
 class CandidateRequest(Struct, frozen=True, eq=False):
-    """For which visitor and page candidates are wanted; `anchors` as `anchor_rows` gives them."""
+    """For which visitor and page candidates are wanted; `page_rows` as `find_page_rows` gives them."""
 
     state: VisitorState
     page: str = "home"
-    anchors: Sequence[int] | Rows = ()
+    page_rows: Sequence[int] | Rows = ()
 
 
 class _Proposals(Struct, frozen=True, eq=False):
@@ -70,7 +70,7 @@ class _Proposals(Struct, frozen=True, eq=False):
     inputs: SourceInput
 
 
-def anchor_rows(
+def find_page_rows(
     table: ItemTable, page: str, *, item: str | None = None, category: str | None = None, q: str | None = None
 ) -> Rows:
     """What a page is about: its item, the items of its category, or the results of its search.
@@ -99,12 +99,12 @@ def propose(
     table: ItemTable,
     state: VisitorState,
     page: str = "home",
-    anchors: Sequence[int] | Rows = (),
+    page_rows: Sequence[int] | Rows = (),
     at: float = 0.0,
     limit: int = LIMIT,
 ) -> Candidates:
     """Candidates for one page; see `propose_all`."""
-    return propose_all(table, [CandidateRequest(state, page, anchors)], at, limit)[0]
+    return propose_all(table, [CandidateRequest(state, page, page_rows)], at, limit)[0]
 
 
 def propose_all(
@@ -112,7 +112,7 @@ def propose_all(
 ) -> list[Candidates]:
     """Candidates for many pages at once.
 
-    A product page's item and a cart page's lines are no candidates there. A cart page without anchors is
+    A product page's item and a cart page's lines are no candidates there. A cart page without rows is
     about the cart of its state.
 
     Args:
@@ -140,7 +140,7 @@ def propose_all(
 
 
 def candidates_from_rows(
-    table: ItemTable, state: VisitorState, rows: Sequence[int] | Rows, anchor: int = -1
+    table: ItemTable, state: VisitorState, rows: Sequence[int] | Rows, anchor_row: int = -1
 ) -> Candidates:
     """The caller's own rows as candidates, with the source `given`.
 
@@ -148,16 +148,16 @@ def candidates_from_rows(
         table: The items.
         state: The visitor's state.
         rows: Item rows; repeats and -1 are dropped.
-        anchor: The row that the list is about; -1 for the one viewed last.
+        anchor_row: The row that the list is about; -1 for the one viewed last.
     """
     chosen = np.unique(np.asarray(rows, np.int32))
     chosen = chosen[chosen >= 0]
     recent = [table.row_by_key.get(seen.key, -1) for seen in state.recent]
-    if anchor < 0:
-        anchor = next((row for row in recent if row >= 0), -1)
+    if anchor_row < 0:
+        anchor_row = next((row for row in recent if row >= 0), -1)
     layout = source_bits()
     bit = layout.bits[layout.code["given"]]
-    return Candidates(chosen, np.full(len(chosen), bit), anchor, recent)
+    return Candidates(chosen, np.full(len(chosen), bit), anchor_row, recent)
 
 
 def _ask_sources(table: ItemTable, request: CandidateRequest, at: float, layout: SourceBits) -> _Proposals:
@@ -178,20 +178,22 @@ def _ask_sources(table: ItemTable, request: CandidateRequest, at: float, layout:
 def _source_input(table: ItemTable, request: CandidateRequest, at: float) -> SourceInput:
     state, find = request.state, table.row_by_key.get
     recent = [find(seen.key, -1) for seen in state.recent]
-    about = _items_of_page(state, request.page, request.anchors, find)
+    about = _items_of_page(state, request.page, request.page_rows, find)
     seeds = [row for row in (*about, *recent) if row >= 0][:SEEDS]
     return SourceInput(
-        table, state, at, about, request.anchors, recent, seeds, about or _basket_rows(state, find)
+        table, state, at, about, request.page_rows, recent, seeds, about or _basket_rows(state, find)
     )
 
 
-def _items_of_page(state: VisitorState, page: str, anchors: Sequence[int] | Rows, find: FindRow) -> list[int]:
+def _items_of_page(
+    state: VisitorState, page: str, page_rows: Sequence[int] | Rows, find: FindRow
+) -> list[int]:
     """The rows that a page about single items is about; none for other pages."""
     if page not in ABOUT_ITEMS:
         return []
-    if page == "cart" and not len(anchors):
+    if page == "cart" and not len(page_rows):
         return [row for line in state.cart if (row := find(line.key, -1)) >= 0]
-    return [int(row) for row in anchors]
+    return [int(row) for row in page_rows]
 
 
 def _basket_rows(state: VisitorState, find: FindRow) -> list[int]:

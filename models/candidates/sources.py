@@ -42,7 +42,7 @@ class SourceInput(Struct, frozen=True, eq=False):
         state: The visitor's state; EMPTY when nothing of it may be used.
         at: Now, epoch seconds.
         about: Rows that a product or cart page is about; empty on other pages.
-        anchors: int32[rows], what any page is about, best first (see `anchor_rows`).
+        page_rows: int32[rows], what any page is about, best first (see `find_page_rows`).
         recent: The row of each entry of `state.recent`, newest first; -1 for one that left the catalogue.
         seeds: The first SEEDS rows of `about` and `recent`, without -1.
         basket: What something may be bought together with: `about`, else the cart, else the last purchase.
@@ -52,7 +52,7 @@ class SourceInput(Struct, frozen=True, eq=False):
     state: VisitorState
     at: float
     about: list[int]
-    anchors: Sequence[int] | Rows
+    page_rows: Sequence[int] | Rows
     recent: list[int]
     seeds: list[int]
     basket: list[int]
@@ -88,7 +88,7 @@ def _neighbours(inputs: SourceInput) -> Iterable[Rows]:
 def _category_favourites(inputs: SourceInput) -> Iterable[Rows]:
     """The most popular of the visitor's strongest categories, and of the category of a page's item."""
     table, state = inputs.table, inputs.state
-    heads = table.category_rows.heads
+    heads = table.category_rows.top_rows
     keys = _strongest_keys(inputs, state.now_categories, state.categories)
     proposed = [heads[key] for key in keys if key in heads]
     if inputs.about:
@@ -99,7 +99,7 @@ def _category_favourites(inputs: SourceInput) -> Iterable[Rows]:
 
 
 def _brand_favourites(inputs: SourceInput) -> Iterable[Rows]:
-    heads = inputs.table.brand_rows.heads
+    heads = inputs.table.brand_rows.top_rows
     keys = _strongest_keys(inputs, inputs.state.now_brands, inputs.state.brands)
     return [heads[key][:BRAND_ROWS] for key in keys if key in heads]
 
@@ -133,8 +133,8 @@ def _wishlist(inputs: SourceInput) -> Iterable[Rows]:
 
 def _page_subject(inputs: SourceInput) -> Iterable[Rows]:
     """The items of a category or search page."""
-    is_listing = not inputs.about and len(inputs.anchors)
-    return [np.asarray(inputs.anchors[:SUBJECT_ROWS], np.int32)] if is_listing else ()
+    is_listing = not inputs.about and len(inputs.page_rows)
+    return [np.asarray(inputs.page_rows[:SUBJECT_ROWS], np.int32)] if is_listing else ()
 
 
 SOURCES: dict[str, Source] = {

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.catalog.orderings import (
     Groups,
-    build_coding,
+    encode_labels,
     find_alternatives,
     group_rows,
     order_best_first,
@@ -118,11 +118,11 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
     price = np.array([item.price for item in items], np.float32)
     listed = np.array([item.list_price or item.price for item in items], np.float32)
     stock = np.array([item.stock for item in items], np.float32)
-    categories = build_coding([item.category for item in items])
-    families = build_coding([item.categories[max(len(item.categories) - 2, 0)] for item in items])
+    categories = encode_labels([item.category for item in items])
+    families = encode_labels([item.categories[max(len(item.categories) - 2, 0)] for item in items])
     brands, colours = (
-        build_coding([item.brand for item in items]),
-        build_coding([item.colour for item in items]),
+        encode_labels([item.brand for item in items]),
+        encode_labels([item.colour for item in items]),
     )
     bands = np.array([price_band(item.price) for item in items], np.uint8)
     step_up, better = find_alternatives(categories.column, price, stock > 0)

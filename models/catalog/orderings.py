@@ -1,6 +1,6 @@
 """Row orders of the item table and codes of its text columns.
 
-Every order is an array made once per snapshot, best row first, so that a request only slices it.
+Every order is an array made once per snapshot, best row first, so that a request only slices it (no copy).
 """
 
 from __future__ import annotations
@@ -14,29 +14,31 @@ from numpy.typing import NDArray
 from schemas.ids import hash32
 
 Rows = NDArray[np.int32]
+Codes = NDArray[np.int32]
+Ranks = NDArray[np.int32]
 Floats = NDArray[np.float32]
-HEAD = 14
-"""Rows of a group kept ready for candidate generation."""
+GROUP_TOP_ROWS = 14
+"""How many first rows of a group are kept ready for candidate generation."""
 ALTERNATIVES = 8
 """Alternatives kept per item and direction."""
 
 # Price bounds of an alternative, as factors of the item's own price. Own choice, not tuned.
-STEP_UP = 1.12
-"""The least factor of a dearer alternative."""
-BETTER = 0.93
-"""The largest factor of a cheaper one."""
-SPREAD = 2.5
-"""Neither is further away than this factor: it would be another kind of thing."""
+DEARER_MIN_FACTOR = 1.12
+"""A dearer alternative costs at least this many times the item's price."""
+CHEAPER_MAX_FACTOR = 0.93
+"""A cheaper alternative costs at most this many times the item's price."""
+PRICE_RATIO_MAX = 2.5
+"""Largest ratio of the two prices; beyond that it is not a substitute."""
 _CATEGORY_STRIDE = 1e11
 """Distance between two categories on the common price axis of `find_alternatives`; above any price."""
 
 
-class Coding(Struct, frozen=True, eq=False):
+class LabelEncoding(Struct, frozen=True, eq=False):
     """A text column as integer codes (label encoding); code 0 stands for "none"."""
 
-    column: Rows
+    column: Codes
     """int32[n]: the code of each row, 0 or 1..size-1."""
-    of: dict[int, int]
+    code_by_hash: dict[int, int]
     """hash32 of a text -> its code."""
     names: list[str]
     """The text of each code, sorted; the empty text at 0."""
@@ -48,14 +50,14 @@ class Coding(Struct, frozen=True, eq=False):
         return len(self.names)
 
 
-def build_coding(values: Sequence[str | None]) -> Coding:
+def encode_labels(values: Sequence[str | None]) -> LabelEncoding:
     """Encodes one text per row.
 
     Args:
         values: The text of each row; None and "" mean the row has none.
 
     Returns:
-        A coding whose codes follow the sorted texts, so equal columns get equal codes.
+        An encoding whose codes follow the sorted texts, so equal columns get equal codes.
 
     Complexity: O(n + d log d) for n rows with d distinct texts.
     """
@@ -63,7 +65,7 @@ def build_coding(values: Sequence[str | None]) -> Coding:
     codes = {name: code for code, name in enumerate(names)}
     column = np.fromiter((codes[value or ""] for value in values), np.int32, len(values))
     hashes = np.array([0, *(hash32(name) for name in names[1:])], np.uint32)
-    return Coding(column, {hash32(name): code for name, code in codes.items() if code}, names, hashes)
+    return LabelEncoding(column, {hash32(name): code for name, code in codes.items() if code}, names, hashes)
 
 
 class Groups(Struct, frozen=True, eq=False):
@@ -71,18 +73,18 @@ class Groups(Struct, frozen=True, eq=False):
 
     rows: Rows
     """int32[pairs]: the rows of all groups, one group after the other."""
-    at: dict[int, tuple[int, int]]
+    spans: dict[int, tuple[int, int]]
     """hash32 of a group's name -> start and end in `rows`."""
-    heads: dict[int, Rows]
-    """The first HEAD rows of each group, ready for candidate generation."""
+    top_rows: dict[int, Rows]
+    """The first GROUP_TOP_ROWS rows of each group, ready for candidate generation."""
 
     def get(self, key: int) -> Rows:
-        """A view of the rows of a group, best first; empty for an unknown key. O(1)."""
-        start, end = self.at.get(key, (0, 0))
+        """The rows of a group, best first; empty for an unknown key. A slice, not a copy: O(1)."""
+        start, end = self.spans.get(key, (0, 0))
         return self.rows[start:end]
 
 
-def group_rows(pair_rows: Rows, pair_codes: Rows, keys: NDArray[np.uint32], rank: Rows) -> Groups:
+def group_rows(pair_rows: Rows, pair_codes: Codes, keys: NDArray[np.uint32], rank: Ranks) -> Groups:
     """Groups (row, code) pairs by code.
 
     Args:
@@ -99,43 +101,43 @@ def group_rows(pair_rows: Rows, pair_codes: Rows, keys: NDArray[np.uint32], rank
     order = np.lexsort((rank[pair_rows], pair_codes))
     codes = pair_codes[order]
     edges = np.searchsorted(codes, np.arange(len(keys) + 1)).tolist()
-    at = {key: (edges[code], edges[code + 1]) for code, key in enumerate(keys.tolist()) if code}
+    spans = {key: (edges[code], edges[code + 1]) for code, key in enumerate(keys.tolist()) if code}
     rows = pair_rows[order]
-    heads = {key: rows[start : min(end, start + HEAD)] for key, (start, end) in at.items()}
-    return Groups(rows, at, heads)
+    top_rows = {key: rows[start : min(end, start + GROUP_TOP_ROWS)] for key, (start, end) in spans.items()}
+    return Groups(rows, spans, top_rows)
 
 
 def order_best_first(*columns: Floats | NDArray[np.float64] | NDArray[np.bool_]) -> Rows:
-    """Rows by the first column falling, ties by the next, at last by row (items by id: stable)."""
+    """Rows by the first column, descending; ties by the next column, at last by row number."""
     return np.lexsort(tuple(-column.astype(np.float64) for column in reversed(columns))).astype(np.int32)
 
 
-def rank_rows(order: Rows) -> Rows:
+def rank_rows(order: Rows) -> Ranks:
     """int32[n]: the rank of each row in `order`, 0 for the first (the inverse permutation)."""
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     return rank
 
 
-def share_below(column: Floats) -> Floats:
+def percentile_rank(column: Floats) -> Floats:
     """Percentile rank: the share of rows with a smaller value, 0..1; equal values, equal share."""
     return (np.searchsorted(np.sort(column), column) / max(len(column), 1)).astype(np.float32)
 
 
-def share_below_within(column: Floats, codes: Rows) -> Floats:
-    """`share_below` among the rows of the same code."""
+def percentile_rank_within(column: Floats, codes: Codes) -> Floats:
+    """`percentile_rank` among the rows of the same code."""
     order = np.lexsort((column, codes))
     starts = np.searchsorted(codes[order], np.arange(codes.max(initial=0) + 2))
     sizes = np.maximum(np.diff(starts), 1)
-    fresh = np.ones(len(column), bool)
-    fresh[1:] = (column[order][1:] != column[order][:-1]) | (codes[order][1:] != codes[order][:-1])
-    first = np.maximum.accumulate(np.where(fresh, np.arange(len(column)), 0))
+    differs = np.ones(len(column), bool)  # from the value before it: the first of its equals
+    differs[1:] = (column[order][1:] != column[order][:-1]) | (codes[order][1:] != codes[order][:-1])
+    first_equal = np.maximum.accumulate(np.where(differs, np.arange(len(column)), 0))
     out = np.empty(len(column), np.float32)
-    out[order] = (first - starts[codes[order]]) / sizes[codes[order]]
+    out[order] = (first_equal - starts[codes[order]]) / sizes[codes[order]]
     return out
 
 
-def find_alternatives(codes: Rows, price: Floats, sellable: NDArray[np.bool_]) -> tuple[Rows, Rows]:
+def find_alternatives(codes: Codes, price: Floats, sellable: NDArray[np.bool_]) -> tuple[Rows, Rows]:
     """Finds, for each item, the nearest dearer and cheaper items of its category.
 
     Args:
@@ -145,8 +147,8 @@ def find_alternatives(codes: Rows, price: Floats, sellable: NDArray[np.bool_]) -
 
     Returns:
         (step up, better priced), each int32[n, ALTERNATIVES] with the nearest price first and -1 where
-        there are no more. A step up costs STEP_UP to SPREAD times the item's price, a better priced one
-        1/SPREAD to BETTER times it.
+        there are no more. A step up costs DEARER_MIN_FACTOR to PRICE_RATIO_MAX times the item's price, a
+        better priced one 1/PRICE_RATIO_MAX to CHEAPER_MAX_FACTOR times it.
 
     Complexity: O(n log n); all categories are searched at once.
     Reference: own heuristic, not tuned.
@@ -157,11 +159,11 @@ def find_alternatives(codes: Rows, price: Floats, sellable: NDArray[np.bool_]) -
     offered = offered[np.argsort(line[offered], kind="stable")]
     steps = np.arange(ALTERNATIVES)
     base, exact = codes * _CATEGORY_STRIDE, price.astype(np.float64)
-    first = np.searchsorted(line[offered], np.maximum(base + price * STEP_UP, line + 0.01))
-    last = np.searchsorted(line[offered], base + exact * SPREAD, side="right")
+    first = np.searchsorted(line[offered], np.maximum(base + price * DEARER_MIN_FACTOR, line + 0.01))
+    last = np.searchsorted(line[offered], base + exact * PRICE_RATIO_MAX, side="right")
     up = _take_rows(offered, first[:, None] + steps, steps < (last - first)[:, None])
-    first = np.searchsorted(line[offered], base + exact * BETTER, side="right") - 1
-    last = np.searchsorted(line[offered], base + exact / SPREAD) - 1
+    first = np.searchsorted(line[offered], base + exact * CHEAPER_MAX_FACTOR, side="right") - 1
+    last = np.searchsorted(line[offered], base + exact / PRICE_RATIO_MAX) - 1
     down = _take_rows(offered, first[:, None] - steps, steps < (first - last)[:, None])
     return up, down
 

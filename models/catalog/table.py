@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.catalog.orderings import Coding, Groups
+from models.catalog.orderings import Groups, LabelEncoding
 from models.catalog.search import search_rows
 from schemas.catalog import Item
 
@@ -35,11 +35,11 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
     row_by_key: Mapping[int, int]
     """hash48 of an item's id -> its row."""
 
-    categories: Coding
+    categories: LabelEncoding
     """The finest category of each item."""
-    brands: Coding
-    colours: Coding
-    families: Coding
+    brands: LabelEncoding
+    colours: LabelEncoding
+    families: LabelEncoding
     """The level above the finest category."""
     price: Floats
     """float32[n], the price asked today."""
@@ -117,7 +117,7 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
 
     def brand_name(self, brand: int) -> str | None:
         """The name behind a hash32 of a brand; None when unknown."""
-        code = self.brands.of.get(brand, 0)
+        code = self.brands.code_by_hash.get(brand, 0)
         return self.brands.names[code] if code else None
 
     def search(self, query: str, limit: int = 200) -> Rows:

@@ -17,7 +17,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.catalog.orderings import Coding
+from models.catalog.orderings import LabelEncoding
 from models.catalog.table import ItemTable
 from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, STEPS_PER_OCTAVE
 from models.visitor.state import VisitorState
@@ -103,13 +103,13 @@ def build_vocabulary(table: ItemTable) -> Vocabulary:
     Complexity: O(n · affinity features) and O(distinct keys · fields).
     """
     categories, brands, colours, families = table.categories, table.brands, table.colours, table.families
-    bands = Coding(
+    bands = LabelEncoding(
         table.price_band.astype(np.int32), {b: b for b in range(BANDS)}, [""] * BANDS, np.empty(0, np.uint32)
     )
     codings = {"category": categories, "brand": brands, "colour": colours, "family": families, "band": bands}
-    codes = {name: coding.of for name, coding in codings.items()} | {"family": _family_codes(table)}
+    codes = {name: coding.code_by_hash for name, coding in codings.items()} | {"family": _family_codes(table)}
     numbers = _KeyNumbers()
-    for key in chain(categories.of, brands.of, colours.of, bands.of):
+    for key in chain(categories.code_by_hash, brands.code_by_hash, colours.code_by_hash, bands.code_by_hash):
         numbers.setdefault(key, len(numbers) + 1)
     offsets = np.cumsum([0, *(codings[feature.attribute].size for feature in AFFINITY_FEATURES)]).tolist()
     width = offsets[-1] + 1
@@ -129,7 +129,7 @@ def _family_codes(table: ItemTable) -> dict[int, int]:
     """hash32 of each finest category -> the code of its family."""
     rows = {code: row for row, code in enumerate(table.categories.column.tolist())}
     families = table.families.column
-    return {key: int(families[rows[code]]) for key, code in table.categories.of.items()}
+    return {key: int(families[rows[code]]) for key, code in table.categories.code_by_hash.items()}
 
 
 def affinity_columns(
@@ -137,7 +137,7 @@ def affinity_columns(
     states: Sequence[VisitorState],
     since: NDArray[np.float64],
     rows: Rows,
-    owner: Rows,
+    visitors: Rows,
 ) -> Floats:
     """The affinity features of every row of a batch.
 
@@ -148,7 +148,7 @@ def affinity_columns(
         states: V visitors.
         since: float64[V], the age of each state in seconds.
         rows: int32[m], item rows.
-        owner: int32[m], the index of each row's visitor.
+        visitors: int32[m], the index of each row's visitor.
 
     Returns:
         float32[m, len(AFFINITY_FEATURES)], 0 to 1.
@@ -164,7 +164,9 @@ def affinity_columns(
     flat = np.zeros(len(states) * vocabulary.width, np.float32)
     for cells in vocabulary.cells:
         np.add.at(flat, base + cells.take(numbers), shares)
-    return flat.take(vocabulary.item_cells.take(rows, axis=0) + (owner * np.int32(vocabulary.width))[:, None])
+    return flat.take(
+        vocabulary.item_cells.take(rows, axis=0) + (visitors * np.int32(vocabulary.width))[:, None]
+    )
 
 
 def _shares(

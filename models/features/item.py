@@ -12,7 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.catalog.orderings import share_below, share_below_within
+from models.catalog.orderings import percentile_rank, percentile_rank_within
 from models.catalog.table import ItemTable
 
 Floats = NDArray[np.float32]
@@ -74,8 +74,8 @@ ITEM_FEATURES: tuple[ItemFeature, ...] = (
     ItemFeature("item_log_popularity", 1, lambda t: np.log1p(t.popularity)),
     ItemFeature("item_rising", 1, _trend_share),
     # Share of items, of the shop or of the category, that are less popular.
-    ItemFeature("item_popularity_rank", 1, lambda t: share_below(t.popularity)),
-    ItemFeature("item_category_rank", 1, lambda t: share_below_within(t.popularity, t.category)),
+    ItemFeature("item_popularity_rank", 1, lambda t: percentile_rank(t.popularity)),
+    ItemFeature("item_category_rank", 1, lambda t: percentile_rank_within(t.popularity, t.category)),
     ItemFeature("item_cart_rate", 1, lambda t: _event_rate(t.carts, t)),
     ItemFeature("item_purchase_rate", 1, lambda t: _event_rate(t.purchases, t)),
     ItemFeature("item_share_rate", 1, lambda t: _event_rate(t.shares, t)),

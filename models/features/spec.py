@@ -160,26 +160,30 @@ def vectorize(batch: Batch, out: Matrix) -> None:
     table, states, counts = batch.index.table, batch.states, batch.counts
     at: list[float] = np.broadcast_to(batch.at, len(states)).tolist()
     rows = np.concatenate([one.rows for one in batch.candidates])
-    owner = np.arange(len(states), dtype=np.int32).repeat(counts)
+    visitors = np.arange(len(states), dtype=np.int32).repeat(counts)
     visits = page_visits(states, batch.pages, at)
     item_end, visitor_end, affinity_end, interaction_end = _ENDS
     out[:, :item_end] = batch.index.block.take(rows, axis=0)
-    out[:, item_end:visitor_end] = visitor_block(visits).take(owner, axis=0)
+    out[:, item_end:visitor_end] = visitor_block(visits).take(visitors, axis=0)
     since = np.array([visit.since for visit in visits])
-    out[:, visitor_end:affinity_end] = affinity_columns(batch.index.vocabulary, states, since, rows, owner)
+    out[:, visitor_end:affinity_end] = affinity_columns(batch.index.vocabulary, states, since, rows, visitors)
     interactions = np.zeros((len(rows), len(INTERACTION_FEATURES)), np.float32)
-    keys = owner.astype(np.int64) * table.n + rows
+    keys = visitors.astype(np.int64) * table.n + rows
     add_interactions(table, states, batch.candidates, at, keys, interactions)
     out[:, affinity_end:interaction_end] = interactions
-    gaps = _gaps(table, states, np.array([one.anchor for one in batch.candidates], np.int32), rows, owner)
+    gaps = _gaps(
+        table, states, np.array([one.anchor_row for one in batch.candidates], np.int32), rows, visitors
+    )
     for column, feature in enumerate(GAP_FEATURES, start=interaction_end):
         out[:, column] = feature.of(gaps)
 
 
-def _gaps(table: ItemTable, states: Sequence[VisitorState], anchors: Rows, rows: Rows, owner: Rows) -> Gaps:
+def _gaps(
+    table: ItemTable, states: Sequence[VisitorState], anchors: Rows, rows: Rows, visitors: Rows
+) -> Gaps:
     numbers = [(s.price, s.price_weight / (s.price_weight + 1.0), s.bought_price) for s in states]
-    usual, trust, bought = np.array(numbers, np.float32).take(owner, axis=0).T
-    anchor = anchors.take(owner)
+    usual, trust, bought = np.array(numbers, np.float32).take(visitors, axis=0).T
+    anchor = anchors.take(visitors)
     has_anchor = anchor >= 0  # of -1 `take` gives some item's values; this hides them
     brand, log_price = table.brands.column.take(rows), table.log_price
     return Gaps(

@@ -21,18 +21,18 @@ from models.layout.fills import NO_SUBJECT, Fill
 from models.layout.kinds.registry import kind_of
 from models.layout.module_ranking import ModuleCandidate, rank_modules
 from models.layout.pools import CandidatePools
-from models.layout.stability import SLOT_MARGIN, has_subject, slot_margin, stabilise
+from models.layout.stability import UPPER_SLOT_MARGIN, has_subject, slot_margin, stabilise
 from models.storefront.index import SlotPlan
 from models.storefront.rules import Pin
 from models.storefront.view import StorefrontView
 
 BRAND_SHARE = 0.4
 CATEGORY_SHARE = 0.6
-"""The most of one row that one brand, one category may take where variety is wanted..."""
+"""The largest share of a module's items from one brand, from one category, where variety is wanted."""
 LOOK_AHEAD = 4
-"""...among this many times as many items as the row holds: variety is not worth a much worse item."""
-CLOSE_PENALTY = 0.7
-"""What each close module on the home page takes from the score of the next: a page shows other things too."""
+"""Variety chooses among this many times as many items as are shown: it is not worth a much worse item."""
+SINGLE_TOPIC_PENALTY = 0.7
+"""What each single-topic module on the home page takes from the score of the next such one."""
 SPARE_MAX = 400
 """Rows of a shop-wide order that a spare fill looks at. All of these are own choices, not tuned on data."""
 
@@ -50,8 +50,8 @@ class Assembly(Struct, eq=False):
         placed_or_known: `placed`, and what the visitor viewed, has in the cart or bought: such an item is
             shown again only by kinds whose point that is.
         used: Numbers of the modules on the page.
-        close: How many close modules stand on it; counted on the home page only, for other pages are about
-            one thing on purpose.
+        single_topics: How many single-topic modules it has; counted on the home page only, for other pages
+            are about one thing on purpose.
         before: Module number -> what it showed last.
     """
 
@@ -63,7 +63,7 @@ class Assembly(Struct, eq=False):
     placed: set[int]
     placed_or_known: set[int]
     used: set[int]
-    close: int
+    single_topics: int
     before: dict[int, Fill]
 
 
@@ -125,7 +125,7 @@ def _begin_page(
         placed=set(reserved),
         placed_or_known={*reserved, *context.recent, *context.cart, *context.owned},
         used=set(),
-        close=0,
+        single_topics=0,
         before={fill.module: fill for fill in previous},
     )
 
@@ -137,22 +137,22 @@ def _fill_slot(page: Assembly, slot: SlotPlan, standing: int) -> Fill | None:
         page.ranked.remove(candidate)
         rows = _choose_rows(page, candidate, len(pins))
         if rows is not None:
-            if candidate.kind.close and page.context.plan.page == "home":
-                page.close += 1
+            if candidate.kind.single_topic and page.context.plan.page == "home":
+                page.single_topics += 1
             return Fill(slot.code, candidate.module.code, candidate.subject, _insert_pins(rows, pins))
     return _spare_fill(page, slot, pins)
 
 
 def _best_candidate(page: Assembly, slot: SlotPlan, standing: int) -> ModuleCandidate | None:
     """The admitted module with the highest score; the one that stands in the slot is ahead by its margin."""
-    penalty = CLOSE_PENALTY * page.close
+    penalty = SINGLE_TOPIC_PENALTY * page.single_topics
     best, best_score = None, 0.0
     for candidate in page.ranked:
-        if best is not None and candidate.score + SLOT_MARGIN <= best_score:
+        if best is not None and candidate.score + UPPER_SLOT_MARGIN <= best_score:
             break
         code = candidate.module.code
         if code in slot.admitted:
-            score = candidate.score - penalty if candidate.kind.close else candidate.score
+            score = candidate.score - penalty if candidate.kind.single_topic else candidate.score
             if code == standing:
                 score += slot_margin(slot.code)
             if best is None or score > best_score:

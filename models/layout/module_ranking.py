@@ -25,9 +25,9 @@ LEAD_WEIGHT = 0.15
 ANSWER_WEIGHT = 0.8
 """Between a module always answered and one never answered by this visitor."""
 PRIOR_ANSWER_RATE = 0.1
-"""Share of showings answered that is assumed before there is evidence..."""
+"""Prior share of showings that are answered, assumed before there is evidence."""
 PRIOR_SHOWINGS = 10.0
-"""...worth this many showings. All weights here are an own heuristic, not tuned on data."""
+"""Weight of that prior, in showings. All weights here are an own heuristic, not tuned on data."""
 
 
 class ModuleCandidate(Struct, frozen=True, eq=False):

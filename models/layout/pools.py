@@ -66,7 +66,7 @@ class _MaskedRows(Struct, frozen=True, eq=False):
     """The rows of all masks of all pages: mask by mask, page by page, best first.
 
     Attributes:
-        names: The pool of each mask; `after` masks follow all others.
+        names: The pool of each mask; `spare_mask`s follow all others.
         rows: int32[rows].
         bounds: intp[masks, pages + 1], where each page's rows of each mask begin and end.
     """
@@ -76,7 +76,7 @@ class _MaskedRows(Struct, frozen=True, eq=False):
     bounds: NDArray[np.intp]
 
     def rows_of(self, name: str, page: int) -> list[int]:
-        """The rows of a pool on a page: those of its mask, then those of its `after` mask."""
+        """The rows of a pool on a page: those of its mask, then those of its `spare_mask`."""
         rows: list[int] = []
         for mask, other in enumerate(self.names):
             if other == name:
@@ -139,7 +139,7 @@ def _complete(
         pools.put(pool, rows)
     elif pool.own is not None:
         pools.put(pool, pool.own(context))
-    elif pool.after is not None or pool.order is not None:
+    elif pool.spare_mask is not None or pool.order is not None:
         members = pools.of(pool)
         if members and pool.order is not None:
             members = pool.order(table, context, members, pools.scores)
@@ -152,7 +152,7 @@ def _apply_masks(
     """The rows of each mask, and for each page the lead scores of its masks."""
     batch, starts = candidates.batch, candidates.starts
     masks = [(pool.name, pool.mask) for pool in pools if pool.mask is not None]
-    masks += [(pool.name, pool.after) for pool in pools if pool.after is not None]
+    masks += [(pool.name, pool.spare_mask) for pool in pools if pool.spare_mask is not None]
     names, size = [name for name, _ in masks], len(batch.rows)
     member: Mask = np.empty((len(masks), size), bool)
     for number, (_, mask) in enumerate(masks):
@@ -173,17 +173,20 @@ def _best_first(
     """Candidates that rules allow, boosted, standardised and in order."""
     rows = np.concatenate([context.candidates.rows for context in contexts])
     sources = np.concatenate([context.candidates.sources for context in contexts])
-    owner = np.repeat(np.arange(len(contexts)), [len(part) for part in scores])
+    page_index = np.repeat(np.arange(len(contexts)), [len(part) for part in scores])
     values = np.concatenate(scores)
     allowed = _allowed_mask(contexts, rows)
     if not allowed.all():
-        rows, sources, owner, values = rows[allowed], sources[allowed], owner[allowed], values[allowed]
-    starts = owner.searchsorted(np.arange(len(contexts) + 1))
+        rows, sources, values = rows[allowed], sources[allowed], values[allowed]
+        page_index = page_index[allowed]
+    starts = page_index.searchsorted(np.arange(len(contexts) + 1))
     if any(context.rules.boost is not None for context in contexts):
         values = _boost(contexts, rows, values, starts)
-    values = _standardise(values, owner, len(contexts))
-    order = _order_by_score(owner, values)
-    batch = CandidateBatch(table, contexts, rows=rows.take(order), sources=sources.take(order), owner=owner)
+    values = _standardise(values, page_index, len(contexts))
+    order = _order_by_score(page_index, values)
+    batch = CandidateBatch(
+        table, contexts, rows=rows.take(order), sources=sources.take(order), page_index=page_index
+    )
     return _OrderedCandidates(batch, values.take(order), starts)
 
 
@@ -209,22 +212,22 @@ def _boost(
     return values
 
 
-def _standardise(values: Floats, owner: NDArray[np.int64], size: int) -> Floats:
+def _standardise(values: Floats, page_index: NDArray[np.int64], size: int) -> Floats:
     """Mean 0 and standard deviation 1 within each page, rounded to DIGITS; equal scores all become 0."""
-    count = np.maximum(np.bincount(owner, minlength=size), 1)
-    mean = np.bincount(owner, values, minlength=size) / count
-    away = values - mean.take(owner)
-    deviation = np.sqrt(np.bincount(owner, away * away, minlength=size) / count)
+    count = np.maximum(np.bincount(page_index, minlength=size), 1)
+    mean = np.bincount(page_index, values, minlength=size) / count
+    away = values - mean.take(page_index)
+    deviation = np.sqrt(np.bincount(page_index, away * away, minlength=size) / count)
     deviation[deviation < FLAT] = 1.0
-    standardised: Floats = (away / deviation.take(owner)).round(DIGITS).astype(np.float32)
+    standardised: Floats = (away / deviation.take(page_index)).round(DIGITS).astype(np.float32)
     return standardised
 
 
-def _order_by_score(owner: NDArray[np.int64], values: Floats) -> NDArray[np.int64]:
-    """The order by owner, falling score, then row: one sort of all three packed in one int64."""
+def _order_by_score(page_index: NDArray[np.int64], values: Floats) -> NDArray[np.int64]:
+    """The order by page, falling score, then row: one sort of all three packed in one int64."""
     bits = (values + np.float32(0.0)).view(np.int32)  # + 0.0 makes -0.0 equal to 0.0
     falling = np.where(bits < 0, bits ^ np.int32(0x7FFF_FFFF), bits)
-    keys = (owner << 55) + ((0x8000_0000 - falling.astype(np.int64)) << 23)
+    keys = (page_index << 55) + ((0x8000_0000 - falling.astype(np.int64)) << 23)
     keys += np.arange(len(bits))
-    keys.sort(kind="stable")  # merges what is grouped by owner already
+    keys.sort(kind="stable")  # merges what is grouped by page already
     return keys & 0x7F_FFFF

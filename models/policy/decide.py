@@ -28,8 +28,8 @@ from models.layout.kinds.registry import used_pools
 from models.layout.pools import build_pools
 from models.layout.rendering.answer import ID_PLACEHOLDER, make_layout_id, slots_json
 from models.layout.rendering.wording import PERSONAL_REASONS
-from models.policy.decision import LayoutDecision
 from models.policy.fallback import NO_MODEL, static_modules
+from models.policy.layout_decision import LayoutDecision
 from models.policy.scoring import Scored, score_contexts
 from models.policy.snapshot import Snapshot
 from models.storefront.shop import Shop

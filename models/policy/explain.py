@@ -14,7 +14,7 @@ from models.candidates.sources import source_bits
 from models.features.spec import FINGERPRINT, NAMES
 from models.layout.fills import Fill
 from models.layout.rendering.answer import NO_VERSION, layout_bytes
-from models.policy.decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision
 from schemas.decisions import DecidedItem, DecidedSlot, Decision
 from schemas.ids import ItemId
 from schemas.layouts import Layout, LayoutItem, Why

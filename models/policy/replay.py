@@ -13,8 +13,8 @@ from msgspec import Struct
 from models.layout.context import PageRequest
 from models.layout.fills import PackedFills
 from models.policy.decide import decide
-from models.policy.decision import LayoutDecision
 from models.policy.explain import Explainer
+from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import Snapshot
 from models.visitor.fold import fold
 from models.visitor.state import EMPTY, EventRecord, VisitorState

@@ -14,7 +14,7 @@ from models.candidates.generation import candidates_from_rows
 from models.features.spec import Batch, matrix
 from models.layout.context import personalizable_state
 from models.policy.explain import Explainer
-from models.policy.scoring import model_tag, provenance_of, scores_of
+from models.policy.scoring import model_tag, provenance_of, score_rows
 from models.policy.snapshot import Snapshot
 from models.visitor.state import VisitorState
 from schemas.ids import ItemId
@@ -77,7 +77,7 @@ def rank(
     known = (rows >= 0).nonzero()[0]
     candidates = candidates_from_rows(table, state, rows)
     features = matrix(Batch(snapshot.features, [state], [candidates], ["category"], at))
-    scores, failed = scores_of(ranker, features, np.full(len(features), why == "ok"))
+    scores, failed = score_rows(ranker, features, np.full(len(features), why == "ok"))
     order, values = _best_first(scores.take(candidates.rows.searchsorted(rows.take(known))))
     best = known.take(order)
     lowest = round((values[-1] if values else 0.0) - UNKNOWN_GAP, DIGITS)

@@ -1,6 +1,8 @@
-"""Scoring: which ranker scores a page. The champion for known visitors, the understudy for strangers.
+"""Scoring: which ranker scores a page.
 
-The understudy also scores everything while there is no champion, or when the champion fails.
+The champion (the ranker that serves) scores pages of known visitors, the understudy (the fallback ranker,
+popularity) those of strangers: visitors whose state is not used, for cold start or consent. The understudy
+also scores everything while there is no champion, or when the champion fails.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from schemas.layouts import ModelTag, Reason
 Floats = NDArray[np.float32]
 UNDERSTUDY = PopularityRanker()
 _provenance = lru_cache(maxsize=64)(Provenance)
-"""Every page kept in memory refers to one: equal ones are the same object."""
+"""Cached so that equal provenances share one object: every page kept in memory refers to one."""
 
 
 class Scored(Struct, frozen=True, eq=False):
@@ -33,7 +35,7 @@ class Scored(Struct, frozen=True, eq=False):
     Attributes:
         scores: float32[candidates], higher is better, on the scale of the ranker.
         features: float32[candidates, len(SPEC)], what the ranker saw.
-        provenance: How they were made.
+        provenance: Mode, reason and model of the scores.
     """
 
     scores: Floats
@@ -62,8 +64,8 @@ def score_contexts(snapshot: Snapshot, contexts: Sequence[PageContext], at: floa
         at,
     )
     features, ranker = matrix(batch), snapshot.ranker
-    known = np.array([context.why == "ok" for context in contexts])
-    scores, failed = scores_of(ranker, features, known.repeat(batch.counts))
+    known = np.array([context.state_reason == "ok" for context in contexts])
+    scores, failed = score_rows(ranker, features, known.repeat(batch.counts))
     pages = zip(
         contexts,
         split_by_visitor(scores, batch.counts),
@@ -71,12 +73,12 @@ def score_contexts(snapshot: Snapshot, contexts: Sequence[PageContext], at: floa
         strict=True,
     )
     return [
-        Scored(page_scores, page_features, provenance_of(ranker, context.why, failed))
+        Scored(page_scores, page_features, provenance_of(ranker, context.state_reason, failed))
         for context, page_scores, page_features in pages
     ]
 
 
-def scores_of(
+def score_rows(
     ranker: Ranker | None, features: Floats, known: NDArray[np.bool_]
 ) -> tuple[Floats, Reason | None]:
     """A score for each row of a feature matrix.
@@ -102,21 +104,21 @@ def scores_of(
     return scores, None
 
 
-def provenance_of(ranker: Ranker | None, why: Reason, failed: Reason | None) -> Provenance:
-    """How the scores of a page were made.
+def provenance_of(ranker: Ranker | None, state_reason: Reason, failed: Reason | None) -> Provenance:
+    """Mode, reason and model of the scores of a page.
 
     Args:
         ranker: The champion; None when there is none.
-        why: Whether the visitor's state was used (ok), or why not.
-        failed: From `scores_of`.
+        state_reason: ok when the visitor's state was used, else why it was not.
+        failed: From `score_rows`.
 
     Returns:
-        Mode full by the champion, or popular by the understudy; the reason of a stranger's page is `why`, not
-        the failure.
+        Mode full by the champion, or popular by the understudy; the reason of a stranger's page is
+        `state_reason`, not the failure.
     """
-    if why == "ok" and failed is None and ranker is not None:
+    if state_reason == "ok" and failed is None and ranker is not None:
         return _provenance("full", "ok", ranker.name, ranker.version, "champion")
-    reason = failed if why == "ok" and failed else why
+    reason = failed if state_reason == "ok" and failed else state_reason
     return _provenance("popular", reason, UNDERSTUDY.name, UNDERSTUDY.version, "understudy")
 
 

@@ -20,16 +20,16 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     Attributes:
         name: The ranker's name in layouts and decision records.
         version: The ranker's version.
-        kind: How it was trained: mlp or lightgbm.
+        kind: Model type: mlp or lightgbm.
         fingerprint: FINGERPRINT of the code that trained it.
         features: The feature names it was trained on, in the order of the columns.
-        sha256: Hex digest of the model file.
+        sha256: Hex SHA-256 of the model file.
         created_by: The command that trains it again.
         seed: The seed of that command.
         opset: The ONNX operator set of the model.
-        rows: Examples it was trained on: candidates with their label.
+        rows: Number of training examples (candidates with their label), not item rows.
         train_metrics: Metric -> value after training.
-        schema_version: Of this file.
+        schema_version: Version of this manifest's schema.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def digest(model: bytes) -> str:
-    """The SHA-256 of a model file, as a manifest has it."""
+    """Hex SHA-256 of a model file."""
     return sha256(model).hexdigest()
 
 
@@ -55,7 +55,7 @@ def parse_manifest(raw: bytes) -> Manifest:
     """The manifest in `raw`.
 
     Raises:
-        RankerFailed: It is no JSON, or lacks or has other fields than a manifest.
+        RankerFailed: Not JSON, or fields are missing or unknown.
     """
     try:
         return msgspec.json.decode(raw, type=Manifest)
@@ -64,7 +64,7 @@ def parse_manifest(raw: bytes) -> Manifest:
 
 
 def check_manifest(manifest: Manifest, model: bytes) -> None:
-    """Whether a model may be used by this code.
+    """Raises unless a model may be used by this code.
 
     Args:
         manifest: What came with the model.

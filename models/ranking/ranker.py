@@ -29,7 +29,7 @@ class Ranker(Protocol):
 
     @property
     def version(self) -> str:
-        """Changes when the scores may change."""
+        """The version of the model; it changes when the scores may change."""
         ...
 
     def score(self, features: Matrix) -> Scores:

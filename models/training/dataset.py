@@ -14,13 +14,13 @@ from datetime import date
 import numpy as np
 from msgspec import Struct
 
-from models.candidates.generation import Candidates, anchor_rows, propose
+from models.candidates.generation import Candidates, find_page_rows, propose
 from models.candidates.sources import Rows
 from models.features.index import FeatureIndex
 from models.features.spec import NAMES, Batch, matrix
-from models.training import eshop
+from models.training import eshop_2008
+from models.training.log_replay import LabelledView, replay
 from models.training.mlp import Examples
-from models.training.replay import LabelledView, replay
 from models.training.simulation.catalogue import make_shop
 from models.training.simulation.shoppers import simulate
 from models.visitor.state import EMPTY, VisitorState
@@ -52,7 +52,7 @@ class SampledGroup(Struct, frozen=True, eq=False):
     page: str
     at: float
     target: int
-    anchor: int
+    anchor_row: int
     recent: list[int]
 
 
@@ -67,9 +67,9 @@ def simulate_views(seed: int, shoppers: int = SHOPPERS) -> Iterator[LabelledView
     return replay(shop.items, simulate(seed, shop, shoppers), lambda at: int(at // HOUR))
 
 
-def replay_real_views(seed: int, days: tuple[date, date] = eshop.DAYS) -> Iterator[LabelledView]:
+def replay_real_views(seed: int, days: tuple[date, date] = eshop_2008.DAYS) -> Iterator[LabelledView]:
     """Views of eshop-2008. Signals are refreshed at midnight: a day is evaluated by finished days only."""
-    return replay(eshop.load_items(), eshop.load_sessions(seed, days), eshop.day_of)
+    return replay(eshop_2008.load_items(), eshop_2008.load_sessions(seed, days), eshop_2008.day_of)
 
 
 def build_examples(seed: int, report: Report, shoppers: int = SHOPPERS) -> Examples:
@@ -88,7 +88,9 @@ def build_examples(seed: int, report: Report, shoppers: int = SHOPPERS) -> Examp
     simulated = (view for view in simulate_views(seed, shoppers) if not is_held_out(view.visitor))
     groups = _sample_groups(rng, simulated, SIMULATED_SHARE)
     report("replaying real sessions", 0.4)
-    real = (view for view in replay_real_views(seed) if eshop.day_of(view.at) < eshop.EVALUATED_FROM)
+    real = (
+        view for view in replay_real_views(seed) if eshop_2008.day_of(view.at) < eshop_2008.EVALUATED_FROM
+    )
     groups += _sample_groups(rng, real, REAL_SHARE)
     report("computing features", 0.8)
     return _compute_examples(groups)
@@ -119,7 +121,7 @@ def _sample_group(
     others = others[others != view.target][: GROUP_SIZE - 1]
     rows = np.sort(np.append(others, np.int32(view.target)))
     return SampledGroup(
-        view.index, state, rows, page, view.at, view.target, candidates.anchor, candidates.recent
+        view.index, state, rows, page, view.at, view.target, candidates.anchor_row, candidates.recent
     )
 
 
@@ -128,8 +130,8 @@ def propose_candidates(view: LabelledView, state: VisitorState, page: str) -> Ca
     table = view.table
     last = table.row_of_key(state.recent[0].key) if state.recent else -1
     item = table.ids[last] if last >= 0 else None
-    anchors = anchor_rows(table, page, item=item, category=view.category)
-    return propose(table, state, page, anchors, view.at)
+    page_rows = find_page_rows(table, page, item=item, category=view.category)
+    return propose(table, state, page, page_rows, view.at)
 
 
 def _compute_examples(groups: list[SampledGroup]) -> Examples:
@@ -137,7 +139,9 @@ def _compute_examples(groups: list[SampledGroup]) -> Examples:
     targets = np.empty(len(groups), np.int64)
     for start, end in _split_by_table(groups):
         part = groups[start:end]
-        rows = [Candidates(one.rows, np.zeros(GROUP_SIZE, np.uint16), one.anchor, one.recent) for one in part]
+        rows = [
+            Candidates(one.rows, np.zeros(GROUP_SIZE, np.uint16), one.anchor_row, one.recent) for one in part
+        ]
         at = np.array([one.at for one in part])
         batch = Batch(part[0].index, [one.state for one in part], rows, [one.page for one in part], at)
         features[start:end] = matrix(batch).reshape(len(part), GROUP_SIZE, len(NAMES))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.visitor.affinities import item_key, label_key
-from models.visitor.sessions import COUNT_MAX, SESSION_GAP_S
+from models.visitor.sessions import SESSION_GAP_S, UINT8_MAX, UINT16_MAX
 from models.visitor.state import (
     RECENT_MAX,
     SEARCHES_MAX,
@@ -26,13 +26,13 @@ def record_views(
     state: VisitorState, changes: StateChanges, items: Sequence[EventItem], *, at: int, engaged_ms: int | None
 ) -> None:
     """Puts the items in front of the recent ones; `engaged_ms`, the time spent, belongs to the first."""
-    dwell = min(255, (engaged_ms or 0) // 1000)
+    dwell = min(UINT8_MAX, (engaged_ms or 0) // 1000)
     for item in items[:RECENT_MAX]:
         _record_view(state, changes, item_key(item.item_id), at, dwell)
         dwell = 0
     if at >= changes.get("session_at", state.session_at) - SESSION_GAP_S:
         views = changes.get("session_views", state.session_views)
-        changes["session_views"] = min(COUNT_MAX, views + 1)
+        changes["session_views"] = min(UINT16_MAX, views + 1)
 
 
 def _record_view(state: VisitorState, changes: StateChanges, key: int, at: int, dwell: int) -> None:
@@ -43,8 +43,11 @@ def _record_view(state: VisitorState, changes: StateChanges, key: int, at: int, 
         return
     known = recent[index]
     if index and known.at >= changes.get("session_at", state.session_at):
-        changes["returns_to_item"] = min(COUNT_MAX, changes.get("returns_to_item", state.returns_to_item) + 1)
-    again = RecentItem(key, max(at, known.at), min(255, known.views + 1), min(255, known.dwell + dwell))
+        returns = changes.get("returns_to_item", state.returns_to_item)
+        changes["returns_to_item"] = min(UINT16_MAX, returns + 1)
+    again = RecentItem(
+        key, max(at, known.at), min(UINT8_MAX, known.views + 1), min(UINT8_MAX, known.dwell + dwell)
+    )
     changes["recent"] = _insert_by_time(again, recent[:index] + recent[index + 1 :])
 
 

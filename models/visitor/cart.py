@@ -6,7 +6,7 @@ import struct
 from collections.abc import Sequence
 
 from models.visitor.affinities import category_key, item_key
-from models.visitor.sessions import COUNT_MAX
+from models.visitor.sessions import UINT16_MAX
 from models.visitor.state import (
     BOUGHT_MAX,
     CART_MAX,
@@ -67,7 +67,7 @@ def replace_cart(state: VisitorState, changes: StateChanges, items: Sequence[Eve
 
 def record_order(state: VisitorState, changes: StateChanges, order: OrderProperties, at: int) -> None:
     """Counts an order, adds its value and remembers its items, newest first."""
-    changes["orders"] = min(COUNT_MAX, state.orders + 1)
+    changes["orders"] = min(UINT16_MAX, state.orders + 1)
     changes["last_order_at"] = max(state.last_order_at, at)
     changes["spent"] = _round_to_cents(state.spent + _order_value(order))
     bought = state.bought

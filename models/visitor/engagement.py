@@ -7,6 +7,7 @@ from typing import get_args
 
 from models.visitor.affinities import label_key
 from models.visitor.browsing import move_to_front
+from models.visitor.sessions import UINT8_MAX
 from models.visitor.state import DISMISSED_MAX, PROMOTIONS_MAX, PURPOSES, StateChanges, VisitorState
 from schemas.events import Channel, Context, Device, Envelope, Properties
 
@@ -39,7 +40,7 @@ def _record_context(state: VisitorState, changes: StateChanges, context: Context
 
 def increment(counts: tuple[int, ...], index: int) -> tuple[int, ...]:
     """One more at `index`; all halve before one would pass 255, which keeps the mix and forgets slowly."""
-    if counts[index] == 255:
+    if counts[index] == UINT8_MAX:
         counts = tuple(count // 2 for count in counts)
     return (*counts[:index], counts[index] + 1, *counts[index + 1 :])
 
@@ -56,7 +57,7 @@ def set_consent(state: VisitorState, changes: StateChanges, purposes: Mapping[st
 
 def count_share(state: VisitorState, changes: StateChanges) -> None:
     """Counts a shared item, up to 255."""
-    changes["shares"] = min(255, state.shares + 1)
+    changes["shares"] = min(UINT8_MAX, state.shares + 1)
 
 
 def record_promotion(
@@ -71,7 +72,7 @@ def record_promotion(
     seen, taken = promotions.pop(key, (0, 0))
     if len(promotions) >= PROMOTIONS_MAX:
         del promotions[next(iter(promotions))]
-    promotions[key] = (seen, min(255, taken + 1)) if answered else (min(255, seen + 1), taken)
+    promotions[key] = (seen, min(UINT8_MAX, taken + 1)) if answered else (min(UINT8_MAX, seen + 1), taken)
     changes["promotions"] = promotions
 
 

@@ -1,4 +1,4 @@
-"""Time of a visitor: when an event happened, sessions, and the decay that the passing of time brings."""
+"""Event time, sessions, and affinity decay."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from schemas.events import Event
 
 SESSION_GAP_S = 30 * 60
 """The field's usual default (GA4): a longer silence begins a new session."""
-TIME_MAX = 0xFFFF_FFFF
-COUNT_MAX = 0xFFFF
+UINT32_MAX = 0xFFFF_FFFF
+UINT16_MAX = 0xFFFF
+UINT8_MAX = 0xFF
 
 
 def effective_time(event: Event, arrival: float) -> float:
@@ -32,15 +33,15 @@ def effective_time(event: Event, arrival: float) -> float:
 
 
 def clamp_seconds(time: float) -> int:
-    """The whole second that a state can hold, 0 to TIME_MAX."""
-    return min(TIME_MAX, max(0, int(time)))
+    """The whole second that a state can hold, 0 to UINT32_MAX."""
+    return min(UINT32_MAX, max(0, int(time)))
 
 
 def advance_time(state: VisitorState, changes: StateChanges, at: int) -> None:
-    """Moves the state's time on to `at` (never back), decays its affinities and counts the event."""
+    """Fills `changes`: time moved on to `at` (never back), affinities decayed, the event counted."""
     now = max(state.at, at)
     changes["at"] = now
-    changes["events"] = min(TIME_MAX, state.events + 1)
+    changes["events"] = min(UINT32_MAX, state.events + 1)
     if not state.events:
         changes["first_at"] = at
     if now // NOW_TICK_S != state.at // NOW_TICK_S:
@@ -48,27 +49,28 @@ def advance_time(state: VisitorState, changes: StateChanges, at: int) -> None:
     if not state.events or at - state.at > SESSION_GAP_S:
         _begin_session(state, changes, at)
     elif at >= state.session_at - SESSION_GAP_S:
-        changes["session_events"] = min(COUNT_MAX, state.session_events + 1)
+        changes["session_events"] = min(UINT16_MAX, state.session_events + 1)
 
 
 def _decay_affinities(state: VisitorState, changes: StateChanges, now: int) -> None:
-    minutes = count_ticks(state.at, now, NOW_TICK_S)
-    changes["now_categories"] = decay_all(state.now_categories, minutes)
-    changes["now_brands"] = decay_all(state.now_brands, minutes)
-    days = count_ticks(state.at, now, LONG_TICK_S)
-    if days:
-        changes["categories"] = decay_all(state.categories, days)
-        changes["brands"] = decay_all(state.brands, days)
-        changes["colours"] = decay_all(state.colours, days)
-        changes["sizes"] = decay_all(state.sizes, days)
-        changes["price_bands"] = decay_all(state.price_bands, days)
-        changes["price_weight"] = decay_weight(state.price_weight, days)
+    """Decays by whole ticks; longer ticks are multiples of shorter ones, so the shortest is asked first."""
+    now_ticks = count_ticks(state.at, now, NOW_TICK_S)
+    changes["now_categories"] = decay_all(state.now_categories, now_ticks)
+    changes["now_brands"] = decay_all(state.now_brands, now_ticks)
+    long_ticks = count_ticks(state.at, now, LONG_TICK_S)
+    if long_ticks:
+        changes["categories"] = decay_all(state.categories, long_ticks)
+        changes["brands"] = decay_all(state.brands, long_ticks)
+        changes["colours"] = decay_all(state.colours, long_ticks)
+        changes["sizes"] = decay_all(state.sizes, long_ticks)
+        changes["price_bands"] = decay_all(state.price_bands, long_ticks)
+        changes["price_weight"] = decay_weight(state.price_weight, long_ticks)
         bought_ticks = count_ticks(state.at, now, BOUGHT_TICK_S)
         changes["bought_categories"] = decay_all(state.bought_categories, bought_ticks)
 
 
 def _begin_session(state: VisitorState, changes: StateChanges, at: int) -> None:
-    changes["sessions"] = min(COUNT_MAX, state.sessions + 1)
+    changes["sessions"] = min(UINT16_MAX, state.sessions + 1)
     changes["session_at"] = at
     changes["session_events"] = 1
     changes["session_views"] = 0
@@ -76,4 +78,4 @@ def _begin_session(state: VisitorState, changes: StateChanges, at: int) -> None:
     changes["now_brands"] = {}
     changes["returns_to_item"] = 0
     if state.cart:
-        changes["carts_left"] = min(255, state.carts_left + 1)
+        changes["carts_left"] = min(UINT8_MAX, state.carts_left + 1)

@@ -9,7 +9,7 @@ import typer
 
 from schemas.errors import ServiceMissing
 from streams.local.instances import locate
-from streams.runtime.net import answers
+from streams.runtime.ports import answers
 from streams.runtime.settings import NO_KAFKA, Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for machines.")]

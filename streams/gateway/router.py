@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from streams.gateway.http.asgi import ClientDisconnected, Receive, Scope, Send, send_problem
+from streams.gateway.http.asgi_io import ClientDisconnected, Receive, Scope, Send, send_problem
 from streams.gateway.http.cors import head_as_get
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.route import LayoutRoute

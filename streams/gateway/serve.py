@@ -16,7 +16,7 @@ from streams.gateway.http.connection_limits import LimitedHttpProtocol
 from streams.gateway.wiring import LiveGateway
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import logger
-from streams.runtime.telemetry.status_file import Status, StatusFile
+from streams.runtime.telemetry.status_file import ProcessStatus, StatusFile
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.pipeline import CommandRefused
 from streams.stores.redis.server_checks import refuse_cluster
@@ -53,7 +53,7 @@ async def serve(settings: Settings) -> None:
 
 
 async def _refuse_cluster(address: str) -> None:
-    """ServiceMissing when Redis is a cluster, which we cannot use; one that does not answer may come yet."""
+    """Raises ServiceMissing when Redis is a cluster, which we cannot use; no answer is accepted."""
     try:
         async with asyncio.timeout(CHECK_WITHIN_S), ReconnectingConnection(address) as connection:
             await refuse_cluster(connection)
@@ -139,7 +139,7 @@ async def _report_status(live: LiveGateway, settings: Settings, sock: socket.soc
     clock = asyncio.get_running_loop().time
     while True:
         readiness = live.gateway.health.readiness()
-        status = Status(
+        status = ProcessStatus(
             kind="gateway", pid=os.getpid(), ready=readiness.ready, probe=f"{host}:{port}",
             address=f"{host}:{port}", reason=readiness.reason or None,
         )  # fmt: skip

@@ -16,11 +16,11 @@ from streams.gateway.admin.health import HealthRoutes, ShopSource
 from streams.gateway.admin.openapi import OpenApi
 from streams.gateway.admin.visitors import VisitorRoute
 from streams.gateway.demo_mount import build_demo
-from streams.gateway.events.click_trace import ClickTraces
+from streams.gateway.events.event_log import EventLog, Log
+from streams.gateway.events.event_timings import EventTimings
 from streams.gateway.events.exposures import Decisions, Exposures
 from streams.gateway.events.outbox import Outbox
-from streams.gateway.events.partitions import PartitionMap
-from streams.gateway.events.producer import EventLog, Log
+from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.events.route import EventsDependencies, EventsRoute
 from streams.gateway.http.cors import allow_origins
 from streams.gateway.layouts.fallbacks import FallbackChain
@@ -36,11 +36,11 @@ from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.metrics import Metrics
-from streams.shop.current import read_storefront
 from streams.shop.follower import ShopFollower
 from streams.shop.publishing import StoredStorefront
+from streams.shop.topic_reads import read_storefront
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import LayoutReader
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.layouts import RedisLayouts
@@ -78,7 +78,7 @@ class Gateway:
         self.hub = Hub(reader.notices(), clock, metrics)
         self.exposures = Exposures(settings.namespace, log, clock, metrics)
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
-        self.traces = ClickTraces()
+        self.event_timings = EventTimings()
         self.health = HealthRoutes(follower, self.partition_map, log, self.reads, metrics)
         on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.decisions.add)
         self.fallbacks = FallbackChain(
@@ -168,7 +168,7 @@ class Gateway:
             log=self.log,
             partition_map=self.partition_map,
             find_item=self.find_item,
-            traces=self.traces,
+            event_timings=self.event_timings,
             clock=self.clock,
             metrics=self.metrics,
         )
@@ -180,7 +180,7 @@ class Gateway:
             hub=self.hub,
             partition_map=self.partition_map,
             exposures=self.exposures,
-            traces=self.traces,
+            event_timings=self.event_timings,
             clock=self.clock,
             metrics=self.metrics,
             live_page=self.settings.live_page,

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from schemas.errors import EtalageError, ServiceMissing, error_text
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
-from streams.runtime.net import answers, wait_until
+from streams.runtime.ports import answers, wait_until
 from streams.runtime.settings import NO_KAFKA, Settings
 
 BOOTSTRAP_MS = 10_000
@@ -152,7 +152,7 @@ def _states(client: KafkaAdminClient, wanted: list[TopicPlan]) -> dict[str, Topi
 
 
 def _refuse(client: KafkaAdminClient, present: list[TopicPlan], states: Mapping[str, TopicState]) -> None:
-    """TopicsRefused when one has another partition count, or another config of CHECKED, than planned."""
+    """Raises TopicsRefused when one has another partition count or another config of CHECKED than planned."""
     for topic in present:
         have = states[topic.name].partitions
         if have != topic.partitions:

@@ -11,7 +11,7 @@ from aiokafka.producer import message_accumulator
 from msgspec import Struct
 
 from schemas.errors import StreamUnavailable
-from streams.kafka.batching import Pair, Producer, send_all
+from streams.kafka.batch_sending import Pair, Producer, send_all
 from streams.kafka.errors import KAFKA_ERRORS, translate_errors
 from streams.runtime.retries import Retries
 from streams.runtime.tasks import ignore_result

@@ -16,7 +16,7 @@ from streams.local.instances import LocatedInstance, locate
 from streams.local.servers.jars import KAFKA, cached_kafka_jars, default_cache
 from streams.local.servers.java import find_java, java_version
 from streams.local.servers.redis import find_redis_server, redis_version
-from streams.runtime.net import listens
+from streams.runtime.ports import listens
 from streams.runtime.settings import Settings, read_settings
 from streams.shop.build import describe_ranker
 from streams.stores.redis.server_checks import describe_server

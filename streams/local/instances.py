@@ -15,7 +15,7 @@ import psutil
 from msgspec import Struct
 
 from schemas.errors import EtalageError, InvalidSetting, ServiceMissing
-from streams.local.status import UpStatus
+from streams.local.up_status import UpStatus
 from streams.runtime.settings import Settings, is_given, read_settings, redis_url_of
 
 STATUS_FILE = "status.json"

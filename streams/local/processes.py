@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-SHIM = Path(__file__).parent / "servers" / "shim.py"
+PARENT_DEATH_SHIM = Path(__file__).parent / "servers" / "parent_death_shim.py"
 STOP_WITHIN_S = 20.0
 LOG_MESSAGE_MAX = 300
 Popen = subprocess.Popen[bytes]
@@ -47,7 +47,7 @@ def spawn(
         OSError: The log cannot be opened, or Python not be started.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-I", "-S", str(SHIM), str(os.getpid()), *map(str, argv)]
+    command = [sys.executable, "-I", "-S", str(PARENT_DEATH_SHIM), str(os.getpid()), *map(str, argv)]
 
     def start() -> Popen:
         with log.open("ab") as out:

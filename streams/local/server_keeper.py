@@ -1,4 +1,4 @@
-"""Restarts our own Kafka and Redis while `etalage up` runs, each on its port and its data."""
+"""Restarts our own Kafka and Redis while `etalage up` runs, each on the same port and data directory."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from streams.local.processes import last_log_message
 from streams.local.servers.server import LocalServer
-from streams.local.status import ServerStatus
 from streams.local.supervisor import HANGS, SILENT_S, HeartbeatMonitor, Notify, RestartBackoff
+from streams.local.up_status import ServerStatus
 from streams.runtime.telemetry.logs import LogOnce
 
 PROBE_EVERY_S = 1.0
@@ -23,7 +23,7 @@ class ServerKeeper:
         self._name, self._server, self._notify = name, server, notify
         self._backoff = RestartBackoff()
         self._launched = self._serves = False
-        self._heartbeat, self._hang = HeartbeatMonitor(), LogOnce()
+        self._heartbeat, self._hang_reported = HeartbeatMonitor(), LogOnce()
         self._prober = ThreadPoolExecutor(1, thread_name_prefix=f"probe-{name}")
         self._probe: Future[bool] | None = None
         self._next_probe_at = 0.0
@@ -65,14 +65,14 @@ class ServerKeeper:
         )
 
     def stop(self) -> None:
-        """Stop the server with TERM, then KILL."""
+        """Stop the server with SIGTERM, then SIGKILL."""
         self._launched = self._serves = False
         self._prober.shutdown(wait=False)
         self._server.stop()
 
     def _handle_exit(self, now: float) -> None:
         self._launched = self._serves = False
-        self._probe, self._heartbeat, self._hang = None, HeartbeatMonitor(), LogOnce()
+        self._probe, self._heartbeat, self._hang_reported = None, HeartbeatMonitor(), LogOnce()
         wait_s, log = self._backoff.note_end(now), self._server.log
         last = f"(log: {log}); its last words: {last_log_message(log)}"
         self._notify(f"{self._name} ended, again in {wait_s:.1f} s {last}")
@@ -90,11 +90,14 @@ class ServerKeeper:
         return answered
 
     def _check_heartbeat(self, now: float, *, answered: bool) -> None:
-        """A server that has not served since its launch is not ready yet, rather than hanging."""
+        """Reports once that the server hangs, and once that it answers again.
+
+        A server that has not served since its launch is not ready yet, rather than hanging.
+        """
         self._serves = self._serves or answered
         silent_s = self._heartbeat.observe(now, heartbeat=answered or not self._serves)
-        if silent_s > SILENT_S and self._hang.begins():
+        if silent_s > SILENT_S and self._hang_reported.begins():
             log = self._server.log
             self._notify(f"{self._name} does not answer for {SILENT_S:.0f} s; it runs on (log: {log})")
-        elif answered and self._hang.ends():
+        elif answered and self._hang_reported.ends():
             self._notify(f"{self._name} answers again")

@@ -16,9 +16,9 @@ from msgspec import Struct
 
 from streams.local.processes import Popen, kill, last_log_message, signal_session, spawn, terminate
 from streams.local.processes import stop as stop_process
-from streams.local.status import ChildStatus
+from streams.local.up_status import ChildStatus
 from streams.runtime.telemetry.logs import LogOnce
-from streams.runtime.telemetry.status_file import Status, read_status
+from streams.runtime.telemetry.status_file import ProcessStatus, read_status
 
 STOP_WITHIN_S = 20.0
 FIRST_WAIT_S = 0.5
@@ -114,7 +114,7 @@ class Child:
         self.status_path = folder / f"{job.name}.json"
         self._backoff = RestartBackoff()
         self._process: Popen | None = None
-        self._heartbeat, self._hang = HeartbeatMonitor(), LogOnce()
+        self._heartbeat, self._hang_reported = HeartbeatMonitor(), LogOnce()
         self._touched_ns = 0
 
     def tick(self, now: float) -> None:
@@ -133,7 +133,7 @@ class Child:
             env = {**self.job.env, "ETALAGE_STATUS": str(self.status_path)}
             self._process = spawn(self.job.argv, log=self.log, env=env)
             self._backoff.note_start(now)
-            self._heartbeat, self._hang = HeartbeatMonitor(), LogOnce()
+            self._heartbeat, self._hang_reported = HeartbeatMonitor(), LogOnce()
         self._check_heartbeat(now)
 
     def status(self) -> ChildStatus:
@@ -169,12 +169,12 @@ class Child:
         silent_s = self._heartbeat.observe(now, heartbeat=self._gave_heartbeat())
         if self._process is None:
             return
-        if silent_s > SILENT_S and self._hang.begins():
+        if silent_s > SILENT_S and self._hang_reported.begins():
             self._notify(
                 f"{self.job.name} gives no sign of life for {SILENT_S:.0f} s; "
                 f"after {KILL_AFTER_S:.0f} s it is killed and started again"
             )
-        elif silent_s == 0 and self._hang.ends():
+        elif silent_s == 0 and self._hang_reported.ends():
             self._notify(f"{self.job.name} gives signs of life again")
         if silent_s > KILL_AFTER_S:
             signal_session(self._process, signal.SIGKILL)
@@ -195,7 +195,7 @@ class Child:
         self._touched_ns = stat.st_mtime_ns
         return True
 
-    def _read_status(self) -> Status | None:
+    def _read_status(self) -> ProcessStatus | None:
         try:
             return read_status(self.status_path)
         except msgspec.MsgspecError:

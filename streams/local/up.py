@@ -24,9 +24,9 @@ from streams.local.server_keeper import ServerKeeper
 from streams.local.servers.kafka import LocalKafka
 from streams.local.servers.redis import LocalRedis
 from streams.local.servers.server import LocalServer
-from streams.local.status import ChildStatus, ServerStatus, UpStatus, write_up_status
 from streams.local.supervisor import Job, Supervisor
-from streams.runtime.net import free_port, listens, wait_until
+from streams.local.up_status import ChildStatus, ServerStatus, UpStatus, write_up_status
+from streams.runtime.ports import free_port, listens, wait_until
 from streams.runtime.settings import Settings, as_environment
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.shop.build import describe_ranker

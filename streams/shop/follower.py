@@ -23,8 +23,8 @@ from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.build import load_configured_ranker, rebuild_snapshot
-from streams.shop.cache import load_inputs, save_inputs
-from streams.shop.inputs import FOLLOWED, InputChanges, ShopInputs
+from streams.shop.disk_cache import load_inputs, save_inputs
+from streams.shop.inputs import FOLLOWED_TOPICS, InputChanges, ShopInputs
 
 log = logger("shop")
 
@@ -136,7 +136,7 @@ class ShopFollower:
         namespace = self._settings.namespace
         reader = CompactedReader(
             self._settings.kafka or "",
-            [topic.full_name(namespace) for topic in FOLLOWED],
+            [topic.full_name(namespace) for topic in FOLLOWED_TOPICS],
             resume=self._inputs.resume_offsets(namespace),
         )
         await reader.start()

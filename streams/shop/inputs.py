@@ -20,7 +20,8 @@ from schemas.storefront import Section, section_key
 from schemas.topics import CATALOG, ITEM_SIGNALS, STOREFRONT, Topic
 from streams.kafka.compacted_reader import RawRecord, TopicPartition
 
-FOLLOWED: tuple[Topic, ...] = (CATALOG, STOREFRONT, ITEM_SIGNALS)
+FOLLOWED_TOPICS: tuple[Topic, ...] = (CATALOG, STOREFRONT, ITEM_SIGNALS)
+"""The compacted topics a Shop is built from; each process keeps reading them."""
 
 _decode_item = msgspec.json.Decoder(Item).decode
 _decode_section = msgspec.json.Decoder(Section).decode
@@ -45,7 +46,7 @@ class InputChanges(Struct):
 
     @classmethod
     def full(cls) -> InputChanges:
-        """Everything but single signals, which a build of all items reads anyway."""
+        """Forces a full build, which reads all signals too."""
         return cls(items=True, sections=True)
 
     def __bool__(self) -> bool:
@@ -74,13 +75,13 @@ class ShopInputs(Struct, kw_only=True):
         """Apply records of the followed topics in order.
 
         Args:
-            records: Records whose topics are `FOLLOWED` under `namespace`; a None value removes the key.
+            records: Of FOLLOWED_TOPICS under `namespace`; a None value removes the key.
             namespace: Prefix of the topic names.
 
         Returns:
             The records that could not be used; their offsets count as read.
         """
-        topics = {topic.full_name(namespace): topic for topic in FOLLOWED}
+        topics = {topic.full_name(namespace): topic for topic in FOLLOWED_TOPICS}
         skipped = []
         for record in records:
             topic = topics[record.topic]
@@ -128,15 +129,17 @@ class ShopInputs(Struct, kw_only=True):
         return Edition(self._records_read(STOREFRONT), self._records_read(CATALOG))
 
     def _records_read(self, topic: Topic) -> int:
-        return sum(end for place, end in self.offsets.items() if place.rpartition("/")[0] == topic.name)
+        return sum(
+            end for partition, end in self.offsets.items() if partition.rpartition("/")[0] == topic.name
+        )
 
     def resume_offsets(self, namespace: str) -> dict[TopicPartition, int]:
         """Return the offsets at which a new reader continues, by full topic name and partition."""
-        places = {}
+        offsets = {}
         for name, offset in self.offsets.items():
             topic, _, partition = name.rpartition("/")
-            places[f"{namespace}.{topic}", int(partition)] = offset
-        return places
+            offsets[f"{namespace}.{topic}", int(partition)] = offset
+        return offsets
 
 
 def _record_key(record: RawRecord) -> str:

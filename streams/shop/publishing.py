@@ -12,7 +12,7 @@ from schemas.codec import encode
 from schemas.errors import InvalidDocument, StreamUnavailable
 from schemas.storefront import Section, Storefront, sections_of
 from schemas.topics import CATALOG, STOREFRONT
-from streams.kafka.batching import Pair, Producer, send_all, send_together
+from streams.kafka.batch_sending import Pair, Producer, send_all, send_together
 
 AT_ONCE = 1000
 """Records between two calls of Progress."""
@@ -77,7 +77,7 @@ def compare_sections(now: Mapping[str, Section], wanted: Storefront) -> SectionC
 
 
 def refuse_clearing(now: Mapping[str, Section], wanted: Storefront) -> None:
-    """InvalidDocument when `wanted` keeps none of the pages that stand, or nothing at all of what stands."""
+    """Raises InvalidDocument when `wanted` keeps no stored page, or nothing at all of what is stored."""
     sections = sections_of(wanted)
     if now and not sections:
         raise InvalidDocument(f"would remove all that stands (sections: {len(now)})")

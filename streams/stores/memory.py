@@ -103,33 +103,37 @@ class MemoryStore:
             Loaded(states.get((partition, v)), layouts.get((partition, v), (None, None))[1]) for v in visitors
         ]
 
-    async def write(self, part: SliceWrite) -> None:
-        if self._is_repeated(part):
+    async def write(self, write: SliceWrite) -> None:
+        if self._is_repeated(write):
             return
-        for one in part.visitors:
-            self._put((part.partition, one.visitor), one)
-        own = self.contents.own[part.partition]
-        own.done, own.part = _number(part.done), part.part
-        if part.notify:
-            self._notify(part)
+        for one in write.visitors:
+            self._put((write.partition, one.visitor), one)
+        own = self.contents.own[write.partition]
+        own.done, own.part = _number(write.done), write.part
+        if write.notify:
+            self._notify(write)
 
-    def _is_repeated(self, part: SliceWrite) -> bool:
-        """Whether this is the last write again. Raises Fenced and Regressed as write.lua answers them."""
-        own = self.contents.own.get(part.partition)
+    def _is_repeated(self, write: SliceWrite) -> bool:
+        """Whether this is the last write repeated.
+
+        Raises:
+            Fenced, Regressed: As write.lua.
+        """
+        own = self.contents.own.get(write.partition)
         if own is None:
-            raise Regressed(f"partition {part.partition}: nobody owns it", done=None)
-        if own.epoch != part.epoch:
-            if own.counter < int(part.epoch.partition(":")[0]):
-                raise Regressed(f"partition {part.partition}: an epoch of before", done=_done(own.done))
-            raise Fenced(f"partition {part.partition}: another owner has it")
-        stands, expected = (own.done, own.part), (_number(part.expect_done), part.expect_part)
+            raise Regressed(f"partition {write.partition}: nobody owns it", done=None)
+        if own.epoch != write.epoch:
+            if own.counter < int(write.epoch.partition(":")[0]):
+                raise Regressed(f"partition {write.partition}: an epoch of before", done=_done(own.done))
+            raise Fenced(f"partition {write.partition}: another owner has it")
+        stands, expected = (own.done, own.part), (_number(write.expect_done), write.expect_part)
         if stands == expected:
             return False
-        if stands == (_number(part.done), part.part):
+        if stands == (_number(write.done), write.part):
             return True
         if stands < expected:
-            raise Regressed(f"partition {part.partition}: stands at {stands}", done=_done(own.done))
-        raise Fenced(f"partition {part.partition}: stands at {stands}, past {expected}")
+            raise Regressed(f"partition {write.partition}: stands at {stands}", done=_done(own.done))
+        raise Fenced(f"partition {write.partition}: stands at {stands}, past {expected}")
 
     def _put(self, key: Key, one: VisitorWrite) -> None:
         layouts = self.contents.layouts
@@ -142,11 +146,11 @@ class MemoryStore:
         elif one.drop_layout:
             layouts.pop(key, None)
 
-    def _notify(self, part: SliceWrite) -> None:
+    def _notify(self, write: SliceWrite) -> None:
         for notices in self._listeners:
-            for v in part.visitors:
+            for v in write.visitors:
                 changed = v.body is not None or v.drop_layout
-                notices.deliver(Notice(part.partition, v.visitor, changed, v.version, part.times))
+                notices.deliver(Notice(write.partition, v.visitor, changed, v.version, write.times))
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
         return self.contents.layouts.get((partition, visitor))

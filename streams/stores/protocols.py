@@ -22,7 +22,7 @@ and woke up. After them it comes from a group that began to count anew. Own choi
 
 
 class Claim(Struct, frozen=True):
-    """The right to write a partition; `done` is the next offset to apply, None where nothing was done."""
+    """The right to write a partition; `done` is the next offset to apply, None before the first."""
 
     epoch: str
     done: int | None
@@ -133,7 +133,7 @@ class VisitorStore(Protocol):
         """
         ...
 
-    async def write(self, part: SliceWrite) -> None:
+    async def write(self, write: SliceWrite) -> None:
         """Write a slice, whole or not at all. Repeated after a lost answer it succeeds without effect.
 
         Raises:

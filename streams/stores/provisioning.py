@@ -9,7 +9,7 @@ from schemas.topics import EVENTS
 from streams.kafka.admin import TopicsRefused, TopicState, make_topics
 from streams.runtime.settings import NO_REDIS, Settings
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta, difference, read_meta, write_meta
+from streams.stores.namespace_meta import Meta, difference, read_meta, write_meta
 from streams.stores.redis.connection import ReconnectingConnection, run_blocking
 
 REDIS_S = 5.0
@@ -59,7 +59,7 @@ def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta
 
 
 def _refuse_meta(stands: Meta, meta: Meta, *, adopt: bool) -> None:
-    """TopicsRefused when the states in Redis were made for something else."""
+    """Raises TopicsRefused when the states in Redis were made for something else."""
     known = msgspec.structs.replace(stands, topic_id=meta.topic_id) if adopt else stands
     if why := difference(known, meta):
         raise TopicsRefused(why)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from streams.cli.main import COMMANDS
-from streams.shop.documents import parse_storefront
+from streams.shop.document_parsing import parse_storefront
 from tests.architecture.settings_table import in_readme, table
 from tests.architecture.tree import ROOT
 

@@ -63,7 +63,7 @@ def batch_of(contexts: list[PageContext]) -> CandidateBatch:
         contexts,
         rows=np.concatenate(rows),
         sources=np.concatenate([context.candidates.sources for context in contexts]),
-        owner=np.arange(len(contexts)).repeat([len(part) for part in rows]),
+        page_index=np.arange(len(contexts)).repeat([len(part) for part in rows]),
     )
 
 
@@ -81,27 +81,27 @@ def test_a_name_belongs_to_one_pool() -> None:
 def test_its_pool_is_made_in_one_way(kind: ModuleKind) -> None:
     pool = kind.pool
     assert [pool.mask is not None, pool.own is not None, pool.everything].count(True) == 1
-    assert pool.mask is not None or (pool.after is None and pool.order is None)
+    assert pool.mask is not None or (pool.spare_mask is None and pool.order is None)
     assert kind.known == (pool.own is not None)
 
 
 @every_kind
 def test_its_masks_cover_the_batch(kind: ModuleKind) -> None:
     batch = batch_of(CONTEXTS)
-    for mask in (kind.pool.mask, kind.pool.after):
+    for mask in (kind.pool.mask, kind.pool.spare_mask):
         if mask is not None:
             member = mask(batch)
             assert member.dtype == np.bool_
             assert member.shape == batch.rows.shape
             assert member.any(), "no page of this shop has candidates for it"
-    if kind.pool.mask is not None and kind.pool.after is not None:
-        assert not (kind.pool.mask(batch) & kind.pool.after(batch)).any()
+    if kind.pool.mask is not None and kind.pool.spare_mask is not None:
+        assert not (kind.pool.mask(batch) & kind.pool.spare_mask(batch)).any()
 
 
 @every_kind
 def test_a_mask_does_not_depend_on_the_other_pages(kind: ModuleKind) -> None:
     batch = batch_of(CONTEXTS)
-    for mask in (kind.pool.mask, kind.pool.after):
+    for mask in (kind.pool.mask, kind.pool.spare_mask):
         if mask is not None:
             alone = [mask(batch_of([context])) for context in CONTEXTS]
             assert np.array_equal(np.concatenate(alone), mask(batch))
@@ -121,15 +121,15 @@ def test_its_evidence_is_a_number_and_none_for_a_stranger(kind: ModuleKind) -> N
         evidence = kind.evidence(context, AT)
         assert isfinite(evidence)
         assert evidence >= 0
-        if context.why == "cold_start":
+        if context.state_reason == "cold_start":
             assert evidence == 0
 
 
 @every_kind
 def test_it_can_say_whether_its_words_hold(kind: ModuleKind) -> None:
-    assert kind.holds(SHOP.view, NO_SUBJECT, [0, 1, 2])
+    assert kind.about_holds(SHOP.view, NO_SUBJECT, [0, 1, 2])
     for context in CONTEXTS:
-        assert kind.holds(SHOP.view, kind.subject(context), [3, 4]) in (True, False)
+        assert kind.about_holds(SHOP.view, kind.subject(context), [3, 4]) in (True, False)
 
 
 @every_kind
@@ -137,7 +137,7 @@ def test_it_can_say_whether_its_words_hold(kind: ModuleKind) -> None:
     ("name", "personal", "holds"), list(product(("", "lamps"), (True, False), (True, False)))
 )
 def test_its_reasons_are_whole_sentences(kind: ModuleKind, name: str, personal: bool, holds: bool) -> None:
-    text = reason_of(kind.words, name, personal, holds=holds)
+    text = reason_of(kind.words, name, personal, about_holds=holds)
     assert text[:1].isupper()
     assert "{" not in text
 

@@ -34,9 +34,9 @@ def all_inputs() -> list[SourceInput]:
         state = a_state(seed)
         recent = [TABLE.row_by_key.get(seen.key, -1) for seen in state.recent]
         about = [seed] if seed % 3 == 0 else []
-        anchors = np.arange(seed, seed + 150, dtype=np.int32) if seed % 3 == 1 else about
+        page_rows = np.arange(seed, seed + 150, dtype=np.int32) if seed % 3 == 1 else about
         seeds = [row for row in (*about, *recent) if row >= 0][:4]
-        made.append(SourceInput(TABLE, state, AT, about, anchors, recent, seeds, about or seeds))
+        made.append(SourceInput(TABLE, state, AT, about, page_rows, recent, seeds, about or seeds))
     return made
 
 

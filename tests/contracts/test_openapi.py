@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from streams.gateway.admin.openapi import document
-from streams.gateway.events.producer import MemoryLog
+from streams.gateway.events.event_log import MemoryLog
 from streams.runtime.telemetry.logs import configure
 from streams.shop.publishing import StoredStorefront
 from tests.unit.streams.gateway.house import open_gateway, state_after_views

@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from streams.runtime.net import wait_until
+from streams.runtime.ports import wait_until
 
 READY_WITHIN_S = 200.0
 

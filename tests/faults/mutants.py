@@ -14,7 +14,7 @@ from models.visitor.state import EventRecord, VisitorState
 from schemas.ids import hash64
 from streams.runtime.settings import Settings
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import VisitorStore
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.lua_script import script_text
@@ -22,7 +22,7 @@ from streams.stores.redis.visitors import RedisVisitors
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.engine import Engine
 from streams.workers.personalize.process import WorkerOverrides
-from streams.workers.personalize.slices import TouchedVisitor, slice_write
+from streams.workers.personalize.slices import TouchedVisitor, build_write
 
 
 def _script_with(name: str, *changes: tuple[str, str]) -> str:
@@ -72,9 +72,9 @@ class AckFirst(Engine):
     async def _write_slices(
         self, holding: Holding, touched: list[TouchedVisitor], end: int, times: tuple[float, ...]
     ) -> Awaitable[None] | None:
-        await self._write(holding, slice_write(holding, [], [], end), [], [])
+        await self._write(holding, build_write(holding, [], [], end), [], [])
         for one in touched:
-            await self._write(holding, slice_write(holding, [one], [None], None), [one], [None])
+            await self._write(holding, build_write(holding, [one], [None], None), [one], [None])
         return None
 
 

@@ -18,7 +18,7 @@ from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
 from streams.cli.inspect.replay import complete_events
 from streams.cli.inspect.replay_text import format_step
-from streams.shop.documents import parse_event_lines, parse_items, parse_storefront
+from streams.shop.document_parsing import parse_event_lines, parse_items, parse_storefront
 
 FOLDER = Path(__file__).parent
 TRANSCRIPTS = sorted(FOLDER.glob("*.jsonl"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streams.runtime.settings import Settings
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 from tests.integration.shop_http import fill_shop
 from tests.stack import Stack
 

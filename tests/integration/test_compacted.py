@@ -15,15 +15,15 @@ from schemas.catalog import Item
 from schemas.errors import StreamUnavailable
 from schemas.storefront import ModuleDef, Storefront, sections_of
 from schemas.topics import CATALOG, ITEM_DELTAS, ITEM_SIGNALS
-from streams.kafka.batching import send_all
+from streams.kafka.batch_sending import send_all
 from streams.kafka.compacted_reader import CompactedReader, RawRecord, read_to_end
 from streams.kafka.partitioner import partition_of
 from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
-from streams.shop.current import read_items, read_sections, read_storefront
 from streams.shop.publishing import StoredStorefront, push_items, push_storefront, remove_items
-from streams.stores.meta import Meta
+from streams.shop.topic_reads import read_items, read_sections, read_storefront
+from streams.stores.namespace_meta import Meta
 
 
 @pytest.fixture

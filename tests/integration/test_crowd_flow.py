@@ -24,7 +24,7 @@ from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.follower import ShopFollower
 from streams.shop.publishing import push_items
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 from streams.workers.signals.combiner import SignalCombiner
 from tests.stack import Stack
 

@@ -21,7 +21,7 @@ from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
 from schemas.storefront import ModuleDef, PageDef, SlotDef, Storefront
 from schemas.topics import CATALOG, ITEM_SIGNALS, STOREFRONT, Topic
-from streams.kafka.batching import send_all
+from streams.kafka.batch_sending import send_all
 from streams.kafka.producer import open_producer
 from streams.local.servers.kafka import LocalKafka
 from streams.runtime.settings import Settings
@@ -29,7 +29,7 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.build import rebuild_snapshot
 from streams.shop.follower import ShopFollower
 from streams.shop.publishing import StoredStorefront, push_items, push_storefront, remove_items
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 from streams.stores.provisioning import create_topics as create_topics_and_meta
 
 WITHIN_S = 40.0

@@ -8,10 +8,10 @@ from kafka.structs import OffsetAndMetadata
 from schemas.errors import ServiceMissing
 from schemas.topics import EVENTS
 from streams.kafka.admin import admin
-from streams.kafka.batching import send_all
+from streams.kafka.batch_sending import send_all
 from streams.kafka.consumer_lag import read_group_lags
 from streams.kafka.producer import open_producer
-from streams.runtime.net import wait_until
+from streams.runtime.ports import wait_until
 from streams.runtime.settings import Settings
 
 

@@ -20,11 +20,11 @@ from schemas.codec import encode
 from schemas.ids import ItemId
 from schemas.signals import Delta, Signal
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
-from streams.kafka.batching import send_all
+from streams.kafka.batch_sending import send_all
 from streams.kafka.compacted_reader import read_to_end
 from streams.kafka.producer import open_producer
-from streams.runtime.net import wait_until
-from streams.stores.meta import Meta
+from streams.runtime.ports import wait_until
+from streams.stores.namespace_meta import Meta
 from tests.stack import Running, Stack
 
 PARTITIONS = 4

@@ -22,7 +22,7 @@ from streams.local.servers import redis as local_redis
 from streams.local.servers.kafka import LocalKafka
 from streams.local.servers.redis import LocalRedis
 from streams.local.servers.server import LocalServer
-from streams.runtime.net import listens, wait_until
+from streams.runtime.ports import listens, wait_until
 
 START = """
 import sys, time

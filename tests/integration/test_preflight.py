@@ -14,10 +14,10 @@ from schemas.errors import ServiceMissing, StoreUnavailable
 from streams.gateway.serve import serve
 from streams.local.servers.redis import RedisRecipe
 from streams.local.servers.server import LocalServer
-from streams.runtime.net import free_port
+from streams.runtime.ports import free_port
 from streams.runtime.settings import Settings
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta, read_meta
+from streams.stores.namespace_meta import Meta, read_meta
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.server_checks import refuse_cluster
 from streams.workers.personalize import preflight

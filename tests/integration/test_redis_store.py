@@ -10,7 +10,7 @@ import redis.asyncio
 
 from schemas.errors import ServiceMissing, StoreUnavailable
 from schemas.ids import VisitorId
-from streams.stores import meta
+from streams.stores import namespace_meta
 from streams.stores.keys import Keys
 from streams.stores.protocols import Following, Notice, SliceWrite, VisitorWrite
 from streams.stores.redis.connection import ReconnectingConnection
@@ -94,13 +94,13 @@ async def test_a_redis_that_evicts_is_refused(
 
 async def test_all_processes_agree_on_the_topic(connection: ReconnectingConnection, namespace: str) -> None:
     keys = Keys(namespace)
-    first = meta.Meta(topic_id="aaa", partitions=16)
-    assert await meta.read_meta(connection, keys) is None
-    assert await meta.agree(connection, keys, first) == first
-    assert await meta.read_meta(connection, keys) == first
+    first = namespace_meta.Meta(topic_id="aaa", partitions=16)
+    assert await namespace_meta.read_meta(connection, keys) is None
+    assert await namespace_meta.agree(connection, keys, first) == first
+    assert await namespace_meta.read_meta(connection, keys) == first
     with pytest.raises(ServiceMissing, match="topics create"):
-        await meta.agree(connection, keys, meta.Meta(topic_id="bbb", partitions=16))
-    again = meta.Meta(topic_id="bbb", partitions=16)
-    await meta.write_meta(connection, keys, again)
-    assert await meta.agree(connection, keys, again) == again
+        await namespace_meta.agree(connection, keys, namespace_meta.Meta(topic_id="bbb", partitions=16))
+    again = namespace_meta.Meta(topic_id="bbb", partitions=16)
+    await namespace_meta.write_meta(connection, keys, again)
+    assert await namespace_meta.agree(connection, keys, again) == again
     assert again.incarnation != first.incarnation

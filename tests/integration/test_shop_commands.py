@@ -18,8 +18,8 @@ from schemas.topics import EVENTS
 from streams.cli.data.event_sender import GatewaySink, RefusedLine, send_events
 from streams.kafka.compacted_reader import read_to_end
 from streams.kafka.partitioner import partition_of
-from streams.shop.documents import parse_event_lines, parse_items
-from streams.stores.meta import Meta
+from streams.shop.document_parsing import parse_event_lines, parse_items
+from streams.stores.namespace_meta import Meta
 from tests.stack import Stack
 
 PARTITIONS = 4

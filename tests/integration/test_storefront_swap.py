@@ -14,12 +14,12 @@ from schemas.codec import encode
 from schemas.storefront import Match, ModuleDef, PageDef, RuleDef, SlotDef, Storefront, sections_of
 from schemas.topics import STOREFRONT
 from streams.gateway.admin.catalog import ShopRoutes
-from streams.gateway.events.producer import EventLog
-from streams.kafka.batching import PLAIN_MAX
+from streams.gateway.events.event_log import EventLog
+from streams.kafka.batch_sending import PLAIN_MAX
 from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
-from streams.shop.current import read_sections, read_storefront
 from streams.shop.publishing import StoredStorefront, push_storefront
+from streams.shop.topic_reads import read_sections, read_storefront
 from tests.unit.streams.eventually import eventually
 
 WITHIN_MS = 20_000

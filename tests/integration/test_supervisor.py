@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from streams.local.processes import last_log_message
-from streams.local.status import ChildStatus
 from streams.local.supervisor import HANGS, Child, Job, Notify, Supervisor
-from streams.runtime.net import wait_until
+from streams.local.up_status import ChildStatus
+from streams.runtime.ports import wait_until
 
 WITHIN_S = 60.0
 """So long is waited at most for what must come; no test passes for being fast."""

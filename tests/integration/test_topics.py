@@ -11,7 +11,7 @@ from schemas.topics import TOPICS
 from streams.kafka.admin import TopicsRefused, admin, delete_topics, list_topics, plan
 from streams.runtime.settings import Settings
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta, agree, read_meta
+from streams.stores.namespace_meta import Meta, agree, read_meta
 from streams.stores.provisioning import create_topics, read_meta_sync
 from streams.stores.redis.connection import ReconnectingConnection
 

@@ -26,8 +26,8 @@ from models.layout.kinds.registry import used_pools
 from models.layout.pools import build_pools
 from models.layout.rendering.cards import hydrate
 from models.policy.decide import _compare, _previous_fills, decide
-from models.policy.decision import LayoutDecision
 from models.policy.explain import decision_record, explained_answer
+from models.policy.layout_decision import LayoutDecision
 from models.policy.scoring import score_contexts
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.ranking.onnx import BASELINE, load_ranker
@@ -92,7 +92,7 @@ def after_events(state: VisitorState, table: ItemTable, rows: Sequence[int], nam
 
 def before_and_after_view(table: ItemTable, random: Random) -> tuple[VisitorState, VisitorState]:
     """A state after some views in two categories, and the same after one view more."""
-    categories = random.sample(sorted(table.categories.of), 2)
+    categories = random.sample(sorted(table.categories.code_by_hash), 2)
     pool = [int(row) for category in categories for row in table.rows_in_category(category)]
     state = after_events(EMPTY, table, random.choices(pool, k=random.randint(1, 14)), "view_item")
     if random.random() < 0.3:

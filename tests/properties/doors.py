@@ -68,8 +68,8 @@ class Door:
         )
         return loaded
 
-    async def write(self, part: SliceWrite) -> None:
-        await self._wait(lambda: self._behind.store.write(part))
+    async def write(self, write: SliceWrite) -> None:
+        await self._wait(lambda: self._behind.store.write(write))
 
 
 async def retry_at_once(stage: str, call: Callable[[], Awaitable[Any]]) -> Any:

@@ -69,9 +69,9 @@ class Unfenced(MemoryStore):
     def _successor(self, partition: int, own: Own | None, kafka_generation: int, nonce: str) -> Own:
         return super()._successor(partition, own, 2**40, nonce)
 
-    def _is_repeated(self, part: SliceWrite) -> bool:
+    def _is_repeated(self, write: SliceWrite) -> bool:
         try:
-            return super()._is_repeated(part)
+            return super()._is_repeated(write)
         except Fenced:
             return False
 
@@ -79,12 +79,12 @@ class Unfenced(MemoryStore):
 class Unchecked(MemoryStore):
     """Does not look where it stands."""
 
-    def _is_repeated(self, part: SliceWrite) -> bool:
-        own = self.contents.own.get(part.partition)
+    def _is_repeated(self, write: SliceWrite) -> bool:
+        own = self.contents.own.get(write.partition)
         if own is None:
             raise Regressed("nobody owns it", done=None)
-        if own.epoch != part.epoch:
-            return super()._is_repeated(part)
+        if own.epoch != write.epoch:
+            return super()._is_repeated(write)
         return False
 
 

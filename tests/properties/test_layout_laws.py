@@ -13,7 +13,7 @@ from models.catalog.table import ItemTable
 from models.layout.context import PageRequest
 from models.layout.fills import fills_of_body
 from models.policy.decide import decide
-from models.policy.decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision
 from models.storefront.rules import matches
 from models.storefront.shop import Shop, with_items
 from schemas.codec import encode

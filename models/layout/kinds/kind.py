@@ -29,11 +29,11 @@ class CandidateBatch:
         contexts: The pages.
         rows: int32[m], item rows: page by page, best first.
         sources: SourceMask[m], who proposed each.
-        owner: int64[m], the index of each row's page, ascending.
+        page_index: int64[m], the index of each row's page, ascending.
 
     Attributes:
-        anchors: int32[pages], the row that each page is about; -1 for none (a `take` of it then gives some
-            item's value, which no mask may rest on alone).
+        anchors: int32[pages], the anchor row of each page; -1 for none (`take` of -1 gives the last item's
+            value, so a mask must also test for it, as `same_category` does).
         same_category: bool[m], rows of the finest category of their page's anchor, without the anchor itself.
         in_focus: bool[m], rows of their page's focus category.
         price: float32[m].
@@ -47,21 +47,21 @@ class CandidateBatch:
         *,
         rows: Rows,
         sources: SourceMask,
-        owner: NDArray[np.int64],
+        page_index: NDArray[np.int64],
     ) -> None:
         self.table, self.contexts = table, contexts
-        self.rows, self.owner = rows, owner
+        self.rows, self.page_index = rows, page_index
         self._sources, self._source_bits = sources, source_bits()
-        codes, code_of = table.categories.column, table.categories.of
+        codes, code_of = table.categories.column, table.categories.code_by_hash
         category = codes.take(rows)
-        self.anchors: Rows = np.array([context.anchor for context in contexts], np.int32)
+        self.anchors: Rows = np.array([context.anchor_row for context in contexts], np.int32)
         anchor_category = np.where(self.anchors >= 0, codes.take(self.anchors), NO_CATEGORY)
-        self.same_category: Mask = category == anchor_category.take(owner)
-        self.same_category &= rows != self.anchors.take(owner)
-        focus = np.array([code_of.get(context.focus, NO_CATEGORY) for context in contexts], np.int32)
-        self.in_focus: Mask = category == focus.take(owner)
+        self.same_category: Mask = category == anchor_category.take(page_index)
+        self.same_category &= rows != self.anchors.take(page_index)
+        focus = np.array([code_of.get(context.focus_category, NO_CATEGORY) for context in contexts], np.int32)
+        self.in_focus: Mask = category == focus.take(page_index)
         self.price = table.price.take(rows)
-        self.price_ratio = self.price / table.price.take(self.anchors).take(owner)
+        self.price_ratio = self.price / table.price.take(self.anchors).take(page_index)
 
     def proposed_by(self, source: str) -> Mask:
         """bool[m]: which rows a source of SOURCES proposed."""
@@ -76,7 +76,7 @@ class Pool(Struct, frozen=True, eq=False):
     Attributes:
         name: Its key, unique.
         mask: bool[m] over the batch; the pool's rows keep the order of their scores.
-        after: A second mask; its rows come after the others.
+        spare_mask: A second mask; its rows come after those of `mask`, to fill up.
         order: Another order than that of the scores: (table, context, rows, row -> score) to rows.
         own: The visitor's own list, in its own order; it needs no scores.
         everything: All candidates.
@@ -84,7 +84,7 @@ class Pool(Struct, frozen=True, eq=False):
 
     name: str
     mask: Callable[[CandidateBatch], Mask] | None = None
-    after: Callable[[CandidateBatch], Mask] | None = None
+    spare_mask: Callable[[CandidateBatch], Mask] | None = None
     order: Callable[[ItemTable, PageContext, list[int], Mapping[int, float]], list[int]] | None = None
     own: Callable[[PageContext], list[int]] | None = None
     everything: bool = False
@@ -93,13 +93,13 @@ class Pool(Struct, frozen=True, eq=False):
 class Words(Struct, frozen=True):
     """The texts of a module's reason, for shoppers to read; {it} stands for the subject's name.
 
-    A stranger is a visitor of whom nothing was used for the page.
+    A stranger is a visitor whose state is not used for the page (cold start or no consent).
 
     Attributes:
         reason: For a module without a subject.
         about: For a module with one; "" for `reason`.
         stranger: For a stranger, of whom no knowledge may be claimed; "" for the others.
-        mixed: For items that are not what the other texts claim; "": the subject's name is left out.
+        mixed: When the kind's `about_holds` is false; "": `reason`, without the subject's name.
     """
 
     reason: str
@@ -131,12 +131,13 @@ class ModuleKind(Struct, frozen=True, eq=False, kw_only=True):
             NO_SUBJECT. A module whose title names its subject is not offered without one.
         evidence: What the visitor's last actions add to its score, in standardised item scores; `at` is
             epoch seconds. 0 for a stranger.
-        holds: Whether the rows shown are what `words` say of the subject.
+        about_holds: Whether `words.about` is true of the rows shown (view, subject, rows); else the reason
+            says `words.mixed`, or leaves the subject's name out.
         known: It shows items the visitor knows already, in their own order.
         lists: The page type whose listing it is: there it comes first and may show what the visitor knows.
         variety: No brand and no category takes more than its share of its items.
-        close: It stays with one item or category; on the home page each such module lowers the next one's
-            score.
+        single_topic: It shows one item's surroundings or one category; on the home page each such module
+            lowers the next one's score.
         stable: Its items keep their places until others are better by a margin.
         spare: The shop-wide order of the item table that may truthfully stand in for an empty pool.
         without_item: The kind that the type stands for when the module's title names no item.
@@ -147,11 +148,11 @@ class ModuleKind(Struct, frozen=True, eq=False, kw_only=True):
     words: Words
     subject: Callable[[PageContext], int] = _no_subject
     evidence: Callable[[PageContext, float], float] = _no_evidence
-    holds: Callable[[StorefrontView, int, Sequence[int]], bool] = _always_holds
+    about_holds: Callable[[StorefrontView, int, Sequence[int]], bool] = _always_holds
     known: bool = False
     lists: PageType | None = None
     variety: bool = False
-    close: bool = False
+    single_topic: bool = False
     stable: bool = True
     spare: Literal["by_popularity", "by_trend", "by_newness"] | None = None
     without_item: ModuleKind | None = None
@@ -165,7 +166,7 @@ CART_WEIGHT = 0.6
 
 def anchor_subject(context: PageContext) -> int:
     """The row that the page or the visitor's last view is about; NO_SUBJECT for none."""
-    return context.anchor
+    return context.anchor_row
 
 
 def cart_evidence(context: PageContext, at: float) -> float:

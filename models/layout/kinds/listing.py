@@ -24,7 +24,7 @@ def _listed_category(batch: CandidateBatch) -> Mask:
     listing = [context.plan.page == "category" for context in batch.contexts]
     if not any(listing):
         return batch.in_focus
-    return np.where(np.array(listing).take(batch.owner), batch.proposed_by("subject"), batch.in_focus)
+    return np.where(np.array(listing).take(batch.page_index), batch.proposed_by("subject"), batch.in_focus)
 
 
 def _order_by_words(
@@ -37,7 +37,7 @@ def _order_by_words(
     for word in set(tokenise(context.query)):
         hits += table.words.get(word, _NO_ROWS).tolist()
     word_count = Counter(hits)
-    place = {row: number for number, row in enumerate(context.anchors.tolist())}
+    place = {row: number for number, row in enumerate(context.page_rows.tolist())}
     return sorted(rows, key=lambda row: (-word_count[row], place[row] / PLACES_A_SCORE - score[row], row))
 
 
@@ -46,7 +46,7 @@ RESULTS = Pool("results", mask=lambda batch: batch.proposed_by("subject"), order
 
 
 def _focus_subject(context: PageContext) -> int:
-    return hash_subject(context.focus) if context.focus else NO_SUBJECT
+    return hash_subject(context.focus_category) if context.focus_category else NO_SUBJECT
 
 
 def _query_subject(context: PageContext) -> int:
@@ -60,7 +60,7 @@ KINDS = (
         words=Words("Your likely favourites first", stranger="Shoppers' favourites first"),
         subject=_focus_subject,
         lists="category",
-        close=True,
+        single_topic=True,
     ),
     ModuleKind(
         name="search_results",

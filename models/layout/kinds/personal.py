@@ -23,14 +23,14 @@ OTHER = Pool("other", mask=_other_categories)
 
 def _latest_subject(context: PageContext) -> int:
     """The category of the last view; none for a stranger."""
-    named = context.why == "ok" and context.latest
-    return hash_subject(context.latest) if named else NO_SUBJECT
+    named = context.state_reason == "ok" and context.anchor_category
+    return hash_subject(context.anchor_category) if named else NO_SUBJECT
 
 
 def _focus_subject(context: PageContext) -> int:
     """The focus category; none for a stranger."""
-    named = context.why == "ok" and context.focus
-    return hash_subject(context.focus) if named else NO_SUBJECT
+    named = context.state_reason == "ok" and context.focus_category
+    return hash_subject(context.focus_category) if named else NO_SUBJECT
 
 
 def _leads_and_is_half(view: StorefrontView, subject: int, rows: Sequence[int]) -> bool:
@@ -53,7 +53,7 @@ KINDS = (
             stranger="What other shoppers like most",
         ),
         subject=_latest_subject,
-        holds=_leads_and_is_half,
+        about_holds=_leads_and_is_half,
         variety=True,
         spare="by_popularity",
     ),
@@ -66,7 +66,7 @@ KINDS = (
             stranger="A bit of everything that shoppers like",
         ),
         subject=_latest_subject,
-        holds=_leads_and_is_half,
+        about_holds=_leads_and_is_half,
         variety=True,
         spare="by_popularity",
     ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.catalog.orderings import BETTER, SPREAD, STEP_UP
+from models.catalog.orderings import CHEAPER_MAX_FACTOR, DEARER_MIN_FACTOR, PRICE_RATIO_MAX
 from models.layout.context import PageContext
 from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words, anchor_subject
 
@@ -15,16 +15,16 @@ HESITATION_MAX = 3
 
 
 def _dearer_mask(batch: CandidateBatch) -> Mask:
-    """Items of the anchor's category at STEP_UP to SPREAD times its price."""
+    """Items of the anchor's category at DEARER_MIN_FACTOR to PRICE_RATIO_MAX times its price."""
     ratio = batch.price_ratio
-    dearer: Mask = batch.same_category & (ratio >= STEP_UP) & (ratio <= SPREAD)
+    dearer: Mask = batch.same_category & (ratio >= DEARER_MIN_FACTOR) & (ratio <= PRICE_RATIO_MAX)
     return dearer
 
 
 def _cheaper_mask(batch: CandidateBatch) -> Mask:
-    """Items of the anchor's category at 1/SPREAD to BETTER times its price."""
+    """Items of the anchor's category at 1/PRICE_RATIO_MAX to CHEAPER_MAX_FACTOR times its price."""
     ratio = batch.price_ratio
-    cheaper: Mask = batch.same_category & (ratio <= BETTER) & (ratio >= 1 / SPREAD)
+    cheaper: Mask = batch.same_category & (ratio <= CHEAPER_MAX_FACTOR) & (ratio >= 1 / PRICE_RATIO_MAX)
     return cheaper
 
 
@@ -52,7 +52,7 @@ KINDS = (
         pool=DEARER,
         words=Words("The same kind of thing, one step finer"),
         subject=anchor_subject,
-        close=True,
+        single_topic=True,
     ),
     ModuleKind(
         name="better_price",
@@ -60,7 +60,7 @@ KINDS = (
         words=_BELOW_USUAL,
         subject=anchor_subject,
         evidence=_hesitation_evidence,
-        close=True,
+        single_topic=True,
         without_item=ModuleKind(name="better_price", pool=REDUCED, words=_BELOW_USUAL, variety=True),
     ),
 )

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from models.layout.context import PageContext
-from models.layout.kinds import crowd, history, listing, personal, price, similar
+from models.layout.kinds import crowd, history, listing, personal, price, related
 from models.layout.kinds.kind import ModuleKind, Pool
 from models.storefront.index import ModulePlan
 
-FAMILIES = (personal, similar, crowd, price, listing, history)
+FAMILIES = (personal, related, crowd, price, listing, history)
 KINDS: dict[str, ModuleKind] = {kind.name: kind for family in FAMILIES for kind in family.KINDS}
 """Type -> kind; there is one for each type of `schemas.storefront.ModuleType`."""
 

@@ -138,13 +138,13 @@ def _phrase_json(view: StorefrontView, fill: Fill, personal: bool, query: str) -
     """`"title","reason":"…","decision_id":"` of a fill."""
     module = view.storefront.modules[fill.module]
     kind, text = kind_of(module), query if module.about == "query" else ""
-    key = (fill.module, fill.subject, personal, kind.holds(view, fill.subject, fill.rows), text)
+    key = (fill.module, fill.subject, personal, kind.about_holds(view, fill.subject, fill.rows), text)
     phrase = view.phrase_cache.get(key)
     if phrase is None:
         name = subject_name(view, module, fill.subject, query)
         phrase = b'%b,"reason":%b,"decision_id":"' % (
             encode(title_of(module, name, personal)),
-            encode(reason_of(kind.words, name, personal, holds=key[3])),
+            encode(reason_of(kind.words, name, personal, about_holds=key[3])),
         )
         if len(view.phrase_cache) >= PHRASES_MAX:
             view.phrase_cache.clear()

@@ -50,16 +50,16 @@ def title_of(module: ModulePlan, name: str, personal: bool) -> str:
     return title[:1].upper() + title[1:]
 
 
-def reason_of(words: Words, name: str, personal: bool, *, holds: bool = True) -> str:
+def reason_of(words: Words, name: str, personal: bool, *, about_holds: bool = True) -> str:
     """Why the module is there.
 
     Args:
         words: The texts of its kind.
         name: The subject's name; "" for none.
         personal: Whether the visitor's state was used.
-        holds: Whether its items are what the texts say of the subject; without, no text names it.
+        about_holds: Whether its items are what the texts say of the subject; without, no text names it.
     """
-    if not holds:
+    if not about_holds:
         if words.mixed:
             return words.mixed
         name = ""

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from models.training.replay import LabelledView
+from models.training.log_replay import LabelledView
 
 Scores = NDArray[np.float64]
 WINDOW_DAYS = 7

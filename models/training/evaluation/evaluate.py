@@ -19,7 +19,7 @@ from models.candidates.generation import Candidates, candidates_from_rows
 from models.features.spec import Batch, matrix
 from models.ranking.popularity import PopularityRanker
 from models.ranking.ranker import Ranker
-from models.training import eshop
+from models.training import eshop_2008
 from models.training.dataset import (
     SHOPPERS,
     Report,
@@ -30,7 +30,7 @@ from models.training.dataset import (
 )
 from models.training.evaluation.baselines import BaselineCounts
 from models.training.evaluation.metrics import Quality, rank_targets, summarise_hits, summarise_ranks
-from models.training.replay import LabelledView
+from models.training.log_replay import LabelledView
 from models.training.simulation.catalogue import START
 from models.visitor.state import EMPTY
 
@@ -60,7 +60,7 @@ def make_scorer(ranker: Ranker) -> Scorer:
         table = index.table
         rows, sources = np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint16)
         partial = [candidates_from_rows(table, view.state, ()) for view in views]
-        full = [Candidates(rows, sources, one.anchor, one.recent) for one in partial]
+        full = [Candidates(rows, sources, one.anchor_row, one.recent) for one in partial]
         states, pages = [view.state for view in views], [view.page for view in views]
         at = np.array([view.at for view in views])
         return ranker.score(matrix(Batch(index, states, full, pages, at))).reshape(len(views), table.n)
@@ -137,17 +137,17 @@ def _is_proposed(view: LabelledView) -> bool:
 
 
 def evaluate_real(
-    ranker: Ranker, *, seed: int, judged_share: float = 1.0, days: tuple[date, date] = eshop.DAYS
+    ranker: Ranker, *, seed: int, judged_share: float = 1.0, days: tuple[date, date] = eshop_2008.DAYS
 ) -> list[Result]:
     """June by the data's protocol: signals and counts of finished days, every click from the second on."""
     ranks: Ranks = {}
     jumps: list[bool] = []
     counts: BaselineCounts | None = None
     rng = np.random.default_rng([seed, 9])
-    for day, views in groupby(replay_real_views(seed, days), key=lambda view: eshop.day_of(view.at)):
+    for day, views in groupby(replay_real_views(seed, days), key=lambda view: eshop_2008.day_of(view.at)):
         today = list(views)
         counts = counts or BaselineCounts(today[0].table.n)
-        if day >= eshop.EVALUATED_FROM:
+        if day >= eshop_2008.EVALUATED_FROM:
             sample = [view for view in today if view.state.recent and rng.random() < judged_share]
             for some in _split_by_table(sample):
                 _rank_views(_ranker_scorers(ranker) | _baseline_scorers(counts, day), some, ranks)
@@ -200,7 +200,7 @@ def _sessions_of(views: Sequence[LabelledView]) -> list[list[int]]:
 
 def _is_jump(view: LabelledView) -> bool:
     table = view.table
-    return eshop.is_jump(table.ids[view.target], table.ids[table.row_of_key(view.state.recent[0].key)])
+    return eshop_2008.is_jump(table.ids[view.target], table.ids[table.row_of_key(view.state.recent[0].key)])
 
 
 def _results(dataset: str, looks: str, ranks: Ranks) -> list[Result]:

@@ -18,9 +18,9 @@ from schemas.topics import CATALOG
 from streams.cli.options import AsJson, Data, require_kafka
 from streams.cli.output import format_count, progress_bar, uncut_column
 from streams.kafka.producer import open_producer
-from streams.shop.current import read_items
-from streams.shop.documents import parse_items, read_file
+from streams.shop.document_parsing import parse_items, read_file
 from streams.shop.publishing import push_items, remove_items
+from streams.shop.topic_reads import read_items
 
 app = typer.Typer(help="The catalogue: what the shop sells.", no_args_is_help=True)
 

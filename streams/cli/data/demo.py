@@ -12,7 +12,7 @@ from schemas.codec import encode
 from schemas.errors import InvalidDocument
 from streams.cli.output import format_count
 from streams.demo.catalogue import demo_items
-from streams.shop.documents import write_file
+from streams.shop.document_parsing import write_file
 
 app = typer.Typer(help="Files for the demo shop.", no_args_is_help=True)
 

@@ -17,9 +17,9 @@ from schemas.events import OtherEvent
 from schemas.topics import EVENTS
 from streams.cli.gateway_client import request_gateway
 from streams.gateway.events.validation import VISITOR_EVENTS_MAX
-from streams.kafka.batching import send_all
+from streams.kafka.batch_sending import send_all
 from streams.runtime.clock import Clock, SystemClock
-from streams.shop.documents import EventLine
+from streams.shop.document_parsing import EventLine
 from streams.shop.publishing import Progress
 
 POST_EVENTS_MAX = 500

@@ -28,8 +28,8 @@ from streams.cli.output import format_count, print_first_lines, progress_bar
 from streams.kafka.producer import open_producer
 from streams.local.instances import http_address
 from streams.runtime.settings import Settings
-from streams.shop.current import read_items
-from streams.shop.documents import EventLine, parse_event_lines, read_file
+from streams.shop.document_parsing import EventLine, parse_event_lines, read_file
+from streams.shop.topic_reads import read_items
 
 app = typer.Typer(help="Events: what shoppers did.", no_args_is_help=True)
 

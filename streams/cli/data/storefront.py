@@ -15,9 +15,9 @@ from schemas.errors import InvalidDocument
 from schemas.storefront import Storefront, storefront_of
 from streams.cli.options import AsJson, Data, require_kafka
 from streams.kafka.producer import open_producer
-from streams.shop.current import read_sections, read_storefront
-from streams.shop.documents import parse_storefront, read_file
+from streams.shop.document_parsing import parse_storefront, read_file
 from streams.shop.publishing import SectionChanges, push_storefront
+from streams.shop.topic_reads import read_sections, read_storefront
 
 app = typer.Typer(help="The storefront: pages, slots, modules and rules.", no_args_is_help=True)
 

@@ -24,7 +24,7 @@ from streams.cli.inspect.replay_text import format_step
 from streams.cli.options import AsJson
 from streams.cli.output import format_count, print_first_lines
 from streams.demo.catalogue import demo_items
-from streams.shop.documents import EventLine, parse_event_lines, parse_items, read_file
+from streams.shop.document_parsing import EventLine, parse_event_lines, parse_items, read_file
 
 UNDERSTUDY = "none"
 

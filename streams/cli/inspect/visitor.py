@@ -26,7 +26,7 @@ from streams.runtime.telemetry.logs import configure
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.follower import ShopFollower
 from streams.stores.keys import Keys
-from streams.stores.meta import read_meta
+from streams.stores.namespace_meta import read_meta
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.layouts import RedisLayouts
 

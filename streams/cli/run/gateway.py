@@ -7,12 +7,12 @@ import uvloop
 from streams.gateway.serve import serve
 from streams.runtime.settings import read_settings
 from streams.runtime.telemetry.logs import configure
-from streams.runtime.telemetry.status_file import refuse_unwritable
+from streams.runtime.telemetry.status_file import check_writable
 
 
 def run() -> None:
     """Answer HTTP: events in, layouts out, pushes to open pages. Settings come from ETALAGE_ variables."""
     settings = read_settings()
-    refuse_unwritable(settings.status)
+    check_writable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
     uvloop.run(serve(settings))

@@ -6,17 +6,17 @@ import asyncio
 
 import uvloop
 
-from streams.runtime.process import exit_now
+from streams.runtime.process_context import exit_now
 from streams.runtime.settings import read_settings
 from streams.runtime.telemetry.logs import configure
-from streams.runtime.telemetry.status_file import refuse_unwritable
+from streams.runtime.telemetry.status_file import check_writable
 from streams.workers.signals.process import ItemsProcess
 
 
 def run() -> None:
     """Run one items process; all it needs to know stands in ETALAGE_ variables."""
     settings = read_settings()
-    refuse_unwritable(settings.status)
+    check_writable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
 
     async def main() -> None:

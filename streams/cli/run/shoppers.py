@@ -12,11 +12,11 @@ import typer
 
 from schemas.errors import ServiceMissing
 from streams.cli.options import Data
-from streams.demo.shoppers.crowd import CrowdPlan, CrowdStats, browse
+from streams.demo.shoppers.population import PopulationPlan, PopulationStats, browse
 from streams.local.instances import gateway_url
 from streams.runtime.settings import read_settings
 from streams.runtime.telemetry.logs import configure, logger
-from streams.runtime.telemetry.status_file import HEARTBEAT_EVERY_S, Status, StatusFile, refuse_unwritable
+from streams.runtime.telemetry.status_file import HEARTBEAT_EVERY_S, ProcessStatus, StatusFile, check_writable
 
 log = logger("shoppers")
 
@@ -35,25 +35,27 @@ def run(
 ) -> None:
     """Let simulated shoppers browse through the public HTTP API, until Ctrl-C."""
     settings = read_settings()
-    refuse_unwritable(settings.status)
+    check_writable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
-    plan = CrowdPlan(url=gateway_url(url, data), shoppers=shoppers, rate=rate, seed=seed)
-    stats = CrowdStats()
+    plan = PopulationPlan(url=gateway_url(url, data), shoppers=shoppers, rate=rate, seed=seed)
+    stats = PopulationStats()
     asyncio.run(_browse(plan, stats, seconds, StatusFile(settings.status)))
     if seconds is not None and stats.failures and not stats.events:
         raise ServiceMissing(f"{plan.url} did not answer: is `etalage up` or a gateway running there?")
     log.info("stopping", visits=stats.visits, events=stats.events, orders=stats.orders)
 
 
-async def _browse(plan: CrowdPlan, stats: CrowdStats, seconds: float | None, file: StatusFile) -> None:
-    """Let the crowd browse until a signal, or for so many seconds; raises what a task of ours raised."""
+async def _browse(
+    plan: PopulationPlan, stats: PopulationStats, seconds: float | None, file: StatusFile
+) -> None:
+    """Let the shoppers browse until a signal, or for so many seconds; raises what a task of ours raised."""
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    crowd = asyncio.create_task(browse(plan, stats))
-    crowd.add_done_callback(lambda _: stopping.set())
-    tasks = [crowd, asyncio.create_task(_log_stats(stats)), asyncio.create_task(_keep_status(file))]
+    browsing = asyncio.create_task(browse(plan, stats))
+    browsing.add_done_callback(lambda _: stopping.set())
+    tasks = [browsing, asyncio.create_task(_log_stats(stats)), asyncio.create_task(_keep_status(file))]
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await stopping.wait()
@@ -64,7 +66,7 @@ async def _browse(plan: CrowdPlan, stats: CrowdStats, seconds: float | None, fil
             raise result
 
 
-async def _log_stats(stats: CrowdStats) -> None:
+async def _log_stats(stats: PopulationStats) -> None:
     while True:
         await asyncio.sleep(LOG_EVERY_S)
         log.info("browsing", visits=stats.visits, events=stats.events, orders=stats.orders)
@@ -73,5 +75,5 @@ async def _log_stats(stats: CrowdStats) -> None:
 async def _keep_status(file: StatusFile) -> None:
     """Write the status file, and touch it as long as the loop turns."""
     while True:
-        file.update(Status(kind="shoppers", pid=os.getpid(), ready=True))
+        file.update(ProcessStatus(kind="shoppers", pid=os.getpid(), ready=True))
         await asyncio.sleep(HEARTBEAT_EVERY_S)

@@ -8,10 +8,10 @@ import logging
 
 import uvloop
 
-from streams.runtime.process import exit_now
+from streams.runtime.process_context import exit_now
 from streams.runtime.settings import Settings, read_settings
 from streams.runtime.telemetry.logs import configure
-from streams.runtime.telemetry.status_file import refuse_unwritable
+from streams.runtime.telemetry.status_file import check_writable
 from streams.workers.personalize.process import Worker, WorkerOverrides
 
 GC_OBJECTS = 20_000
@@ -28,7 +28,7 @@ def run_with(settings: Settings, overrides: WorkerOverrides | None = None) -> No
 
     `overrides` replaces what a test runs in place of ours.
     """
-    refuse_unwritable(settings.status)
+    check_writable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
     # Faust logs under the names of its subclasses.
     logging.getLogger("streams.kafka.transport").setLevel(logging.WARNING)

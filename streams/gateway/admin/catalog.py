@@ -15,12 +15,12 @@ from schemas.errors import InvalidDocument, StreamUnavailable, error_text
 from schemas.storefront import Storefront
 from schemas.topics import CATALOG, STOREFRONT
 from streams.gateway.admin.upload_parser import Entries, split_upload
-from streams.gateway.events.producer import Log
-from streams.gateway.http.asgi import Receive, Scope, Send, encode_headers, read_body, send_bytes
+from streams.gateway.events.event_log import Log
+from streams.gateway.http.asgi_io import Receive, Scope, Send, encode_headers, read_body, send_bytes
 from streams.gateway.http.parameters import parse_only_flag, refuse_parameters
 from streams.gateway.http.problems import Problem, error_field
-from streams.kafka.batching import Pair
-from streams.shop.documents import parse_storefront
+from streams.kafka.batch_sending import Pair
+from streams.shop.document_parsing import parse_storefront
 from streams.shop.publishing import Read, SectionChanges, replace_storefront
 
 CATALOG_ROUTE, STOREFRONT_ROUTE = "/v1/catalog/items", "/v1/storefront"

@@ -8,9 +8,9 @@ import msgspec
 from msgspec import Struct
 
 from models.policy.snapshot import Snapshot
-from streams.gateway.events.partitions import PartitionMap
-from streams.gateway.events.producer import Log
-from streams.gateway.http.asgi import Receive, Scope, Send, send_bytes
+from streams.gateway.events.event_log import Log
+from streams.gateway.events.partition_map import PartitionMap
+from streams.gateway.http.asgi_io import Receive, Scope, Send, send_bytes
 from streams.gateway.http.parameters import refuse_parameters
 from streams.gateway.layouts.store_reads import StoreReads
 from streams.runtime.telemetry.metrics import CONTENT_TYPE, Metrics

@@ -17,7 +17,7 @@ from schemas.storefront import Storefront
 from streams.gateway.admin.catalog import CatalogAnswer
 from streams.gateway.admin.health import ShopReport
 from streams.gateway.events.route import EventsAnswer
-from streams.gateway.http.asgi import Receive, Scope, Send, send_bytes
+from streams.gateway.http.asgi_io import Receive, Scope, Send, send_bytes
 from streams.gateway.http.parameters import (
     DEADLINE_MS,
     DEADLINE_MS_MAX,

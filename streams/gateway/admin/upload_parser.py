@@ -21,9 +21,9 @@ PIECE_BYTES = 128 << 10
 """About a millisecond of parsing, validating and encoding."""
 
 WIDER = (1, 4)
-"""Times PIECE_BYTES: how far cuts are looked for before the rest is parsed in one go..."""
+"""How far cuts are looked for before the rest is parsed in one go, as multiples of PIECE_BYTES."""
 CUTS_TRIED = 32
-"""...and how many at each width: entries may hold lists of objects themselves."""
+"""How many cuts are tried at each width: entries may hold lists of objects themselves."""
 
 Entries = Sequence[bytes | Raw]
 

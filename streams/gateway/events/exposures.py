@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from models.layout.rendering.fields import as_of_of, exposure_of
-from models.policy.decision import LayoutDecision
 from models.policy.explain import decision_record
+from models.policy.layout_decision import LayoutDecision
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash64
 from schemas.topics import DECISIONS, EXPOSURES
+from streams.gateway.events.event_log import Log
 from streams.gateway.events.outbox import Outbox
-from streams.gateway.events.producer import Log
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
 

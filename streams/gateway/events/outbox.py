@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 
 from schemas.errors import StreamUnavailable
-from streams.gateway.events.producer import Log
-from streams.kafka.batching import Pair
+from streams.gateway.events.event_log import Log
+from streams.kafka.batch_sending import Pair
 
 QUEUED_MAX = 20_000
 """Own choice, not tuned: some 10 MB of exposures; at 5,000 answers a second, four seconds without Kafka."""

@@ -11,9 +11,9 @@ from msgspec import Struct
 from models.catalog.enrichment import FindItem
 from schemas.ids import VisitorId
 from schemas.topics import EVENTS
-from streams.gateway.events.click_trace import ClickTraces
-from streams.gateway.events.partitions import PartitionMap
-from streams.gateway.events.producer import Log
+from streams.gateway.events.event_log import Log
+from streams.gateway.events.event_timings import EventTimings
+from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.events.validation import (
     REQUEST_BYTES_MAX,
     EventAnswer,
@@ -21,10 +21,10 @@ from streams.gateway.events.validation import (
     split_events,
     validate_events,
 )
-from streams.gateway.http.asgi import Receive, Scope, Send, encode_headers, read_body, send_bytes
+from streams.gateway.http.asgi_io import Receive, Scope, Send, encode_headers, read_body, send_bytes
 from streams.gateway.http.auth import caller_of
 from streams.gateway.http.parameters import refuse_parameters
-from streams.kafka.batching import Message
+from streams.kafka.batch_sending import Message
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
 
@@ -48,7 +48,7 @@ class EventsDependencies(Struct, frozen=True, kw_only=True):
     log: Log
     partition_map: PartitionMap
     find_item: FindItem
-    traces: ClickTraces
+    event_timings: EventTimings
     clock: Clock
     metrics: Metrics
 
@@ -58,7 +58,7 @@ class EventsRoute:
 
     def __init__(self, namespace: str, dependencies: EventsDependencies) -> None:
         self._log, self._partition_map = dependencies.log, dependencies.partition_map
-        self._find_item, self._traces = dependencies.find_item, dependencies.traces
+        self._find_item, self._event_timings = dependencies.find_item, dependencies.event_timings
         self._clock, self._metrics = dependencies.clock, dependencies.metrics
         self._topic = EVENTS.full_name(namespace)
 
@@ -120,7 +120,7 @@ class EventsRoute:
         if offset is None:
             reason = "not, or not surely, written; send it again"
             return EventAnswer(status="retry", message_id=event.message_id, reason=reason)
-        self._traces.record(event.visitor, offset, received, self._clock.now())
+        self._event_timings.record(event.visitor, offset, received, self._clock.now())
         token = self._partition_map.token(partition, offset)
         return EventAnswer(status="accepted", message_id=event.message_id, token=token)
 

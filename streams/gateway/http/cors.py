@@ -7,7 +7,7 @@ from typing import Any
 
 from starlette.middleware.cors import CORSMiddleware
 
-from streams.gateway.http.asgi import Scope, Send
+from streams.gateway.http.asgi_io import Scope, Send
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
 HEADERS = ("content-type", "last-event-id")

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from models.layout.rendering.fields import relabel
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
-from streams.gateway.events.partitions import PartitionMap
+from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import DecisionFailed, OnDemandLayouts

@@ -1,15 +1,4 @@
-"""Who waits for which visitor, and what wakes them: a mailbox for each open page, the latest notice wins.
-
-For the demo's panel a stream opened with `journey=1` also gets `event: journey` for each notice of its
-visitor, whether the layout changed or not. Its data is JSON; times are epoch milliseconds, and absent when
-this gateway does not know them:
-
-    {"version": "…", "layout_changed": true, "received": …, "accepted": …, "applied": …, "folded": …,
-     "ranked": …, "noticed": …, "pushed": …}
-
-received and accepted (by Kafka) come from this gateway's own POST /v1/events; applied (chunk taken), folded
-and ranked from the worker, when its notice carries them; noticed and pushed are the gateway's again.
-"""
+"""Who waits for which visitor, and what wakes them: a mailbox for each open page, the latest notice wins."""
 
 from __future__ import annotations
 
@@ -27,27 +16,33 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import Following, Notice, Notices
 
 HEARTBEAT_S = 15.0
+"""Time between heartbeats of open pages; as often partitions without listeners are looked for."""
 UNFOLLOW_AFTER_S = 30.0
-"""A partition is followed for so long after its last listener left: the next one is often on its way."""
+"""How long a partition stays followed after its last mailbox closed: the next is often on its way."""
 
 REREAD_AT_ONCE, REREAD_PAUSE_S = 10, 0.02
-"""Open pages that are decided anew together: 10 take the loop for 7 ms, 1,000 have their turn in 2 s."""
+"""How many open pages are woken to read again before a pause, and the pause: 10 pages occupy the loop for
+7 ms, 1,000 are through in 2 s."""
 
 
 class Mail(Struct, frozen=True):
-    """Why a listener was woken: a notice, `reread` (some may have been missed), or neither: a heartbeat."""
+    """Why the reader of a mailbox was woken; a heartbeat when nothing is set.
+
+    Attributes:
+        notice: The newest notice; `layout_changed` when any since the last take had it.
+        noticed_at: When it came, epoch seconds.
+        reread: Whether to read the store again: notices may have been missed, or the shop changed.
+        closed: Whether the client left or the process stops; nothing comes after it.
+    """
 
     notice: Notice | None = None
-    noticed_at: float = 0.0  # when the notice came (epoch seconds)
+    noticed_at: float = 0.0
     reread: bool = False
     closed: bool = False
 
 
 class Mailbox:
-    """Holds one mail until it is taken: the newest notice, with all that was asked for since the last take.
-
-    For one reader.
-    """
+    """A conflating slot for one reader: the newest notice, and what else was requested since."""
 
     def __init__(self) -> None:
         self._notice: Notice | None = None
@@ -60,7 +55,7 @@ class Mailbox:
         """Replace the notice; `at` (epoch seconds) is when it came.
 
         Returns:
-            Whether an older one was not taken yet. That it had changed the layout is not forgotten.
+            True when an untaken notice was replaced; `layout_changed` of both is OR-ed.
         """
         replaced = self._notice is not None
         self._noticed_at = at
@@ -80,7 +75,7 @@ class Mailbox:
         self._wake()
 
     def close(self) -> None:
-        """Every take from now on says closed, at once."""
+        """Makes every later `take` return a closed mail at once."""
         self._closed = True
         self._wake()
 
@@ -136,30 +131,34 @@ class Hub:
 
     @contextmanager
     def open_mailbox(self, partition: int, visitor: VisitorId) -> Iterator[Mailbox]:
-        """A mailbox while the block runs; its first mail (`reread`) comes once no notice can be missed."""
+        """A mailbox while the block runs.
+
+        A `reread` mail comes once the partition is followed: from then on no notice is missed. When others
+        listen to the partition already it comes at once too.
+        """
         mailbox = Mailbox()
         if self._closed:
             mailbox.close()
-        followed = self._mailboxes.get(partition)
-        if followed is None:
-            followed = self._mailboxes[partition] = {}
+        by_visitor = self._mailboxes.get(partition)
+        if by_visitor is None:
+            by_visitor = self._mailboxes[partition] = {}
             self._tasks.append(asyncio.create_task(self._notices.follow(partition)))
         else:
             mailbox.request_reread()
         self._empty_since.pop(partition, None)
-        followed.setdefault(visitor, set()).add(mailbox)
+        by_visitor.setdefault(visitor, set()).add(mailbox)
         try:
             yield mailbox
         finally:
             self._remove(partition, visitor, mailbox)
 
     def _remove(self, partition: int, visitor: VisitorId, mailbox: Mailbox) -> None:
-        followed = self._mailboxes[partition]
-        own = followed[visitor]
-        own.discard(mailbox)
-        if not own:
-            del followed[visitor]
-        if not followed:
+        by_visitor = self._mailboxes[partition]
+        mailboxes = by_visitor[visitor]
+        mailboxes.discard(mailbox)
+        if not mailboxes:
+            del by_visitor[visitor]
+        if not by_visitor:
             self._empty_since[partition] = asyncio.get_running_loop().time()
 
     async def reread_all(self) -> None:
@@ -177,14 +176,14 @@ class Hub:
                 logger("gateway").exception("delivering a notice failed", partition=notice.partition)
 
     def _deliver(self, notice: Notice | Following) -> None:
-        followed = self._mailboxes.get(notice.partition, {})
+        by_visitor = self._mailboxes.get(notice.partition, {})
         if isinstance(notice, Following):
-            for mailboxes in followed.values():
+            for mailboxes in by_visitor.values():
                 for mailbox in mailboxes:
                     mailbox.request_reread()
             return
         self._metrics.count("notices_total")
-        for mailbox in followed.get(notice.visitor, ()):
+        for mailbox in by_visitor.get(notice.visitor, ()):
             if mailbox.put(notice, self._clock.now()):
                 self._metrics.count("pushes_replaced_total")
 
@@ -203,4 +202,6 @@ class Hub:
             self._tasks = [task for task in self._tasks if not task.done()]
 
     def _all_mailboxes(self) -> list[Mailbox]:
-        return [box for followed in self._mailboxes.values() for boxes in followed.values() for box in boxes]
+        return [
+            box for by_visitor in self._mailboxes.values() for boxes in by_visitor.values() for box in boxes
+        ]

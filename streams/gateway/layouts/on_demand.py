@@ -12,9 +12,9 @@ from models.layout.rendering.cards import hydrate
 from models.layout.rendering.fields import body_of
 from models.layout.validity import still_valid
 from models.policy.decide import decide
-from models.policy.decision import LayoutDecision
 from models.policy.explain import explained_answer
 from models.policy.fallback import static_layout
+from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import Snapshot
 from models.visitor.packing import unpack
 from models.visitor.state import EMPTY, VisitorState

@@ -17,8 +17,8 @@ from schemas.codec import DECODE_ERRORS
 from schemas.errors import UnknownVersion
 from schemas.ids import ItemId, Version, VisitorId
 from schemas.layouts import Mode, ModelTag, Reason, Why
-from streams.gateway.events.partitions import PartitionMap
-from streams.gateway.http.asgi import Receive, Scope, Send, read_body, send_bytes
+from streams.gateway.events.partition_map import PartitionMap
+from streams.gateway.http.asgi_io import Receive, Scope, Send, read_body, send_bytes
 from streams.gateway.http.auth import authorise
 from streams.gateway.http.parameters import (
     DEADLINE_MS,

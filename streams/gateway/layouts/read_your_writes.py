@@ -9,7 +9,7 @@ from models.layout.rendering.fields import field_of
 from models.visitor.packing import unpack
 from schemas.errors import UnknownVersion
 from schemas.ids import Version, VisitorId
-from streams.gateway.events.partitions import PartitionMap
+from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.store_reads import StoreReads
 from streams.runtime.deadline import LoopFairDeadline

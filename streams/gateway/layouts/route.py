@@ -7,7 +7,7 @@ from time import perf_counter
 
 from models.layout.rendering.fields import labels_of
 from streams.gateway.events.exposures import Exposures
-from streams.gateway.http.asgi import JSON, Receive, Scope, Send, header, send_problem
+from streams.gateway.http.asgi_io import JSON, Receive, Scope, Send, header, send_problem
 from streams.gateway.http.auth import authorise
 from streams.gateway.http.bots import is_bot
 from streams.gateway.http.cors import is_head

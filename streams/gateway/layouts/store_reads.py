@@ -18,8 +18,8 @@ T = TypeVar("T")
 WAIT_MAX_S = 0.2
 """Longest wait for one read: Redis answers in a millisecond, or the page is made without it."""
 
-FAIR_WAIT_S = 0.02
-"""A read that was given less says nothing of Redis when it ends unanswered: its caller was in a hurry."""
+MIN_COUNTED_WAIT_S = 0.02
+"""A timeout after a shorter wait is not counted as a failure by the circuit breaker."""
 
 
 class ReadFailed(Exception):
@@ -33,11 +33,11 @@ class ReadFailed(Exception):
 class StoreReads:
     """A LayoutReader with deadlines, a circuit breaker and error metrics.
 
-    In each read `partition` is the one the visitor's records are in, and `until` the moment (event loop time,
-    seconds) after which nobody waits for it; WAIT_MAX_S seconds are the most in any case.
+    In each read `partition` is the one the visitor's records are in, and `until` the deadline: the event loop
+    time (seconds) by which the answer must be there. No read waits longer than WAIT_MAX_S.
 
-    Each read raises ReadFailed: `redis_timeout` when no answer came in time, `redis_down` when the connection
-    failed, or at once while the circuit is open.
+    Each read raises ReadFailed: `redis_timeout` when no answer came in time; `redis_down` when the connection
+    failed or the visitor's key cannot be read, and at once while the circuit is open.
     """
 
     def __init__(self, reader: LayoutReader, metrics: Metrics, circuit: Circuit | None = None) -> None:
@@ -56,7 +56,7 @@ class StoreReads:
         return await self._read(self._reader.state, partition, visitor, until)
 
     async def read_all(self, partition: int, visitor: VisitorId, until: float) -> Stored:
-        """State, layout and `done` of one moment: the state is at least as new as `done` says."""
+        """State, layout and `done`, read atomically; the state includes all of its records before `done`."""
         return await self._read(self._reader.state_layout_done, partition, visitor, until)
 
     async def _read(
@@ -74,7 +74,7 @@ class StoreReads:
                 value = await read(partition, visitor)
         except TimeoutError:
             self._metrics.count("store_errors_total", kind="timeout")
-            if until - now >= FAIR_WAIT_S:
+            if until - now >= MIN_COUNTED_WAIT_S:
                 self.circuit.record_failure(now)
             raise ReadFailed("redis_timeout") from None
         except StoreUnavailable as exc:

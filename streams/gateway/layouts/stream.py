@@ -1,6 +1,17 @@
 """`GET /v1/layouts/{page}/stream`: server-sent events, one layout each time the page's content changes.
 
 The event id is the layout id; a client that comes back with it gets the current layout only if it differs.
+
+For the demo's panel a stream opened with `journey=1` also gets `event: journey` for each notice of its
+visitor, whether the layout changed or not. Its data is JSON; times are epoch milliseconds, and absent when
+this gateway does not know them:
+
+    {"version": "…", "layout_changed": true, "received": …, "accepted": …, "applied": …, "folded": …,
+     "ranked": …, "noticed": …, "pushed": …}
+
+received and accepted (acknowledged by Kafka) come from this gateway's own POST /v1/events; applied (the
+worker took the chunk), folded and ranked from the worker, when its notice carries them; noticed (the notice
+came here) and pushed are the gateway's again.
 """
 
 from __future__ import annotations
@@ -12,10 +23,10 @@ import orjson
 from msgspec import Struct
 
 from models.layout.rendering.fields import layout_id_of
-from streams.gateway.events.click_trace import ClickTraces
+from streams.gateway.events.event_timings import EventTimings
 from streams.gateway.events.exposures import Exposures
-from streams.gateway.events.partitions import PartitionMap
-from streams.gateway.http.asgi import Receive, Scope, Send, header
+from streams.gateway.events.partition_map import PartitionMap
+from streams.gateway.http.asgi_io import Receive, Scope, Send, header
 from streams.gateway.http.auth import authorise
 from streams.gateway.http.cors import is_head
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
@@ -54,7 +65,7 @@ class StreamDependencies(Struct, frozen=True, kw_only=True):
     hub: Hub
     partition_map: PartitionMap
     exposures: Exposures
-    traces: ClickTraces
+    event_timings: EventTimings
     clock: Clock
     metrics: Metrics
     live_page: str
@@ -112,7 +123,7 @@ class _Connection:
         self, dependencies: StreamDependencies, query: LayoutQuery, partition: int, send: Send, last: str
     ) -> None:
         self._fallbacks, self._reading = dependencies.fallbacks, dependencies.reading
-        self._exposures, self._traces = dependencies.exposures, dependencies.traces
+        self._exposures, self._event_timings = dependencies.exposures, dependencies.event_timings
         self._clock, self._metrics = dependencies.clock, dependencies.metrics
         self._query, self._partition = query, partition
         self._send, self._last = send, last
@@ -167,11 +178,11 @@ class _Connection:
             return await self._fallbacks.current(self._query, self._partition, until, self._shown)
 
     async def _send_trace(self, notice: Notice, noticed_at: float) -> None:
-        """The steps of the click behind a notice, as `event: journey` (see streams.gateway.layouts.hub)."""
+        """The steps of the click behind a notice, as `event: journey` (see the module)."""
         trace: dict[str, object] = {"version": notice.version, "layout_changed": notice.layout_changed}
-        span = self._traces.find(self._query.visitor, notice.version)
-        if span is not None:
-            trace |= {"received": span.received, "accepted": span.accepted}
+        timing = self._event_timings.find(self._query.visitor, notice.version)
+        if timing is not None:
+            trace |= {"received": timing.received, "accepted": timing.accepted}
         trace |= dict(zip(("applied", "folded", "ranked"), notice.times, strict=False))
         trace |= {"noticed": noticed_at * 1000, "pushed": self._clock.now() * 1000}
         await self._write(b"event: journey\ndata: %b\n\n" % orjson.dumps(trace))

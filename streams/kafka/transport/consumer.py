@@ -106,7 +106,7 @@ class ChunkConsumer(Consumer):
         """Records, and the partitions that were active when they were asked for; none without capacity."""
         if not self.flow_active:
             await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # as Faust itself does
-        if not await self._chunk_transport.has_capacity(timeout):
+        if not await self._chunk_transport.wait_for_capacity(timeout):
             return {}, set()
         active = self._get_active_partitions()
         if not active:
@@ -258,13 +258,13 @@ class ChunkTransport(Transport):
 
     Attributes:
         owner: Must be set before the app starts.
-        has_capacity: Must be set before the app starts. Asked before each fetch (backpressure): returns True
-            as soon as more chunks are welcome, False when they are not within the given seconds.
+        wait_for_capacity: Must be set before the app starts. Awaited before each fetch (backpressure):
+            returns True as soon as more may be fetched, False when not within the given seconds.
     """
 
     Consumer = ChunkConsumer
     owner: PartitionOwner
-    has_capacity: Callable[[float], Awaitable[bool]]
+    wait_for_capacity: Callable[[float], Awaitable[bool]]
 
     def __init__(
         self,

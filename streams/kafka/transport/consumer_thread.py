@@ -84,7 +84,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         records = await super()._fetch_records(consumer, active, timeout, max_records)
         # No await from here on: the records belong to the turn that holds now.
         if records:
-            self._pacing.expect_more()
+            self._pacing.note_delivery()
         return {tp: self._tag_records(tp, part) for tp, part in records.items() if tp in self._expected}
 
     def _tag_records(self, tp: Any, records: list[Any]) -> FetchedRecords:

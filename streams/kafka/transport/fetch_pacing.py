@@ -1,7 +1,8 @@
-"""How long the broker holds a fetch: a lone record is sent at once, of a stream several come together.
+"""Sets how long the broker may delay a fetch.
 
-Each answer costs broker and worker the same however little is in it, and so does each run of the policy.
-Own heuristic; `make bench ONLY=freshness` shows its effect.
+Not at all for a single record, up to BUSY_WAIT_MS while records keep coming, so that several share one fetch.
+Fetches and policy runs have a fixed cost; batching amortises it. Own heuristic; `make bench ONLY=freshness`
+shows its effect.
 """
 
 from __future__ import annotations
@@ -9,36 +10,37 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-LONE_WAIT_MS, LONE_BYTES = 500, 1
-"""Faust's fixed 1500 ms does no harm with a broker that wakes a waiting fetch; not all stand-ins do."""
-STREAM_WAIT_MS, STREAM_BYTES = 4, 200_000
-"""Enough bytes for some hundred records: a backlog is never waited for."""
-STREAM_FOR_S = 0.02
-"""How long after records were handed over more are expected."""
+IDLE_WAIT_MS, IDLE_MIN_BYTES = 500, 1
+"""Instead of Faust's fixed 1500 ms: Kafka answers a waiting fetch as soon as a record arrives, but some
+substitutes for it wait out the whole time."""
+BUSY_WAIT_MS, BUSY_MIN_BYTES = 4, 200_000
+"""A backlog of so many bytes is answered at once: several hundred records of 500 bytes."""
+BUSY_FOR_S = 0.02
+"""How long after a delivery more records are expected."""
 
 
 class FetchPacing:
-    """Sets `fetch.max.wait.ms` and `fetch.min.bytes` of a running aiokafka fetcher; used on its loop only."""
+    """Sets `fetch.max.wait.ms` and `fetch.min.bytes` of a running aiokafka fetcher.
+
+    Call only from the fetcher's event loop.
+    """
 
     def __init__(self, fetcher: Any) -> None:
         self._fetcher = fetcher
-        self._stream_end: asyncio.TimerHandle | None = None
-        self._set_fetch(LONE_WAIT_MS, LONE_BYTES)
+        self._busy_end: asyncio.TimerHandle | None = None
+        self._set_fetch(IDLE_WAIT_MS, IDLE_MIN_BYTES)
 
-    def expect_more(self) -> None:
-        """Have fetches wait for several records until STREAM_FOR_S after the last call.
-
-        To be called whenever records were handed over.
-        """
-        if self._stream_end is None:
-            self._set_fetch(STREAM_WAIT_MS, STREAM_BYTES)
+    def note_delivery(self) -> None:
+        """Call whenever records were delivered: fetches wait for several records until BUSY_FOR_S later."""
+        if self._busy_end is None:
+            self._set_fetch(BUSY_WAIT_MS, BUSY_MIN_BYTES)
         else:
-            self._stream_end.cancel()
-        self._stream_end = asyncio.get_running_loop().call_later(STREAM_FOR_S, self._end_stream)
+            self._busy_end.cancel()
+        self._busy_end = asyncio.get_running_loop().call_later(BUSY_FOR_S, self._end_busy)
 
-    def _end_stream(self) -> None:
-        self._stream_end = None
-        self._set_fetch(LONE_WAIT_MS, LONE_BYTES)
+    def _end_busy(self) -> None:
+        self._busy_end = None
+        self._set_fetch(IDLE_WAIT_MS, IDLE_MIN_BYTES)
 
-    def _set_fetch(self, wait_ms: int, least_bytes: int) -> None:
-        self._fetcher._fetch_max_wait_ms, self._fetcher._fetch_min_bytes = wait_ms, least_bytes
+    def _set_fetch(self, wait_ms: int, min_bytes: int) -> None:
+        self._fetcher._fetch_max_wait_ms, self._fetcher._fetch_min_bytes = wait_ms, min_bytes

@@ -11,7 +11,7 @@ from schemas.errors import ServiceMissing
 from streams.local.servers.jars import fetch_kafka_jars
 from streams.local.servers.java import find_java
 from streams.local.servers.server import LocalServer
-from streams.runtime.net import HOST, free_port
+from streams.runtime.ports import HOST, free_port
 
 CLUSTER_ID = "ZXRhbGFnZS1sb2NhbC0xMQ"
 """22 characters of base64, as Kafka wants them; the same for every data folder."""

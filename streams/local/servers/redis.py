@@ -10,7 +10,7 @@ from pathlib import Path
 
 from schemas.errors import ServiceMissing
 from streams.local.servers.server import LocalServer
-from streams.runtime.net import HOST
+from streams.runtime.ports import HOST
 
 OLDEST = 7  # sharded pub/sub came with Redis 7
 MISSING = "no Redis: install redis-server 7 or newer, or `pip install 'etalage[local]'`, or set ETALAGE_REDIS"

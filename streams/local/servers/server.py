@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 from schemas.errors import ServiceMissing
 from streams.local.processes import Popen, kill, log_tail, signal_session, spawn, stop
-from streams.runtime.net import HOST, free_port, owns_port, wait_until
+from streams.runtime.ports import HOST, free_port, owns_port, wait_until
 
 PORT_TRIES = 5
 

@@ -1,6 +1,6 @@
-"""The status file: what a process tells its supervisor, and that it still lives.
+"""The status file: what a process tells its supervisor, with a heartbeat.
 
-Replaced in one step when something changed; in between its modification time is the heartbeat.
+Replaced atomically when something changed; in between its modification time is the heartbeat.
 """
 
 from __future__ import annotations
@@ -19,11 +19,20 @@ from streams.runtime.telemetry.logs import LogOnce, logger
 log = logger("status")
 
 HEARTBEAT_EVERY_S = 1.0
-"""How often the file is touched: a process that does not is taken for one that hangs."""
+"""How often the file is touched; without it the supervisor takes the process for hung."""
 
 
-class Status(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One process as its status file shows it; addresses are `host:port`, `reason` why it is not ready."""
+class ProcessStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One process as its status file shows it.
+
+    Attributes:
+        kind: What it runs: gateway, worker, items or shoppers.
+        pid: Its process id.
+        ready: Whether it can do its work.
+        probe: host:port of its health probes; None when it has none of its own.
+        address: host:port of its HTTP API; None when it has none.
+        reason: Why it is not ready.
+    """
 
     kind: str
     pid: int
@@ -42,15 +51,15 @@ class StatusFile:
 
     def __init__(self, path: str | None) -> None:
         self._path = path
-        self._written: Status | None = None
+        self._written: ProcessStatus | None = None
         self._heartbeat_at = float("-inf")
         self._unwritable = LogOnce()
 
-    def is_due(self, status: Status) -> bool:
+    def is_due(self, status: ProcessStatus) -> bool:
         """Whether `update` would touch the disk: the status changed, or a heartbeat is due."""
         return self._path is not None and (status != self._written or self._heartbeat_is_due())
 
-    def update(self, status: Status) -> None:
+    def update(self, status: ProcessStatus) -> None:
         """Write `status` if it changed and touch the file if a heartbeat is due; never raises OSError.
 
         To be called again and again from the loop whose life it shows.
@@ -82,32 +91,32 @@ class StatusFile:
             self._written = None
 
 
-def write_status(path: str | Path, status: Status) -> None:
+def write_status(path: str | Path, status: ProcessStatus) -> None:
     """Replace the status file in one step: a reader sees the old or the new one, never half of it."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    draft.write_bytes(msgspec.json.encode(status))
-    draft.replace(target)
+    temporary = target.with_name(f".{target.name}.{os.getpid()}")
+    temporary.write_bytes(msgspec.json.encode(status))
+    temporary.replace(target)
 
 
-def read_status(path: str | Path) -> Status | None:
+def read_status(path: str | Path) -> ProcessStatus | None:
     """The status in `path`, None when there is none yet; msgspec.MsgspecError when it is not one of ours."""
     try:
-        return msgspec.json.decode(Path(path).read_bytes(), type=Status)
+        return msgspec.json.decode(Path(path).read_bytes(), type=ProcessStatus)
     except FileNotFoundError:
         return None
 
 
-def refuse_unwritable(path: str | None) -> None:
-    """InvalidSetting when no status file can be written at `path`; a full disk may be less full later."""
+def check_writable(path: str | None) -> None:
+    """Raises InvalidSetting unless a status file can be written at `path`; a full disk is accepted."""
     if path is None:
         return
-    draft = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
+    temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
     try:
-        draft.parent.mkdir(parents=True, exist_ok=True)
-        draft.touch()
-        draft.unlink()
+        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch()
+        temporary.unlink()
         if Path(path).is_dir():
             raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
     except OSError as exc:

@@ -12,7 +12,7 @@ from schemas.errors import StoreUnavailable
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger
 from streams.stores.redis.address import connect_error_text, parse_address
-from streams.stores.redis.pipeline import OnMessage, PipelinedConnection, Reply, Word, raise_error
+from streams.stores.redis.pipeline import OnMessage, PipelinedConnection, RedisArgument, Reply, raise_error
 
 T = TypeVar("T")
 log = logger("redis")
@@ -87,7 +87,7 @@ class ReconnectingConnection:
                 raise StoreUnavailable(self._trouble)
             await self._attempted.wait()
 
-    def ask(self, *words: Word) -> asyncio.Future[Reply]:
+    def ask(self, *words: RedisArgument) -> asyncio.Future[Reply]:
         """As PipelinedConnection.ask, for callers who cannot wait for a connection.
 
         Raises:
@@ -97,7 +97,7 @@ class ReconnectingConnection:
             raise StoreUnavailable(self._trouble)
         return self.current.ask(*words)
 
-    async def call(self, *words: Word) -> Reply:
+    async def call(self, *words: RedisArgument) -> Reply:
         """The reply to a command; without a connection, waits for the end of the attempt under way.
 
         There is no deadline but those of connecting and of `stuck_s`: the caller puts one around its work.

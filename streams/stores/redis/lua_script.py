@@ -7,7 +7,7 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Any
 
-from streams.stores.redis.pipeline import CommandRefused, Word
+from streams.stores.redis.pipeline import CommandRefused, RedisArgument
 
 Call = Callable[..., Awaitable[Any]]
 """Sends one command, given as words; returns the reply or raises what it stands for."""
@@ -21,7 +21,7 @@ class LuaScript:
         self._text = text
         self._sha = sha1(text.encode(), usedforsecurity=False).hexdigest()
 
-    async def __call__(self, keys: Sequence[str], arguments: Sequence[Word] = ()) -> Any:
+    async def __call__(self, keys: Sequence[str], arguments: Sequence[RedisArgument] = ()) -> Any:
         """Run it and return its reply. Raises what `call` raises."""
         try:
             return await self._call("EVALSHA", self._sha, len(keys), *keys, *arguments)

@@ -17,7 +17,7 @@ import hiredis
 from schemas.errors import EtalageError, StoreUnavailable
 
 Reply = Any
-Word = str | int | float | bytes | memoryview
+RedisArgument = str | int | float | bytes | memoryview
 OnMessage = Callable[[bytes, bytes], None]
 """Takes channel and payload of a published message."""
 
@@ -96,7 +96,7 @@ class PipelinedConnection(asyncio.Protocol):
                 self.close("ended a subscription")  # as when its slot moves: begin anew
                 return
 
-    def ask(self, *words: Word) -> asyncio.Future[Reply]:
+    def ask(self, *words: RedisArgument) -> asyncio.Future[Reply]:
         """Send one command with the others of this turn of the loop.
 
         Returns:

@@ -20,11 +20,11 @@ from streams.stores.protocols import (
 )
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.lua_script import LuaScript, script_text
-from streams.stores.redis.pipeline import Word
+from streams.stores.redis.pipeline import RedisArgument
 
 
 class Lifetimes(Struct, frozen=True):
-    """How long a visitor who stays away is remembered, and how long a live layout, in seconds."""
+    """Redis TTLs in seconds, renewed by each write."""
 
     state_s: int = 120 * 86_400
     layout_s: int = 1800
@@ -33,8 +33,8 @@ class Lifetimes(Struct, frozen=True):
 class RedisVisitors:
     """The VisitorStore over a connection that its owner starts and stops.
 
-    `scripts` may replace the text of `claim` or `write`: tests take safeguards out with it. An error reply
-    that does not pass is a defect and leaves as CommandRefused.
+    Methods are documented at `VisitorStore`. An error reply that retrying would not cure is raised as
+    CommandRefused. `scripts` may replace the text of `claim` or `write`: tests take safeguards out with it.
     """
 
     def __init__(
@@ -80,38 +80,38 @@ class RedisVisitors:
         values = await self._load([key for pair in zip(states, layouts, strict=True) for key in pair])
         return [Loaded(state, body) for state, body in zip(values[::2], values[1::2], strict=True)]
 
-    async def write(self, part: SliceWrite) -> None:
-        keys, arguments = self._pack(part)
+    async def write(self, write: SliceWrite) -> None:
+        keys, arguments = self._pack(write)
         answer = await self._write(keys, arguments)
         match answer:
             case [b"OK", *_]:
                 return
             case [b"REGRESSED", int(done), *_]:
                 raise Regressed(
-                    f"partition {part.partition}: Redis stands at {done}, expected {part.expect_done}",
+                    f"partition {write.partition}: Redis stands at {done}, expected {write.expect_done}",
                     done=None if done < 0 else done,
                 )
             case _:
-                raise Fenced(f"partition {part.partition}: another owner has it")
+                raise Fenced(f"partition {write.partition}: another owner has it")
 
-    def _pack(self, part: SliceWrite) -> tuple[list[str], list[Word]]:
+    def _pack(self, write: SliceWrite) -> tuple[list[str], list[RedisArgument]]:
         """Keys and arguments of write.lua."""
-        keys = [self._keys.own(part.partition)]
-        arguments: list[Word] = [
-            part.epoch, _number(part.expect_done), part.expect_part, _number(part.done), part.part,
+        keys = [self._keys.own(write.partition)]
+        arguments: list[RedisArgument] = [
+            write.epoch, _number(write.expect_done), write.expect_part, _number(write.done), write.part,
             self._lifetimes.state_s, self._lifetimes.layout_s,
-            self._keys.channel(part.partition), notice_payload(part),
+            self._keys.channel(write.partition), notice_payload(write),
         ]  # fmt: skip
-        state_prefix = self._keys.state(part.partition, VisitorId(""))
-        layout_prefix = self._keys.layout(part.partition, VisitorId(""))
-        for one in part.visitors:
+        state_prefix = self._keys.state(write.partition, VisitorId(""))
+        layout_prefix = self._keys.layout(write.partition, VisitorId(""))
+        for one in write.visitors:
             keys += (state_prefix + one.visitor, layout_prefix + one.visitor)
             arguments += (one.state, layout_action(one), one.head or b"", one.body or b"")
         return keys, arguments
 
 
 def layout_action(one: VisitorWrite) -> bytes:
-    """What write.lua does with the layout: w(rite), h(ead), d(rop), k(eep)."""
+    """What write.lua does with the layout: w(rite) both, replace the h(ead) only, d(rop), k(eep)."""
     if one.body is not None and one.head is not None:
         return b"w"
     if one.head is not None:
@@ -119,12 +119,18 @@ def layout_action(one: VisitorWrite) -> bytes:
     return b"d" if one.drop_layout else b"k"
 
 
-def notice_payload(part: SliceWrite) -> bytes:
-    """JSON [[visitor, layout changed (0 or 1), version, *times], …]; empty when nothing is to be sent."""
-    if not part.notify or not part.visitors:
+def notice_payload(write: SliceWrite) -> bytes:
+    """JSON [[visitor, layout changed (0 or 1), version, *times], …]; empty when nothing is to be sent.
+
+    `times` are when the chunk was taken, folded and ranked, in epoch milliseconds.
+    """
+    if not write.notify or not write.visitors:
         return b""
     return orjson.dumps(
-        [(v.visitor, int(v.body is not None or v.drop_layout), v.version, *part.times) for v in part.visitors]
+        [
+            (v.visitor, int(v.body is not None or v.drop_layout), v.version, *write.times)
+            for v in write.visitors
+        ]
     )
 
 

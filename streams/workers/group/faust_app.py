@@ -11,8 +11,8 @@ import faust
 from yarl import URL
 
 from schemas.topics import EVENTS
+from streams.kafka.transport.compiled_extensions import check_extensions
 from streams.kafka.transport.consumer import ChunkTransport
-from streams.kafka.transport.extensions import check_extensions
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 

@@ -13,12 +13,12 @@ import faust
 from msgspec import Struct
 
 from streams.kafka.transport.consumer import ChunkTransport
-from streams.runtime.process import exit_after, halt
+from streams.runtime.process_context import exit_after, halt
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
 from streams.runtime.telemetry.probes import ProbeApp, Readiness, serve_probes
-from streams.runtime.telemetry.status_file import HEARTBEAT_EVERY_S, Status, StatusFile
+from streams.runtime.telemetry.status_file import HEARTBEAT_EVERY_S, ProcessStatus, StatusFile
 from streams.workers.group.ownership import Ownership
 
 LOOK_EVERY_S = 0.1
@@ -83,7 +83,7 @@ class ProcessLifecycle:
             self._report()
 
     def readiness(self) -> Readiness:
-        """Whether work can be done, and why not."""
+        """Whether the process can do its work; with the reason when not."""
         if self._ending.is_set():
             return Readiness(False, "ending")
         if self._member is None:
@@ -138,7 +138,7 @@ class ProcessLifecycle:
         now = self.readiness()
         self._metrics.set("ready", now.ready)
         self._status.update(
-            Status(
+            ProcessStatus(
                 kind=self._kind,
                 pid=os.getpid(),
                 ready=now.ready,

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 
 from schemas.errors import EtalageError, Fenced, Regressed
 from streams.kafka.transport.errors import MADE_ANEW, NotAssigned
-from streams.runtime.process import ProcessContext
+from streams.runtime.process_context import ProcessContext
 from streams.runtime.retries import Retry
 from streams.runtime.telemetry.logs import logger
 from streams.stores.protocols import Claim, fresh_nonce

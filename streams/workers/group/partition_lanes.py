@@ -1,9 +1,11 @@
-"""One lane a partition: chunks in order within it, all lanes concurrently.
+"""One lane (a queue of chunks) per partition: chunks in order within it, all lanes concurrently.
 
-While one lane waits for Redis, others fold, and the chunks that wait in a lane are settled as one: the worse
-the lag, the larger the chunks. All lanes of a round finish before the next fetch (backpressure), so one
-policy run decides for every visitor of the round. Nothing is ever raised out of here: a chunk is settled and
-acknowledged, or forgotten (its partition is read again), or the process halts.
+To settle a chunk is to apply it, then acknowledge or forget it; a forgotten chunk is not committed and its
+records are read again. While one lane waits for Redis, others fold. Queued adjacent chunks are merged before
+they are applied: the worse the lag, the larger the chunks. Normally all lanes finish a round before the next
+fetch (backpressure), so one policy run decides for every visitor of the round; after ROUND_WAIT_S fetching
+goes on without the late ones. Nothing is ever raised out of here: what cannot be settled halts the process.
+A turn is the ownership of a partition between two assignments; chunks of an earlier turn are forgotten.
 """
 
 from __future__ import annotations
@@ -16,17 +18,17 @@ from typing import Protocol
 
 from schemas.errors import Fenced, Regressed
 from streams.kafka.transport.chunks import CHUNK_RECORDS, Chunk, Record
-from streams.runtime.process import ProcessContext
+from streams.runtime.process_context import ProcessContext
 from streams.workers.group.ownership import ClaimReason, Holding, loss_reason
 
-IN_FLIGHT = 64
-"""Chunks taken in and not yet acknowledged; `put` waits above it."""
-LOW_WATER = 32
-"""More is fetched below so many in flight: what waits in the fetcher comes later, but as larger chunks."""
-IN_STEP_S = 0.05
-"""How long lanes that are done wait for one that is held up, before more is fetched all the same."""
+MAX_IN_FLIGHT_CHUNKS = 64
+"""The most chunks that are queued or applied and not yet acknowledged; `put` waits for room."""
+FETCH_BELOW_CHUNKS = 32
+"""More is fetched while fewer are in flight: what waits in the fetcher comes later, but as larger chunks."""
+ROUND_WAIT_S = 0.05
+"""How long finished lanes wait for a slow one before the next fetch."""
 IDLE_CHECK_S = 2.0
-"""How often the store is asked about a partition without traffic."""
+"""How often the store's checkpoint of a partition without traffic is verified."""
 
 
 class Delivery(Protocol):
@@ -35,11 +37,11 @@ class Delivery(Protocol):
     chunk: Chunk
 
     def ack(self) -> None:
-        """The chunk is settled and may be committed."""
+        """The chunk was applied and may be committed."""
         ...
 
     def forget(self) -> None:
-        """The chunk is not settled; its records are read again."""
+        """The chunk was not applied; its records are read again."""
         ...
 
 
@@ -59,7 +61,7 @@ class ChunkProcessor(Protocol):
         ...
 
     async def verify(self, holding: Holding) -> None:
-        """Fenced or Regressed when the store does not stand at the holding's `done` and `part`."""
+        """Raises Fenced or Regressed unless the store stands at the holding's `done` and `part`."""
         ...
 
 
@@ -85,26 +87,26 @@ class PartitionLanes:
     def __init__(self, processor: ChunkProcessor, ownership: Holdings, context: ProcessContext) -> None:
         self._processor, self._ownership = processor, ownership
         self._halt, self._metrics = context.halt, context.metrics
-        self._capacity = asyncio.Semaphore(IN_FLIGHT)
+        self._capacity = asyncio.Semaphore(MAX_IN_FLIGHT_CHUNKS)
         self._in_flight = 0
-        self._below_low_water = asyncio.Event()
-        self._below_low_water.set()
+        self._may_fetch = asyncio.Event()
+        self._may_fetch.set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._queues: dict[int, deque[Delivery]] = {}
         self._running: dict[int, asyncio.Task[None]] = {}
         self._publishing: set[asyncio.Future[None]] = set()
 
-    async def has_capacity(self, within_s: float) -> bool:
-        """Whether more may be fetched: at once, or within `within_s` seconds.
+    async def wait_for_capacity(self, within_s: float) -> bool:
+        """Waits until more may be fetched, `within_s` seconds at most; returns whether it may.
 
-        Waits up to IN_STEP_S for all lanes to finish first, so that those of one round stay in step.
+        First waits up to ROUND_WAIT_S for all lanes to finish, so that those of one round stay in step.
         """
-        await _wait_set(self._idle, IN_STEP_S)
-        return await _wait_set(self._below_low_water, within_s)
+        await _wait_set(self._idle, ROUND_WAIT_S)
+        return await _wait_set(self._may_fetch, within_s)
 
     async def put(self, delivery: Delivery) -> None:
-        """Queue a delivery in its partition's lane; waits while IN_FLIGHT chunks are not acknowledged."""
+        """Queue a delivery in its partition's lane; waits while MAX_IN_FLIGHT_CHUNKS are not acknowledged."""
         await self._capacity.acquire()
         self._count_in_flight(+1)
         partition = delivery.chunk.partition
@@ -115,7 +117,7 @@ class PartitionLanes:
     async def verify_idle_partitions(self) -> None:
         """For ever: every IDLE_CHECK_S, verify the store's checkpoint of each partition without traffic.
 
-        Without traffic no write would notice that Redis forgot, and visitors would stay as they were.
+        Without traffic a loss of data in Redis would go unnoticed and layouts would stay stale.
         """
         while True:
             await asyncio.sleep(IDLE_CHECK_S)
@@ -165,7 +167,7 @@ class PartitionLanes:
         except (Fenced, Regressed) as exc:
             self._ownership.reclaim(holding, loss_reason(exc))
             return self._forget(deliveries, loss_reason(exc))
-        holding.next, holding.arrived = last.end, last.records[-1].timestamp / 1000
+        holding.next, holding.arrived = last.end, last.records[-1].timestamp / 1000  # ms -> s
         self._ack_when_published(deliveries, published)
 
     def _forget(self, deliveries: list[Delivery], outcome: str) -> None:
@@ -201,10 +203,10 @@ class PartitionLanes:
 
     def _count_in_flight(self, more: int) -> None:
         self._in_flight += more
-        if self._in_flight < LOW_WATER:
-            self._below_low_water.set()
+        if self._in_flight < FETCH_BELOW_CHUNKS:
+            self._may_fetch.set()
         else:
-            self._below_low_water.clear()
+            self._may_fetch.clear()
 
 
 async def _wait_set(event: asyncio.Event, within_s: float) -> bool:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from schemas.errors import EtalageError, StreamUnavailable
 from streams.kafka.transport.errors import NotAssigned
-from streams.runtime.process import ProcessContext
+from streams.runtime.process_context import ProcessContext
 from streams.runtime.telemetry.logs import logger
 from streams.workers.group.ownership import Holding, Ownership
 

@@ -28,7 +28,13 @@ from streams.workers.group.dead_letters import DeadLetters
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.decider import Decider, LiveLayoutRequest, LiveLayoutUpdate
 from streams.workers.personalize.decoding import DecodedChunk, Place, decode_chunk, letter_of
-from streams.workers.personalize.slices import SLICE_VISITORS, TouchedVisitor, batches, slice_write, slices
+from streams.workers.personalize.slices import (
+    SLICE_VISITORS,
+    TouchedVisitor,
+    batched,
+    build_write,
+    split_by_layouts,
+)
 from streams.workers.personalize.stage_metrics import StageMetrics
 from streams.workers.personalize.visitor_cache import CachedVisitor, VisitorCache
 
@@ -196,7 +202,7 @@ class Engine:
     ) -> Awaitable[None] | None:
         """Decide, publish and write, slice by slice; the last slice moves `done` to `end`."""
         published: list[asyncio.Task[None]] = []
-        groups = list(batches(touched, self._config.slice_visitors))
+        groups = list(batched(touched, self._config.slice_visitors))
         for at, batch in enumerate(groups):
             updates = await self._decide(holding, batch)
             records = [
@@ -206,14 +212,14 @@ class Engine:
             ]
             if records:
                 published.append(self._deps.publisher.publish(self._config.decisions_topic, records))
-            parts = slices(batch, updates)
+            slices = split_by_layouts(batch, updates)
             ranked = _milliseconds(self._clock.now())
-            for number, (part, part_updates) in enumerate(parts):
-                last = at == len(groups) - 1 and number == len(parts) - 1
-                write = slice_write(holding, part, part_updates, end if last else None)
-                await self._write(holding, replace(write, times=(*times, ranked)), part, part_updates)
+            for number, (visitors, layouts) in enumerate(slices):
+                last = at == len(groups) - 1 and number == len(slices) - 1
+                write = build_write(holding, visitors, layouts, end if last else None)
+                await self._write(holding, replace(write, times=(*times, ranked)), visitors, layouts)
         if not groups:
-            await self._write(holding, slice_write(holding, [], [], end), [], [])
+            await self._write(holding, build_write(holding, [], [], end), [], [])
         return _wait_for_all(published) if published else None
 
     async def _decide(
@@ -249,15 +255,15 @@ class Engine:
         self,
         holding: Holding,
         write: SliceWrite,
-        part: Sequence[TouchedVisitor],
+        touched: Sequence[TouchedVisitor],
         updates: Sequence[LiveLayoutUpdate | None],
     ) -> None:
         started = self._clock.monotonic()
         await self._deps.retries("write", lambda: self._deps.store.write(write))
         now = self._stage("write", started)
         holding.done, holding.part, holding.proven = write.done, write.part, True
-        self._remember(holding, zip(part, write.visitors, updates, strict=True), now)
-        self._stage_metrics.count_slice(part, updates)
+        self._remember(holding, zip(touched, write.visitors, updates, strict=True), now)
+        self._stage_metrics.count_slice(touched, updates)
 
     def _remember(
         self,

@@ -9,8 +9,8 @@ from typing import Any
 from models.layout.context import PageRequest
 from models.layout.fills import PackedFills, fills_of_body
 from models.policy.decide import decide
-from models.policy.decision import LayoutDecision
 from models.policy.explain import decision_record
+from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import Snapshot
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash64

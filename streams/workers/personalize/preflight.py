@@ -12,7 +12,7 @@ from streams.kafka.admin import list_topics
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta, agree, difference
+from streams.stores.namespace_meta import Meta, agree, difference
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.server_checks import refuse_cluster, refuse_eviction
 
@@ -73,7 +73,7 @@ async def keep_checking(
 async def _check_again(
     meta: Meta, connection: ReconnectingConnection, keys: Keys, settings: Settings
 ) -> None:
-    """PreflightChanged when the topic was made anew or grew, or when Redis may forget visitors now."""
+    """Raises PreflightChanged when the topic was made anew or grew, or when Redis may forget visitors now."""
     now = await asyncio.to_thread(_meta_in_kafka, settings)
     if why := difference(meta, now):
         raise PreflightChanged(f"the events topic changed under us: {why}")

@@ -19,7 +19,7 @@ from streams.kafka.producer import ProducerConfig, Publisher, open_producer
 from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
-from streams.runtime.process import ProcessContext, halt
+from streams.runtime.process_context import ProcessContext, halt
 from streams.runtime.retries import Retries
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import run_in_background
@@ -27,7 +27,7 @@ from streams.runtime.telemetry.metrics import Metrics
 from streams.runtime.telemetry.probes import readiness_of
 from streams.shop.follower import ShopFollower
 from streams.stores.keys import Keys
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import VisitorStore
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.visitors import Lifetimes, RedisVisitors
@@ -127,7 +127,7 @@ class WorkerWiring:
         transport = cast(ChunkTransport, app.transport)
         transport.owner = ownership
         lanes = PartitionLanes(engine, ownership, self._context)
-        transport.has_capacity = lanes.has_capacity
+        transport.wait_for_capacity = lanes.wait_for_capacity
         add_agent(app, GROUP, events_topic(app, settings), lanes, halt)
         app.finalize()
         watchdog = self._start_watchdog(ownership, events_log)

@@ -1,4 +1,4 @@
-"""What one chunk changed, cut into slices, each of which one script writes in one step."""
+"""Cuts the visitors changed by a chunk into slices; each is written atomically by one Redis Lua script."""
 
 from __future__ import annotations
 
@@ -25,7 +25,16 @@ SLICE_LAYOUTS = 32
 
 
 class TouchedVisitor(Struct, gc=False):
-    """A visitor whom the chunk changed; `applied` are its records with the state before each."""
+    """A visitor whom the chunk changed.
+
+    Attributes:
+        visitor: Its id.
+        before: The visitor as last written.
+        state: The state after the records applied so far.
+        body: The stored layout's body, when it was loaded from the store; None: not stored, or not read.
+        arrivals: Broker append times of the applied records, epoch seconds.
+        applied: (state before, record) of each applied record.
+    """
 
     visitor: VisitorId
     before: CachedVisitor
@@ -35,41 +44,44 @@ class TouchedVisitor(Struct, gc=False):
     applied: list[tuple[VisitorState, EventRecord]]
 
 
-def batches(many: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Cut into pieces of `size`, the last one smaller."""
+def batched(many: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Batches of `size`, the last one possibly smaller."""
     iterator = iter(many)
     while batch := list(islice(iterator, size)):
         yield batch
 
 
-def slices(
+def split_by_layouts(
     batch: Sequence[TouchedVisitor], updates: Sequence[LiveLayoutUpdate | None]
 ) -> list[tuple[list[TouchedVisitor], list[LiveLayoutUpdate | None]]]:
-    """Cut so that no slice holds more than SLICE_LAYOUTS whole layouts."""
-    parts: list[tuple[list[TouchedVisitor], list[LiveLayoutUpdate | None]]] = [([], [])]
+    """Cuts a batch into (visitors, updates) with at most SLICE_LAYOUTS whole layouts each.
+
+    An update of None deletes the visitor's stored layout.
+    """
+    slices: list[tuple[list[TouchedVisitor], list[LiveLayoutUpdate | None]]] = [([], [])]
     layouts = 0
     for one, update in zip(batch, updates, strict=True):
         layouts += update is not None and update.body is not None
         if layouts > SLICE_LAYOUTS:
-            parts.append(([], []))
+            slices.append(([], []))
             layouts = 1
-        parts[-1][0].append(one)
-        parts[-1][1].append(update)
-    return parts
+        slices[-1][0].append(one)
+        slices[-1][1].append(update)
+    return slices
 
 
-def slice_write(
+def build_write(
     holding: Holding,
-    part: Sequence[TouchedVisitor],
+    touched: Sequence[TouchedVisitor],
     updates: Sequence[LiveLayoutUpdate | None],
     end: int | None,
 ) -> SliceWrite:
-    """What one slice writes.
+    """The write of one slice.
 
     Args:
-        holding: names the epoch and the checkpoint that the store must stand at.
-        part: the slice's visitors.
-        updates: what becomes of each one's layout; None: it is dropped.
+        holding: the claim: epoch and expected checkpoint; the write fails if the store's differ.
+        touched: the slice's visitors.
+        updates: the layout update of each; None: its stored layout is deleted.
         end: the next offset to apply, with the last slice of a chunk; None: more slices follow.
     """
     return SliceWrite(
@@ -79,7 +91,7 @@ def slice_write(
         expect_part=holding.part,
         done=holding.done if end is None else end,
         part=holding.part + 1 if end is None else 0,
-        visitors=[_visitor_write(holding, one, update) for one, update in zip(part, updates, strict=True)],
+        visitors=[_visitor_write(holding, one, update) for one, update in zip(touched, updates, strict=True)],
     )
 
 

@@ -24,11 +24,13 @@ class StageMetrics:
         self._metrics.observe("stage_duration_seconds", now - started, stage=stage)
         return now
 
-    def count_slice(self, part: Sequence[TouchedVisitor], updates: Sequence[LiveLayoutUpdate | None]) -> None:
+    def count_slice(
+        self, touched: Sequence[TouchedVisitor], updates: Sequence[LiveLayoutUpdate | None]
+    ) -> None:
         """A slice was written: freshness of each decided visitor; of the others once, by the oldest."""
         wall, observe = self._clock.now(), self._metrics.observe
         folded, whole, heads = inf, 0, 0
-        for one, update in zip(part, updates, strict=True):
+        for one, update in zip(touched, updates, strict=True):
             if update is None:
                 folded = min(folded, one.arrivals[0])
                 continue
@@ -37,7 +39,7 @@ class StageMetrics:
             heads += update.body is None
         if folded < inf:
             observe("freshness_seconds", max(0.0, wall - folded), origin="folded")
-        observe("slice_visitors", len(part))
+        observe("slice_visitors", len(touched))
         self._metrics.count("layouts_written_total", whole, part="whole")
         self._metrics.count("layouts_written_total", heads, part="head")
 

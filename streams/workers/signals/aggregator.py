@@ -16,7 +16,7 @@ from typing import Any
 from schemas.codec import encode
 from schemas.signals import Signal
 from schemas.topics import ITEM_SIGNALS
-from streams.kafka.batching import Pair, send_all
+from streams.kafka.batch_sending import Pair, send_all
 from streams.kafka.compacted_reader import RawRecord, read_to_end
 from streams.runtime.clock import Clock
 from streams.runtime.retries import Retries

@@ -17,7 +17,7 @@ from schemas.codec import encode
 from schemas.ids import ItemId
 from schemas.signals import Delta
 from schemas.topics import ITEM_DELTAS
-from streams.kafka.batching import send_all
+from streams.kafka.batch_sending import send_all
 from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger

@@ -1,9 +1,9 @@
-"""The sums of one partition of item deltas: deltas in, changed signals out. No I/O.
+"""The running sums of one partition of item deltas: deltas in, changed signals out. No I/O.
 
-Why nothing is lost or counted twice: all deltas of an item stand on one partition, in order, and each signal
-names the last one it holds, so a delta that is read again changes nothing (`apply_delta`). A flush stamps its
-signals with the checkpoint `done`, where the last *whole* flush ended: whatever part of it gets written,
-reading on from the largest `done` meets every delta that is in no written signal.
+All deltas of an item are in one partition, in order. Every signal of a flush carries `done`: the offset up to
+which the previous complete flush covers all deltas. After a crash, reading resumes at the largest `done`
+written. Deltas read twice are ignored by the signal's `delta_offset` (`apply_delta`), so a half-written flush
+loses nothing and counts nothing twice.
 """
 
 from __future__ import annotations
@@ -24,61 +24,60 @@ _decode_signal = msgspec.json.Decoder(Signal).decode
 
 
 class PartitionSums:
-    """`load` signals, `resume`, `apply` deltas; write what `start_flush` says, then `finish_flush`."""
+    """Running sums of one partition.
+
+    Call `load`, then `resume`, then `apply` for each chunk. To flush: `start_flush`, write what it returns,
+    `finish_flush`; without the last the next flush returns the same signals again.
+    """
 
     def __init__(self) -> None:
         self._signals: dict[ItemId, Signal] = {}
         self._changed: set[ItemId] = set()
         self._flushing: set[ItemId] = set()
-        self._end = self._flushing_end = self._done = 0
+        self._next_offset = self._flush_offset = self._done = 0
         self.skipped = 0
-        """Records that could not be decoded; such statistics are left out."""
+        """How many records could not be decoded; they are left out."""
 
     def load(self, records: Iterable[RawRecord]) -> None:
-        """Read the partition of the signals' topic, in order.
+        """Loads the signals written to the partition, in the order of the log; a tombstone removes one.
 
-        Of two signals for one item the one that holds more deltas counts: a process that slept through losing
-        the partition may have written an old one last.
+        Of two signals for one item the one with the larger `delta_offset` is kept: a stalled former owner may
+        have written an older signal last.
         """
         for record in records:
-            signal = self._decode(record)
-            if signal is None:
+            if record.value is None or record.key is None:
+                self._signals.pop(ItemId((record.key or b"").decode("ascii", "replace")), None)
                 continue
-            held = self._signals.get(signal.item_id)
-            if held is None or signal.delta_offset >= held.delta_offset:
+            try:
+                signal = _decode_signal(record.value)
+            except DECODE_ERRORS:
+                self.skipped += 1
+                continue
+            current = self._signals.get(signal.item_id)
+            if current is None or signal.delta_offset >= current.delta_offset:
                 self._signals[signal.item_id] = signal
 
-    def _decode(self, record: RawRecord) -> Signal | None:
-        if record.value is None or record.key is None:
-            self._signals.pop(ItemId((record.key or b"").decode("ascii", "replace")), None)
-            return None
-        try:
-            return _decode_signal(record.value)
-        except DECODE_ERRORS:
-            self.skipped += 1
-            return None
-
     def resume(self, deltas_end: int) -> int:
-        """The offset to read deltas from, once signals are loaded; the deltas' topic ends at `deltas_end`.
+        """Sets the checkpoint from the loaded signals; returns the offset to read deltas from.
 
-        Signals that hold deltas from beyond that end: the topic was made anew, or lost its end. Then the sums
-        stay, the offsets they name are forgotten, and reading begins at the end: some deltas may be missed,
-        none is counted twice.
+        If signals include offsets beyond `deltas_end`, the next offset of the deltas' partition, that topic
+        was recreated or truncated. Then the sums stay, their offsets are reset, and reading starts at
+        `deltas_end`: some deltas may be missed, none is counted twice.
         """
-        held = max((signal.delta_offset for signal in self._signals.values()), default=-1)
+        last_offset = max((signal.delta_offset for signal in self._signals.values()), default=-1)
         self._done = max((signal.done for signal in self._signals.values()), default=0)
-        if max(held + 1, self._done) > deltas_end:
+        if max(last_offset + 1, self._done) > deltas_end:
             self._signals = {key: replace(s, delta_offset=-1) for key, s in self._signals.items()}
             self._changed = set(self._signals)
             self._done = deltas_end
-        self._end = self._done
+        self._next_offset = self._done
         return self._done
 
     def apply(self, records: Iterable[RawRecord]) -> int:
-        """Sum deltas; returns how many were new. Those that cannot be decoded are left out and `skipped`."""
+        """Adds deltas; returns how many were new. Those that cannot be decoded are counted in `skipped`."""
         new = 0
         for record in records:
-            self._end = record.offset + 1
+            self._next_offset = record.offset + 1
             try:
                 delta = _decode_delta(record.value or b"")
             except DECODE_ERRORS:
@@ -93,11 +92,14 @@ class PartitionSums:
         return new
 
     def start_flush(self) -> list[Signal]:
-        """The signals to write now, by item: those that changed, and those of a flush that did not finish."""
+        """Starts a flush; returns the changed signals and those of an unfinished flush, by item id."""
         self._flushing |= self._changed
-        self._changed, self._flushing_end = set(), self._end
+        self._changed, self._flush_offset = set(), self._next_offset
         return [replace(self._signals[item], done=self._done) for item in sorted(self._flushing)]
 
     def finish_flush(self) -> None:
-        """All signals of the last `start_flush` are in the log: `done` moves to where it began."""
-        self._flushing, self._done = set(), self._flushing_end
+        """Call when the signals of `start_flush` were acknowledged by Kafka.
+
+        `done` advances to the offset at which that flush started.
+        """
+        self._flushing, self._done = set(), self._flush_offset

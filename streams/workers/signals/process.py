@@ -16,7 +16,7 @@ from streams.kafka.producer import open_producer
 from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
-from streams.runtime.process import ProcessContext, halt
+from streams.runtime.process_context import ProcessContext, halt
 from streams.runtime.retries import Retries
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import run_in_background
@@ -91,7 +91,7 @@ class ItemsProcess:
         transport.owner = RebalanceListener(ownership, aggregator)
         topic = app.topic(self._topic, key_serializer="raw", value_serializer="raw")
         lanes = PartitionLanes(aggregator, ownership, self._context)
-        transport.has_capacity = lanes.has_capacity
+        transport.wait_for_capacity = lanes.wait_for_capacity
         add_agent(app, GROUP, topic, lanes, halt)
         app.finalize()
         watchdog = self._make_watchdog(ownership, deltas)
@@ -106,7 +106,7 @@ class ItemsProcess:
         )
 
     async def _check_topics(self) -> None:
-        """StreamUnavailable unless the topics of deltas and signals exist, with equal partition counts."""
+        """Raises StreamUnavailable unless the topics of deltas and signals exist, equally partitioned."""
         try:
             found = {t.name: t.partitions for t in await asyncio.to_thread(list_topics, self._settings)}
         except ServiceMissing as exc:

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from models.candidates.generation import (
     LIMIT,
     Candidates,
-    anchor_rows,
     candidates_from_rows,
+    find_page_rows,
     propose,
 )
 from models.candidates.sources import SOURCES, Rows, source_bits
@@ -35,8 +35,8 @@ def test_rows_are_unique_ascending_in_range_and_bounded(
     first: int, seen: int, cart: bool, page: str, limit: int
 ) -> None:
     table = shop()
-    anchors = anchor_rows(table, page, item="i011", category="part1", q="kind4 thing")
-    found = propose(table, a_visitor(first, seen=seen, cart=cart), page, anchors, AT, limit)
+    page_rows = find_page_rows(table, page, item="i011", category="part1", q="kind4 thing")
+    found = propose(table, a_visitor(first, seen=seen, cart=cart), page, page_rows, AT, limit)
     assert 0 < len(found.rows) <= limit
     assert (np.diff(found.rows) > 0).all()
     assert found.rows[0] >= 0
@@ -48,7 +48,7 @@ def test_rows_are_unique_ascending_in_range_and_bounded(
 def test_a_new_visitor_has_choice_too() -> None:
     found = propose(shop(), EMPTY, "home", (), AT)
     assert 60 <= len(found.rows) <= 140
-    assert found.anchor == -1
+    assert found.anchor_row == -1
     assert len(found.of("trending")) == 20
     assert len(found.of("popular")) >= 60
     assert len(found.of("neighbours")) == 0
@@ -58,7 +58,7 @@ def test_home_proposes_what_views_lead_to() -> None:
     state = a_visitor(5)
     found = propose(shop(), state, "home", (), AT)
     assert numbers(found.of("recent")) == {5 + KINDS * step for step in range(6)}
-    assert shop().ids[found.anchor] == "i005"
+    assert shop().ids[found.anchor_row] == "i005"
     assert {6, 7, 8, 18} <= numbers(found.of("neighbours"))
     assert {number % KINDS for number in numbers(found.of("category_taste"))} == {5}
     liked_brands = {(5 + KINDS * step) % BRANDS for step in range(4)}
@@ -78,8 +78,8 @@ def test_a_session_that_is_over_no_longer_counts_as_now() -> None:
 def test_a_product_page_is_about_its_item_and_does_not_offer_it() -> None:
     table = shop()
     row = table.row_of("i100")
-    found = propose(table, a_visitor(5), "product", anchor_rows(table, "product", item="i100"), AT)
-    assert found.anchor == row
+    found = propose(table, a_visitor(5), "product", find_page_rows(table, "product", item="i100"), AT)
+    assert found.anchor_row == row
     assert row not in found.rows
     assert {101, 102, 103, 112, 124} <= numbers(found.of("neighbours"))
     assert {103, 112, 124} <= numbers(found.of("bought_together"))
@@ -94,18 +94,18 @@ def test_a_cart_page_takes_the_cart_of_the_state() -> None:
 
 def test_category_and_search_pages_offer_their_subject() -> None:
     table = shop()
-    rows = anchor_rows(table, "category", category="kind3")
+    rows = find_page_rows(table, "category", category="kind3")
     found = propose(table, EMPTY, "category", rows, AT)
     assert set(found.of("subject")) == set(table.rows_in_category(hash32("kind3")))
-    found = propose(table, EMPTY, "search", anchor_rows(table, "search", q="brand4"), AT)
+    found = propose(table, EMPTY, "search", find_page_rows(table, "search", q="brand4"), AT)
     assert {number % BRANDS for number in numbers(found.of("subject"))} == {4}
 
 
 @pytest.mark.parametrize("page", PAGES)
 def test_unknown_subjects_still_give_candidates(page: str) -> None:
-    anchors = anchor_rows(shop(), page, item="gone", category="gone", q="zzz")
-    assert len(anchors) == 0
-    assert len(propose(shop(), EMPTY, page, anchors, AT).rows) > 50
+    page_rows = find_page_rows(shop(), page, item="gone", category="gone", q="zzz")
+    assert len(page_rows) == 0
+    assert len(propose(shop(), EMPTY, page, page_rows, AT).rows) > 50
 
 
 def test_items_that_left_the_catalogue_are_passed_over() -> None:

@@ -12,9 +12,9 @@ from models.catalog.build import build_items
 from models.catalog.table import ItemTable
 from models.layout.assembly import BRAND_SHARE, CATEGORY_SHARE
 from models.layout.context import PageRequest
-from models.layout.stability import SLOT_MARGIN
+from models.layout.stability import UPPER_SLOT_MARGIN
 from models.policy.decide import decide
-from models.policy.decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import build_snapshot
 from models.ranking.popularity import PopularityRanker
 from models.storefront.shop import Shop, build_shop
@@ -241,10 +241,11 @@ def test_a_module_keeps_its_slot_unless_another_gains_the_margin() -> None:
             ModuleDef(id="b", type="popular", title="B", prior=prior),
         )
 
+    half = UPPER_SLOT_MARGIN / 2
     first = decide_page(two(0.4))
     assert first.layout.slots[0].module.id == "a"
-    assert decide_page(two(0.5 + SLOT_MARGIN / 2 - 0.05), previous=first).layout.slots[0].module.id == "a"
-    assert decide_page(two(0.5 + SLOT_MARGIN / 2 + 0.05), previous=first).layout.slots[0].module.id == "b"
+    assert decide_page(two(half + 0.45), previous=first).layout.slots[0].module.id == "a"
+    assert decide_page(two(half + 0.55), previous=first).layout.slots[0].module.id == "b"
     assert decide_page(two(0.55)).layout.slots[0].module.id == "b"
 
 

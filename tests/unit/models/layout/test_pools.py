@@ -12,7 +12,7 @@ from models.layout.context import PageContext, PageRequest, build_context
 from models.layout.kinds.kind import Pool
 from models.layout.kinds.personal import EVERYTHING
 from models.layout.kinds.registry import kind_of, used_pools
-from models.layout.kinds.similar import SIMILAR
+from models.layout.kinds.related import SIMILAR
 from models.layout.pools import BEST, CandidatePools, build_pools
 from models.policy.scoring import score_contexts
 from models.policy.snapshot import build_snapshot
@@ -50,15 +50,15 @@ def test_every_pool_holds_what_its_kind_shows(seed: int) -> None:
     rows = {pool.name: pools.of(pool) for pool in shown_pools(one)}
     assert {name: len(found) for name, found in rows.items()} == pools.counts
     kinds = [item.category for item in TABLE.items]
-    focus = SHOP.view.category_names.get(one.focus)
+    focus = SHOP.view.category_names.get(one.focus_category)
     assert {kinds[row] for row in rows["category"]} <= {focus}
     assert focus not in {kinds[row] for row in rows["other"]}
     assert all(TABLE.price[row] < TABLE.list_price[row] for row in rows["reduced"])
-    if one.anchor >= 0:
-        near = TABLE.co_viewed[one.anchor].tolist()
-        assert all(kinds[row] == kinds[one.anchor] or row in near for row in rows["similar"])
-        assert all(TABLE.price[row] > 1.1 * TABLE.price[one.anchor] for row in rows["step_up"])
-        assert all(TABLE.price[row] < 0.95 * TABLE.price[one.anchor] for row in rows["better_price"])
+    if one.anchor_row >= 0:
+        near = TABLE.co_viewed[one.anchor_row].tolist()
+        assert all(kinds[row] == kinds[one.anchor_row] or row in near for row in rows["similar"])
+        assert all(TABLE.price[row] > 1.1 * TABLE.price[one.anchor_row] for row in rows["step_up"])
+        assert all(TABLE.price[row] < 0.95 * TABLE.price[one.anchor_row] for row in rows["better_price"])
     assert all(TABLE.stock[row] > 0 for name in rows for row in rows[name])
     assert rows["trending"]
     assert rows["popular"]
@@ -75,7 +75,7 @@ def test_best_first_and_equal_ones_by_id() -> None:
         if pool.own is None:
             scores = page_pools.scores
             assert not rows or page_pools.lead_scores[name] == scores[rows[0]] + scores[rows[:BEST][-1]]
-            own = TABLE.category[one.anchor]
+            own = TABLE.category[one.anchor_row]
             keys = [(name == "similar" and TABLE.category[row] != own, -scores[row], row) for row in rows]
             assert keys == sorted(keys), name
 
@@ -84,8 +84,8 @@ def test_co_viewed_items_come_after_those_of_the_same_category() -> None:
     mixed = 0
     for seed in range(8):
         one = context(SHOP, seed)
-        if one.anchor >= 0:
-            own = TABLE.category[one.anchor]
+        if one.anchor_row >= 0:
+            own = TABLE.category[one.anchor_row]
             others = [bool(TABLE.category[row] != own) for row in pools_of_contexts(SHOP, one)[0].of(SIMILAR)]
             assert others == sorted(others)
             mixed += any(others) and not all(others)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.layout.stability import ENTRY_MARGIN, PLACE_MARGIN, slot_margin, stabilise
+from models.layout.stability import ITEM_ENTRY_MARGIN, ITEM_SWAP_MARGIN, slot_margin, stabilise
 
 VALUE = {1: 3.0, 2: 2.5, 3: 2.0, 4: 1.9, 5: 1.0, 6: 2.04}
 
@@ -15,17 +15,17 @@ def test_an_item_stays_while_others_are_nearly_as_good() -> None:
 
 
 def test_better_by_the_margin_comes_in_for_the_weakest() -> None:
-    value = VALUE | {6: 2.0 + ENTRY_MARGIN + 0.01}
+    value = VALUE | {6: 2.0 + ITEM_ENTRY_MARGIN + 0.01}
     assert stabilise([1, 2, 6], [1, 2, 3], value, 3) == [1, 2, 6]
 
 
 def test_a_newcomer_stands_where_its_score_belongs() -> None:
-    assert stabilise([6, 1, 2], [1, 2, 3], VALUE | {6: 3.0 + PLACE_MARGIN + 0.01}, 3) == [6, 1, 2]
+    assert stabilise([6, 1, 2], [1, 2, 3], VALUE | {6: 3.0 + ITEM_SWAP_MARGIN + 0.01}, 3) == [6, 1, 2]
 
 
 def test_order_moves_by_the_margin_only() -> None:
-    assert stabilise([1, 2, 3], [2, 1, 3], VALUE | {1: 2.5 + PLACE_MARGIN}, 3) == [2, 1, 3]
-    assert stabilise([1, 2, 3], [2, 1, 3], VALUE | {1: 2.6 + PLACE_MARGIN}, 3) == [1, 2, 3]
+    assert stabilise([1, 2, 3], [2, 1, 3], VALUE | {1: 2.5 + ITEM_SWAP_MARGIN}, 3) == [2, 1, 3]
+    assert stabilise([1, 2, 3], [2, 1, 3], VALUE | {1: 2.6 + ITEM_SWAP_MARGIN}, 3) == [1, 2, 3]
 
 
 def test_a_row_that_changes_mostly_changes_at_once() -> None:

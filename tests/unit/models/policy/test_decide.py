@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.catalog.build import with_signals
 from models.layout.context import PageRequest
 from models.policy.decide import decide, popular_layout
-from models.policy.decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import Snapshot, build_snapshot, empty_snapshot
 from models.ranking.popularity import PopularityRanker
 from models.ranking.ranker import Ranker

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.training.dataset import HOUR, build_examples, is_held_out, propose_candidates
-from models.training.replay import LabelledView, replay
+from models.training.log_replay import LabelledView, replay
 from models.training.simulation.catalogue import SimulatedShop
 from models.training.simulation.shoppers import ContextualEvent
 from tests.unit.models.training.small_data import SEED
@@ -36,5 +36,5 @@ def test_a_product_page_is_that_of_the_last_view(shop: SimulatedShop, events: li
     views = replay(shop.items, events, lambda at: int(at // HOUR))
     view = next(view for view in views if on_a_product_page(view))
     candidates = propose_candidates(view, view.state, view.page)
-    assert candidates.anchor == view.table.row_of_key(view.state.recent[0].key)
-    assert candidates.anchor not in candidates.rows
+    assert candidates.anchor_row == view.table.row_of_key(view.state.recent[0].key)
+    assert candidates.anchor_row not in candidates.rows

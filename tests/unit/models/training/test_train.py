@@ -10,8 +10,8 @@ import pytest
 
 from models.ranking.manifest import MODEL_FILE, Manifest, digest
 from models.ranking.onnx import load_ranker
-from models.training import dataset, eshop
-from models.training.replay import LabelledView, replay
+from models.training import dataset, eshop_2008
+from models.training.log_replay import LabelledView, replay
 from models.training.train import RankerKind, train
 
 TWO_DAYS = (date(2008, 4, 1), date(2008, 4, 2))
@@ -20,7 +20,9 @@ TWO_DAYS = (date(2008, 4, 1), date(2008, 4, 2))
 @pytest.fixture(autouse=True)
 def _little_data(monkeypatch: pytest.MonkeyPatch) -> None:
     def few(seed: int) -> Iterator[LabelledView]:
-        return replay(eshop.load_items(), eshop.load_sessions(seed, TWO_DAYS)[:300], eshop.day_of)
+        return replay(
+            eshop_2008.load_items(), eshop_2008.load_sessions(seed, TWO_DAYS)[:300], eshop_2008.day_of
+        )
 
     monkeypatch.setattr(dataset, "replay_real_views", few)
 

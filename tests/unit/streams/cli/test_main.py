@@ -15,7 +15,7 @@ import typer
 from schemas.errors import ServiceMissing
 from streams.cli import main as cli
 from streams.cli.data import topics
-from streams.demo.shoppers.crowd import CrowdPlan, CrowdStats, browse
+from streams.demo.shoppers.population import PopulationPlan, PopulationStats, browse
 from streams.runtime.tasks import cancel_and_wait
 from tests.unit.streams.cli.command import run_command
 
@@ -147,7 +147,7 @@ def test_nobody_reading_on_is_a_quiet_end(words: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
-async def browse_until_a_failure(plan: CrowdPlan, stats: CrowdStats) -> None:
+async def browse_until_a_failure(plan: PopulationPlan, stats: PopulationStats) -> None:
     crowd = asyncio.create_task(browse(plan, stats))
     while not stats.failures:  # noqa: ASYNC110 - it is a count, no event
         await asyncio.sleep(0)

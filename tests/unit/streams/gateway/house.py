@@ -20,13 +20,13 @@ from models.visitor.packing import pack
 from models.visitor.state import RecentItem, VisitorState
 from schemas.ids import Version, VisitorId, hash48
 from streams.demo.catalogue import demo_items
-from streams.gateway.events.producer import MemoryLog
+from streams.gateway.events.event_log import MemoryLog
 from streams.gateway.wiring import Gateway
 from streams.runtime.clock import ManualClock
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.memory import MemoryStore
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import SliceWrite, VisitorWrite
 
 PARTITIONS = 4

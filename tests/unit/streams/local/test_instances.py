@@ -10,7 +10,7 @@ import pytest
 
 from schemas.errors import EtalageError, InvalidSetting, ServiceMissing
 from streams.local.instances import TEMPORARY_PREFIX, data_folder, gateway_url, locate
-from streams.local.status import UpStatus, write_up_status
+from streams.local.up_status import UpStatus, write_up_status
 from streams.runtime.settings import Settings
 
 LONG_AGO = 1_000_000_000

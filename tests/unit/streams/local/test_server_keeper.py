@@ -11,7 +11,7 @@ import pytest
 
 from streams.local.server_keeper import ServerKeeper
 from streams.local.supervisor import HANGS
-from streams.runtime.net import wait_until
+from streams.runtime.ports import wait_until
 
 
 class HangingServer:

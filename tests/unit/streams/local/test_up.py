@@ -11,8 +11,8 @@ import pytest
 
 from schemas.errors import EtalageError
 from streams.local.instances import STATUS_FILE
-from streams.local.status import write_up_status
 from streams.local.up import LocalStack
+from streams.local.up_status import write_up_status
 from streams.runtime.settings import Settings
 
 

@@ -9,7 +9,7 @@ import pytest
 from models.storefront.defaults import DEFAULT_STOREFRONT
 from schemas.errors import InvalidDocument
 from schemas.storefront import ModuleDef, Storefront, sections_of
-from streams.kafka.batching import Pair
+from streams.kafka.batch_sending import Pair
 from streams.shop.publishing import StoredStorefront, refuse_clearing, replace_storefront
 
 NOTHING = Storefront()

@@ -19,8 +19,8 @@ from models.layout.rendering.answer import (
 )
 from models.layout.rendering.cards import card_of, hydrate
 from models.policy.decide import decide
-from models.policy.decision import LayoutDecision
 from models.policy.fallback import static_layout
+from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import build_snapshot
 from models.storefront.edition import FIRST, Edition
 from models.storefront.shop import build_shop

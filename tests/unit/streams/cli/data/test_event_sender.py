@@ -12,7 +12,7 @@ import pytest
 from streams.cli.data.event_sender import POST_BYTES_MAX, RefusedLine, send_events, split_requests
 from streams.gateway.events.validation import VISITOR_EVENTS_MAX
 from streams.runtime.clock import ManualClock
-from streams.shop.documents import EventLine, parse_event_lines
+from streams.shop.document_parsing import EventLine, parse_event_lines
 
 
 def lines(*visitors: str, pad: int = 0) -> list[EventLine]:

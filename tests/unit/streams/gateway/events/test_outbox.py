@@ -9,8 +9,8 @@ import pytest
 from schemas.decisions import Decision
 from schemas.ids import VisitorId, hash64
 from streams.gateway.events import outbox
+from streams.gateway.events.event_log import MemoryLog
 from streams.gateway.events.outbox import Outbox
-from streams.gateway.events.producer import MemoryLog
 from tests.unit.streams.gateway.house import House
 
 

@@ -9,13 +9,13 @@ import pytest
 
 from schemas.errors import KeyUnreadable
 from streams.gateway.layouts.fallbacks import MARGIN_S
-from streams.gateway.layouts.store_reads import FAIR_WAIT_S
+from streams.gateway.layouts.store_reads import MIN_COUNTED_WAIT_S
 from streams.runtime.circuit_breaker import FAILURES_TO_OPEN, TRIAL_EVERY_S
 from tests.unit.streams.gateway.house import House
 from tests.unit.streams.gateway.layout_requests import SHOES, STORE_READS, break_store, get_layout, labels
 from tests.unit.streams.gateway.virtual_time import virtual_loop
 
-FAIR_MS = int((FAIR_WAIT_S + 2 * MARGIN_S) * 1000)
+FAIR_MS = int((MIN_COUNTED_WAIT_S + 2 * MARGIN_S) * 1000)
 """A deadline that gives Redis a fair chance."""
 
 

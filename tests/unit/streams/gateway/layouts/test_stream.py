@@ -78,7 +78,7 @@ async def test_a_page_that_is_not_live_is_decided_again_twice_a_second(
 async def test_the_journey_of_a_click(house: House) -> None:
     async with open_page(house, journey=1) as page:
         await page.next()
-        house.gateway.traces.record(ANN, 0, 100.0, 100.5)
+        house.gateway.event_timings.record(ANN, 0, 100.0, 100.5)
         version = await house.write(state_after_views(["sneakers-0001"], offset=0))
         pushed = [await page.next(), await page.next()]
         trace = msgspec.json.decode(pushed[1].data)

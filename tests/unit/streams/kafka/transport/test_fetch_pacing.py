@@ -22,19 +22,19 @@ async def test_a_first_record_is_sent_at_once_and_what_follows_is_gathered() -> 
     fetcher = SimpleNamespace()
     paced = FetchPacing(fetcher)
     assert fetch_settings(fetcher) == LONE
-    paced.expect_more()
+    paced.note_delivery()
     assert fetch_settings(fetcher) == STREAM
     await eventually(lambda: fetch_settings(fetcher) == LONE)
 
 
 async def test_a_stream_is_gathered_as_long_as_it_flows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch_pacing, "STREAM_FOR_S", 3600)
+    monkeypatch.setattr(fetch_pacing, "BUSY_FOR_S", 3600)
     paced = FetchPacing(fetcher := SimpleNamespace())
-    paced.expect_more()
-    first = paced._stream_end
-    paced.expect_more()
+    paced.note_delivery()
+    first = paced._busy_end
+    paced.note_delivery()
     assert first is not None
     assert first.cancelled()
     assert fetch_settings(fetcher) == STREAM
-    assert paced._stream_end is not None
-    paced._stream_end.cancel()
+    assert paced._busy_end is not None
+    paced._busy_end.cancel()

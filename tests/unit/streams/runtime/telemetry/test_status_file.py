@@ -12,10 +12,10 @@ from schemas.errors import InvalidSetting
 from streams.cli import main as cli
 from streams.runtime.telemetry import status_file
 from streams.runtime.telemetry.status_file import (
-    Status,
+    ProcessStatus,
     StatusFile,
+    check_writable,
     read_status,
-    refuse_unwritable,
     write_status,
 )
 
@@ -23,11 +23,11 @@ from streams.runtime.telemetry.status_file import (
 def test_a_status_file_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "run" / "worker.json"
     assert read_status(path) is None
-    status = Status(kind="worker", pid=7, ready=False, probe="127.0.0.1:1", reason="booting")
+    status = ProcessStatus(kind="worker", pid=7, ready=False, probe="127.0.0.1:1", reason="booting")
     write_status(path, status)
     assert read_status(path) == status
-    write_status(path, Status(kind="worker", pid=7, ready=True))
-    assert read_status(path) == Status(kind="worker", pid=7, ready=True)
+    write_status(path, ProcessStatus(kind="worker", pid=7, ready=True))
+    assert read_status(path) == ProcessStatus(kind="worker", pid=7, ready=True)
     assert [entry.name for entry in path.parent.iterdir()] == ["worker.json"]
 
 
@@ -35,7 +35,7 @@ def test_a_status_that_cannot_be_written_is_logged_once_and_written_later(tmp_pa
     folder = tmp_path / "run"
     folder.write_text("a file where the folder should be")
     file = StatusFile(str(folder / "worker.json"))
-    status = Status(kind="worker", pid=7, ready=True)
+    status = ProcessStatus(kind="worker", pid=7, ready=True)
     with capture_logs() as lines:
         file.update(status)
         file.update(status)
@@ -52,7 +52,7 @@ def test_a_status_that_stays_as_it_is_gives_a_heartbeat(
 ) -> None:
     monkeypatch.setattr(status_file, "HEARTBEAT_EVERY_S", 0.0)
     path = tmp_path / "worker.json"
-    file, status = StatusFile(str(path)), Status(kind="worker", pid=7, ready=True)
+    file, status = StatusFile(str(path)), ProcessStatus(kind="worker", pid=7, ready=True)
     file.update(status)
     os.utime(path, (1, 1))
     file.update(status)
@@ -66,11 +66,11 @@ def test_an_update_is_due_when_the_status_changed_or_a_heartbeat_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(status_file, "HEARTBEAT_EVERY_S", 3600.0)
-    file, status = StatusFile(str(tmp_path / "worker.json")), Status(kind="worker", pid=7, ready=True)
+    file, status = StatusFile(str(tmp_path / "worker.json")), ProcessStatus(kind="worker", pid=7, ready=True)
     assert file.is_due(status)
     file.update(status)
     assert not file.is_due(status)
-    assert file.is_due(Status(kind="worker", pid=7, ready=False))
+    assert file.is_due(ProcessStatus(kind="worker", pid=7, ready=False))
     monkeypatch.setattr(status_file, "HEARTBEAT_EVERY_S", 0.0)
     assert file.is_due(status)
     assert not StatusFile(None).is_due(status)
@@ -81,13 +81,13 @@ def test_a_place_where_no_status_can_be_written_is_refused(tmp_path: Path, name:
     (tmp_path / "file").touch()
     (tmp_path / "folder").mkdir()
     with pytest.raises(InvalidSetting, match=f"^ETALAGE_STATUS: {tmp_path / name} cannot be written"):
-        refuse_unwritable(str(tmp_path / name))
+        check_writable(str(tmp_path / name))
     assert sorted(one.name for one in tmp_path.iterdir()) == ["file", "folder"]
 
 
 def test_a_place_where_one_can_be_written_is_left_as_it_is(tmp_path: Path) -> None:
-    refuse_unwritable(None)
-    refuse_unwritable(str(tmp_path / "new" / "worker.json"))
+    check_writable(None)
+    check_writable(str(tmp_path / "new" / "worker.json"))
     assert not list((tmp_path / "new").iterdir())
 
 

@@ -11,7 +11,7 @@ import pytest
 from schemas.errors import Fenced
 from streams.kafka.transport.errors import NotAssigned
 from streams.runtime.clock import SystemClock
-from streams.runtime.process import ProcessContext
+from streams.runtime.process_context import ProcessContext
 from streams.runtime.retries import Retries
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.memory import MemoryStore

@@ -12,11 +12,11 @@ import pytest
 from schemas.errors import Fenced, Regressed
 from streams.kafka.transport.chunks import Chunk
 from streams.runtime.clock import SystemClock
-from streams.runtime.process import ProcessContext
+from streams.runtime.process_context import ProcessContext
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import Claim
 from streams.workers.group.ownership import ClaimReason, Holding
-from streams.workers.group.partition_lanes import LOW_WATER, PartitionLanes
+from streams.workers.group.partition_lanes import FETCH_BELOW_CHUNKS, PartitionLanes
 from tests.unit.streams.eventually import eventually
 
 
@@ -134,10 +134,10 @@ async def test_a_slow_partition_does_not_hold_up_another(bed: Bed) -> None:
 
 
 async def test_more_is_welcome_once_all_lanes_are_done(bed: Bed) -> None:
-    assert await bed.lanes.has_capacity(0)
+    assert await bed.lanes.wait_for_capacity(0)
     bed.engine.open.clear()
     await bed.lanes.put(Delivered(0, 5))
-    asking = asyncio.create_task(bed.lanes.has_capacity(5))
+    asking = asyncio.create_task(bed.lanes.wait_for_capacity(5))
     await asyncio.sleep(0)
     assert not asking.done()
     bed.engine.open.set()
@@ -149,18 +149,18 @@ async def test_a_lane_held_up_does_not_keep_the_others_from_more(bed: Bed) -> No
     bed.engine.open.clear()
     await bed.lanes.put(Delivered(0, 5))
     async with asyncio.timeout(5):
-        assert await bed.lanes.has_capacity(60)
+        assert await bed.lanes.wait_for_capacity(60)
     assert not bed.engine.applied
 
 
 async def test_nothing_is_welcome_while_much_is_not_acknowledged(bed: Bed) -> None:
     bed.engine.publishing = asyncio.get_running_loop().create_future()
-    for number in range(LOW_WATER):
+    for number in range(FETCH_BELOW_CHUNKS):
         await bed.lanes.put(Delivered(number, number + 1))
     await eventually(lambda: len(bed.engine.applied) > 0)
-    assert not await bed.lanes.has_capacity(0.01)
+    assert not await bed.lanes.wait_for_capacity(0.01)
     bed.engine.publishing.set_result(None)
-    assert await bed.lanes.has_capacity(5)
+    assert await bed.lanes.wait_for_capacity(5)
 
 
 async def test_a_chunk_of_an_earlier_turn_is_forgotten(bed: Bed) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn, cast
 
 import pytest
 
-from streams.runtime.process import ProcessContext
+from streams.runtime.process_context import ProcessContext
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import Claim
 from streams.workers.group.ownership import Holding

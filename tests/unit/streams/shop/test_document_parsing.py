@@ -10,7 +10,7 @@ import pytest
 
 from schemas.errors import InvalidDocument
 from schemas.storefront import RuleDef, Section
-from streams.shop.documents import parse_event_lines, parse_items, parse_storefront, read_file
+from streams.shop.document_parsing import parse_event_lines, parse_items, parse_storefront, read_file
 
 GOOD = b'{"item_id":"a","title":"A","categories":["x"],"price":3}'
 OTHER = b'{"item_id":"b","title":"B","categories":["x"],"price":4}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.training.dataset import HOUR
-from models.training.replay import replay
+from models.training.log_replay import replay
 from models.training.simulation.catalogue import SimulatedShop
 from models.training.simulation.shoppers import ContextualEvent
 from models.visitor.state import EMPTY

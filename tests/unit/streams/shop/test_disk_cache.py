@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streams.shop.cache import load_inputs, save_inputs
+from streams.shop.disk_cache import load_inputs, save_inputs
 from tests.unit.streams.shop.example_inputs import NS, fill_inputs
 
 

@@ -27,7 +27,7 @@ RETRY_S = (0.5, 10.0)
 """First and longest wait of a shopper after a failure, doubling."""
 
 
-class CrowdPlan(Struct, frozen=True, kw_only=True):
+class PopulationPlan(Struct, frozen=True, kw_only=True):
     """Who browses which shop; `rate` is events a second of all together, equal seeds give equal shoppers."""
 
     url: str
@@ -36,7 +36,7 @@ class CrowdPlan(Struct, frozen=True, kw_only=True):
     seed: int = 7
 
 
-class CrowdStats(Struct):
+class PopulationStats(Struct):
     """Counts so far; `failures` are visits that ended because the shop did not answer."""
 
     visits: int = 0
@@ -46,9 +46,9 @@ class CrowdStats(Struct):
 
 
 class RateLimitedShop:
-    """The crowd's shop: limits the rate, counts, and logs once when the gateway fails or answers again."""
+    """The shop of all shoppers: limits the rate, counts, logs when the gateway fails or answers again."""
 
-    def __init__(self, client: ShopClient, limiter: RateLimiter, stats: CrowdStats) -> None:
+    def __init__(self, client: ShopClient, limiter: RateLimiter, stats: PopulationStats) -> None:
         self._client, self._limiter, self.stats = client, limiter, stats
         self._failing = False
 
@@ -73,8 +73,8 @@ class RateLimitedShop:
             log.warning("retrying", service="gateway", action="browse", error=str(exc))
 
 
-async def browse(plan: CrowdPlan, stats: CrowdStats, clock: Clock | None = None) -> None:
-    """Let the crowd browse until cancelled.
+async def browse(plan: PopulationPlan, stats: PopulationStats, clock: Clock | None = None) -> None:
+    """Let the shoppers browse until cancelled.
 
     Args:
         plan: The shop and the shoppers.
@@ -89,7 +89,9 @@ async def browse(plan: CrowdPlan, stats: CrowdStats, clock: Clock | None = None)
             group.create_task(_run_shopper(shop, plan, number, run, clock))
 
 
-async def _run_shopper(shop: RateLimitedShop, plan: CrowdPlan, number: int, run: str, clock: Clock) -> None:
+async def _run_shopper(
+    shop: RateLimitedShop, plan: PopulationPlan, number: int, run: str, clock: Clock
+) -> None:
     """Run visit after visit of one shopper until cancelled; after a failure retry with backoff."""
     random = Random(f"{plan.seed}/{number}")
     preferences = sample_preferences(random)

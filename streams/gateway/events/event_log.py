@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from schemas.errors import StreamUnavailable
-from streams.kafka.batching import Message, Pair, Producer, send_all, send_each, send_together
+from streams.kafka.batch_sending import Message, Pair, Producer, send_all, send_each, send_together
 from streams.kafka.producer import ProducerConfig, start_producer, stop_producer
 from streams.runtime.circuit_breaker import Circuit
 from streams.runtime.telemetry.logs import logger

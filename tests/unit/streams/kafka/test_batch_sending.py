@@ -13,7 +13,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 
 from schemas.errors import StreamUnavailable
-from streams.kafka.batching import (
+from streams.kafka.batch_sending import (
     BUILT_AT_ONCE,
     TOGETHER_MAX,
     Message,

@@ -1,4 +1,4 @@
-"""Module kinds about one item or basket: what is like it, and what others bought with it."""
+"""Module kinds related to one item or cart: items like it, and items that others bought with it."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from models.layout.kinds.kind import (
 from models.storefront.view import StorefrontView
 
 LAST_VIEW_WEIGHT = 1.2
-"""For what answers the view just made... Own heuristic, not tuned on data."""
-LAST_VIEW_FADE_S = 600.0
-"""...after this many seconds 1/e of it is left. Own choice, not tuned."""
+"""Evidence for the item just viewed, in standard deviations of scores. Own heuristic, not tuned on data."""
+LAST_VIEW_TIME_CONSTANT_S = 600.0
+"""T of the decay exp(-t / T), t seconds since the view. Own choice, not tuned."""
 
 
 def _co_viewed_mask(batch: CandidateBatch) -> Mask:
     """Items of other categories that were viewed together with the anchor itself."""
     co_viewed: Mask = ~batch.same_category & batch.proposed_by("neighbours")
-    which = co_viewed.nonzero()[0]
-    anchors = batch.anchors.take(batch.owner.take(which))
-    together = (batch.table.co_viewed.take(anchors, axis=0) == batch.rows.take(which)[:, None]).any(axis=1)
-    co_viewed[which] = together & (anchors >= 0)
+    indices = co_viewed.nonzero()[0]
+    anchors = batch.anchors.take(batch.page_index.take(indices))
+    together = (batch.table.co_viewed.take(anchors, axis=0) == batch.rows.take(indices)[:, None]).any(axis=1)
+    co_viewed[indices] = together & (anchors >= 0)
     return co_viewed
 
 
-SIMILAR = Pool("similar", mask=lambda batch: batch.same_category, after=_co_viewed_mask)
+SIMILAR = Pool("similar", mask=lambda batch: batch.same_category, spare_mask=_co_viewed_mask)
 BOUGHT_TOGETHER = Pool("bought_together", mask=lambda batch: batch.proposed_by("bought_together"))
 
 
 def _basket_subject(context: PageContext) -> int:
-    """What others bought these with: the item of the page, else of the cart, else the last one bought."""
+    """The item whose co-purchases are shown: that of the page, else of the cart, else the last one bought."""
     if context.plan.page in ("product", "cart"):
-        return context.anchor
+        return context.anchor_row
     return next(iter((*context.cart, *context.owned[:1])), NO_SUBJECT)
 
 
 def _last_view_evidence(context: PageContext, at: float) -> float:
-    """LAST_VIEW_WEIGHT on the home page, fading with the time since the last view."""
+    """LAST_VIEW_WEIGHT · exp(-t / T) on the home page, t seconds after the last view; 0 on other pages."""
     recent = context.state.recent
     if not recent or context.plan.page != "home":
         return 0.0
-    return LAST_VIEW_WEIGHT * exp(-max(0.0, at - recent[0].at) / LAST_VIEW_FADE_S)
+    return LAST_VIEW_WEIGHT * exp(-max(0.0, at - recent[0].at) / LAST_VIEW_TIME_CONSTANT_S)
 
 
 def _is_mostly_of_category(view: StorefrontView, subject: int, rows: Sequence[int]) -> bool:
@@ -74,8 +74,8 @@ KINDS = (
         ),
         subject=anchor_subject,
         evidence=_last_view_evidence,
-        holds=_is_mostly_of_category,
-        close=True,
+        about_holds=_is_mostly_of_category,
+        single_topic=True,
     ),
     ModuleKind(
         name="bought_together",

@@ -1,4 +1,6 @@
-"""Becomes another program that dies with its parent: `python -I -S shim.py PARENT_PID PROGRAM ARGUMENTS…`.
+"""Becomes another program, which dies with its parent process (PR_SET_PDEATHSIG).
+
+Called as `python -I -S parent_death_shim.py PARENT_PID PROGRAM ARGUMENTS…`.
 
 Runs as a script of its own, so it imports nothing of ours. Linux keeps the parent-death signal over exec;
 on other systems a server whose parent was killed has to be stopped by hand.

@@ -9,9 +9,9 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 
 from schemas.errors import StreamUnavailable
-from streams.gateway.events import producer as module
-from streams.gateway.events.producer import EventLog
-from streams.kafka.batching import Message, Producer
+from streams.gateway.events import event_log as module
+from streams.gateway.events.event_log import EventLog
+from streams.kafka.batch_sending import Message, Producer
 from streams.kafka.producer import ProducerConfig
 from tests.unit.streams.eventually import eventually
 from tests.unit.streams.kafka.fake_producer import FakeProducer

@@ -70,7 +70,7 @@ class LayoutDecision(Struct, frozen=True, eq=False, kw_only=True):
     def unknown(self) -> SubjectName | None:
         """The parameter that the page should be about, when it is missing or nothing in the shop answers to
         it; None otherwise, and for a Shop without items, which cannot tell."""
-        known = len(self.context.anchors) > 0 or not self.shop.items.n
+        known = len(self.context.page_rows) > 0 or not self.shop.items.n
         return None if known else SUBJECTS.get(self.request.page)
 
     def _slots_with_id(self) -> bytes:

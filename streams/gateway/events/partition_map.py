@@ -11,7 +11,7 @@ from schemas.errors import EtalageError
 from schemas.ids import Version, VisitorId
 from streams.kafka.partitioner import partition_of
 from streams.stores.keys import FORMAT
-from streams.stores.meta import Meta
+from streams.stores.namespace_meta import Meta
 
 RETRY_S, REFRESH_S = 0.25, 15.0
 REDIS_WITHIN_S = 1.0
@@ -59,7 +59,7 @@ class PartitionMap:
 
 
 async def _read_redis(read: Callable[[], Awaitable[bytes | None]]) -> Meta | None:
-    """None when Redis does not answer in time, has nothing, or nothing readable."""
+    """The meta in Redis; None when Redis does not answer in time, has none, or none that can be read."""
     try:
         async with asyncio.timeout(REDIS_WITHIN_S):
             raw = await read()

@@ -8,7 +8,7 @@ import faust.streams
 import pytest
 
 from schemas.errors import ServiceMissing
-from streams.kafka.transport.extensions import check_extensions
+from streams.kafka.transport.compiled_extensions import check_extensions
 
 
 def test_here_all_parts_are_installed() -> None:
