@@ -10,10 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, get_args
 
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from models.visitor.state import EventRecord
 from schemas.codec import decode_event, encode
-from schemas.events import EVENT_NAMES, Channel, Device, Event
+from schemas.events import EVENT_NAMES, Channel, Device, Event, KnownEvent
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 INCARNATION = 7
@@ -56,34 +57,37 @@ def items() -> st.SearchStrategy[Body]:
     )
 
 
+_REQUIRED: dict[str, st.SearchStrategy[Any]] = {
+    "items": st.lists(items(), min_size=1, max_size=9),
+    "transaction_id": st.just("t-1"),
+    "search_term": _labels,
+    "purposes": st.dictionaries(
+        st.sampled_from(["personalization", "ads", "ad_storage", "unheard of"]), st.booleans()
+    ),
+}
+"""The properties that some event cannot do without."""
+_OPTIONAL: dict[str, st.SearchStrategy[Any]] = {
+    "items": st.lists(items(), max_size=3),
+    "value": _money,
+    "engagement_time_msec": _engaged,
+    "category": _labels,
+    "tactic": _labels,
+    "promotion_id": _labels,
+    "rating": st.floats(0, 5),
+}
+_REQUIRED_BY = {
+    str(kind.__struct_config__.tag): [field.name for field in fields(properties.type) if field.required]
+    for kind in get_args(KnownEvent)
+    for properties in fields(kind)
+    if properties.name == "properties"
+}
+
+
 def _properties(name: str) -> st.SearchStrategy[Body]:
-    required: dict[str, st.SearchStrategy[Any]] = {}
-    optional: dict[str, st.SearchStrategy[Any]] = {
-        "items": st.lists(items(), max_size=3),
-        "value": _money,
-        "engagement_time_msec": _engaged,
-        "category": _labels,
-        "tactic": _labels,
-        "promotion_id": _labels,
-        "rating": st.floats(0, 5),
-    }
-    if name in _WITH_ITEMS:
-        required["items"] = st.lists(items(), min_size=1, max_size=9)
-    if name in ("purchase", "store_purchase", "refund"):
-        required["transaction_id"] = st.just("t-1")
-    if name == "search":
-        required["search_term"] = _labels
-    if name == "consent_updated":
-        required["purposes"] = st.dictionaries(
-            st.sampled_from(["personalization", "ads", "ad_storage", "unheard of"]), st.booleans()
-        )
-    return st.fixed_dictionaries(required, optional={k: v for k, v in optional.items() if k not in required})
-
-
-_WITH_ITEMS = frozenset(
-    {"select_item", "view_item", "add_to_wishlist", "add_to_cart", "remove_from_cart", "purchase"}
-    | {"store_purchase"}
-)
+    required = {field: _REQUIRED[field] for field in _REQUIRED_BY.get(name, [])}
+    return st.fixed_dictionaries(
+        required, optional={field: values for field, values in _OPTIONAL.items() if field not in required}
+    )
 
 
 def bodies(

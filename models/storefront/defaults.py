@@ -1,4 +1,4 @@
-"""The default storefront: five pages, their slots, and the modules for them.
+"""The default storefront: all pages, their slots, and the modules for them.
 
 A shop's own sections replace those of the same key; sections that it does not name stay as they are here.
 All priors (0 to 1, see models.storefront.index.PRIOR_WEIGHT) and row lengths are own choices, not tuned.

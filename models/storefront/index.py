@@ -73,7 +73,7 @@ class StorefrontIndex(Struct, frozen=True, eq=False):
     """A valid storefront.
 
     Attributes:
-        pages: Page type -> its plan; all five page types are there.
+        pages: Page type -> its plan; every page type is there.
         modules: All modules, ascending by id; a module's number is its index here.
         rules: All rules, ascending by id; between equal claims of two rules the smaller id wins.
         module_codes: Module id -> number.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
+from schemas.storefront import RuleAction
 from streams.cli.main import COMMANDS
 from streams.shop.document_parsing import parse_storefront
 from tests.architecture.settings_table import in_readme, table
@@ -17,6 +19,11 @@ def test_the_readme_has_every_setting() -> None:
 def test_the_readme_names_every_command() -> None:
     named = set(re.findall(r"`etalage ([a-z-]+)", (ROOT / "README.md").read_text()))
     assert named >= set(COMMANDS)
+
+
+def test_the_readme_names_every_rule_action() -> None:
+    (actions,) = re.findall(r"rules \(([a-z_, ]+)\)", (ROOT / "README.md").read_text())
+    assert actions.split(", ") == list(get_args(RuleAction))
 
 
 def test_the_readmes_rules_may_be_pushed() -> None:

@@ -70,18 +70,22 @@ def test_what_it_proposes_is_a_candidate_with_its_bit(source: Source) -> None:
         assert found.rows[named].tolist() == found.of(source.name).tolist()
 
 
-@pytest.mark.parametrize(("more", "width"), [(0, 16), (2, 16), (3, 32), (18, 32), (19, 64), (50, 64)])
+EDGES = ((15, 16), (16, 32), (31, 32), (32, 64), (63, 64))
+"""So many sources, and the bits of a mask for them: one each, and one for the page itself."""
+
+
+@pytest.mark.parametrize(("count", "width"), [edge for edge in EDGES if edge[0] >= len(SOURCES)])
 def test_masks_are_as_wide_as_there_are_sources(
-    more: int, width: int, monkeypatch: pytest.MonkeyPatch
+    count: int, width: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     state = random_state(Random(3), TABLE.ids)
     before = propose(TABLE, state, "home", (), AT)
-    for number in range(more):
-        name = f"more-{number}"
+    more = [f"more-{number}" for number in range(count - len(SOURCES))]
+    for name in more:
         monkeypatch.setitem(SOURCES, name, Source(name, lambda inputs: [inputs.table.by_trend[:5]]))
     found = propose(TABLE, state, "home", (), AT)
     assert found.sources.dtype.itemsize * 8 == width
-    for name in list(SOURCES)[13:]:
+    for name in more:
         assert sorted(found.of(name)) == sorted(TABLE.by_trend[:5])
     assert set(found.of("trending")) == set(before.of("trending"))
 

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from schemas.codec import decode_event
+from schemas.events import OtherEvent
 from streams.gateway.events.validation import EventAnswer, split_events, validate_events
 
+UNKNOWN = {"wheel_spun"}
+"""Names that nobody knows, sent on purpose; any other is one that an adapter must translate."""
 BODIES = sorted((Path(__file__).parent / "bodies").glob("*.json"))
 
 
@@ -26,4 +29,6 @@ def test_every_event_of_the_body_is_accepted(path: Path) -> None:
 def test_what_is_written_decodes(path: Path) -> None:
     for answer in validate_events(split_events(path.read_bytes()), lambda item: None, Counter()):
         assert not isinstance(answer, EventAnswer)
-        assert decode_event(answer.value).visitor == answer.visitor
+        event = decode_event(answer.value)
+        assert event.visitor == answer.visitor
+        assert not isinstance(event, OtherEvent) or event.event in UNKNOWN, "would change nothing"

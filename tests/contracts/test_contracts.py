@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from typing import get_args
 
 import msgspec
@@ -17,6 +18,7 @@ from schemas.events import EVENT_NAMES, OtherEvent
 from schemas.storefront import PageType, RuleAction
 from schemas.topics import EVENTS, TOPICS, Topic
 from tests.contracts.files import Refused, all_files
+from tests.random_events import MIX, random_event
 
 examples = pytest.mark.parametrize(
     ("topic", "path"), all_files("examples"), ids=lambda value: getattr(value, "stem", None) or value.name
@@ -74,6 +76,12 @@ def test_every_event_name_has_an_example() -> None:
     }
     assert set(EVENT_NAMES) <= shown
     assert any(name not in EVENT_NAMES for name in shown), "an unknown name is an example too"
+
+
+def test_what_the_fault_run_sends_are_all_names_that_we_know() -> None:
+    sent = [decode_event(random_event(Random(1), "a:ann", 0, name=name)) for name in MIX]
+    assert {event.visitor for event in sent} == {"a:ann"}
+    assert set(MIX) == {*EVENT_NAMES, "wheel_spun"}
 
 
 def test_every_page_and_every_rule_action_has_an_example() -> None:

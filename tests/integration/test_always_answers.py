@@ -13,6 +13,7 @@ import orjson
 import pytest
 
 from schemas.layouts import REASONS, Layout
+from schemas.storefront import PAGE_ORDER
 from streams.local.servers.kafka import LocalKafka
 from streams.local.servers.redis import LocalRedis
 from streams.runtime.settings import Settings
@@ -20,7 +21,6 @@ from streams.stores.provisioning import create_topics
 from tests.integration.shop_http import HttpClient, fill_shop, view
 from tests.stack import Running, Stack
 
-PAGES = ("home", "category", "product", "cart", "search")
 SUBJECT = {"item": "sneakers-0001", "category": "sneakers", "q": "shoes"}
 DEADLINE_MS = 100
 CLIENT_SLACK_S = 1.5
@@ -66,7 +66,7 @@ async def ask_all(gateway: Running, rounds: int = 8) -> Labels:
     seen: Labels = Counter()
     async with HttpClient(gateway.address) as client:
         for number in range(rounds):
-            for page in PAGES:
+            for page in PAGE_ORDER:
                 for visitor in ("a:regular", f"a:new-{number}"):
                     async with asyncio.timeout(DEADLINE_MS / 1000 + CLIENT_SLACK_S):
                         layout = await client.layout(visitor, page, deadline_ms=DEADLINE_MS, **SUBJECT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from random import Random
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from models.visitor.state import CartLine, PurchasedItem, RecentItem, VisitorSta
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
 from schemas.signals import Neighbour, Signal
-from schemas.storefront import Match, RuleDef, Storefront
+from schemas.storefront import Match, RuleAction, RuleDef, Storefront
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 AT = NOW.timestamp()
@@ -80,7 +81,7 @@ def random_rules(random: Random, ids: list[str], slots: list[str]) -> list[RuleD
 
 
 def _rule(random: Random, number: int, ids: list[str], slots: list[str]) -> RuleDef:
-    action = random.choice(("pin", "pin", "exclude", "require_stock", "boost"))
+    action = random.choice(("pin", *get_args(RuleAction)))
     name = f"rule-{random.randint(0, 99):02}-{number}"
     if action == "pin":
         items = random.sample(ids, random.randint(1, min(4, len(ids))))
@@ -103,7 +104,7 @@ def _rule(random: Random, number: int, ids: list[str], slots: list[str]) -> Rule
         return RuleDef(id=name, action="boost", match=match, factor=random.choice((0.0, 0.5, 3.0, 50.0)))
     if action == "require_stock":
         return RuleDef(id=name, action="require_stock", match=match, at_least=random.randint(1, 20))
-    return RuleDef(id=name, action="exclude", match=match)
+    return RuleDef(id=name, action=action, match=match)
 
 
 def random_snapshot(random: Random, count: int, *, ranker: bool = True, rules: bool = True) -> Snapshot:

@@ -19,9 +19,8 @@ from models.candidates.sources import SOURCES, Rows, source_bits
 from models.catalog.build import build_items
 from models.visitor.state import EMPTY, CartLine
 from schemas.ids import hash32, hash48
+from schemas.storefront import PAGE_ORDER
 from tests.unit.models.shop_fixture import AT, BRANDS, KINDS, N, a_visitor, an_item, shop
-
-PAGES = ("home", "category", "product", "cart", "search")
 
 
 def numbers(rows: Rows) -> set[int]:
@@ -29,7 +28,11 @@ def numbers(rows: Rows) -> set[int]:
 
 
 @for_all(
-    st.integers(0, N - 1), st.integers(0, 12), st.booleans(), st.sampled_from(PAGES), st.integers(1, LIMIT)
+    st.integers(0, N - 1),
+    st.integers(0, 12),
+    st.booleans(),
+    st.sampled_from(PAGE_ORDER),
+    st.integers(1, LIMIT),
 )
 def test_rows_are_unique_ascending_in_range_and_bounded(
     first: int, seen: int, cart: bool, page: str, limit: int
@@ -101,7 +104,7 @@ def test_category_and_search_pages_offer_their_subject() -> None:
     assert {number % BRANDS for number in numbers(found.of("subject"))} == {4}
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", PAGE_ORDER)
 def test_unknown_subjects_still_give_candidates(page: str) -> None:
     page_rows = find_page_rows(shop(), page, item="gone", category="gone", q="zzz")
     assert len(page_rows) == 0

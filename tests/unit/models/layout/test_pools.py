@@ -18,7 +18,7 @@ from models.policy.scoring import score_contexts
 from models.policy.snapshot import build_snapshot
 from models.storefront.shop import Shop, build_shop
 from schemas.ids import VisitorId
-from schemas.storefront import Match, PageType, RuleDef, Storefront
+from schemas.storefront import PAGE_ORDER, Match, PageType, RuleDef, Storefront
 from tests.unit.models.random_shops import AT, OddRanker, random_snapshot, random_state, random_table
 
 SHOP = random_snapshot(Random(21), 300, rules=False).shop
@@ -98,8 +98,7 @@ def test_scores_are_standardised() -> None:
 
 
 def test_pages_do_not_mix() -> None:
-    pages: tuple[PageType, ...] = ("home", "category", "search", "cart", "product")
-    contexts = [context(SHOP, seed, page) for seed, page in enumerate(pages)]
+    contexts = [context(SHOP, seed, page) for seed, page in enumerate(PAGE_ORDER)]
     for one, together in zip(contexts, pools_of_contexts(SHOP, *contexts), strict=True):
         alone = pools_of_contexts(SHOP, one)[0]
         for module in one.plan.modules:

@@ -10,7 +10,7 @@ import pytest
 from models.storefront.defaults import DEFAULT_STOREFRONT, default_document
 from models.storefront.index import index_storefront
 from schemas.errors import InvalidDocument
-from schemas.storefront import Match, ModuleDef, PageDef, RuleDef, SlotDef, Storefront
+from schemas.storefront import PAGE_ORDER, Match, ModuleDef, PageDef, RuleDef, SlotDef, Storefront
 
 
 def a_page(*slots: SlotDef) -> PageDef:
@@ -19,7 +19,7 @@ def a_page(*slots: SlotDef) -> PageDef:
 
 def test_the_default_is_complete() -> None:
     index = index_storefront(DEFAULT_STOREFRONT)
-    assert set(index.pages) == {"home", "category", "product", "cart", "search"}
+    assert tuple(index.pages) == PAGE_ORDER
     assert [slot.id for slot in index.pages["home"].slots][:2] == ["home.hero", "home.row-1"]
     assert {module.id for module in index.modules} >= {"hero", "recommended", "step-up", "from-cart"}
 

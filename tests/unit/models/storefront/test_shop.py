@@ -14,7 +14,7 @@ from models.storefront.shop import build_shop, empty_shop, with_items, with_stor
 from schemas.errors import InvalidDocument
 from schemas.ids import ItemId
 from schemas.signals import Signal
-from schemas.storefront import Match, PageDef, RuleDef, SlotDef, Storefront
+from schemas.storefront import PAGE_ORDER, Match, PageDef, RuleDef, SlotDef, Storefront
 from tests.unit.models.random_shops import AT, random_table
 
 TABLE = random_table(Random(4), 30)
@@ -92,4 +92,4 @@ def test_a_wrong_storefront_changes_nothing() -> None:
 def test_an_empty_shop_has_pages_and_no_items() -> None:
     shop = empty_shop()
     assert (shop.items.n, shop.generation) == (0, 0)
-    assert set(shop.storefront.pages) == {"home", "category", "product", "cart", "search"}
+    assert tuple(shop.storefront.pages) == PAGE_ORDER

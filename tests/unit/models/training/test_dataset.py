@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from models.features.spec import NAMES, SPEC
 from models.training.dataset import HOUR, build_examples, is_held_out, propose_candidates
 from models.training.log_replay import LabelledView, replay
 from models.training.simulation.catalogue import SimulatedShop
@@ -16,13 +17,25 @@ def test_a_group_holds_the_viewed_item_and_others(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("models.training.dataset.replay_real_views", lambda seed: iter(()))
     said: list[str] = []
     examples = build_examples(SEED, lambda what, share: said.append(what), shoppers=25)
-    assert examples.features.shape[1:] == (20, 46)
+    assert examples.features.shape[1:] == (20, len(SPEC))
     assert np.isfinite(examples.features).all()
     assert examples.targets.min() >= 0
     assert examples.targets.max() < 20
     assert said
-    cold = examples.features[:, 0, 12] == 1
+    cold = examples.features[:, 0, NAMES.index("visitor_is_cold")] == 1
     assert 0.2 < cold.mean() < 0.6
+
+
+NEVER_SIMULATED = {"item_share_rate", "page_cart", "view_dwell"}
+"""Simulated shoppers share nothing, look at items on no cart page and report no time spent."""
+
+
+def test_a_feature_varies_in_what_a_model_learns_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is always the same was not computed, or teaches nothing."""
+    monkeypatch.setattr("models.training.dataset.replay_real_views", lambda seed: iter(()))
+    features = build_examples(SEED, lambda what, share: None, shoppers=60).features
+    spread = np.ptp(features.reshape(-1, len(SPEC)), axis=0)
+    assert {name for name, width in zip(NAMES, spread, strict=True) if not width} == NEVER_SIMULATED
 
 
 def test_held_out_shoppers_are_every_fifth() -> None:

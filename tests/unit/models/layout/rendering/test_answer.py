@@ -28,7 +28,7 @@ from schemas.catalog import Item
 from schemas.codec import encode
 from schemas.ids import Version, VisitorId, hash32
 from schemas.layouts import Layout, LayoutSlot
-from schemas.storefront import PageType
+from schemas.storefront import PAGE_ORDER, PageType
 from tests.unit.models.random_shops import AT, random_snapshot, random_state
 
 MIXED = build_shop(
@@ -158,7 +158,7 @@ def test_hostile_ids_and_titles_keep_the_answer_whole() -> None:
     assert cards == {item.item_id: card_of(item) for item in items}
 
 
-@pytest.mark.parametrize("page", ["home", "category", "product", "cart", "search"])
+@pytest.mark.parametrize("page", PAGE_ORDER)
 def test_the_packaged_layout_is_valid_and_labelled(page: PageType) -> None:
     layout = static_layout(page, VisitorId("a:v"), "redis_down")
     assert msgspec.json.decode(layout_bytes(layout), type=Layout) == layout

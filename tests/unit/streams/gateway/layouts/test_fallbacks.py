@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from models.policy.fallback import static_layout
 from schemas.layouts import Layout
+from schemas.storefront import SUBJECTS
 from streams.gateway.http.parameters import PAGES
 from streams.gateway.layouts import on_demand
 from streams.gateway.layouts.fallbacks import MARGIN_S
@@ -16,10 +17,13 @@ from tests.unit.streams.gateway.house import ANN, House, open_gateway, without_i
 from tests.unit.streams.gateway.layout_requests import SHOES, break_store, get_layout, labels
 from tests.unit.streams.gateway.virtual_time import virtual_loop
 
+KNOWN = {"item": "sneakers-0001", "category": "sneakers", "q": "shoe"}
+"""A subject of each name that the shop has."""
+
 
 @pytest.mark.parametrize("page", sorted(PAGES))
 async def test_a_stranger_gets_a_full_page(client: httpx.AsyncClient, page: str) -> None:
-    layout = await get_layout(client, page, item="sneakers-0001", category="sneakers", q="shoe")
+    layout = await get_layout(client, page, **KNOWN)
     assert labels(layout) == ("popular", "cold_start")
     assert layout.page == page
     assert sum(len(slot.module.items) for slot in layout.slots) > 10
@@ -27,7 +31,7 @@ async def test_a_stranger_gets_a_full_page(client: httpx.AsyncClient, page: str)
 
 @pytest.mark.parametrize(
     ("page", "parameter", "known"),
-    [("product", "item", "sneakers-0001"), ("category", "category", "sneakers"), ("search", "q", "shoe")],
+    [(page, parameter, KNOWN[parameter]) for page, parameter in SUBJECTS.items()],
 )
 @pytest.mark.parametrize("agent", ["shop/1", "somebot/1"])
 async def test_what_a_page_should_be_about_and_is_not_is_told(
