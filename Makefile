@@ -46,8 +46,11 @@ check: $(STAMP) ## Only look: ruff, mypy strict, import rules, walls
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
 
+QUICK := tests/unit tests/properties tests/contracts tests/golden \
+	tests/conformance/test_module_kinds.py tests/conformance/test_sources.py tests/conformance/test_rule_actions.py \
+	tests/conformance/test_rankers.py
 quick: $(STAMP) libgomp ## Unit, properties, contracts, golden: under a minute, no services
-	$(BIN)/python -m pytest -q -n auto --dist loadfile $(wildcard tests/unit tests/properties tests/contracts tests/golden)
+	$(BIN)/python -m pytest -q -n auto --dist loadfile $(wildcard $(QUICK))
 
 test: $(STAMP) chromium libgomp ## Everything, on a real Kafka, a real Redis and a real browser
 	$(BIN)/python -m pytest

@@ -161,7 +161,7 @@ def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settin
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as exc:
         name = str(exc).partition(" - at `$.")[2].rstrip("`")
-        raise InvalidSetting(f"{named(name)}: {_expected(name)}, not {str(given[name])!r}") from exc
+        raise InvalidSetting(f"{named(name)}: {_describe_expected(name)}, not {str(given[name])!r}") from exc
     for address in (settings.kafka or "").split(","):
         if address and not _ends_with_port(address):
             raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], and {address!r} has no port")
@@ -178,7 +178,7 @@ def _ends_with_port(address: str) -> bool:
     return bool(host) and port.strip().isdigit()
 
 
-def _expected(name: str) -> str:
+def _describe_expected(name: str) -> str:
     field = inspect.type_info(get_type_hints(Settings, include_extras=True)[name])
     match field:
         case inspect.IntType(ge=least, le=most):

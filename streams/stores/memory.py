@@ -83,7 +83,7 @@ class MemoryStore:
         if own is None or own.nonce != nonce:
             own = self._successor(partition, own, kafka_generation, nonce)
             self.contents.own[partition] = own
-        return Claim(epoch=own.epoch, done=_done(own.done))
+        return Claim(epoch=own.epoch, done=_offset_or_none(own.done))
 
     def _successor(self, partition: int, own: Own | None, kafka_generation: int, nonce: str) -> Own:
         now = self._clock.now()
@@ -124,7 +124,9 @@ class MemoryStore:
             raise Regressed(f"partition {write.partition}: nobody owns it", done=None)
         if own.epoch != write.epoch:
             if own.counter < int(write.epoch.partition(":")[0]):
-                raise Regressed(f"partition {write.partition}: an epoch of before", done=_done(own.done))
+                raise Regressed(
+                    f"partition {write.partition}: an epoch of before", done=_offset_or_none(own.done)
+                )
             raise Fenced(f"partition {write.partition}: another owner has it")
         stands, expected = (own.done, own.part), (_number(write.expect_done), write.expect_part)
         if stands == expected:
@@ -132,7 +134,9 @@ class MemoryStore:
         if stands == (_number(write.done), write.part):
             return True
         if stands < expected:
-            raise Regressed(f"partition {write.partition}: stands at {stands}", done=_done(own.done))
+            raise Regressed(
+                f"partition {write.partition}: stands at {stands}", done=_offset_or_none(own.done)
+            )
         raise Fenced(f"partition {write.partition}: stands at {stands}, past {expected}")
 
     def _put(self, key: Key, one: VisitorWrite) -> None:
@@ -163,7 +167,7 @@ class MemoryStore:
         head, body = self.contents.layouts.get((partition, visitor), (None, None))
         return Stored(
             state=self.contents.states.get((partition, visitor)), head=head, body=body,
-            done=_done(own.done) if own else None, incarnation=own.incarnation if own else None,
+            done=_offset_or_none(own.done) if own else None, incarnation=own.incarnation if own else None,
         )  # fmt: skip
 
     def notices(self) -> MemoryNotices:
@@ -201,7 +205,7 @@ class MemoryNotices:
         self._received.put_nowait(None)
 
 
-def _done(number: int) -> int | None:
+def _offset_or_none(number: int) -> int | None:
     return None if number < 0 else number
 
 

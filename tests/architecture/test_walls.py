@@ -31,6 +31,11 @@ NO_CHILDREN = {"__init__.py", "__pycache__", "static", "drawings", "artifacts", 
 DRAWERS = {"utils", "util", "helpers", "helper", "common", "core", "base", "manager", "misc"}
 ALONE = {"user", "users"}
 """Says neither "signed in" nor "anybody": the word is visitor."""
+PARTICIPLES = {
+    "begun", "bought", "built", "done", "drawn", "found", "given", "gone", "heard", "held", "kept", "known",
+    "lost", "made", "met", "said", "seen", "sent", "shown", "sold", "taken", "told", "written",
+}  # fmt: skip
+"""With every word in -ed: alone they say neither what a function does nor what it gives."""
 NEVER = {"position", "positions"}
 """Kafka, search and merchandising each mean another thing by it: say record id or index."""
 
@@ -67,6 +72,19 @@ def test_banned_words_are_not_used_as_names(path: Path) -> None:
         if name.lower() in ALONE or NEVER.intersection(_words(name))
     }
     assert not wrong
+
+
+@pytest.mark.parametrize("path", modules(*ROOMS), ids=name_of)
+def test_no_function_is_a_bare_participle(path: Path) -> None:
+    wrong = {
+        f"{f.lineno}: {f.name}" for f in functions(path) if _is_participle(f.name) and not _is_property(f)
+    }
+    assert not wrong
+
+
+def test_a_participle_is_told_from_a_verb() -> None:
+    assert all(map(_is_participle, ("told", "_settled", "checked")))
+    assert not any(map(_is_participle, ("is_done", "feed", "seed", "read", "put", "wait_connected")))
 
 
 @pytest.mark.parametrize("path", modules(*ROOMS), ids=name_of)
@@ -141,6 +159,15 @@ def test_the_walls_see_something() -> None:
     """The checks above hold because the tree is so, not because nothing was looked at."""
     assert len(modules()) > 50
     assert _words("lastPosition_seen") == {"last", "position", "seen"}
+
+
+def _is_participle(name: str) -> bool:
+    word = name.strip("_")
+    return word in PARTICIPLES or (word.endswith("ed") and "_" not in word and not word.endswith("eed"))
+
+
+def _is_property(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == "property" for node in function.decorator_list)
 
 
 def _lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:

@@ -75,6 +75,8 @@ def measure(tree: Path, only: str, console: Console) -> Values:
         )
         if done.returncode:  # a part that an older commit does not have is compared with nothing
             console.print(f"{tree.name}: {part} not measured: {done.stderr.strip().splitlines()[-1]}")
+    if not latest.exists():
+        return {}
     report = msgspec.json.decode(latest.read_bytes(), type=Report)
     return {key: median_of(figure) for key, figure in report.figures.items()}
 

@@ -55,7 +55,7 @@ class LivePage:
         )
 
     def _update(self, made: LayoutDecision, *, whole: bool) -> LiveLayoutUpdate:
-        recorded = made.changed and self._sampled(made.request.visitor)
+        recorded = made.changed and self._is_sampled(made.request.visitor)
         return LiveLayoutUpdate(
             head=made.head(),
             body=made.body() if whole else None,
@@ -63,7 +63,7 @@ class LivePage:
             record=encode(decision_record(made)) if recorded else None,
         )
 
-    def _sampled(self, visitor: VisitorId) -> bool:
+    def _is_sampled(self, visitor: VisitorId) -> bool:
         return hash64(visitor) < self._recorded_below
 
     def _count(self, decided: Sequence[LayoutDecision]) -> None:

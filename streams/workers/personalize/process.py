@@ -15,6 +15,7 @@ from msgspec import Struct
 from models.visitor.fold import fold
 from schemas.errors import ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
+from streams.kafka.admin import BIG_RECORD
 from streams.kafka.producer import ProducerConfig, Publisher, open_producer
 from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import PartitionLog
@@ -49,7 +50,6 @@ GROUP = "personalize"
 DAY_S = 86_400
 PUBLISH_WITHIN_S = 20.0
 REQUEST_TIMEOUT_MS = 10_000
-BIG_RECORD = 2 << 20
 """A dead letter holds another record whole, a decision its features."""
 SHOP_WITHIN_S = 10.0
 """How long the first events wait for the catalogue; after it they get what the cache holds."""

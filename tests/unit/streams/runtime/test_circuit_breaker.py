@@ -5,6 +5,7 @@ from __future__ import annotations
 from structlog.testing import capture_logs
 
 from streams.runtime.circuit_breaker import Circuit
+from streams.runtime.telemetry.logs import configure
 
 
 def state_of(circuit: Circuit) -> str:
@@ -57,6 +58,7 @@ def test_a_trial_decides() -> None:
 
 
 def test_opening_and_closing_are_logged_once_each() -> None:
+    configure(style="json")  # another test may have left a higher level
     with capture_logs() as lines:
         circuit = open_circuit()
         for at in (0.3, 0.6):
