@@ -124,9 +124,8 @@ class MemoryStore:
             raise Regressed(f"partition {write.partition}: nobody owns it", done=None)
         if own.epoch != write.epoch:
             if own.counter < int(write.epoch.partition(":")[0]):
-                raise Regressed(
-                    f"partition {write.partition}: an epoch of before", done=_offset_or_none(own.done)
-                )
+                done = _offset_or_none(own.done)
+                raise Regressed(f"partition {write.partition}: an epoch of before", done=done)
             raise Fenced(f"partition {write.partition}: another owner has it")
         stands, expected = (own.done, own.part), (_number(write.expect_done), write.expect_part)
         if stands == expected:

@@ -31,8 +31,8 @@ from streams.workers.personalize.decoding import DecodedChunk, Place, decode_chu
 from streams.workers.personalize.slices import (
     SLICE_VISITORS,
     TouchedVisitor,
-    batched,
     build_write,
+    split_batches,
     split_by_layouts,
 )
 from streams.workers.personalize.stage_metrics import StageMetrics
@@ -202,7 +202,7 @@ class Engine:
     ) -> Awaitable[None] | None:
         """Decide, publish and write, slice by slice; the last slice moves `done` to `end`."""
         published: list[asyncio.Task[None]] = []
-        groups = list(batched(touched, self._config.slice_visitors))
+        groups = list(split_batches(touched, self._config.slice_visitors))
         for at, batch in enumerate(groups):
             updates = await self._decide(holding, batch)
             records = [

@@ -44,7 +44,7 @@ class TouchedVisitor(Struct, gc=False):
     applied: list[tuple[VisitorState, EventRecord]]
 
 
-def batched(many: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+def split_batches(many: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     """Batches of `size`, the last one possibly smaller."""
     iterator = iter(many)
     while batch := list(islice(iterator, size)):
