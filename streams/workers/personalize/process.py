@@ -49,7 +49,7 @@ GROUP = "personalize"
 DAY_S = 86_400
 PUBLISH_WITHIN_S = 20.0
 REQUEST_TIMEOUT_MS = 10_000
-BIG_RECORD = 2 << 20
+RECORD_BYTES_MAX = 2 << 20
 """A dead letter holds another record whole, a decision its features."""
 SHOP_WITHIN_S = 10.0
 """How long the first events wait for the catalogue; after it they get what the cache holds."""
@@ -153,7 +153,7 @@ class WorkerWiring:
 
     async def _start_producer(self) -> Any:
         config = ProducerConfig(
-            linger_ms=1, request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_bytes=BIG_RECORD
+            linger_ms=1, request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_bytes=RECORD_BYTES_MAX
         )
         return await self._stack.enter_async_context(open_producer(self._settings.kafka or "", config=config))
 

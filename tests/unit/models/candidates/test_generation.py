@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from models.candidates.generation import (
-    LIMIT,
+    CANDIDATES_MAX,
     Candidates,
     candidates_from_rows,
     find_page_rows,
@@ -29,7 +29,11 @@ def numbers(rows: Rows) -> set[int]:
 
 
 @for_all(
-    st.integers(0, N - 1), st.integers(0, 12), st.booleans(), st.sampled_from(PAGES), st.integers(1, LIMIT)
+    st.integers(0, N - 1),
+    st.integers(0, 12),
+    st.booleans(),
+    st.sampled_from(PAGES),
+    st.integers(1, CANDIDATES_MAX),
 )
 def test_rows_are_unique_ascending_in_range_and_bounded(
     first: int, seen: int, cart: bool, page: str, limit: int
