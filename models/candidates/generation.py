@@ -11,16 +11,24 @@ from itertools import pairwise
 import numpy as np
 from msgspec import Struct
 
-from models.candidates.sources import SEEDS, SOURCES, Rows, SourceBits, SourceInput, SourceMask, source_bits
+from models.candidates.sources import (
+    SEEDS_MAX,
+    SOURCES,
+    Rows,
+    SourceBits,
+    SourceInput,
+    SourceMask,
+    source_bits,
+)
 from models.catalog.table import ItemTable
 from models.visitor.state import VisitorState
 from schemas.ids import hash32
 
-LIMIT = 240
+CANDIDATES_MAX = 240
 """The most candidates of a page. Own choice, not tuned: recall of the next item against cost of scoring."""
-ENOUGH = 120
-"""Sources with `fill` (popular items) fill up to about this many. Own choice, not tuned: a new visitor's page
-must have something to choose from too."""
+CANDIDATES_WANTED = 120
+"""Sources with `fill` (popular items) add items until there are about this many: a new
+visitor's page must have something to choose from too. Own choice, not tuned."""
 ABOUT_ITEMS = frozenset({"product", "cart"})
 """Pages about single items: their neighbours are proposed, not they themselves."""
 
@@ -101,14 +109,14 @@ def propose(
     page: str = "home",
     page_rows: Sequence[int] | Rows = (),
     at: float = 0.0,
-    limit: int = LIMIT,
+    limit: int = CANDIDATES_MAX,
 ) -> Candidates:
     """Candidates for one page; see `propose_all`."""
     return propose_all(table, [CandidateRequest(state, page, page_rows)], at, limit)[0]
 
 
 def propose_all(
-    table: ItemTable, requests: Sequence[CandidateRequest], at: float, limit: int = LIMIT
+    table: ItemTable, requests: Sequence[CandidateRequest], at: float, limit: int = CANDIDATES_MAX
 ) -> list[Candidates]:
     """Candidates for many pages at once.
 
@@ -170,7 +178,7 @@ def _ask_sources(table: ItemTable, request: CandidateRequest, at: float, layout:
             proposed += [(code, rows) for rows in source.rows(inputs)]
         else:
             fillers.append((code, source.fill))
-    missing = ENOUGH - sum([len(rows) for _, rows in proposed])
+    missing = CANDIDATES_WANTED - sum([len(rows) for _, rows in proposed])
     proposed += [(code, fill(inputs, missing)) for code, fill in fillers]
     return _Proposals(proposed, inputs)
 
@@ -179,7 +187,7 @@ def _source_input(table: ItemTable, request: CandidateRequest, at: float) -> Sou
     state, find = request.state, table.row_by_key.get
     recent = [find(seen.key, -1) for seen in state.recent]
     about = _items_of_page(state, request.page, request.page_rows, find)
-    seeds = [row for row in (*about, *recent) if row >= 0][:SEEDS]
+    seeds = [row for row in (*about, *recent) if row >= 0][:SEEDS_MAX]
     return SourceInput(
         table, state, at, about, request.page_rows, recent, seeds, about or _basket_rows(state, find)
     )
@@ -198,7 +206,7 @@ def _items_of_page(
 
 def _basket_rows(state: VisitorState, find: FindRow) -> list[int]:
     """The cart, else the last purchase: what another item may be bought together with."""
-    keys = [line.key for line in state.cart[:SEEDS]] or [bought.key for bought in state.bought[:1]]
+    keys = [line.key for line in state.cart[:SEEDS_MAX]] or [bought.key for bought in state.bought[:1]]
     return [row for key in keys if (row := find(key, -1)) >= 0]
 
 

@@ -22,10 +22,10 @@ Rows = NDArray[np.int32]
 SourceMask = NDArray[np.unsignedinteger[Any]]
 """uint16/32/64[rows]: for each row a bit for every source that proposed it, in the order of SOURCES."""
 
-SEEDS = 4
-"""How many items of a page or a visitor have their neighbours looked up."""
+SEEDS_MAX = 4
+"""The most items of a page or a visitor whose neighbours are looked up."""
 CO_VIEWED_ROWS = 10
-"""Neighbours of each seed when there are SEEDS of them; fewer seeds share the same total."""
+"""Neighbours of each seed when there are SEEDS_MAX of them; fewer seeds share the same total."""
 CO_BOUGHT_ROWS = 8
 BRAND_ROWS, TREND_ROWS, NEW_ROWS, POPULAR_ROWS = 8, 20, 12, 20
 SAME_CATEGORY_ROWS = 40
@@ -44,7 +44,7 @@ class SourceInput(Struct, frozen=True, eq=False):
         about: Rows that a product or cart page is about; empty on other pages.
         page_rows: int32[rows], what any page is about, best first (see `find_page_rows`).
         recent: The row of each entry of `state.recent`, newest first; -1 for one that left the catalogue.
-        seeds: The first SEEDS rows of `about` and `recent`, without -1.
+        seeds: The first SEEDS_MAX rows of `about` and `recent`, without -1.
         basket: What something may be bought together with: `about`, else the cart, else the last purchase.
     """
 
@@ -69,7 +69,7 @@ class Source(Struct, frozen=True, eq=False):
         name: Its key in SOURCES; explanations show it (`why.sources`).
         rows: Proposes arrays of item rows. How many must not grow with the catalogue.
         fill: For a source that always has items: called after all `rows` with the number of rows missing to
-            ENOUGH (it may be negative).
+            CANDIDATES_WANTED (it may be negative).
     """
 
     name: str
@@ -81,16 +81,16 @@ def _neighbours(inputs: SourceInput) -> Iterable[Rows]:
     """Items viewed together with the seeds; the fewer the seeds, the more of each."""
     if not inputs.seeds:
         return ()
-    width = SEEDS * CO_VIEWED_ROWS // len(inputs.seeds)
+    width = SEEDS_MAX * CO_VIEWED_ROWS // len(inputs.seeds)
     return [inputs.table.co_viewed[row, :width] for row in inputs.seeds]
 
 
 def _category_favourites(inputs: SourceInput) -> Iterable[Rows]:
     """The most popular of the visitor's strongest categories, and of the category of a page's item."""
     table, state = inputs.table, inputs.state
-    heads = table.category_rows.top_rows
+    top_rows = table.category_rows.top_rows
     keys = _strongest_keys(inputs, state.now_categories, state.categories)
-    proposed = [heads[key] for key in keys if key in heads]
+    proposed = [top_rows[key] for key in keys if key in top_rows]
     if inputs.about:
         category = int(table.categories.column[inputs.about[0]])
         key = int(table.categories.hashes[category])
@@ -99,15 +99,15 @@ def _category_favourites(inputs: SourceInput) -> Iterable[Rows]:
 
 
 def _brand_favourites(inputs: SourceInput) -> Iterable[Rows]:
-    heads = inputs.table.brand_rows.top_rows
+    top_rows = inputs.table.brand_rows.top_rows
     keys = _strongest_keys(inputs, inputs.state.now_brands, inputs.state.brands)
-    return [heads[key][:BRAND_ROWS] for key in keys if key in heads]
+    return [top_rows[key][:BRAND_ROWS] for key in keys if key in top_rows]
 
 
 def _strongest_keys(
     inputs: SourceInput, session: Mapping[int, float], long_term: Mapping[int, float]
 ) -> list[int]:
-    """Up to four keys: the strongest of a running session, then the strongest of long standing."""
+    """Up to four keys: the strongest of a running session, then the strongest long-term."""
     keys = _top_two(long_term)
     if inputs.at - inputs.state.at > SESSION_GAP_S:
         return keys
@@ -122,7 +122,7 @@ def _top_two(weights: Mapping[int, float]) -> list[int]:
 
 
 def _co_purchases(inputs: SourceInput) -> Iterable[Rows]:
-    return [inputs.table.co_bought[row, :CO_BOUGHT_ROWS] for row in inputs.basket[:SEEDS]]
+    return [inputs.table.co_bought[row, :CO_BOUGHT_ROWS] for row in inputs.basket[:SEEDS_MAX]]
 
 
 def _wishlist(inputs: SourceInput) -> Iterable[Rows]:

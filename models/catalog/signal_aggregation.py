@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from schemas.ids import ItemId
 from schemas.signals import Delta, Neighbour, Signal
 
-HOUR, DAY = 3600.0, 86400.0
+HOUR_S, DAY_S = 3600.0, 86400.0
 
-# Half-lives in seconds, list lengths and the floor: own choice, not tuned.
-TREND_HALF_LIFE = 6 * HOUR
-POPULARITY_HALF_LIFE = 7 * DAY
+# Half-lives, list lengths and the smallest weight: own choice, not tuned.
+TREND_HALF_LIFE_S = 6 * HOUR_S
+POPULARITY_HALF_LIFE_S = 7 * DAY_S
 """Also of carts, purchases and shares, so that their ratio to popularity is a rate."""
-NEIGHBOUR_HALF_LIFE = 14 * DAY
+NEIGHBOUR_HALF_LIFE_S = 14 * DAY_S
 CO_VIEWED_MAX = 50
 CO_BOUGHT_MAX = 20
-NEIGHBOUR_FLOOR = 0.01
+NEIGHBOUR_WEIGHT_MIN = 0.01
 """Neighbours below this weight are forgotten."""
 
 
@@ -52,9 +52,9 @@ def apply_delta(signal: Signal | None, delta: Delta, delta_offset: int) -> Signa
         return old
     at = max(old.at, delta.at)
     age, lateness = at - old.at, at - delta.at
-    trend_keep, trend_gain = decay_factor(age, TREND_HALF_LIFE), decay_factor(lateness, TREND_HALF_LIFE)
-    keep, gain = decay_factor(age, POPULARITY_HALF_LIFE), decay_factor(lateness, POPULARITY_HALF_LIFE)
-    factors = decay_factor(age, NEIGHBOUR_HALF_LIFE), decay_factor(lateness, NEIGHBOUR_HALF_LIFE)
+    trend_keep, trend_gain = decay_factor(age, TREND_HALF_LIFE_S), decay_factor(lateness, TREND_HALF_LIFE_S)
+    keep, gain = decay_factor(age, POPULARITY_HALF_LIFE_S), decay_factor(lateness, POPULARITY_HALF_LIFE_S)
+    factors = decay_factor(age, NEIGHBOUR_HALF_LIFE_S), decay_factor(lateness, NEIGHBOUR_HALF_LIFE_S)
     return Signal(
         item_id=old.item_id,
         at=at,
@@ -77,7 +77,7 @@ def _add_neighbours(
     weights = {n.item_id: n.weight * factors[0] for n in old}
     for item, count in new.items():
         weights[item] = weights.get(item, 0.0) + count * factors[1]
-    kept = [(item, weight) for item, weight in weights.items() if weight >= NEIGHBOUR_FLOOR]
+    kept = [(item, weight) for item, weight in weights.items() if weight >= NEIGHBOUR_WEIGHT_MIN]
     if len(kept) > limit:
         kept.sort(key=lambda pair: (pair[0] not in new, -pair[1], pair[0]))
         del kept[limit:]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from models.catalog.signal_aggregation import (
     CO_BOUGHT_MAX,
     CO_VIEWED_MAX,
-    POPULARITY_HALF_LIFE,
-    TREND_HALF_LIFE,
+    POPULARITY_HALF_LIFE_S,
+    TREND_HALF_LIFE_S,
     decay_factor,
 )
 from schemas.ids import ItemId
@@ -85,7 +85,7 @@ def refresh_columns(
 def _count_columns(old: SignalColumns, rows: Rows, signals: Sequence[Signal], at: float) -> list[Floats]:
     columns: list[Floats] = []
     for name in ("trend", "popularity", "carts", "purchases", "shares"):
-        half_life = TREND_HALF_LIFE if name == "trend" else POPULARITY_HALF_LIFE
+        half_life = TREND_HALF_LIFE_S if name == "trend" else POPULARITY_HALF_LIFE_S
         column = getattr(old, name) * np.float32(decay_factor(at - old.at, half_life))
         column[rows] = [getattr(s, name) * decay_factor(at - s.at, half_life) for s in signals]
         columns.append(column)

@@ -1,4 +1,4 @@
-"""Fills: which module with which items stands in which slot, in numbers and as the packed form that is kept.
+"""Fills: which module with which items is in which slot, as numbers and in the packed form that is stored.
 
 The packed form is small enough to keep for every active visitor and can be compared without making JSON: a
 decision with the same content as the visitor's last one keeps its layout id.
@@ -26,7 +26,7 @@ UNKNOWN_SUBJECT = -(1 << 40)
 
 
 class Provenance(Struct, frozen=True):
-    """How a layout was made, as far as a change of it is a change of content.
+    """Mode, reason and model of a layout; a change of it is a change of content.
 
     Attributes:
         mode: How good the answer is.
@@ -61,7 +61,7 @@ class Fill(Struct, frozen=True, array_like=True):
 
 
 def absent_view() -> None:
-    """The view of fills that were made from none that is known."""
+    """Stands in for the view of fills whose view is not known: returns None."""
 
 
 class PackedFills(Struct, frozen=True, eq=False, kw_only=True):

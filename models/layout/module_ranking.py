@@ -19,11 +19,11 @@ from models.storefront.index import ModulePlan
 from models.visitor.affinities import label_key
 
 LISTING_SCORE = 100.0
-"""A page's own listing takes its slot whatever else scores: nobody opens a category to see bestsellers."""
+"""Added for a page's own listing, which so comes first: nobody opens a category to see bestsellers."""
 LEAD_WEIGHT = 0.15
-"""Of a pool's lead score, which adds two item scores: 0.3 of their mean."""
+"""Weight of a pool's lead score, which is the sum of two item scores: 0.3 of their mean."""
 ANSWER_WEIGHT = 0.8
-"""Between a module always answered and one never answered by this visitor."""
+"""Difference of score between a module always answered and one never answered by this visitor."""
 PRIOR_ANSWER_RATE = 0.1
 """Prior share of showings that are answered, assumed before there is evidence."""
 PRIOR_SHOWINGS = 10.0

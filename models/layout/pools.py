@@ -18,13 +18,13 @@ from models.layout.context import PageContext
 from models.layout.kinds.kind import CandidateBatch, Mask, Pool
 
 Floats = NDArray[np.float32]
-BEST = 4
-"""A pool's lead score is that of its first and its BEST-th item. Own choice, not tuned."""
+LEAD_RANK = 4
+"""A pool's lead score is that of its first and its LEAD_RANK-th item. Own choice, not tuned."""
 
-DIGITS = 4
+SCORE_DECIMALS = 4
 """Decimals of standardised scores. The last bits depend on how many rows a ranker was given at once, and must
 not reorder a page."""
-FLAT = 1e-6
+DEVIATION_MIN = 1e-6
 """A deviation below this counts as equal scores."""
 
 
@@ -34,7 +34,8 @@ class CandidatePools(Struct, frozen=True, eq=False):
     Attributes:
         scores: Item row -> standardised score, of every candidate that rules allow.
         counts: Pool name -> number of rows.
-        lead_scores: Pool name -> score of its first row plus that of its BEST-th (or last); 0 without rows.
+        lead_scores: Pool name -> sum of the scores of its first and its LEAD_RANK-th (or last) row; 0
+            without rows.
         lists: Pool name -> its rows, as far as made.
         page: The page's number in the batch.
         masked: Where the rows of masked pools come from.
@@ -59,7 +60,7 @@ class CandidatePools(Struct, frozen=True, eq=False):
         name = pool.name
         self.lists[name], self.counts[name] = rows, len(rows)
         if rows and pool.own is None:
-            self.lead_scores[name] = self.scores[rows[0]] + self.scores[rows[:BEST][-1]]
+            self.lead_scores[name] = self.scores[rows[0]] + self.scores[rows[:LEAD_RANK][-1]]
 
 
 class _MaskedRows(Struct, frozen=True, eq=False):
@@ -163,7 +164,9 @@ def _apply_masks(
         return _MaskedRows(names, batch.rows[:0], bounds), [[0.0] * len(masks)] * (len(starts) - 1)
     scores = candidates.scores.take(where, mode="wrap").astype(np.float64)
     first, last = bounds[:, :-1], bounds[:, 1:] - 1
-    lead = scores.take(first, mode="clip") + scores.take(np.minimum(first + (BEST - 1), last), mode="clip")
+    lead = scores.take(first, mode="clip") + scores.take(
+        np.minimum(first + (LEAD_RANK - 1), last), mode="clip"
+    )
     return _MaskedRows(names, batch.rows.take(where, mode="wrap"), bounds), lead.T.tolist()
 
 
@@ -213,13 +216,13 @@ def _boost(
 
 
 def _standardise(values: Floats, page_index: NDArray[np.int64], size: int) -> Floats:
-    """Mean 0 and standard deviation 1 within each page, rounded to DIGITS; equal scores all become 0."""
+    """Mean 0 and standard deviation 1 within each page, to SCORE_DECIMALS; equal scores all become 0."""
     count = np.maximum(np.bincount(page_index, minlength=size), 1)
     mean = np.bincount(page_index, values, minlength=size) / count
     away = values - mean.take(page_index)
     deviation = np.sqrt(np.bincount(page_index, away * away, minlength=size) / count)
-    deviation[deviation < FLAT] = 1.0
-    standardised: Floats = (away / deviation.take(page_index)).round(DIGITS).astype(np.float32)
+    deviation[deviation < DEVIATION_MIN] = 1.0
+    standardised: Floats = (away / deviation.take(page_index)).round(SCORE_DECIMALS).astype(np.float32)
     return standardised
 
 

@@ -19,7 +19,7 @@ from schemas.decisions import DecidedItem, DecidedSlot, Decision
 from schemas.ids import ItemId
 from schemas.layouts import Layout, LayoutItem, Why
 
-DIGITS = 4
+DECIMALS = 4
 """Decimals of scores and features in records and explanations."""
 
 
@@ -44,7 +44,7 @@ class Explainer(Struct, frozen=True, eq=False):
 
     def score(self, index: int) -> float:
         """The rounded score at an index from `find`; 0 for -1."""
-        return round(float(self.scores[index]), DIGITS) if index >= 0 else 0.0
+        return round(float(self.scores[index]), DECIMALS) if index >= 0 else 0.0
 
     def why(self, row: int, pinned_by: str | None = None) -> Why:
         """Score, sources and all features of a row; empty when it was not scored.
@@ -56,7 +56,7 @@ class Explainer(Struct, frozen=True, eq=False):
         index = self.find(row)
         if index < 0:
             return Why(score=0.0, sources=[], features={}, pinned_by=pinned_by)
-        values = self.features[index].astype(np.float64).round(DIGITS).tolist()
+        values = self.features[index].astype(np.float64).round(DECIMALS).tolist()
         return Why(
             score=self.score(index),
             sources=source_bits().sources_of(int(self.candidates.sources[index])),
@@ -88,7 +88,7 @@ def explained_answer(decision: LayoutDecision) -> bytes:
 def decision_record(decision: LayoutDecision) -> Decision:
     """The record of a decision for `decisions.v1`: per slot the items with their scores and features.
 
-    Features are in the order of NAMES and rounded to DIGITS; an item that was not scored has none.
+    Features are in the order of NAMES and rounded to DECIMALS; an item that was not scored has none.
 
     Complexity: O(items shown · len(SPEC)); as much work as the decision itself (DESIGN, decision 9).
     """
@@ -116,7 +116,7 @@ def _explainer_of(decision: LayoutDecision) -> Explainer:
 def _slot_record(decision: LayoutDecision, explainer: Explainer, slot: str, fill: Fill) -> DecidedSlot:
     indices = [explainer.find(row) for row in fill.rows]
     features = explainer.features[[index for index in indices if index >= 0]].astype(np.float64)
-    values = iter(features.round(DIGITS).tolist())
+    values = iter(features.round(DECIMALS).tolist())
     ids = decision.shop.items.ids
     return DecidedSlot(
         slot=slot,

@@ -23,7 +23,7 @@ from schemas.ids import ItemId, Version, VisitorId
 from schemas.layouts import Why
 from schemas.storefront import PageType
 
-TOP = 5
+ITEMS_EXPLAINED = 5
 
 
 class Step(Struct, frozen=True, eq=False, kw_only=True):
@@ -47,7 +47,7 @@ class Step(Struct, frozen=True, eq=False, kw_only=True):
 
 
 def replay(
-    snapshot: Snapshot, records: Iterable[EventRecord], *, page: PageType = "home", top: int = TOP
+    snapshot: Snapshot, records: Iterable[EventRecord], *, page: PageType = "home", top: int = ITEMS_EXPLAINED
 ) -> Iterator[Step]:
     """Folds records and decides a page after each, as worker and gateway would.
 

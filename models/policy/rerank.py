@@ -21,9 +21,9 @@ from schemas.ids import ItemId
 from schemas.layouts import Mode, ModelTag, Reason, Why
 
 UNKNOWN_GAP = 1.0
-"""How far below the last known item the items stand that the shop does not have. Own choice, not tuned."""
+"""How far items that the shop does not have are scored below the last known one. Own choice, not tuned."""
 
-DIGITS = 6
+DECIMALS = 6
 """Decimals of a score."""
 
 
@@ -80,7 +80,7 @@ def rank(
     scores, failed = score_rows(ranker, features, np.full(len(features), why == "ok"))
     order, values = _best_first(scores.take(candidates.rows.searchsorted(rows.take(known))))
     best = known.take(order)
-    lowest = round((values[-1] if values else 0.0) - UNKNOWN_GAP, DIGITS)
+    lowest = round((values[-1] if values else 0.0) - UNKNOWN_GAP, DECIMALS)
     unknown = _select_ids(items, (rows < 0).nonzero()[0]) if len(known) < len(items) else []
     explainer = Explainer(candidates, scores, features)
     whys = [explainer.why(row) for row in rows.take(best).tolist()] if explain else []
@@ -99,7 +99,7 @@ def rank(
 def _best_first(scores: NDArray[np.float32]) -> tuple[NDArray[np.intp], list[float]]:
     """The order of falling scores, equal ones in the order given; and the rounded scores in that order."""
     order = np.argsort(-scores, kind="stable")
-    return order, scores.take(order).astype(np.float64).round(DIGITS).tolist()
+    return order, scores.take(order).astype(np.float64).round(DECIMALS).tolist()
 
 
 def _select_ids(items: Sequence[str], indices: NDArray[np.intp]) -> list[ItemId]:

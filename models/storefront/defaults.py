@@ -9,7 +9,7 @@ from __future__ import annotations
 from schemas.codec import encode
 from schemas.storefront import ModuleDef, PageDef, SlotDef, storefront_of
 
-ROW = 8
+MODULE_ITEMS = 8
 """Items of a row: what a wide screen shows at once, and some to scroll."""
 
 MODULES: tuple[ModuleDef, ...] = (
@@ -27,21 +27,25 @@ MODULES: tuple[ModuleDef, ...] = (
         type="recommended",
         title="Recommended for you",
         stranger_title="A good place to start",
-        items_max=ROW,
+        items_max=MODULE_ITEMS,
         prior=0.9,
     ),
     ModuleDef(
         id="because-you-viewed",
         type="because_you_viewed",
         title="Because you viewed {item}",
-        items_max=ROW,
+        items_max=MODULE_ITEMS,
         prior=0.7,
     ),
     ModuleDef(id="similar", type="because_you_viewed", title="Similar to {item}", items_max=12, prior=0.9),
     ModuleDef(
-        id="bought-together", type="bought_together", title="Often bought together", items_max=ROW, prior=0.6
+        id="bought-together",
+        type="bought_together",
+        title="Often bought together",
+        items_max=MODULE_ITEMS,
+        prior=0.6,
     ),
-    ModuleDef(id="trending", type="trending", title="Trending now", items_max=ROW, prior=0.6),
+    ModuleDef(id="trending", type="trending", title="Trending now", items_max=MODULE_ITEMS, prior=0.6),
     ModuleDef(
         id="recently-viewed",
         type="recently_viewed",
@@ -52,22 +56,32 @@ MODULES: tuple[ModuleDef, ...] = (
     ),
     ModuleDef(id="step-up", type="step_up", title="A step up from {item}", items_max=6, prior=0.45),
     ModuleDef(id="better-price", type="better_price", title="Like {item}, for less", items_max=6, prior=0.4),
-    ModuleDef(id="offers", type="better_price", title="Reduced right now", items_max=ROW, prior=0.35),
-    ModuleDef(id="new-arrivals", type="new_arrivals", title="New arrivals", items_max=ROW, prior=0.5),
+    ModuleDef(
+        id="offers", type="better_price", title="Reduced right now", items_max=MODULE_ITEMS, prior=0.35
+    ),
+    ModuleDef(
+        id="new-arrivals", type="new_arrivals", title="New arrivals", items_max=MODULE_ITEMS, prior=0.5
+    ),
     ModuleDef(
         id="discover",
         type="discover",
         title="Something different",
         stranger_title="More to discover",
-        items_max=ROW,
+        items_max=MODULE_ITEMS,
         prior=0.3,
     ),
-    ModuleDef(id="popular", type="popular", title="This week's favourites", items_max=ROW, prior=0.5),
+    ModuleDef(
+        id="popular", type="popular", title="This week's favourites", items_max=MODULE_ITEMS, prior=0.5
+    ),
     ModuleDef(
         id="from-cart", type="from_cart", title="Still in your cart", items_min=1, items_max=8, prior=0.5
     ),
     ModuleDef(
-        id="more-of-category", type="category_grid", title="More in {category}", items_max=ROW, prior=0.45
+        id="more-of-category",
+        type="category_grid",
+        title="More in {category}",
+        items_max=MODULE_ITEMS,
+        prior=0.45,
     ),
     ModuleDef(id="category", type="category_grid", title="{category}", items_min=1, items_max=24, prior=1.0),
     ModuleDef(

@@ -1,6 +1,6 @@
-"""The storefront view: what a catalogue and a storefront fix together, computed once for all answers.
+"""The storefront view: data precomputed from a catalogue and a storefront together, once for all answers.
 
-It holds the rules as row masks, columns as plain lists, and pieces of answer JSON ready to be joined. It is
+It holds the rules as row masks, columns as plain lists, and encoded JSON fragments of answers. It is
 built anew when the catalogue or the storefront changes, not when crowd signals do.
 """
 
@@ -62,7 +62,8 @@ class StorefrontView(Struct, frozen=True, eq=False, weakref=True):
         category_names: hash32 of a category of any level -> its name.
         brand_names: hash32 of a brand -> its name.
         card_cache: Row -> its card as JSON, as far as cards were made.
-        phrase_cache: (module, subject, personal, holds, query) -> title and reason as JSON, as far as made.
+        phrase_cache: (module, subject, personal, about_holds, query) -> title and reason as JSON, as
+            far as made.
     """
 
     items: list[Item]

@@ -31,7 +31,7 @@ Report = Callable[[str, float], None]
 # Sizes and shares: own choice, not tuned.
 GROUP_SIZE = 20
 """Rows of a group: one view and 19 others."""
-CHUNK = 256
+GROUPS_AT_ONCE = 256
 """Groups whose features are computed at once."""
 SHOPPERS = 3000
 HOLD_OUT_EVERY = 5
@@ -150,9 +150,13 @@ def _compute_examples(groups: list[SampledGroup]) -> Examples:
 
 
 def _split_by_table(groups: list[SampledGroup]) -> Iterator[tuple[int, int]]:
-    """Start and end of runs of one snapshot, at most CHUNK long."""
+    """Start and end of runs of one snapshot, at most GROUPS_AT_ONCE long."""
     start = 0
     for end in range(1, len(groups) + 1):
-        if end == len(groups) or groups[end].index is not groups[start].index or end - start == CHUNK:
+        if (
+            end == len(groups)
+            or groups[end].index is not groups[start].index
+            or end - start == GROUPS_AT_ONCE
+        ):
             yield start, end
             start = end

@@ -15,7 +15,7 @@ from models.training.mlp import Network
 
 Array = NDArray[np.float32]
 OPSET = 17
-PARITY = 1e-4
+SCORE_DIFFERENCE_MAX = 1e-4
 """Largest difference of a score allowed, as a share of the scores' standard deviation."""
 
 
@@ -148,13 +148,15 @@ def check_parity(model: bytes, original: Callable[[Array], NDArray[Any]], rows: 
         The largest difference of a score, as a share of the scores' standard deviation.
 
     Raises:
-        ExportFailed: The difference is above PARITY.
+        ExportFailed: The difference is above SCORE_DIFFERENCE_MAX.
     """
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     extremes = np.concatenate([rows, rows.min(axis=0, keepdims=True), rows.max(axis=0, keepdims=True)])
     scores = session.run(None, {session.get_inputs()[0].name: extremes})[0].reshape(-1)
     expected = np.asarray(original(extremes)).reshape(-1)
     worst = float(np.abs(scores - expected).max() / max(float(expected.std()), 1e-9))
-    if not worst <= PARITY:
-        raise ExportFailed(f"the exported model is off by {worst:.2g} deviations, allowed are {PARITY:g}")
+    if not worst <= SCORE_DIFFERENCE_MAX:
+        raise ExportFailed(
+            f"the exported model is off by {worst:.2g} deviations, allowed are {SCORE_DIFFERENCE_MAX:g}"
+        )
     return worst

@@ -19,7 +19,9 @@ from streams.runtime.settings import NO_KAFKA, Settings
 BOOTSTRAP_MS = 10_000
 READY_MS = 30_000
 ROLL_MS = timedelta(minutes=10) // timedelta(milliseconds=1)
-BIG_RECORD = 2 << 20  # a dead letter holds a record whole, a decision its features, a push all its sections
+RECORD_BYTES_MAX = (
+    2 << 20
+)  # a dead letter holds a record whole, a decision its features, a push all its sections
 CHECKED = ("cleanup.policy", "message.timestamp.type")
 """What must be as planned; retention and the like are the operator's to change."""
 
@@ -123,10 +125,10 @@ def _partitions(topic: Topic, settings: Settings) -> int:
 def _configs(topic: Topic, settings: Settings) -> dict[str, str]:
     configs: dict[str, str] = {"message.timestamp.type": topic.timestamps}
     if topic in (DEAD_LETTERS, DECISIONS, STOREFRONT):
-        configs["max.message.bytes"] = str(BIG_RECORD)
+        configs["max.message.bytes"] = str(RECORD_BYTES_MAX)
     if topic is EVENTS:
-        # A dead letter holds the whole record, a third larger as base64: it must fit in BIG_RECORD.
-        configs["max.message.bytes"] = str(BIG_RECORD // 2)
+        # A dead letter holds the whole record, a third larger as base64: it must fit in RECORD_BYTES_MAX.
+        configs["max.message.bytes"] = str(RECORD_BYTES_MAX // 2)
     if topic.compacted:
         # Soon rolled segments: only closed ones are compacted, and every process reads them all at boot.
         return configs | {

@@ -1,4 +1,4 @@
-"""Three ways to write records: many in batches, some as one batch that is seen whole, each on its own.
+"""Three ways to write records: many in batches, some as one atomic batch, each on its own.
 
 A batch per partition costs a fifth of one send per record. The order of records of one key is kept; the Java
 client's partitioner decides where they go.
@@ -24,10 +24,10 @@ log = logger("producer")
 
 SEND_WITHIN_S = 10.0
 BUILT_AT_ONCE, SENT_AT_ONCE = 100, 64
-"""Records put into batches, or sent one by one, without letting the loop turn: about a millisecond."""
+"""Records put into batches, or sent one by one, before other tasks get the loop: about a millisecond."""
 
-PLAIN_MAX, TOGETHER_MAX = 512 << 10, 8 << 20
-"""Bytes of a batch that must stay whole: without compression, and at most."""
+PLAIN_BYTES_MAX, TOGETHER_BYTES_MAX = 512 << 10, 8 << 20
+"""Largest atomic batch that is sent uncompressed, and the largest at all, in bytes before compression."""
 
 Pair = tuple[bytes, bytes | None]
 """Key and value; None is a tombstone."""
@@ -94,7 +94,8 @@ async def send_together(
     Args:
         producer: A running one.
         topic: Full name of a topic with one partition.
-        pairs: Key and value of each record, in order; at most TOGETHER_MAX bytes, compressed from PLAIN_MAX.
+        pairs: Key and value of each record, in order; at most TOGETHER_BYTES_MAX, compressed
+            above PLAIN_BYTES_MAX.
         within_s: Seconds for all of it.
 
     Returns:
@@ -140,12 +141,14 @@ async def send_each(
 
 
 def _build_one_batch(topic: str, pairs: Sequence[Pair]) -> Any:
-    large = sum(len(key) + len(value or b"") for key, value in pairs) > PLAIN_MAX
+    large = sum(len(key) + len(value or b"") for key, value in pairs) > PLAIN_BYTES_MAX
     codec = DefaultRecordBatch.CODEC_GZIP if large else DefaultRecordBatch.CODEC_NONE
-    batch = BatchBuilder(TOGETHER_MAX, codec)
+    batch = BatchBuilder(TOGETHER_BYTES_MAX, codec)
     for key, value in pairs:
         if batch.append(key=key, value=value, timestamp=None) is None:
-            raise StreamUnavailable(f"{topic}: more than {TOGETHER_MAX} bytes cannot be written together")
+            raise StreamUnavailable(
+                f"{topic}: more than {TOGETHER_BYTES_MAX} bytes cannot be written together"
+            )
     return batch
 
 

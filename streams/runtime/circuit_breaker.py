@@ -12,9 +12,10 @@ from streams.runtime.telemetry.logs import logger
 CircuitState = Literal["closed", "open", "half_open"]
 
 FAILURES_TO_OPEN = 5
-"""In a row: one bad moment must not refuse every call."""
+"""Failures in a row that open the circuit: one bad moment must not refuse every call."""
 
 TRIAL_EVERY_S = 0.25
+"""Time between trial calls while the circuit is open."""
 
 log = logger("circuit_breaker")
 

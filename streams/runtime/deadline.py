@@ -1,7 +1,7 @@
 """A deadline that looks at what has arrived before it gives up.
 
 When the loop was held up past a deadline, asyncio.timeout fires before the socket is read, and a store that
-answered long ago is blamed. Here the loop turns once more first. It also costs half as much.
+answered long ago is blamed. Here the loop reads its sockets once more first. It also costs half as much.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
-TURNS = 2
-"""uvloop runs what is due before it reads sockets; the second turn comes after that."""
+LOOP_ITERATIONS = 2
+"""Iterations of the event loop before giving up: uvloop runs what is due before it reads sockets, so the
+second comes after the reading."""
 
 
 class LoopFairDeadline:
@@ -38,7 +39,7 @@ class LoopFairDeadline:
         task = asyncio.current_task()
         assert task is not None
         self._task, self._before = task, task.cancelling()
-        self._handle: asyncio.Handle = self._loop.call_at(self._when, self._expire, TURNS)
+        self._handle: asyncio.Handle = self._loop.call_at(self._when, self._expire, LOOP_ITERATIONS)
         return self
 
     def _expire(self, turns: int) -> None:

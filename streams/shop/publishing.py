@@ -14,7 +14,7 @@ from schemas.storefront import Section, Storefront, sections_of
 from schemas.topics import CATALOG, STOREFRONT
 from streams.kafka.batch_sending import Pair, Producer, send_all, send_together
 
-AT_ONCE = 1000
+RECORDS_AT_ONCE = 1000
 """Records between two calls of Progress."""
 
 Progress = Callable[[int], None]
@@ -52,7 +52,7 @@ async def push_items(
     Args:
         producer: A running one.
         namespace: The prefix of the topic's full name.
-        items: May be any number: AT_ONCE are sent at a time.
+        items: May be any number: RECORDS_AT_ONCE are sent at a time.
         progress: Called after each part with the number of its items.
 
     Raises:
@@ -141,7 +141,7 @@ def encode_changes(changes: SectionChanges, wanted: Storefront) -> list[Pair]:
 
 
 async def _push(producer: Producer, topic: str, pairs: Iterable[Pair], progress: Progress | None) -> None:
-    for part in _parts(pairs, AT_ONCE):
+    for part in _parts(pairs, RECORDS_AT_ONCE):
         await send_all(producer, topic, part)
         if progress is not None:
             progress(len(part))

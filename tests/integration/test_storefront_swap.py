@@ -15,7 +15,7 @@ from schemas.storefront import Match, ModuleDef, PageDef, RuleDef, SlotDef, Stor
 from schemas.topics import STOREFRONT
 from streams.gateway.admin.catalog import ShopRoutes
 from streams.gateway.events.event_log import EventLog
-from streams.kafka.batch_sending import PLAIN_MAX
+from streams.kafka.batch_sending import PLAIN_BYTES_MAX
 from streams.kafka.producer import open_producer
 from streams.runtime.settings import Settings
 from streams.shop.publishing import StoredStorefront, push_storefront
@@ -92,7 +92,7 @@ async def push(settings: Settings, wanted: Storefront) -> None:
 @pytest.mark.parametrize("rules", [3, 1000])
 async def test_a_swap_is_seen_whole(settings: Settings, swap: Any, rules: int) -> None:
     old, new = storefront("old", rules), storefront("new", rules)
-    assert (len(encode(old)) > PLAIN_MAX) == (rules == 1000)
+    assert (len(encode(old)) > PLAIN_BYTES_MAX) == (rules == 1000)
     assert settings.kafka
     async with batch_by_batch(settings) as consumer:
         await swap(settings, old)

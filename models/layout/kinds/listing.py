@@ -14,8 +14,8 @@ from models.layout.fills import NO_SUBJECT, hash_subject
 from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words
 from models.visitor.affinities import label_key
 
-PLACES_A_SCORE = 8.0
-"""How many places of a search result one standard deviation of score is worth. Own choice, not tuned."""
+RANKS_PER_SCORE = 8.0
+"""How many ranks of a search result one standard deviation of score is worth. Own choice, not tuned."""
 _NO_ROWS = np.empty(0, np.int32)
 
 
@@ -30,15 +30,15 @@ def _listed_category(batch: CandidateBatch) -> Mask:
 def _order_by_words(
     table: ItemTable, context: PageContext, rows: list[int], score: Mapping[int, float]
 ) -> list[int]:
-    """Items with most words of the query first, then by place in the search result, moved by their scores."""
+    """Items with most words of the query first, then by rank in the search result, moved by their scores."""
     if not context.query:
         return rows
     hits: list[int] = []
     for word in set(tokenise(context.query)):
         hits += table.words.get(word, _NO_ROWS).tolist()
     word_count = Counter(hits)
-    place = {row: number for number, row in enumerate(context.page_rows.tolist())}
-    return sorted(rows, key=lambda row: (-word_count[row], place[row] / PLACES_A_SCORE - score[row], row))
+    rank = {row: number for number, row in enumerate(context.page_rows.tolist())}
+    return sorted(rows, key=lambda row: (-word_count[row], rank[row] / RANKS_PER_SCORE - score[row], row))
 
 
 CATEGORY = Pool("category", mask=_listed_category)

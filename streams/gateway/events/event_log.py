@@ -1,4 +1,4 @@
-"""Where the gateway writes records: a log over Kafka that never waits longer than a bound, and its twin."""
+"""Where the gateway writes records: to Kafka, with a bound on each wait, or to memory for tests."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from streams.runtime.telemetry.logs import logger
 log = logger("gateway")
 
 ACKNOWLEDGED_WITHIN_S = 1.0
-"""A post waits no longer for Kafka; what is not acknowledged by then is answered `retry`."""
+"""Longest wait of a post for Kafka; what is not acknowledged by then is answered `retry`."""
 
 BATCH_LIFE_MS = 5_000
-"""aiokafka gives a batch up after it; an event may still be written after its `retry` was answered."""
+"""aiokafka drops a batch after this; until then an event may be written though `retry` was answered."""
 
 RESTART_S = 0.5
 """Between two attempts to connect."""
@@ -67,7 +67,7 @@ class Log(Protocol):
 
         Args:
             topic: Full name of the topic.
-            pairs: Key and value of each record, in order; at most `batching.TOGETHER_MAX` bytes.
+            pairs: Key and value of each record, in order; at most `batch_sending.TOGETHER_BYTES_MAX` bytes.
             within_s: Seconds for all of it.
 
         Returns:
@@ -80,7 +80,7 @@ class Log(Protocol):
 
 
 class MemoryLog:
-    """The twin in memory: offsets count from 0 in each partition; `down` is a Kafka that went away."""
+    """A Log in memory: offsets count from 0 in each partition; `down` simulates a Kafka outage."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []

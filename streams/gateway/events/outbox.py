@@ -14,7 +14,7 @@ QUEUED_MAX = 20_000
 """Own choice, not tuned: some 10 MB of exposures; at 5,000 answers a second, four seconds without Kafka."""
 
 FLUSH_EVERY_S = 0.2
-FLUSH_AT_ONCE = 2_000
+FLUSH_RECORDS = 2_000
 WRITTEN_WITHIN_S = 2.0
 
 
@@ -66,13 +66,13 @@ class Outbox:
                 pass
 
     async def _flush(self) -> bool:
-        """Write some of the queue; whether more may be written now.
+        """Write up to FLUSH_RECORDS of the queue; returns whether more may be written now.
 
         What was not acknowledged stays queued, and so may be written twice.
         """
         if not self._log.connected or not self._queue:
             return False
-        pairs = [self._queue.popleft() for _ in range(min(len(self._queue), FLUSH_AT_ONCE))]
+        pairs = [self._queue.popleft() for _ in range(min(len(self._queue), FLUSH_RECORDS))]
         try:
             await self._log.write_all(self._topic, pairs, within_s=WRITTEN_WITHIN_S)
         except BaseException as exc:

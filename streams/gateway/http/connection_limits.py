@@ -7,7 +7,7 @@ import socket
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from streams.runtime.deadline import TURNS
+from streams.runtime.deadline import LOOP_ITERATIONS
 
 HEAD_WITHIN_S = 10.0
 VANISHED_MS = 45_000
@@ -49,7 +49,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def _start_head_timer(self) -> None:
         if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._close_late, TURNS)
+            self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._close_late, LOOP_ITERATIONS)
 
     def _close_late(self, turns: int) -> None:
         """Close, once the loop has turned `turns` times: what has arrived by now is read first."""

@@ -22,7 +22,7 @@ from streams.gateway.layouts.store_reads import ReadFailed, StoreReads
 from streams.stores.protocols import Stored
 
 MARGIN_S = 0.002
-"""Left of the deadline for making the answer once waiting has ended."""
+"""Time kept before the deadline for making the answer once waiting has ended."""
 
 SERVED_MAX = 2_000
 """Live layouts remembered for a Redis that does not answer: some 10 MB."""
@@ -33,7 +33,7 @@ EVENT_MISSING: frozenset[Reason] = STORE_REASONS | {"stream_stale"}
 
 
 class FallbackChain:
-    """Answers layout requests; moments (`until`) are in the event loop's time, in seconds.
+    """Answers layout requests; `until` is always the deadline: event loop time, seconds.
 
     Args:
         reads: the store, behind its circuit breaker.

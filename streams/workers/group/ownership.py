@@ -52,7 +52,7 @@ class SeekableLog(Protocol):
         ...
 
     async def bounds(self, partition: int) -> tuple[int, int]:
-        """First offset that is there, and the next one to be written; StreamUnavailable, NotAssigned."""
+        """First offset of the log, and the next one to be written; raises StreamUnavailable, NotAssigned."""
         ...
 
     async def member_since(self, moment: float) -> None:
@@ -66,16 +66,22 @@ class Claims(Protocol):
     async def claim(
         self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
     ) -> Claim:
-        """Fence off all earlier owners; Fenced when a newer generation has claimed it."""
+        """Fence off all earlier owners; raises Fenced when a newer generation has claimed it."""
         ...
 
 
 class Holding:
-    """One acquisition of a partition: our epoch, the turn of the transport, and how far we are.
+    """One acquisition of a partition: our claim on it, and how far we are.
 
-    `done` and `part` are the store's checkpoint (next offset to apply; slices of it already written), `next`
-    the offset of the next chunk. `proven` after the first write: a fence after that is a new story.
-    `arrived` is when the last settled record had arrived (epoch s).
+    Attributes:
+        epoch: The fencing token of the claim.
+        done, part: The store's checkpoint: next offset to apply, slices already written of the chunk there.
+        turn: The transport's turn; chunks of another one are stale.
+        next: Offset of the next chunk to apply.
+        arrived: Broker append time of the last applied record, epoch seconds; -inf before the first.
+        reason: Why the partition was acquired.
+        proven: Whether a write succeeded. A fence before that, after a fence, means that another process
+            uses our generation.
     """
 
     __slots__ = ("arrived", "done", "epoch", "next", "part", "partition", "proven", "reason", "turn")
@@ -160,7 +166,7 @@ class Ownership:
         """This holding cannot go on: drop it and acquire the partition again.
 
         Does nothing when it is no longer the current one. Halts when a fence follows a fence before a single
-        write succeeded: then somebody else lives with our generation.
+        write succeeded: then another process uses our generation.
         """
         partition = holding.partition
         if self._holdings.get(partition) is not holding:
@@ -218,7 +224,7 @@ class Ownership:
         )
 
     async def _next_offset(self, partition: int, claim: Claim) -> int:
-        """The offset to read on from; LogTruncated when the log still ends before it after a while."""
+        """The offset to read on from; raises LogTruncated when the log still ends before it."""
         until = self._clock.monotonic() + LOG_END_WITHIN_S
         while True:
             start, end = await self._retries("bounds", lambda: self._log.bounds(partition))

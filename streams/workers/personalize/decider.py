@@ -1,4 +1,4 @@
-"""Batches decisions across lanes: all requests of one turn of the event loop share one run of the policy."""
+"""Batches decisions across lanes: requests of one event loop iteration share one run of the policy."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ Waiting = tuple[Sequence[LiveLayoutRequest], "asyncio.Future[Sequence[LiveLayout
 
 
 class Decider:
-    """Collects the requests of all lanes and runs the policy once a turn of the loop.
+    """Collects the requests of all lanes and runs the policy once per event loop iteration.
 
     Args:
         decide: the policy; at most BATCH_MAX visitors a run.
@@ -79,7 +79,7 @@ class Decider:
     async def __call__(self, requests: Sequence[LiveLayoutRequest]) -> Sequence[LiveLayoutUpdate | None]:
         """An update for each of at most BATCH_MAX requests; None for a visitor on whom the policy failed.
 
-        Never raises what the policy raised. Waits for the next turn of the loop, and for those before.
+        Never raises what the policy raised. Waits for the next loop iteration, and for requests before it.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Sequence[LiveLayoutUpdate | None]] = loop.create_future()
@@ -102,7 +102,7 @@ class Decider:
                 future.set_result(updates[at : at + len(requests)])
             at += len(requests)
         if self._waiting:
-            self._schedule(loop)  # others get their turn in between
+            self._schedule(loop)  # other tasks run in between
 
     def _next_batch(self) -> list[Waiting]:
         batch = [self._waiting.popleft()]

@@ -46,7 +46,7 @@ KnownVisitor = tuple[CachedVisitor, bytes | None]
 
 
 class EngineConfig(Struct, frozen=True, kw_only=True):
-    """What the engine is set up with.
+    """Settings of the engine.
 
     `place` is the log its records stand in; records older than `decide_within_s` are folded and no layout is
     decided for them; `layout_ttl_s` is how long Redis keeps a layout; `lru_visitors` bounds the cache,

@@ -15,7 +15,7 @@ from msgspec import Struct
 from models.visitor.fold import fold
 from schemas.errors import ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
-from streams.kafka.admin import BIG_RECORD
+from streams.kafka.admin import RECORD_BYTES_MAX
 from streams.kafka.producer import ProducerConfig, Publisher, open_producer
 from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import PartitionLog
@@ -153,7 +153,7 @@ class WorkerWiring:
 
     async def _start_producer(self) -> Any:
         config = ProducerConfig(
-            linger_ms=1, request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_bytes=BIG_RECORD
+            linger_ms=1, request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_bytes=RECORD_BYTES_MAX
         )
         return await self._stack.enter_async_context(open_producer(self._settings.kafka or "", config=config))
 

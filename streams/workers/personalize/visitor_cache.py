@@ -14,7 +14,7 @@ from models.visitor.state import VisitorState
 from schemas.ids import VisitorId
 from streams.workers.group.ownership import Holding
 
-UNPACKED = 8_000
+UNPACKED_MAX = 8_000
 """Visitors whose state is kept unpacked: those with several events in the same seconds."""
 
 
@@ -53,7 +53,7 @@ class VisitorCache:
     operation takes constant time.
     """
 
-    def __init__(self, size: int, *, unpacked: int = UNPACKED) -> None:
+    def __init__(self, size: int, *, unpacked: int = UNPACKED_MAX) -> None:
         self._size, self._unpacked = size, unpacked
         self._entries: OrderedDict[VisitorId, CachedVisitor] = OrderedDict()
         self._unpacked_entries: OrderedDict[VisitorId, CachedVisitor] = OrderedDict()

@@ -28,9 +28,9 @@ from streams.workers.signals.partition_sums import PartitionSums
 
 FLUSH_EVERY_S = 1.0
 FLUSH_DELTAS = 8_000
-"""Flush at once after so many: acknowledgements wait for it, and so does reading when too many wait."""
+"""Deltas after which a flush starts at once: acknowledgements wait for it, and at last fetching too."""
 GATHER_S = 0.05
-"""An assignment asks for all its partitions in one breath: they are read together."""
+"""How long claims are gathered: the partitions of one assignment are read together."""
 
 
 class SignalAggregator:
@@ -69,7 +69,7 @@ class SignalAggregator:
     async def claim(
         self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
     ) -> Claim:
-        """Load the partition's written signals.
+        """Start the sums of a partition from its written signals.
 
         Returns:
             A claim whose `done` is the offset of the first delta to read.

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from models.candidates.generation import (
-    LIMIT,
+    CANDIDATES_MAX,
     Candidates,
     candidates_from_rows,
     find_page_rows,
@@ -32,7 +32,7 @@ def numbers(rows: Rows) -> set[int]:
     st.integers(0, 12),
     st.booleans(),
     st.sampled_from(PAGE_ORDER),
-    st.integers(1, LIMIT),
+    st.integers(1, CANDIDATES_MAX),
 )
 def test_rows_are_unique_ascending_in_range_and_bounded(
     first: int, seen: int, cart: bool, page: str, limit: int

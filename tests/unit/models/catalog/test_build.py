@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.catalog.build import build_items, with_signals
-from models.catalog.signal_aggregation import POPULARITY_HALF_LIFE, TREND_HALF_LIFE
+from models.catalog.signal_aggregation import POPULARITY_HALF_LIFE_S, TREND_HALF_LIFE_S
 from models.catalog.table import ItemTable
 from models.features.item import item_block
 from schemas.ids import ItemId
@@ -27,11 +27,11 @@ def test_neighbours_are_rows_with_shares(table: ItemTable) -> None:
 
 
 def test_signals_replace_decay_and_share(table: ItemTable) -> None:
-    later = AT + TREND_HALF_LIFE
+    later = AT + TREND_HALF_LIFE_S
     changed = {ItemId("b"): Signal(item_id=ItemId("b"), at=later, delta_offset=1, trend=5.0, popularity=5.0)}
     newer = with_signals(table, changed, later)
     assert newer.trend.tolist() == pytest.approx([2.0, 5.0, 4.0, 0.0, 49.5])
-    keep = 0.5 ** (TREND_HALF_LIFE / POPULARITY_HALF_LIFE)
+    keep = 0.5 ** (TREND_HALF_LIFE_S / POPULARITY_HALF_LIFE_S)
     assert newer.popularity[0] == pytest.approx(9 * keep)
     assert ids(newer, newer.by_trend) == "bcade"
     for shared in ("price", "words", "step_up", "co_viewed", "row_by_id", "created_at"):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from models.catalog.signal_aggregation import (
     CO_BOUGHT_MAX,
     CO_VIEWED_MAX,
-    POPULARITY_HALF_LIFE,
-    TREND_HALF_LIFE,
+    POPULARITY_HALF_LIFE_S,
+    TREND_HALF_LIFE_S,
     apply_delta,
 )
 from schemas.ids import ItemId
@@ -32,15 +32,17 @@ def test_first_delta_is_the_signal() -> None:
 
 def test_counts_halve_after_their_half_life() -> None:
     signal = apply_delta(None, delta(views=8), 0)
-    later = apply_delta(signal, delta(at=T0 + TREND_HALF_LIFE), 1)
+    later = apply_delta(signal, delta(at=T0 + TREND_HALF_LIFE_S), 1)
     assert later.trend == pytest.approx(4.0)
-    assert later.popularity == pytest.approx(8 * 0.5 ** (TREND_HALF_LIFE / POPULARITY_HALF_LIFE), abs=1e-3)
+    assert later.popularity == pytest.approx(
+        8 * 0.5 ** (TREND_HALF_LIFE_S / POPULARITY_HALF_LIFE_S), abs=1e-3
+    )
 
 
 def test_a_late_delta_counts_for_what_is_left_of_it() -> None:
-    signal = apply_delta(None, delta(at=T0 + TREND_HALF_LIFE, views=1), 0)
+    signal = apply_delta(None, delta(at=T0 + TREND_HALF_LIFE_S, views=1), 0)
     late = apply_delta(signal, delta(at=T0, views=4), 1)
-    assert late.at == T0 + TREND_HALF_LIFE
+    assert late.at == T0 + TREND_HALF_LIFE_S
     assert late.trend == pytest.approx(3.0)
 
 

@@ -13,7 +13,7 @@ from models.layout.kinds.kind import Pool
 from models.layout.kinds.personal import EVERYTHING
 from models.layout.kinds.registry import kind_of, used_pools
 from models.layout.kinds.related import SIMILAR
-from models.layout.pools import BEST, CandidatePools, build_pools
+from models.layout.pools import LEAD_RANK, CandidatePools, build_pools
 from models.policy.scoring import score_contexts
 from models.policy.snapshot import build_snapshot
 from models.storefront.shop import Shop, build_shop
@@ -74,7 +74,7 @@ def test_best_first_and_equal_ones_by_id() -> None:
         name, rows = pool.name, page_pools.of(pool)
         if pool.own is None:
             scores = page_pools.scores
-            assert not rows or page_pools.lead_scores[name] == scores[rows[0]] + scores[rows[:BEST][-1]]
+            assert not rows or page_pools.lead_scores[name] == scores[rows[0]] + scores[rows[:LEAD_RANK][-1]]
             own = TABLE.category[one.anchor_row]
             keys = [(name == "similar" and TABLE.category[row] != own, -scores[row], row) for row in rows]
             assert keys == sorted(keys), name

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaTimeoutError
 from schemas.errors import StreamUnavailable
 from streams.kafka.batch_sending import (
     BUILT_AT_ONCE,
-    TOGETHER_MAX,
+    TOGETHER_BYTES_MAX,
     Message,
     Pair,
     _group_by_partition,
@@ -75,8 +75,8 @@ async def test_a_failure_of_kafka_has_the_topics_name(failure: Exception) -> Non
 
 async def test_more_than_can_be_read_at_once_is_refused() -> None:
     producer = FakeProducer()
-    with pytest.raises(StreamUnavailable, match=f"^t: more than {TOGETHER_MAX} bytes cannot"):
-        await send_together(producer, "t", [(b"k", random.randbytes(TOGETHER_MAX // 2))] * 3)
+    with pytest.raises(StreamUnavailable, match=f"^t: more than {TOGETHER_BYTES_MAX} bytes cannot"):
+        await send_together(producer, "t", [(b"k", random.randbytes(TOGETHER_BYTES_MAX // 2))] * 3)
     assert not producer.written
 
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from streams.runtime.deadline import TURNS, LoopFairDeadline
+from streams.runtime.deadline import LOOP_ITERATIONS, LoopFairDeadline
 
 
 async def test_time_runs_out() -> None:
@@ -26,7 +26,7 @@ async def test_what_is_done_in_time_is_done() -> None:
         await asyncio.sleep(0)
     loop.call_at(when, passed.set)
     await passed.wait()
-    for _ in range(TURNS + 1):
+    for _ in range(LOOP_ITERATIONS + 1):
         await asyncio.sleep(0)
 
 
