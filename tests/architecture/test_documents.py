@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from typing import get_args
 
 from schemas.storefront import RuleAction
 from streams.cli.main import COMMANDS
+from streams.runtime.settings import Settings
 from streams.shop.document_parsing import parse_storefront
-from tests.architecture.settings_table import in_readme, table
-from tests.architecture.tree import ROOT
+from tests.architecture.settings_table import SOURCE, in_readme, table
+from tests.architecture.tree import ROOT, modules, parse_module
 
 
 def test_the_readme_has_every_setting() -> None:
     assert in_readme() == table(), "run `python -m tests.architecture.settings_table`"
+
+
+def test_every_setting_is_read_somewhere() -> None:
+    read = {
+        node.attr
+        for path in modules("streams")
+        if path != SOURCE
+        for node in ast.walk(parse_module(path))
+        if isinstance(node, ast.Attribute)
+    }
+    assert set(Settings.__struct_fields__) - read == set()
 
 
 def test_the_readme_names_every_command() -> None:

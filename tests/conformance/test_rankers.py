@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -21,9 +23,13 @@ INDEX = index_features(shop())
 PAGES = ["home", "home", "product", "cart"]
 
 
-@pytest.fixture(params=["popularity", "baseline"])
+RANKERS: Mapping[str, Callable[[], Ranker]] = {"popularity": PopularityRanker, "baseline": load_ranker}
+"""How each ranker is made; one with an artifact by `load_ranker`, as a process does."""
+
+
+@pytest.fixture(params=list(RANKERS))
 def ranker(request: pytest.FixtureRequest) -> Ranker:
-    return PopularityRanker() if request.param == "popularity" else load_ranker()
+    return RANKERS[request.param]()
 
 
 @pytest.fixture(scope="module")
