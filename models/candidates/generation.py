@@ -253,6 +253,6 @@ def _merge(proposed: Sequence[SourceRows], layout: SourceBits) -> list[tuple[Row
 def _keep_best(table: ItemTable, rows: Rows, sources: SourceMask, limit: int) -> tuple[Rows, SourceMask]:
     """The `limit` rows that most sources proposed, then the more popular; still ascending."""
     votes = np.bitwise_count(sources).astype(np.int32)
-    order = np.lexsort((table.popularity_order[rows], -votes))[:limit]
+    order = np.lexsort((table.popularity_rank[rows], -votes))[:limit]
     order.sort()
     return rows[order], sources[order]

@@ -70,7 +70,7 @@ def with_signals(table: ItemTable, changed: Mapping[ItemId, Signal], at: float) 
 
 _CATALOGUE_FIELDS = (
     "n", "ids", "items", "row_by_id", "row_by_key", "categories", "brands", "colours", "families",
-    "price", "list_price", "log_price", "price_band", "stock", "created_at", "pairs",
+    "price", "list_price", "log_price", "price_band", "stock", "created_at", "category_pairs",
     "words", "step_up", "better_priced",
 )  # fmt: skip
 
@@ -89,14 +89,14 @@ def _join_columns(catalogue: Mapping[str, Any], signals: SignalColumns) -> ItemT
         by_trend=none,
         by_newness=none,
         newcomers=none,
-        popularity_order=none,
+        popularity_rank=none,
         category_rows=Groups(none, {}, {}),
         brand_rows=Groups(none, {}, {}),
     )
     sellable = bare.stock > 0
     by_popularity = order_best_first(sellable, bare.popularity, bare.created_at)
     rank = rank_rows(by_popularity)
-    pair_rows, pair_codes, pair_keys, _ = bare.pairs
+    pair_rows, pair_codes, pair_keys, _ = bare.category_pairs
     every = np.arange(bare.n, dtype=np.int32)
     by_newness = order_best_first(sellable, bare.created_at, -rank.astype(np.float32))
     new = bare.created_at[by_newness] > bare.at - NEW_DAYS * 86400.0
@@ -106,7 +106,7 @@ def _join_columns(catalogue: Mapping[str, Any], signals: SignalColumns) -> ItemT
         by_trend=order_best_first(sellable, bare.trend, -rank.astype(np.float32)),
         by_newness=by_newness,
         newcomers=by_newness[new],
-        popularity_order=rank,
+        popularity_rank=rank,
         category_rows=group_rows(pair_rows, pair_codes, pair_keys, rank),
         brand_rows=group_rows(every, bare.brands.column, bare.brands.hashes, rank),
     )
@@ -144,7 +144,7 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
         "created_at": np.array(
             [item.created_at.timestamp() if item.created_at else 0.0 for item in items], np.float64
         ),
-        "pairs": _category_pairs(items),
+        "category_pairs": _category_pairs(items),
         "words": build_index(items),
         "step_up": step_up,
         "better_priced": better,

@@ -68,7 +68,7 @@ def extract(state: VisitorState, record: EventRecord, table: ItemTable) -> ItemI
 
 
 def _select_known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
-    """The distinct items that the catalogue holds: nobody can invent one."""
+    """The distinct items that are in the catalogue; ids that are not are left out."""
     known = table.row_by_id
     return cast(list[ItemId], [i for i in dict.fromkeys([item.item_id for item in items]) if i in known])
 

@@ -53,8 +53,8 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
     """float32[n], units that can be sold."""
     created_at: NDArray[np.float64]
     """float64[n], epoch seconds; 0 when unknown."""
-    pairs: tuple[Rows, Rows, NDArray[np.uint32], Mapping[int, str]]
-    """(row, code) of every category level an item stands in, both int32[pairs]; uint32[codes], hash32 of
+    category_pairs: tuple[Rows, Rows, NDArray[np.uint32], Mapping[int, str]]
+    """(row, code) of every category level of an item, both int32[pairs]; uint32[codes], hash32 of
     each code's name; and the name of each hash."""
     words: Mapping[str, Rows]
     """Inverted index: word -> ascending rows (models.catalog.search)."""
@@ -84,7 +84,7 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
     by_newness: Rows
     newcomers: Rows
     """The rows of `by_newness` that are at most NEW_DAYS old at `at`."""
-    popularity_order: Rows
+    popularity_rank: Rows
     """int32[n]: the rank of each row in `by_popularity`, 0 is best."""
     category_rows: Groups
     """Rows of each category, at every level, by hash32 of its name."""
@@ -113,7 +113,7 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
 
     def category_name(self, category: int) -> str | None:
         """The name behind a hash32, of a category at any level; None when unknown."""
-        return self.pairs[3].get(category)
+        return self.category_pairs[3].get(category)
 
     def brand_name(self, brand: int) -> str | None:
         """The name behind a hash32 of a brand; None when unknown."""
@@ -122,4 +122,4 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
 
     def search(self, query: str, limit: int = 200) -> Rows:
         """At most `limit` rows that carry most words of the query, the popular ones first."""
-        return search_rows(self.words, self.popularity_order, query, limit)
+        return search_rows(self.words, self.popularity_rank, query, limit)

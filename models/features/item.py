@@ -31,7 +31,7 @@ class ItemFeature(Struct, frozen=True):
 
     name: str
     version: int
-    of: Callable[[ItemTable], NDArray[np.floating[Any]]]
+    compute: Callable[[ItemTable], NDArray[np.floating[Any]]]
 
 
 def _event_rate(counts: Floats, table: ItemTable) -> Floats:
@@ -93,5 +93,5 @@ def item_block(table: ItemTable) -> Floats:
     """float32[n, len(ITEM_FEATURES)], row-major, so that one gather fetches all features of an item."""
     block = np.empty((table.n, len(ITEM_FEATURES)), np.float32)
     for column, feature in enumerate(ITEM_FEATURES):
-        block[:, column] = feature.of(table)
+        block[:, column] = feature.compute(table)
     return block

@@ -89,7 +89,7 @@ class GapFeature(Struct, frozen=True):
 
     name: str
     version: int
-    of: Callable[[Gaps], NDArray[Any]]
+    compute: Callable[[Gaps], NDArray[Any]]
 
 
 GAP_FEATURES: tuple[GapFeature, ...] = (
@@ -175,7 +175,7 @@ def vectorize(batch: Batch, out: Matrix) -> None:
         table, states, np.array([one.anchor_row for one in batch.candidates], np.int32), rows, visitors
     )
     for column, feature in enumerate(GAP_FEATURES, start=interaction_end):
-        out[:, column] = feature.of(gaps)
+        out[:, column] = feature.compute(gaps)
 
 
 def _gaps(

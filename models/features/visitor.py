@@ -41,7 +41,7 @@ class VisitorFeature(Struct, frozen=True):
 
     name: str
     version: int
-    of: Callable[[PageVisit], float]
+    compute: Callable[[PageVisit], float]
 
 
 VISITOR_FEATURES: tuple[VisitorFeature, ...] = (
@@ -57,7 +57,7 @@ VISITOR_FEATURES: tuple[VisitorFeature, ...] = (
     VisitorFeature("page_cart", 1, lambda v: v.page == "cart"),
 )
 """Caps and divisors are own choices, not tuned: they bring counts and minutes to the scale of shares."""
-_FUNCTIONS = tuple(feature.of for feature in VISITOR_FEATURES)
+_FUNCTIONS = tuple(feature.compute for feature in VISITOR_FEATURES)
 
 
 def _share(counts: Sequence[int], part: int) -> float:

@@ -24,7 +24,7 @@ class Affinity(Struct, frozen=True):
 
 
 class KnownItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An item that stands in a state; without id when it has left the catalogue. `at` in epoch seconds."""
+    """An item named in a state; without id when it has left the catalogue. `at` in epoch seconds."""
 
     id: str | None = None
     title: str | None = None

@@ -29,7 +29,7 @@ Mask = NDArray[np.bool_]
 
 
 class Pin(Struct, frozen=True):
-    """An item row that stands at `index` of its slot's items, by the rule with that id."""
+    """An item row that the rule with that id pins at `index` of its slot's items."""
 
     index: int
     row: int

@@ -114,7 +114,7 @@ def build_view(table: ItemTable, storefront: StorefrontIndex) -> StorefrontView:
         zero_brand_counts=[NO_BRAND_COUNT] + [0] * (table.brands.size - 1),
         zero_category_counts=[0] * table.categories.size,
         category_hashes=table.categories.hashes.tolist(),
-        category_names=table.pairs[3],
+        category_names=table.category_pairs[3],
         brand_names=dict(zip(table.brands.hashes.tolist(), table.brands.names, strict=True)),
         card_cache={},
         phrase_cache={},

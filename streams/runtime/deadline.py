@@ -42,9 +42,9 @@ class LoopFairDeadline:
         self._handle: asyncio.Handle = self._loop.call_at(self._when, self._expire, LOOP_ITERATIONS)
         return self
 
-    def _expire(self, turns: int) -> None:
-        if turns:
-            self._handle = self._loop.call_soon(self._expire, turns - 1)
+    def _expire(self, iterations: int) -> None:
+        if iterations:
+            self._handle = self._loop.call_soon(self._expire, iterations - 1)
             return
         self._expired = True
         self._task.cancel()

@@ -13,14 +13,14 @@ CONNECT_S = 3.0
 
 
 def free_port(host: str = HOST) -> int:
-    """A port nobody listens on now; another program may take it before we do, so starters try again."""
+    """A port that is free now; another program may take it before we do, so starters try again."""
     with socket.socket() as sock:
         sock.bind((host, 0))
         return int(sock.getsockname()[1])
 
 
 def listens(port: int, host: str = HOST, *, within_s: float = 0.5) -> bool:
-    """Whether somebody accepts connections at `host` and `port`."""
+    """Whether connections are accepted at `host` and `port`."""
     try:
         with socket.create_connection((host, port), timeout=within_s):
             return True
@@ -29,7 +29,7 @@ def listens(port: int, host: str = HOST, *, within_s: float = 0.5) -> bool:
 
 
 def answers(address: str, *, within_s: float = CONNECT_S) -> bool:
-    """Whether somebody accepts connections at `host:port`."""
+    """Whether connections are accepted at `host:port`."""
     host, _, port = address.rpartition(":")
     try:
         return listens(int(port), host.strip("[]"), within_s=within_s)

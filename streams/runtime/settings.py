@@ -36,7 +36,7 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 
 
 class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What can be set of a process; every default is a working one. Units stand in the names."""
+    """Settings of a process; every default works. Names carry the unit."""
 
     kafka: str | None = None  # Kafka's address, `host:port[,host:port]`; none: `etalage up` starts its own
     redis: str | None = None  # Redis' address, `host:port` or `redis://…`; none: `etalage up` starts its own

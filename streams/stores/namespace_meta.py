@@ -62,7 +62,7 @@ def _refuse_other_content(key: str) -> Iterator[None]:
 
 
 async def read_meta(connection: ReconnectingConnection, keys: Keys) -> Meta | None:
-    """What stands in Redis.
+    """The meta that Redis holds.
 
     Returns:
         None when nothing does: the topics were not created yet, or Redis was flushed.

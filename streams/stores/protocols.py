@@ -1,9 +1,9 @@
 """What workers and gateways ask of a store; the memory and the Redis store pass one suite.
 
-A partition in a store has one writer at a time, named by its epoch (a fencing token), and stands at (done,
-part), its checkpoint: `done` is the next offset to apply, `part` counts the slices already written of the
-chunk that begins there. So (epoch, done, part) names exactly one content of the partition, and a write that
-expects it cannot be carried out on any other.
+A partition in a store has one writer at a time, named by its epoch (a fencing token), and a checkpoint (done,
+part): `done` is the next offset to apply, `part` counts the slices already written of the chunk that begins
+there. So (epoch, done, part) names exactly one content of the partition, and a write that expects it cannot
+be carried out on any other.
 """
 
 from __future__ import annotations

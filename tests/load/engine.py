@@ -34,14 +34,14 @@ from streams.stores.redis.visitors import RedisVisitors
 from streams.workers.group.dead_letters import BadRecordLimit, DeadLetters
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.decider import Decider
-from streams.workers.personalize.decoding import Place
+from streams.workers.personalize.decoding import EventsTopic
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies
 from streams.workers.personalize.live_page import LivePage
 from streams.workers.signals.combiner import SignalCombiner
 from tests.load.decide import a_snapshot
 from tests.load.traffic import browsing_events, now_text
 
-PLACE = Place("bench.events.v1", 1, 7)
+EVENTS_TOPIC = EventsTopic("bench.events.v1", 1, 7)
 CASES = {"folded-256": 256, "folded-16": 16, "decided-64": 64, "decided-16": 16, "decided-8": 8}
 ROUNDS = 6
 
@@ -79,7 +79,9 @@ def build_engine(snapshot: Snapshot, store: RedisVisitors, *, deciding: bool) ->
         decider=Decider(page, clock=clock, metrics=metrics),
         count_signals=lambda before, record: crowd.add(before, record, snapshot.shop),
     )
-    config = EngineConfig(place=PLACE, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9)
+    config = EngineConfig(
+        events_topic=EVENTS_TOPIC, decisions_topic="-", decide_within_s=1e9 if deciding else -1e9
+    )
     return Engine(config, dependencies)
 
 
@@ -97,7 +99,9 @@ async def measure_case(
 ) -> list[float]:
     """µs of CPU an event, of each round; one round before is not counted."""
     async with ReconnectingConnection(url) as connection:
-        store = RedisVisitors(connection, Keys(f"b{uuid.uuid4().hex[:8]}"), incarnation=PLACE.incarnation)
+        store = RedisVisitors(
+            connection, Keys(f"b{uuid.uuid4().hex[:8]}"), incarnation=EVENTS_TOPIC.incarnation
+        )
         engine = build_engine(snapshot, store, deciding=case.startswith("decided"))
         claim = await store.claim(0, "bench", 1)
         holding = Holding(0, claim, turn=1, at=0, reason="assigned")

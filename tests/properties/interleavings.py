@@ -25,11 +25,11 @@ from streams.stores.memory import Contents, MemoryStore
 from streams.stores.protocols import Claim, fresh_nonce
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.decider import Decider
-from streams.workers.personalize.decoding import Place, decode_chunk
+from streams.workers.personalize.decoding import EventsTopic, decode_chunk
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies, Fold
 from tests.properties.doors import Call, Door, Letters, Raw, alternating_policy, retry_at_once
 
-PLACE = Place("t.events.v1", 1, 7)
+EVENTS_TOPIC = EventsTopic("t.events.v1", 1, 7)
 CHUNK = 5
 WORKERS_MAX = 4
 
@@ -66,7 +66,7 @@ class World:
 
     def __post_init__(self) -> None:
         self.clock = ManualClock(self.log[-1].timestamp / 1000)
-        self.store = self.overrides.store(incarnation=PLACE.incarnation, clock=self.clock)
+        self.store = self.overrides.store(incarnation=EVENTS_TOPIC.incarnation, clock=self.clock)
 
     def draw(self, below: int) -> int:
         return next(self.tape, 0) % below
@@ -86,7 +86,11 @@ class World:
             decider=Decider(alternating_policy, clock=self.clock, metrics=Metrics()),
         )  # fmt: skip
         config = EngineConfig(
-            place=PLACE, decisions_topic="-", decide_within_s=30.0, lru_visitors=3, slice_visitors=2
+            events_topic=EVENTS_TOPIC,
+            decisions_topic="-",
+            decide_within_s=30.0,
+            lru_visitors=3,
+            slice_visitors=2,
         )
         engine = self.overrides.engine(config, dependencies)
         while True:
@@ -256,7 +260,7 @@ def compare(world: World) -> None:
 
 def oracle(log: Sequence[Raw]) -> tuple[dict[VisitorId, VisitorState], set[int]]:
     """States and buried offsets that the log alone says."""
-    decoded = decode_chunk(PLACE, 0, log)
+    decoded = decode_chunk(EVENTS_TOPIC, 0, log)
     states = {}
     for visitor, records in decoded.by_visitor.items():
         state = EMPTY

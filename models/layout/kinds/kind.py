@@ -139,7 +139,7 @@ class ModuleKind(Struct, frozen=True, eq=False, kw_only=True):
         single_topic: It shows one item's surroundings or one category; on the home page each such module
             lowers the next one's score.
         stable: Its items keep their places until others are better by a margin.
-        spare: The shop-wide order of the item table that may truthfully stand in for an empty pool.
+        spare: The shop-wide order of the item table that may replace an empty pool: its words stay true.
         without_item: The kind that the type stands for when the module's title names no item.
     """
 

@@ -72,7 +72,7 @@ def utility(preferences: Preferences, item_id: str, card: Card) -> float:
 
 
 def _hidden_quality(item_id: str) -> float:
-    """Utility of a product for everybody, which no attribute shows; the fourth power makes it rare."""
+    """Utility of a product for all shoppers, which no attribute shows; the fourth power makes it rare."""
     share: float = (hash32("charm " + item_id) % 10_000) / 10_000
     return 1.6 * share**4
 

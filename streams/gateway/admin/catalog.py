@@ -97,7 +97,7 @@ class ShopRoutes:
             return await replace_storefront(self._read, write, storefront, may_clear=may_clear)
 
     async def _write(self, pairs: Iterable[Pair]) -> bool:
-        """Whether all are surely written."""
+        """Whether all were acknowledged by Kafka."""
         try:
             await self._log.write_all(self._catalog, pairs, within_s=WRITTEN_WITHIN_S)
         except StreamUnavailable:

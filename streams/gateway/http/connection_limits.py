@@ -51,10 +51,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self._head_timer is None:
             self._head_timer = self.loop.call_later(HEAD_WITHIN_S, self._close_late, LOOP_ITERATIONS)
 
-    def _close_late(self, turns: int) -> None:
-        """Close, once the loop has turned `turns` times: what has arrived by now is read first."""
-        if turns:
-            self._head_timer = self.loop.call_soon(self._close_late, turns - 1)
+    def _close_late(self, iterations: int) -> None:
+        """Close after so many loop iterations: what has arrived by now is read first."""
+        if iterations:
+            self._head_timer = self.loop.call_soon(self._close_late, iterations - 1)
         else:
             self.transport.close()
 

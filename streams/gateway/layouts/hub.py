@@ -1,4 +1,4 @@
-"""Who waits for which visitor, and what wakes them: a mailbox for each open page, the latest notice wins."""
+"""Fan-out of notices to open pages: a mailbox for each, in which the latest notice wins."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ class Mailbox:
 
 
 class Hub:
-    """Follows the partitions that somebody listens to, and hands each notice to its visitor's mailboxes.
+    """Follows the partitions of open mailboxes; delivers each notice to its visitor's.
 
     Args:
         notices: the store's subscription; closed by `stop`.
@@ -172,7 +172,7 @@ class Hub:
         async for notice in self._notices:
             try:
                 self._deliver(notice)
-            except Exception:  # one odd notice must not end the pushes of everybody
+            except Exception:  # a defect in one notice must not end all pushes
                 logger("gateway").exception("delivering a notice failed", partition=notice.partition)
 
     def _deliver(self, notice: Notice | Following) -> None:
@@ -188,14 +188,14 @@ class Hub:
                 self._metrics.count("pushes_replaced_total")
 
     async def _tick(self) -> None:
-        """For ever: heartbeats, and an end to following partitions that nobody listens to any more."""
+        """For ever: requests heartbeats; unfollows partitions without mailboxes after UNFOLLOW_AFTER_S."""
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             for mailbox in self._all_mailboxes():
                 mailbox.request_heartbeat()
             now = asyncio.get_running_loop().time()
             for partition in [p for p, since in self._empty_since.items() if now - since > UNFOLLOW_AFTER_S]:
-                # While another was unfollowed, somebody may have come to this one.
+                # While another was unfollowed, a mailbox of this one may have been opened.
                 if self._empty_since.pop(partition, None) is not None:
                     self._mailboxes.pop(partition, None)
                     await self._notices.unfollow(partition)

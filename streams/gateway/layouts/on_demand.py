@@ -42,10 +42,10 @@ class DecisionFailed(Exception):
 
 
 class OnDemandLayouts:
-    """Takes the snapshot once for each layout, so that none mixes two.
+    """Decides layouts on request, each from one snapshot.
 
     Args:
-        snapshot: shop, feature index and rankers as this process has them now.
+        snapshot: gives the current snapshot of this process.
         clock: where decisions take their time from.
         metrics: counts what was decided.
         record_decision: gets each decision.

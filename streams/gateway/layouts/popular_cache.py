@@ -1,4 +1,4 @@
-"""Popular layouts, decided once for everybody and made each visitor's own: what all get without Redis."""
+"""Popular layouts, decided once and addressed to each visitor: what all get while Redis is away."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ PERSONAL = frozenset(
         "key", "value", "query", "query_string",
     }
 )  # fmt: skip
-"""Field names whose values could tell who somebody is."""
+"""Field names whose values could identify a visitor."""
 
 Fields = MutableMapping[str, Any]
 REPEAT_S = 5.0

@@ -1,4 +1,4 @@
-"""Consumer lag of each assigned partition, and the end of a process that stalls: lag, and no progress.
+"""Measures the consumer lag of each assigned partition; halts a process with lag and no progress.
 
 Faust's own stall detector compares two different clocks and can never report; a restart is the only cure for
 a consumer that stopped fetching.
@@ -26,7 +26,7 @@ NEVER = float("-inf")
 
 
 class Stalled(EtalageError):
-    """There is lag, and nothing was done for too long."""
+    """There is lag, and no progress for `stall_s`."""
 
 
 class LogEnds(Protocol):
@@ -70,7 +70,7 @@ class Watchdog:
     Args:
         ownership: what is assigned and held.
         ends: where the log ends.
-        stall_s: how long a partition with lag may stand still (ETALAGE_STALL_EXIT_S).
+        stall_s: how long a partition with lag may be without progress (ETALAGE_STALL_EXIT_S).
         is_retrying: whether work waits for Redis or Kafka, which is bounded by its own patience and no stall.
         context: clock, metrics, and how to halt.
     """
@@ -112,7 +112,7 @@ class Watchdog:
                 self._halt(exc)
 
     def look(self, ends: Mapping[int, int]) -> None:
-        """Update lag by the `ends` of the log; Stalled when a partition with lag stood still too long."""
+        """Update lag by the `ends` of the log; raises Stalled when a partition with lag made no progress."""
         self._looked_at = self._clock.monotonic()
         assigned = self._ownership.assigned_partitions
         for partition in set(self._progress) - assigned:
@@ -132,7 +132,7 @@ class Watchdog:
         before = self._progress.get(partition)
         from_ = before.last_held if before and next_ < 0 else next_
         lag = 0 if end is None or from_ < 0 else max(0, end - from_)
-        behind = lag > 0 or next_ < 0  # a partition that was never acquired stands still too
+        behind = lag > 0 or next_ < 0  # a partition that was never acquired makes no progress either
         progress = self._update(partition, next_, behind=behind)
         age = progress.lag_seconds(holding, self._clock.now()) if behind else 0.0
         self.lag[partition] = lag

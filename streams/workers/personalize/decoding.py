@@ -23,8 +23,8 @@ MISPLACED_HINT = (
 )
 
 
-class Place(Struct, frozen=True):
-    """Where records stand: topic, number of its partitions, incarnation (a topic made anew has another)."""
+class EventsTopic(Struct, frozen=True):
+    """The topic that records are read from: full name, partition count, incarnation."""
 
     topic: str
     partitions: int
@@ -39,11 +39,11 @@ class DecodedChunk(Struct):
     names: Counter[str] = field(default_factory=Counter)
 
 
-def decode_chunk(place: Place, partition: int, records: Sequence[Record]) -> DecodedChunk:
+def decode_chunk(events_topic: EventsTopic, partition: int, records: Sequence[Record]) -> DecodedChunk:
     """Decode each record once; a record that is wrong by itself becomes a dead letter.
 
     Args:
-        place: where the records stand.
+        events_topic: the topic they were read from.
         partition: whose records these are.
         records: raw, by ascending offset.
 
@@ -56,13 +56,15 @@ def decode_chunk(place: Place, partition: int, records: Sequence[Record]) -> Dec
         try:
             event = decode_event(record.value)
             visitor = event.visitor
-            _check_key(record.key, visitor, partition, place.partitions)
+            _check_key(record.key, visitor, partition, events_topic.partitions)
         except InvalidEvent as exc:
             reason: Any = exc.reason
-            decoded.letters.append(letter_of(place.topic, record, reason, str(exc)))
+            decoded.letters.append(letter_of(events_topic.topic, record, reason, str(exc)))
             continue
         names[name_of(event)] += 1
-        entry = EventRecord(event, partition, record.offset, record.timestamp / 1000, place.incarnation)
+        entry = EventRecord(
+            event, partition, record.offset, record.timestamp / 1000, events_topic.incarnation
+        )
         if visitor in by_visitor:
             by_visitor[visitor].append(entry)
         else:

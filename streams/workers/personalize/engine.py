@@ -27,7 +27,7 @@ from streams.stores.protocols import Loaded, SliceWrite, VisitorStore, VisitorWr
 from streams.workers.group.dead_letters import DeadLetters
 from streams.workers.group.ownership import Holding
 from streams.workers.personalize.decider import Decider, LiveLayoutRequest, LiveLayoutUpdate
-from streams.workers.personalize.decoding import DecodedChunk, Place, decode_chunk, letter_of
+from streams.workers.personalize.decoding import DecodedChunk, EventsTopic, decode_chunk, letter_of
 from streams.workers.personalize.slices import (
     SLICE_VISITORS,
     TouchedVisitor,
@@ -48,12 +48,12 @@ KnownVisitor = tuple[CachedVisitor, bytes | None]
 class EngineConfig(Struct, frozen=True, kw_only=True):
     """Settings of the engine.
 
-    `place` is the log its records stand in; records older than `decide_within_s` are folded and no layout is
-    decided for them; `layout_ttl_s` is how long Redis keeps a layout; `lru_visitors` bounds the cache,
+    `events_topic` is what records are read from; those older than `decide_within_s` are folded and no layout
+    is decided for them; `layout_ttl_s` is how long Redis keeps a layout; `lru_visitors` bounds the cache,
     `slice_visitors` one write.
     """
 
-    place: Place
+    events_topic: EventsTopic
     decisions_topic: str
     decide_within_s: float = 30.0
     layout_ttl_s: float = 1800.0
@@ -108,7 +108,7 @@ class Engine:
         visitor; one load for all visitors not cached, one write a slice of `slice_visitors`.
         """
         started, received = self._clock.monotonic(), self._clock.now()
-        decoded = decode_chunk(self._config.place, holding.partition, records)
+        decoded = decode_chunk(self._config.events_topic, holding.partition, records)
         started = self._stage("decode", started)
         known = await self._look_up(holding, decoded.by_visitor)
         started = self._stage("load", started)
@@ -193,7 +193,7 @@ class Engine:
 
     def _fold_failure(self, record: EventRecord, raw: Sequence[Record], failed: Exception) -> DeadLetter:
         source = next(each for each in raw if each.offset == record.offset)
-        return letter_of(self._config.place.topic, source, "fold_failed", repr(failed))
+        return letter_of(self._config.events_topic.topic, source, "fold_failed", repr(failed))
 
     # -- deciding and writing
 
@@ -271,7 +271,7 @@ class Engine:
         slice_: Iterable[tuple[TouchedVisitor, VisitorWrite, LiveLayoutUpdate | None]],
         now: float,
     ) -> None:
-        """Only what is surely written is cached and counted for the crowd's signals."""
+        """Caches what was written, and counts it for the crowd's signals."""
         count_signals = self._deps.count_signals
         for one, written, update in slice_:
             fills, shown_at = (update.fills, now) if update else (None, float("-inf"))

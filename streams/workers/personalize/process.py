@@ -40,7 +40,7 @@ from streams.workers.group.ownership import Ownership
 from streams.workers.group.partition_lanes import PartitionLanes
 from streams.workers.group.watchdog import Watchdog
 from streams.workers.personalize.decider import Decider
-from streams.workers.personalize.decoding import Place
+from streams.workers.personalize.decoding import EventsTopic
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies, Fold
 from streams.workers.personalize.live_page import LivePage
 from streams.workers.personalize.preflight import agree_on_meta, keep_checking
@@ -187,7 +187,7 @@ class WorkerWiring:
     def _engine_config(self, meta: Meta) -> EngineConfig:
         settings = self._settings
         return EngineConfig(
-            place=Place(EVENTS.full_name(settings.namespace), meta.partitions, meta.incarnation),
+            events_topic=EventsTopic(EVENTS.full_name(settings.namespace), meta.partitions, meta.incarnation),
             decisions_topic=DECISIONS.full_name(settings.namespace),
             decide_within_s=settings.decide_within_s,
             layout_ttl_s=settings.layout_ttl_s,

@@ -8,9 +8,9 @@ import pytest
 
 from schemas.ids import VisitorId
 from streams.kafka.partitioner import partition_of
-from streams.workers.personalize.decoding import Place, decode_chunk, letter_of
+from streams.workers.personalize.decoding import EventsTopic, decode_chunk, letter_of
 
-PLACE = Place("shop.events.v1", 4, 9)
+EVENTS_TOPIC = EventsTopic("shop.events.v1", 4, 9)
 ANN = partition_of(b"u:ann", 4)
 
 
@@ -32,7 +32,7 @@ def record(offset: int, key: bytes | None, value: bytes | None) -> Any:
 
 def test_good_records_are_grouped_by_visitor_in_order() -> None:
     decoded = decode_chunk(
-        PLACE, ANN, [record(4, b"u:ann", event()), record(6, b"u:ann", event(name="wheel_spun"))]
+        EVENTS_TOPIC, ANN, [record(4, b"u:ann", event()), record(6, b"u:ann", event(name="wheel_spun"))]
     )
     (ann,) = decoded.by_visitor.values()
     assert list(decoded.by_visitor) == [VisitorId("u:ann")]
@@ -57,13 +57,13 @@ def test_good_records_are_grouped_by_visitor_in_order() -> None:
 )
 def test_what_can_never_be_applied_gets_a_letter(key: bytes | None, value: bytes | None, reason: str) -> None:
     bad = record(5, key, value)
-    decoded = decode_chunk(PLACE, ANN, [bad, record(6, b"u:ann", event())])
+    decoded = decode_chunk(EVENTS_TOPIC, ANN, [bad, record(6, b"u:ann", event())])
     assert [letter.reason for letter in decoded.letters] == [reason]
     assert [r.offset for r in decoded.by_visitor[VisitorId("u:ann")]] == [6]
 
 
 def test_a_record_on_the_wrong_partition_is_told_how_to_do_it_right() -> None:
-    (letter,) = decode_chunk(PLACE, (ANN + 1) % 4, [record(5, b"u:ann", event())]).letters
+    (letter,) = decode_chunk(EVENTS_TOPIC, (ANN + 1) % 4, [record(5, b"u:ann", event())]).letters
     assert letter.reason == "misplaced"
     assert "murmur2_random" in letter.detail
 
