@@ -42,10 +42,10 @@ class DecisionFailed(Exception):
 
 
 class OnDemandLayouts:
-    """Decides layouts on request, each from one snapshot.
+    """Takes the shop once for each layout, so that none mixes two.
 
     Args:
-        snapshot: gives the current snapshot of this process.
+        shop: the shop as this process has it now.
         clock: where decisions take their time from.
         metrics: counts what was decided.
         record_decision: gets each decision.
