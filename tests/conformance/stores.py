@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
+
+import redis.asyncio
 
 from streams.stores.keys import Keys
 from streams.stores.memory import MemoryStore
@@ -89,3 +94,22 @@ class Redis(Store):
 
     def reopen(self, incarnation: int) -> Any:
         return RedisVisitors(self.connection, self.keys, incarnation=incarnation)
+
+
+@asynccontextmanager
+async def open_memory(fixture: Callable[[str], Any]) -> AsyncIterator[Store]:
+    yield Memory()
+
+
+@asynccontextmanager
+async def open_redis(fixture: Callable[[str], Any]) -> AsyncIterator[Store]:
+    address, keys = fixture("redis_url"), Keys(fixture("namespace"))
+    async with ReconnectingConnection(address) as connection, redis.asyncio.Redis.from_url(address) as client:
+        async with asyncio.timeout(10):
+            await connection.wait_connected()
+        yield Redis(connection, client, keys)
+
+
+Opener = Callable[[Callable[[str], Any]], AbstractAsyncContextManager[Store]]
+STORES: Mapping[str, Opener] = {"memory": open_memory, "redis": open_redis}
+"""How each store is opened, given how to get a fixture by its name."""

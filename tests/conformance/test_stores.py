@@ -7,28 +7,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-import redis.asyncio
 
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
-from streams.stores.keys import Keys
 from streams.stores.protocols import Claim, Following, Loaded, Notice, SliceWrite, Stored, VisitorWrite
-from streams.stores.redis.connection import ReconnectingConnection
-from tests.conformance.stores import INCARNATION, Memory, P, Redis, Store
+from tests.conformance.stores import INCARNATION, STORES, P, Store
 
 ANN, BOB = VisitorId("u:ann"), VisitorId("a:bob")
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=list(STORES))
 async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    if request.param == "memory":
-        yield Memory()
-        return
-    address, keys = request.getfixturevalue("redis_url"), Keys(request.getfixturevalue("namespace"))
-    async with ReconnectingConnection(address) as connection, redis.asyncio.Redis.from_url(address) as client:
-        async with asyncio.timeout(10):
-            await connection.wait_connected()
-        yield Redis(connection, client, keys)
+    async with STORES[request.param](request.getfixturevalue) as opened:
+        yield opened
 
 
 def slice_of(
