@@ -1,6 +1,6 @@
 """One fault run: traffic flows while things die; at the end every state equals the oracle's.
 
-`python -m tests.faults.run --seed 7 --events 300000 --minutes 10` is the long form (`make soak`); the short
+`python -m tests.faults.run --seed 7 --events 300000 --rounds 4` is the long form (`make soak`); the short
 one is a test. Both print seed and history when they fail.
 """
 
