@@ -14,7 +14,7 @@ from models.ranking.ranker import Ranker
 from models.storefront.shop import Shop, empty_shop
 
 CHAMPION = "champion"
-"""The role of the ranker that serves; further roles (a canary, a shadow) rank beside it."""
+"""The role of the ranker that serves; today the only one. A canary or a shadow would be further roles."""
 
 
 class Snapshot(Struct, frozen=True, eq=False, kw_only=True):
@@ -53,5 +53,5 @@ def build_snapshot(shop: Shop, ranker: Ranker | None = None, earlier: Snapshot |
 
 
 def empty_snapshot(ranker: Ranker | None = None) -> Snapshot:
-    """A snapshot without items: every page decided from it is the static one."""
+    """A snapshot without items: every page decided from it is the packaged one."""
     return build_snapshot(empty_shop(), ranker)

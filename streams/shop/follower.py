@@ -1,7 +1,7 @@
-"""Follows catalogue, storefront and crowd signals, and swaps in a new Shop when they changed.
+"""Follows catalogue, storefront and crowd signals, and swaps in a new Snapshot when they changed.
 
 One task reads and builds in turn, so inputs are neither copied nor locked; a build runs in a thread, at most
-every BUILD_EVERY_S. Readers of `shop` get the old snapshot or the new one, never a mixture. Without Kafka the
+every BUILD_EVERY_S. Readers of `snapshot` get the old one or the new one, never a mixture. Without Kafka the
 process serves the cached Shop (`source` is "cache") and connects in the background.
 """
 
@@ -30,7 +30,7 @@ log = logger("shop")
 
 BUILD_EVERY_S = 2.0
 SIGNALS_EVERY_S = 5.0
-"""When only signals changed: a build shares the interpreter with the loop for some 8 ms (2,000 items)."""
+"""When only signals changed. Longer, because a build holds the interpreter for some 8 ms (2,000 items)."""
 REFRESH_EVERY_S = 300.0
 """When nothing changed: trends decay and items age with time alone."""
 SAVE_EVERY_S = 30.0

@@ -16,17 +16,17 @@ from schemas.layouts import Reason
 from streams.gateway.http.parameters import LayoutQuery
 
 LAYOUTS_MAX = 500
-"""Own choice, not tuned: pages, items, categories and searches that are asked for within FRESH_S."""
+"""Layouts kept at most; the next request empties a full cache. Own choice, not tuned."""
 
 FRESH_S = 10.0
-"""Stock, campaigns and trends move: a popular layout is decided again after it."""
+"""Age at which the cache is emptied: stock, campaigns and trends move."""
 
 _NOBODY = VisitorId("a:nobody")
 _NOBODY_FIELD = b'"visitor_id":' + encode(_NOBODY)
 
 
 class PopularLayoutCache:
-    """Kept as long as the shop stays the same, and FRESH_S seconds at most."""
+    """Emptied with every new snapshot, every FRESH_S seconds, and when it is full."""
 
     def __init__(self) -> None:
         self._snapshot: Snapshot | None = None
@@ -39,7 +39,7 @@ class PopularLayoutCache:
         Args:
             snapshot: another one than last time empties the cache.
             query: page, item, category and q are what the layout is about.
-            reason: why the visitor's own layout cannot be had; its label.
+            reason: why the visitor's own layout cannot be had; it stands in the layout.
             at: epoch seconds.
 
         Returns:

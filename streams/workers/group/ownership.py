@@ -80,8 +80,8 @@ class Holding:
         next: Offset of the next chunk to apply.
         arrived: Broker append time of the last applied record, epoch seconds; -inf before the first.
         reason: Why the partition was acquired.
-        proven: Whether a write succeeded. A fence before that, after a fence, means that another process
-            uses our generation.
+        proven: Whether a write succeeded. Two claims in a row that are fenced before any write succeeded mean
+            that another process uses our generation of the group.
     """
 
     __slots__ = ("arrived", "done", "epoch", "next", "part", "partition", "proven", "reason", "turn")
@@ -104,9 +104,9 @@ class Ownership:
     Args:
         store: where partitions are claimed.
         log: the transport's view of the topic.
-        owner: our name in fences, for operators.
+        owner: our name in claims, for operators.
         retries: for calls of store and log.
-        context: `halt` ends the process on a fence that cannot be understood, on LogTruncated and defects.
+        context: `halt` ends the process on such a repeated fence, on LogTruncated and defects.
     """
 
     def __init__(

@@ -100,7 +100,7 @@ class Engine:
 
         Raises:
             Fenced, Regressed: the store refused; the partition must be acquired again.
-            StoreUnavailable, StreamUnavailable: Redis or Kafka failed until patience ended.
+            StoreUnavailable, StreamUnavailable: Redis or Kafka failed until the retries gave up.
             DeadLetterLimit: too many of the last records cannot be applied.
             UnknownVersion: a stored state was written by newer code.
 
@@ -115,7 +115,7 @@ class Engine:
         touched = self._fold_visitors(decoded, known, records)
         self._stage("fold", started)
         times = (_milliseconds(received), _milliseconds(self._clock.now()))
-        # Safe before `done` passes them: a record ends applied or buried, whatever happens next.
+        # Dead letters are in Kafka before `done` passes their records: each ends applied or buried.
         await self._deps.dead_letters.bury(decoded.letters, of=len(records))
         published = await self._write_slices(holding, touched, end, times)
         self._stage_metrics.count_chunk(decoded, touched, len(records))
