@@ -95,7 +95,7 @@ def _count_columns(old: SignalColumns, rows: Rows, signals: Sequence[Signal], at
 def _neighbour_columns(
     rows: Rows, lists: Sequence[list[Neighbour]], row_by_id: Mapping[str, int], old: tuple[Rows, Floats]
 ) -> tuple[Rows, Floats]:
-    """Neighbour rows and their shares with those of `rows` replaced; `old` itself when none had or has any."""
+    """Neighbour rows and their shares, those of `rows` replaced; `old` itself when none had or has any."""
     if not any(lists) and not (old[0][rows] >= 0).any():
         return old
     width = old[0].shape[1]
