@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+import redis.asyncio
 
+from streams.local.servers.redis import LocalRedis
 from streams.runtime.settings import Settings
 from streams.stores.namespace_meta import Meta
 from tests.integration.shop_http import fill_shop
@@ -31,3 +33,20 @@ def stack(
     with Stack(tmp_path, namespace, kafka, redis_url) as made:
         fill_shop(made, tmp_path)
         yield made
+
+
+@pytest.fixture
+async def client(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
+    """A library's own: what operators and accidents do."""
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[LocalRedis]:
+    """A Redis to be killed and stopped."""
+    server = LocalRedis(tmp_path / "redis")
+    server.start()
+    yield server
+    server.resume()
+    server.stop()

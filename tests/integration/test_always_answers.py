@@ -42,16 +42,6 @@ def kafka_server(tmp_path: Path) -> Iterator[LocalKafka]:
 
 
 @pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[LocalRedis]:
-    """A Redis to be killed and stopped."""
-    server = LocalRedis(tmp_path / "redis")
-    server.start()
-    yield server
-    server.resume()
-    server.stop()
-
-
-@pytest.fixture
 def stack(tmp_path: Path, kafka_server: LocalKafka, redis_server: LocalRedis) -> Iterator[Stack]:
     folder = tmp_path / "stack"
     folder.mkdir()

@@ -17,13 +17,6 @@ WITHIN_S = 10.0
 
 
 @pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
-    """A library's own: what operators and accidents do."""
-    async with redis.asyncio.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
 async def connection(redis_url: str) -> AsyncIterator[ReconnectingConnection]:
     """So patient that only what a test does to it ends it."""
     async with ReconnectingConnection(redis_url, stuck_s=30) as connection:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -22,17 +21,8 @@ WITHIN_S = 20.0
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[LocalRedis]:
-    server = LocalRedis(tmp_path / "redis")
-    server.start()
-    yield server
-    server.resume()
-    server.stop()
-
-
-@pytest.fixture
-async def connection(server: LocalRedis) -> AsyncIterator[ReconnectingConnection]:
-    async with ReconnectingConnection(server.url) as connection:
+async def connection(redis_server: LocalRedis) -> AsyncIterator[ReconnectingConnection]:
+    async with ReconnectingConnection(redis_server.url) as connection:
         async with asyncio.timeout(WITHIN_S):
             await connection.wait_connected()
         yield connection
@@ -63,29 +53,29 @@ async def test_a_caller_who_gives_up_does_not_shift_the_answers(
 
 
 async def test_a_blocked_redis_is_noticed_and_taken_up_again(
-    connection: ReconnectingConnection, layouts: RedisLayouts, server: LocalRedis
+    connection: ReconnectingConnection, layouts: RedisLayouts, redis_server: LocalRedis
 ) -> None:
-    server.pause()
+    redis_server.pause()
     for _ in range(2):  # the second time at once: there is no connection
         with pytest.raises(StoreUnavailable, match=r"has not answered for 0\.75 s"):
             async with asyncio.timeout(WITHIN_S):
                 await layouts.state(1, ANN)
-    server.resume()
+    redis_server.resume()
     async with asyncio.timeout(WITHIN_S):
         await connection.wait_connected()
     assert await layouts.state(1, ANN) is None
 
 
 async def test_notices_go_on_after_a_crash(
-    connection: ReconnectingConnection, layouts: RedisLayouts, server: LocalRedis
+    connection: ReconnectingConnection, layouts: RedisLayouts, redis_server: LocalRedis
 ) -> None:
     notices = layouts.notices()
     stream = aiter(notices)
     await notices.follow(3)
     async with asyncio.timeout(WITHIN_S):
         assert await anext(stream) == Following(3)
-        await asyncio.to_thread(server.kill)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(redis_server.kill)
+        await asyncio.to_thread(redis_server.start)
         assert await anext(stream) == Following(3)
         await connection.wait_connected()
         payload = b'[["a:ann",1,"7.3.1",100.5,101,102.25]]'

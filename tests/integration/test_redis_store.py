@@ -22,13 +22,6 @@ ANN = VisitorId("u:ann")
 
 
 @pytest.fixture
-async def client(redis_url: str) -> AsyncIterator[redis.asyncio.Redis]:
-    """A library's own: what operators and accidents do."""
-    async with redis.asyncio.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
 async def connection(redis_url: str) -> AsyncIterator[ReconnectingConnection]:
     async with ReconnectingConnection(redis_url) as connection:
         yield connection
