@@ -1,0 +1,108 @@
+"""The slots of an answer as JSON, joined from ready pieces of a view."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import cython
+
+from models import use_compiled
+
+if not cython.compiled:
+    from models.layout.fills.page_fills import PageFills
+    from models.layout.kinds.kind import ModuleKind
+    from models.storefront.columns import ViewColumns
+
+PhraseKey = tuple[int, int, bool, bool, str]
+"""(module, subject, personal, about_holds, query)."""
+
+
+@cython.final
+@cython.cclass
+class SlotPieces:
+    """The pieces that the slots of one page are joined from, and the phrases made so far.
+
+    Args:
+        view: The StorefrontView; its JSON pieces and its phrase cache are used.
+        page: The page type.
+        kinds: The ModuleKind of each module of the storefront, by number.
+        index_json: What follows each of so many items: index, `}` and comma.
+    """
+
+    _items: list
+    _slots: tuple
+    _names: tuple
+    _modules: tuple
+    _kinds: list
+    _named_by_query: list
+    _columns: ViewColumns
+    _phrases: dict
+    _index_json: object
+
+    def __init__(
+        self, view: Any, page: str, kinds: Sequence[Any], index_json: Callable[[int], tuple[bytes, ...]]
+    ) -> None:
+        self._items, self._modules = view.item_json, view.module_json
+        self._slots, self._names = view.slot_json[page], view.slot_names[page]
+        self._kinds, self._columns, self._phrases = list(kinds), view.columns, view.phrase_cache
+        self._named_by_query = [module.about == "query" for module in view.storefront.modules]
+        self._index_json = index_json
+
+    def join(
+        self,
+        fills: PageFills,
+        layout_id: bytes,
+        personal: bool,
+        query: str,
+        make_phrase: Callable[[PhraseKey], bytes],
+    ) -> bytes:
+        """The `slots` of an answer.
+
+        Args:
+            fills: From the top, in the numbers of the view.
+            layout_id: The id for decision ids, or a placeholder.
+            personal: Whether the visitor's state was used; a stranger reads other titles and reasons.
+            query: The text of a search page.
+            make_phrase: Makes and caches title and reason of a key that the cache does not have.
+
+        Complexity: O(items shown).
+        """
+        parts: list = [b"["]
+        i: cython.int
+        for i in range(fills.count):
+            if i:
+                parts.append(b",")
+            parts.append(self._slots[fills.slots[i]])
+            parts.append(self._modules[fills.modules[i]])
+            parts.append(self._phrase(fills, i, personal, query, make_phrase))
+            parts.append(layout_id)
+            parts.append(self._names[fills.slots[i]])
+            self._add_items(parts, fills, i)
+            parts.append(b'],"score":null}}')
+        parts.append(b"]")
+        return b"".join(parts)
+
+    @cython.cfunc
+    def _add_items(self, parts: list, fills: PageFills, index: cython.int) -> cython.void:
+        start: cython.int = fills.starts[index]
+        count: cython.int = fills.starts[index + 1] - start
+        ends: tuple = self._index_json(count)
+        i: cython.int
+        for i in range(count):
+            parts.append(self._items[fills.rows[start + i]])
+            parts.append(ends[i])
+
+    @cython.cfunc
+    def _phrase(
+        self, fills: PageFills, index: cython.int, personal: object, query: str, make_phrase: object
+    ) -> bytes:
+        """`"title","reason":"…","decision_id":"` of a fill."""
+        module: cython.int = fills.modules[index]
+        kind: ModuleKind = self._kinds[module]
+        holds: cython.bint = kind.about_holds(self._columns, fills, index)
+        key: tuple = (module, fills.subjects[index], personal, holds, query if self._named_by_query[module] else "")
+        phrase: bytes | None = self._phrases.get(key)
+        return make_phrase(key) if phrase is None else phrase
+
+
+if not cython.compiled:
+    use_compiled(globals())
