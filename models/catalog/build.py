@@ -9,6 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from models.catalog.key_index import KeyIndex
 from models.catalog.orderings import (
     Groups,
     encode_labels,
@@ -19,7 +20,7 @@ from models.catalog.orderings import (
 )
 from models.catalog.search import build_index
 from models.catalog.signal_columns import SignalColumns, build_columns, refresh_columns
-from models.catalog.table import ItemTable, Rows
+from models.catalog.table import CatalogueKeys, ItemTable, Rows
 from models.visitor.affinities import price_band
 from schemas.catalog import Item
 from schemas.ids import ItemId, hash32, hash48
@@ -69,7 +70,7 @@ def with_signals(table: ItemTable, changed: Mapping[ItemId, Signal], at: float) 
 
 
 _CATALOGUE_FIELDS = (
-    "n", "ids", "items", "row_by_id", "row_by_key", "categories", "brands", "colours", "families",
+    "n", "ids", "items", "row_by_id", "row_by_key", "keys", "categories", "brands", "colours", "families",
     "price", "list_price", "log_price", "price_band", "stock", "created_at", "category_pairs",
     "words", "step_up", "better_priced",
 )  # fmt: skip
@@ -90,8 +91,8 @@ def _join_columns(catalogue: Mapping[str, Any], signals: SignalColumns) -> ItemT
         by_newness=none,
         newcomers=none,
         popularity_rank=none,
-        category_rows=Groups(none, {}, {}),
-        brand_rows=Groups(none, {}, {}),
+        category_rows=Groups(none, {}, none),
+        brand_rows=Groups(none, {}, none),
     )
     sellable = bare.stock > 0
     by_popularity = order_best_first(sellable, bare.popularity, bare.created_at)
@@ -125,13 +126,21 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
         encode_labels([item.colour for item in items]),
     )
     bands = np.array([price_band(item.price) for item in items], np.uint8)
+    row_by_key = {hash48(item_id): row for row, item_id in enumerate(ids)}
+    pairs = _category_pairs(items)
     step_up, better = find_alternatives(categories.column, price, stock > 0)
     return {
         "n": len(items),
         "ids": ids,
         "items": items,
         "row_by_id": {item_id: row for row, item_id in enumerate(ids)},
-        "row_by_key": {hash48(item_id): row for row, item_id in enumerate(ids)},
+        "row_by_key": row_by_key,
+        "keys": CatalogueKeys(
+            KeyIndex(row_by_key),
+            KeyIndex({key: code for code, key in enumerate(pairs[2].tolist()) if code}),
+            KeyIndex(brands.code_by_hash),
+            KeyIndex(categories.code_by_hash),
+        ),
         "categories": categories,
         "brands": brands,
         "colours": colours,
@@ -144,7 +153,7 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
         "created_at": np.array(
             [item.created_at.timestamp() if item.created_at else 0.0 for item in items], np.float64
         ),
-        "category_pairs": _category_pairs(items),
+        "category_pairs": pairs,
         "words": build_index(items),
         "step_up": step_up,
         "better_priced": better,

@@ -17,8 +17,6 @@ Rows = NDArray[np.int32]
 Codes = NDArray[np.int32]
 Ranks = NDArray[np.int32]
 Floats = NDArray[np.float32]
-GROUP_TOP_ROWS = 14
-"""How many first rows of a group are kept ready for candidate generation."""
 ALTERNATIVES = 8
 """Alternatives kept per item and direction."""
 
@@ -75,8 +73,8 @@ class Groups(Struct, frozen=True, eq=False):
     """int32[pairs]: the rows of all groups, one group after the other."""
     spans: dict[int, tuple[int, int]]
     """hash32 of a group's name -> start and end in `rows`."""
-    top_rows: dict[int, Rows]
-    """The first GROUP_TOP_ROWS rows of each group, ready for candidate generation."""
+    edges: Rows
+    """int32[codes, 2]: the same by code; nothing for code 0."""
 
     def get(self, key: int) -> Rows:
         """The rows of a group, best first; empty for an unknown key. A slice, not a copy: O(1)."""
@@ -100,11 +98,11 @@ def group_rows(pair_rows: Rows, pair_codes: Codes, keys: NDArray[np.uint32], ran
     """
     order = np.lexsort((rank[pair_rows], pair_codes))
     codes = pair_codes[order]
-    edges = np.searchsorted(codes, np.arange(len(keys) + 1)).tolist()
-    spans = {key: (edges[code], edges[code + 1]) for code, key in enumerate(keys.tolist()) if code}
-    rows = pair_rows[order]
-    top_rows = {key: rows[start : min(end, start + GROUP_TOP_ROWS)] for key, (start, end) in spans.items()}
-    return Groups(rows, spans, top_rows)
+    starts = np.searchsorted(codes, np.arange(len(keys) + 1)).astype(np.int32)
+    edges = np.stack((starts[:-1], starts[1:]), axis=1)
+    edges[0] = 0
+    spans = dict(zip(keys[1:].tolist(), map(tuple, edges[1:].tolist()), strict=True))
+    return Groups(pair_rows[order], spans, edges)
 
 
 def order_best_first(*columns: Floats | NDArray[np.float64] | NDArray[np.bool_]) -> Rows:

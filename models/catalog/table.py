@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from models.catalog.columns import Columns
+from models.catalog.key_index import KeyIndex
 from models.catalog.orderings import Groups, LabelEncoding
 from models.catalog.search import search_rows
 from schemas.catalog import Item
@@ -19,7 +22,23 @@ Rows = NDArray[np.int32]
 Floats = NDArray[np.float32]
 
 
-class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
+class CatalogueKeys(Struct, frozen=True, eq=False):
+    """The keys of a catalogue, found without Python objects; tables of one catalogue share them.
+
+    Attributes:
+        row_by_key: hash48 of an item's id -> its row.
+        category_groups: hash32 of a category of any level -> its code in `category_pairs`.
+        brand_groups: hash32 of a brand -> its code.
+        category_code_by_hash: hash32 of a finest category -> its code.
+    """
+
+    row_by_key: KeyIndex
+    category_groups: KeyIndex
+    brand_groups: KeyIndex
+    category_code_by_hash: KeyIndex
+
+
+class ItemTable(Struct, frozen=True, eq=False, kw_only=True, dict=True):
     """Columns over `n` items. A row is an item's index here and in every array of rows; -1 means none.
 
     Money is in the shop's currency, times are epoch seconds. Counts of signals are decayed to `at`, see
@@ -34,6 +53,7 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
     row_by_id: Mapping[str, int]
     row_by_key: Mapping[int, int]
     """hash48 of an item's id -> its row."""
+    keys: CatalogueKeys
 
     categories: LabelEncoding
     """The finest category of each item."""
@@ -89,6 +109,11 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True):
     category_rows: Groups
     """Rows of each category, at every level, by hash32 of its name."""
     brand_rows: Groups
+
+    @cached_property
+    def columns(self) -> Columns:
+        """This table as compiled code reads it; made when first asked for."""
+        return Columns(self)
 
     @property
     def category(self) -> Rows:

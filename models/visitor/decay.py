@@ -7,6 +7,7 @@ equal one long one, and no rounding builds up.
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect
 from collections.abc import Mapping
 from itertools import pairwise
@@ -21,6 +22,7 @@ WEIGHTS: tuple[float, ...] = (
     *(round(2 ** ((code - CODE_OF_ONE) / STEPS_PER_OCTAVE), 6) for code in range(1, 256)),
 )
 """Weight of each step, 0.03 to 208; rounded to digits so that every machine has the same ones."""
+WEIGHT_OF_CODE = memoryview(array("d", WEIGHTS))
 CODES: dict[float, int] = {weight: code for code, weight in enumerate(WEIGHTS)}
 _BORDERS = [(low + high) / 2 for low, high in pairwise(WEIGHTS)]
 

@@ -1,0 +1,149 @@
+"""The fields of a visitor's state in C types, and how many entries each collection may hold."""
+
+from struct import calcsize
+
+import cython
+
+if not cython.compiled:
+    from models.visitor.decay import WEIGHT_OF_CODE
+
+# Kinds of affinities, in the order of the packed state: the first index of `keys` and `codes`.
+KIND_CATEGORIES = cython.declare(cython.int, 0)
+KIND_BRANDS = cython.declare(cython.int, 1)
+KIND_COLOURS = cython.declare(cython.int, 2)
+KIND_SIZES = cython.declare(cython.int, 3)
+KIND_NOW_CATEGORIES = cython.declare(cython.int, 4)
+KIND_NOW_BRANDS = cython.declare(cython.int, 5)
+KIND_BOUGHT_CATEGORIES = cython.declare(cython.int, 6)
+KIND_PRICE_BANDS = cython.declare(cython.int, 7)
+"""Its keys are price bands, 0 to 15; those of all other kinds are hash32 of a name."""
+KINDS = cython.declare(cython.int, 8)
+
+# Lengths of the collections: own choice, not tuned; together they keep a state within PACKED_MAX bytes.
+PROMOTIONS_MAX = cython.declare(cython.int, 6)
+SEARCHES_MAX = cython.declare(cython.int, 4)
+DISMISSED_MAX = cython.declare(cython.int, 4)
+RECENT_MAX = cython.declare(cython.int, 12)
+WISHLIST_MAX = cython.declare(cython.int, 8)
+CART_MAX = cython.declare(cython.int, 8)
+BOUGHT_MAX = cython.declare(cython.int, 8)
+MESSAGES_MAX = cython.declare(cython.int, 16)
+SIZE_MAX = cython.declare(
+    cython.const[cython.uchar][::1], memoryview(bytes((8, 6, 4, 3, 4, 4, 6, 6, 6, 4, 4, 12, 8, 8, 8, 16)))
+)
+"""The same in the order of the packed state; the first eight are those of the affinities, by kind."""
+
+PRICE_STEPS = cython.declare(cython.double, 2048)
+"""ln(1 + price) is kept to 1/2048: 0.05 % of the price, in two bytes up to 1e9."""
+SPENT_MAX = cython.declare(cython.double, 1e12)
+
+
+def allocate(code: str, *shape: int) -> memoryview:
+    """Zeroed numbers of a struct format, as a view of one or two dimensions."""
+    count = shape[0] * (shape[1] if len(shape) > 1 else 1)
+    return memoryview(bytearray(count * calcsize(code))).cast(code, shape)
+
+
+@cython.cclass
+class StateFields:
+    """The fields of VisitorState, flat; a collection is parallel arrays and how many entries they hold.
+
+    Times are epoch seconds; arrays may hold more entries than a collection, whose size is beside them.
+    """
+
+    incarnation: cython.longlong
+    offset: cython.longlong
+    at: cython.longlong
+    first_at: cython.longlong
+    events: cython.longlong
+    sessions: cython.longlong
+    session_at: cython.longlong
+    session_events: cython.longlong
+    session_views: cython.longlong
+    orders: cython.longlong
+    last_order_at: cython.longlong
+    shares: cython.longlong
+    returns_to_item: cython.longlong
+    carts_left: cython.longlong
+    consent: cython.longlong
+    spent: cython.double
+    price: cython.double
+    price_weight_code: cython.int
+    bought_price: cython.double
+    dwell: cython.double
+    sizes: cython.int[::1]
+    keys: cython.uint[:, ::1]
+    codes: cython.int[:, ::1]
+    recent_count: cython.int
+    recent_keys: cython.longlong[::1]
+    recent_at: cython.longlong[::1]
+    recent_views: cython.int[::1]
+    recent_dwell: cython.int[::1]
+    wishlist_count: cython.int
+    wishlist_keys: cython.longlong[::1]
+    cart_count: cython.int
+    cart_keys: cython.longlong[::1]
+    cart_at: cython.longlong[::1]
+    cart_quantity: cython.int[::1]
+    cart_price: cython.double[::1]
+    bought_count: cython.int
+    bought_keys: cython.longlong[::1]
+    bought_at: cython.longlong[::1]
+    bought_paid: cython.double[::1]
+    bought_category: cython.uint[::1]
+    search_count: cython.int
+    search_keys: cython.uint[::1]
+    dismissed_count: cython.int
+    dismissed_keys: cython.uint[::1]
+    promotion_count: cython.int
+    promotion_keys: cython.uint[::1]
+    promotion_seen: cython.int[::1]
+    promotion_answered: cython.int[::1]
+    message_count: cython.int
+    message_keys: cython.ulonglong[::1]
+    channels: cython.int[::1]
+    devices: cython.int[::1]
+
+    def __init__(self) -> None:
+        self.sizes = allocate("i", 8)
+        self.keys, self.codes = allocate("I", 8, 16), allocate("i", 8, 16)
+        self.recent_keys, self.recent_at = allocate("q", 16), allocate("q", 16)
+        self.recent_views, self.recent_dwell = allocate("i", 16), allocate("i", 16)
+        self.wishlist_keys = allocate("q", 16)
+        self.cart_keys, self.cart_at = allocate("q", 16), allocate("q", 16)
+        self.cart_quantity, self.cart_price = allocate("i", 16), allocate("d", 16)
+        self.bought_keys, self.bought_at = allocate("q", 16), allocate("q", 16)
+        self.bought_paid, self.bought_category = allocate("d", 16), allocate("I", 16)
+        self.search_keys, self.dismissed_keys = allocate("I", 16), allocate("I", 16)
+        self.promotion_keys = allocate("I", 16)
+        self.promotion_seen, self.promotion_answered = allocate("i", 16), allocate("i", 16)
+        self.message_keys = allocate("Q", 16)
+        self.channels, self.devices = allocate("i", 6), allocate("i", 5)
+        self.clear()
+
+    @cython.final
+    @cython.cfunc
+    def clear(self) -> cython.void:
+        """Make it the state of a new visitor."""
+        i: cython.int
+        self.incarnation, self.offset = 0, -1
+        self.at = self.first_at = self.events = 0
+        self.sessions = self.session_at = self.session_events = self.session_views = 0
+        self.orders = self.last_order_at = 0
+        self.shares = self.returns_to_item = self.carts_left = self.consent = 0
+        self.spent = self.price = self.bought_price = self.dwell = 0.0
+        self.price_weight_code = 0
+        for i in range(KINDS):
+            self.sizes[i] = 0
+        self.recent_count = self.wishlist_count = self.cart_count = self.bought_count = 0
+        self.search_count = self.dismissed_count = self.promotion_count = self.message_count = 0
+        for i in range(6):
+            self.channels[i] = 0
+        for i in range(5):
+            self.devices[i] = 0
+
+    @cython.final
+    @cython.cfunc
+    def price_weight(self) -> cython.double:
+        """How much evidence `price` has, in plain views."""
+        return WEIGHT_OF_CODE[self.price_weight_code]
