@@ -64,6 +64,7 @@ class PageContext:
         recent: Rows viewed, newest first, that rules allow, each once.
         cart: Rows in the cart that rules allow, each once.
         query: The text of a search page, else "".
+        word_counts: Row -> how many words of the query its item carries.
     """
 
     visit: Visit
@@ -77,6 +78,7 @@ class PageContext:
     cart: cython.int[::1]
     cart_count: cython.int
     query: str
+    word_counts: dict
 
     def __init__(self) -> None:
         self.recent = np.zeros(KNOWN_MAX, np.int32).data
@@ -84,11 +86,11 @@ class PageContext:
         self.recent_count = self.cart_count = 0
         self.anchor_row = self.focus_code = -1
         self.focus_category = self.anchor_category = 0
-        self.query = ""
+        self.query, self.word_counts = "", {}
 
     @cython.ccall
     def begin(
-        self, visit: Visit, page: PageColumns, category: cython.longlong, query: str
+        self, visit: Visit, page: PageColumns, category: cython.longlong, query: str, word_counts: dict
     ) -> cython.void:
         """Sets the context of a visit.
 
@@ -97,9 +99,10 @@ class PageContext:
             page: The page it is on.
             category: hash32 of the category of a category page; 0 for none.
             query: The text of a search page.
+            word_counts: See PageContext.
         """
         columns: Columns = visit.columns
-        self.visit, self.page, self.query = visit, page, query
+        self.visit, self.page, self.query, self.word_counts = visit, page, query, word_counts
         self.anchor_row = self._find_anchor()
         self.focus_category = self._find_focus(category)
         self.focus_code = columns.category_codes.find(self.focus_category) if self.focus_category else -1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.candidates.generation import candidates_from_rows
 from models.features.spec import Batch, matrix
 from models.layout.context import personalizable_state
-from models.policy.explain import Explainer
+from models.policy.inspection.explain import Explainer
 from models.policy.scoring import model_tag, provenance_of, score_rows
 from models.policy.snapshot import Snapshot
 from models.visitor.state import VisitorState

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.features.spec import Batch, matrix
 from models.layout.context import PageContext
-from models.layout.fills import Provenance
+from models.layout.fills.packed_fills import Provenance
 from models.policy.snapshot import Snapshot
 from models.ranking.popularity import PopularityRanker
 from models.ranking.ranker import Ranker, split_by_visitor

@@ -9,9 +9,6 @@ import numpy as np
 from models import use_compiled
 from schemas.ids import hash32
 
-NO_ORDER = cython.declare(cython.int, -1)
-SPARE_ORDERS = ("by_popularity", "by_trend", "by_newness")
-
 
 @cython.final
 @cython.cclass
@@ -52,13 +49,11 @@ class PageColumns:
         module_hashes: hash32 of their ids.
         items_min, items_max, prior_scores: Of each.
         named: Whether its title names its subject.
-        index_of: Module number -> its index here; -1 for one that the page does not have.
         slot_count: Slots from the top; `admits[slot, index]` says which modules may stand there.
         choices: Of each slot the module indexes for spare fills: its default and then those it admits.
         allowed: uchar[n], 1 where rules let an item be shown.
         boost: float[n], when `boosted`.
         pin_starts, pin_indexes, pin_rows: Pins of each slot, ascending by index.
-        reserved: Rows that are pinned in some slot.
     """
 
     page: str
@@ -82,7 +77,6 @@ class PageColumns:
     pin_starts: cython.int[::1]
     pin_indexes: cython.int[::1]
     pin_rows: cython.int[::1]
-    reserved: cython.int[::1]
 
     def __init__(self, plan: Any, rules: Any, kinds: Sequence[Any]) -> None:
         """`kinds` are the ModuleKinds of `plan.modules`, `rules` the PageRules."""
@@ -118,7 +112,6 @@ class PageColumns:
         self.pin_starts = _ints(np.cumsum([0, *map(len, pins)]).tolist())
         self.pin_indexes = _ints([pin.index for slot in pins for pin in slot])
         self.pin_rows = _ints([pin.row for slot in pins for pin in slot])
-        self.reserved = _ints(sorted(rules.reserved))
 
 
 def _ints(values: Sequence[int]) -> Any:

@@ -21,12 +21,13 @@ from time import process_time
 from models.catalog.build import build_items
 from models.catalog.table import ItemTable
 from models.layout.assembly import assemble
-from models.layout.context import PageRequest, build_contexts
+from models.layout.context import build_contexts
+from models.policy.layout_decision import PageRequest
 from models.layout.kinds.registry import used_pools
 from models.layout.pools import build_pools
 from models.layout.rendering.cards import hydrate
 from models.policy.decide import _compare, _previous_fills, decide
-from models.policy.explain import decision_record, explained_answer
+from models.policy.inspection.explain import decision_record, explained_answer
 from models.policy.layout_decision import LayoutDecision
 from models.policy.scoring import score_contexts
 from models.policy.snapshot import Snapshot, build_snapshot

@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.catalog.table import ItemTable
-from models.layout.context import PageRequest
-from models.layout.fills import fills_of_body
+from models.policy.layout_decision import PageRequest
+from models.layout.fills.packed_fills import fills_of_body
 from models.policy.decide import decide
 from models.policy.layout_decision import LayoutDecision
 from models.storefront.rules import matches

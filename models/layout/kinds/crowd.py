@@ -5,27 +5,27 @@ import cython
 from models import use_compiled
 
 if not cython.compiled:
-    from models.candidates.sources import NEW_BIT, POPULAR_BIT, TRENDING_BIT
+    from models.candidates.sources import source_bit
     from models.layout.kinds.kind import ModuleKind, ProposedPool, Words
 
 CROWD_KINDS = (
     ModuleKind(
         "trending",
-        ProposedPool("trending", TRENDING_BIT),
+        ProposedPool("trending", source_bit("trending")),
         Words("Most looked at in the last few hours"),
         variety=True,
         spare="by_trend",
     ),
     ModuleKind(
         "popular",
-        ProposedPool("popular", POPULAR_BIT),
+        ProposedPool("popular", source_bit("popular")),
         Words("What shoppers looked at most this week"),
         variety=True,
         spare="by_popularity",
     ),
     ModuleKind(
         "new_arrivals",
-        ProposedPool("new", NEW_BIT),
+        ProposedPool("new", source_bit("new")),
         Words("The newest in the shop", about="The newest in {it}"),
         variety=True,
         spare="by_newness",

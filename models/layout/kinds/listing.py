@@ -1,21 +1,19 @@
 """Module kinds that list: the items of a category, and the results of a search."""
 
-from collections import Counter
-
 import cython
 
 from models import use_compiled
-from models.catalog.search import tokenise
-from models.visitor.affinities import label_key
+from schemas.ids import hash32
 
 if not cython.compiled:
-    from models.candidates.sources import SUBJECT_BIT
+    from models.candidates.sources import source_bit
     from models.candidates.visit import PAGE_CATEGORY
     from models.layout.context import PageContext
     from models.layout.fills.page_fills import NO_SUBJECT, hash_subject
     from models.layout.kinds.candidates import ScoredCandidates
     from models.layout.kinds.kind import ModuleKind, Pool, Words
 
+_SUBJECT_BIT = cython.declare(cython.ulonglong, source_bit("subject"))
 RANKS_PER_SCORE = 8.0
 """How many ranks of a search result one standard deviation of score is worth. Own choice, not tuned."""
 
@@ -29,7 +27,7 @@ class CategoryPool(Pool):
     def collect(self, candidates: ScoredCandidates) -> cython.void:
         i: cython.int
         if candidates.context.visit.page == PAGE_CATEGORY:
-            candidates.add_proposed(SUBJECT_BIT)
+            candidates.add_proposed(_SUBJECT_BIT)
             return
         for i in range(candidates.count):
             if candidates.is_in_focus(i):
@@ -43,24 +41,23 @@ class ResultsPool(Pool):
 
     @cython.ccall
     def collect(self, candidates: ScoredCandidates) -> cython.void:
-        found = [i for i in range(candidates.count) if candidates.sources[i] & SUBJECT_BIT]
+        found = [i for i in range(candidates.count) if candidates.sources[i] & _SUBJECT_BIT]
         if found and candidates.context.query:
             found = _order_by_words(candidates, found)
         for i in found:
             candidates.add(i)
 
 
-def _order_by_words(candidates: ScoredCandidates, found: list[int]) -> list[int]:
-    context = candidates.context
-    words = context.visit.words
-    hits = Counter(row for word in set(tokenise(context.query)) for row in words.get(word, ()))
-    visit = context.visit
-    rank = {visit.page_rows[i]: i for i in range(visit.page_row_count)}
-    keyed = [
-        (-hits[candidates.rows[i]], rank[candidates.rows[i]] / RANKS_PER_SCORE - candidates.scores[i], candidates.rows[i], i)
-        for i in found
-    ]
-    return [i for *_, i in sorted(keyed)]
+def _order_by_words(candidates: ScoredCandidates, found: list) -> list:
+    """Indexes of candidates in the order of the search: sorted as (words missed, rank less score, row)."""
+    context: PageContext = candidates.context
+    rank: dict = {context.visit.page_rows[i]: i for i in range(context.visit.page_row_count)}
+    keyed: list = []
+    for i in found:
+        row = candidates.rows[i]
+        moved = rank[row] / RANKS_PER_SCORE - candidates.scores[i]
+        keyed.append((-context.word_counts.get(row, 0), moved, row, i))
+    return [i for _, _, _, i in sorted(keyed)]
 
 
 @cython.final
@@ -80,7 +77,7 @@ class SearchResults(ModuleKind):
 
     @cython.ccall
     def subject(self, context: PageContext) -> cython.longlong:
-        return hash_subject(label_key(context.query)) if context.query else NO_SUBJECT
+        return hash_subject(hash32(context.query)) if context.query else NO_SUBJECT
 
 
 LISTING_KINDS = (

@@ -7,7 +7,7 @@ import cython
 from models import use_compiled
 
 if not cython.compiled:
-    from models.candidates.sources import BOUGHT_TOGETHER_BIT, NEIGHBOURS_BIT
+    from models.candidates.sources import source_bit
     from models.candidates.visit import PAGE_CART, PAGE_HOME, PAGE_PRODUCT, Visit
     from models.catalog.columns import Columns
     from models.layout.context import PageContext
@@ -16,6 +16,7 @@ if not cython.compiled:
     from models.layout.kinds.kind import CART_WEIGHT, AboutAnchor, ModuleKind, Pool, ProposedPool, Words
     from models.storefront.columns import ViewColumns
 
+_NEIGHBOURS_BIT = cython.declare(cython.ulonglong, source_bit("neighbours"))
 LAST_VIEW_WEIGHT = cython.declare(cython.double, 1.2)
 """Evidence for the item just viewed, in standard deviations of scores. Own heuristic, not tuned on data."""
 LAST_VIEW_TIME_CONSTANT_S = cython.declare(cython.double, 600.0)
@@ -34,7 +35,7 @@ class SimilarPool(Pool):
             if candidates.is_similar(i):
                 candidates.add(i)
         for i in range(candidates.count):
-            if candidates.sources[i] & NEIGHBOURS_BIT and not candidates.is_similar(i):
+            if candidates.sources[i] & _NEIGHBOURS_BIT and not candidates.is_similar(i):
                 if _is_co_viewed(candidates, candidates.rows[i]):
                     candidates.add(i)
 
@@ -114,7 +115,7 @@ RELATED_KINDS = (
     ),
     BoughtTogether(
         "bought_together",
-        ProposedPool("bought_together", BOUGHT_TOGETHER_BIT),
+        ProposedPool("bought_together", source_bit("bought_together")),
         Words("From other shoppers' baskets", about="Others bought these with {it}"),
     ),
 )

@@ -11,6 +11,7 @@ from hashlib import blake2b
 
 import msgspec
 
+from models.layout.fills.packed_fills import Provenance
 from models.layout.fills.page_fills import PageFills
 from models.layout.kinds.registry import kind_of
 from models.layout.rendering.slots import PhraseKey, SlotPieces
@@ -38,7 +39,12 @@ def make_layout_id(*parts: object, slots: bytes = b"") -> str:
         parts: Visitor, page, how it was made and what was requested; their texts, kept apart by NUL.
         slots: The slots as JSON, with ID_PLACEHOLDER for the id.
     """
-    return blake2b("\0".join(map(str, parts)).encode() + slots, digest_size=10).hexdigest()
+    return hash_content("\0".join(map(str, parts)).encode(), slots)
+
+
+def hash_content(made: bytes, slots: bytes) -> str:
+    """`make_layout_id` with the parts as bytes."""
+    return blake2b(made + slots, digest_size=10).hexdigest()
 
 
 def layout_bytes(layout: Layout) -> bytes:
@@ -65,12 +71,15 @@ def _time_json(at: int) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _model_json(model: ModelTag) -> bytes:
-    return encode(model)
+def _labels_json(page: PageType, provenance: Provenance, model: ModelTag) -> bytes:
+    """The fields of a body between the visitor and the slots."""
+    return b',"page":"%b","mode":"%b","reason":"%b","model":%b,"experiments":[],"slots":' % (
+        page.encode(), provenance.mode.encode(), provenance.reason.encode(), encode(model),
+    )  # fmt: skip
 
 
 def body_json(
-    layout_id: str, visitor: str, page: str, model: ModelTag, *, labels: tuple[str, str], slots: bytes
+    layout_id: str, visitor: str, page: PageType, provenance: Provenance, model: ModelTag, *, slots: bytes
 ) -> bytes:
     """The body of an answer, from the comma after the head to the closing brace.
 
@@ -78,15 +87,12 @@ def body_json(
         layout_id: The id of the content.
         visitor: For whom.
         page: The page type.
+        provenance: How the content was made: mode and reason.
         model: Who ranked.
-        labels: Mode and reason.
         slots: From `slots_json`, under the same id.
     """
-    mode, reason = labels
-    start = f'"{layout_id}","visitor_id":{encode(visitor).decode()},"page":"{page}","mode":"{mode}"'
-    label = f',"reason":"{reason}","model":'
-    return b"%b%b%b%b,\"experiments\":[],\"slots\":%b}" % (
-        _BODY_STARTS, start.encode(), label.encode(), _model_json(model), slots,
+    return b'%b"%b","visitor_id":%b%b%b}' % (
+        _BODY_STARTS, layout_id.encode(), encode(visitor), _labels_json(page, provenance, model), slots,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from models.policy.visitor_profile import VisitorProfile
+from models.policy.inspection.visitor_profile import VisitorProfile
 from schemas.catalog import Item
 from schemas.events import KnownEvent
 from schemas.ids import ID_PATTERN

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from models.layout.rendering.fields import as_of_of, exposure_of
-from models.policy.explain import decision_record
+from models.policy.inspection.explain import decision_record
 from models.policy.layout_decision import LayoutDecision
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash64

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from models.catalog.build import build_items
 from models.catalog.table import ItemTable
 from models.layout.assembly import BRAND_SHARE, CATEGORY_SHARE
-from models.layout.context import PageRequest
-from models.layout.stability import UPPER_SLOT_MARGIN
+from models.policy.layout_decision import PageRequest
+from models.layout.assembly.stability import UPPER_SLOT_MARGIN
 from models.policy.decide import decide
 from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import build_snapshot

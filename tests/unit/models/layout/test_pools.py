@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from models.catalog.table import ItemTable
-from models.layout.context import PageContext, PageRequest, build_context
+from models.layout.context import PageContext, build_context
+from models.policy.layout_decision import PageRequest
 from models.layout.kinds.kind import Pool
 from models.layout.kinds.personal import EVERYTHING
 from models.layout.kinds.registry import kind_of, used_pools

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from models.layout.context import PageRequest
+from models.policy.layout_decision import PageRequest
 from models.layout.validity import mark_of, still_valid
 from models.policy.decide import decide
 from models.policy.snapshot import build_snapshot

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from models.catalog.build import with_signals
-from models.layout.context import PageRequest
+from models.policy.layout_decision import PageRequest
 from models.policy.decide import decide, popular_layout
 from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import Snapshot, build_snapshot, empty_snapshot

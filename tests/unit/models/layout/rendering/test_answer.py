@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from models.catalog.build import build_items
-from models.layout.context import PageRequest
-from models.layout.fills import Fill, fills_of_body, hash_subject, translate_fills
+from models.policy.layout_decision import PageRequest
+from models.layout.fills.packed_fills import fills_of_body, translate_fills
+from models.layout.fills.page_fills import Fill, hash_subject
 from models.layout.rendering.answer import (
     decode_layout,
     head_json,

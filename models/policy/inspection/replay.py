@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from models.layout.context import PageRequest
-from models.layout.fills import PackedFills
+from models.policy.layout_decision import PageRequest
+from models.layout.fills.packed_fills import PackedFills
 from models.policy.decide import decide
-from models.policy.explain import Explainer
+from models.policy.inspection.explain import Explainer
 from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import Snapshot
 from models.visitor.fold import fold
