@@ -80,7 +80,7 @@ class Gateway:
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
         self.event_timings = EventTimings()
         self.health = HealthRoutes(follower, self.partition_map, log, self.reads, metrics)
-        on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.decisions.add)
+        on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.decisions)
         self.fallbacks = FallbackChain(
             self.reads, on_demand, self.partition_map, self.hub, settings.live_page
         )

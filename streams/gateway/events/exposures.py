@@ -51,8 +51,10 @@ class Decisions:
             DECISIONS.full_name(namespace), log, on_sent=lambda _: None, on_dropped=lambda: None
         )
 
+    def samples(self, visitor: VisitorId) -> bool:
+        """Whether the decisions for a visitor are recorded."""
+        return hash64(visitor) < self._below
+
     def add(self, decision: LayoutDecision) -> None:
-        """Queue the record of a decision, when its visitor is one of the sample. Never waits."""
-        visitor = decision.request.visitor
-        if hash64(visitor) < self._below:
-            self.outbox.put(visitor.encode(), encode(decision_record(decision)))
+        """Queue the record of a decision that keeps its evidence. Never waits."""
+        self.outbox.put(decision.request.visitor.encode(), encode(decision_record(decision)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from models.policy.layout_decision import PageRequest
 from models.layout.fills.packed_fills import fills_of_body
@@ -16,9 +16,8 @@ from models.policy.inspection.explain import explained_answer
 from models.policy.fallback import static_layout
 from models.policy.layout_decision import LayoutDecision
 from models.policy.snapshot import Snapshot
-from models.visitor.packing import unpack
-from models.visitor.state import EMPTY, VisitorState
-from schemas.ids import Version
+from models.visitor.packing import version_of
+from schemas.ids import VisitorId
 from schemas.layouts import Reason
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.popular_cache import PopularLayoutCache
@@ -41,6 +40,18 @@ class DecisionFailed(Exception):
         self.reason = reason
 
 
+class DecisionSample(Protocol):
+    """Records decisions for training."""
+
+    def samples(self, visitor: VisitorId) -> bool:
+        """Whether the decisions for a visitor are recorded."""
+        ...
+
+    def add(self, decision: LayoutDecision) -> None:
+        """Records one; its request must ask for its evidence."""
+        ...
+
+
 class OnDemandLayouts:
     """Takes the shop once for each layout, so that none mixes two.
 
@@ -48,7 +59,7 @@ class OnDemandLayouts:
         shop: the shop as this process has it now.
         clock: where decisions take their time from.
         metrics: counts what was decided.
-        record_decision: gets each decision.
+        decisions: gets the decisions for the visitors it samples; None: nobody's are recorded.
     """
 
     def __init__(
@@ -56,10 +67,10 @@ class OnDemandLayouts:
         snapshot: Callable[[], Snapshot],
         clock: Clock,
         metrics: Metrics,
-        record_decision: Callable[[LayoutDecision], None] = lambda decision: None,
+        decisions: DecisionSample | None = None,
     ) -> None:
         self._snapshot, self._clock, self._metrics = snapshot, clock, metrics
-        self._record_decision = record_decision
+        self._decisions = decisions
         self._popular_layouts = PopularLayoutCache()
         self._logged_at = float("-inf")
 
@@ -83,12 +94,13 @@ class OnDemandLayouts:
         """
         snapshot = self._snapshot()
         try:
-            state = unpack(packed) if packed is not None else EMPTY
-            request = _page_request(query, state, partition, shown)
+            recorded = self._decisions is not None and self._decisions.samples(query.visitor)
+            request = _page_request(query, partition, packed, shown, explained=query.explain or recorded)
             decision = decide(snapshot, [request], self._clock.now())[0]
             provenance = decision.fills.provenance
             self._metrics.count("layouts_decided_total", mode=provenance.mode, reason=provenance.reason)
-            self._record_decision(decision)
+            if self._decisions is not None and recorded:
+                self._decisions.add(decision)
             return explained_answer(decision) if query.explain else decision.head() + decision.body()
         except Exception as exc:
             self._log_exception("deciding a layout failed")
@@ -135,16 +147,16 @@ class OnDemandLayouts:
 
 
 def _page_request(
-    query: LayoutQuery, state: VisitorState, partition: int, shown: bytes | None
+    query: LayoutQuery, partition: int, packed: bytes | None, shown: bytes | None, *, explained: bool
 ) -> PageRequest:
-    version = None if state.offset < 0 else Version(state.incarnation, partition, state.offset)
     return PageRequest(
         visitor=query.visitor,
-        state=state,
-        version=version,
+        state=packed or b"",
+        version=version_of(packed, partition) if packed else None,
         page=query.page,
         item=query.item,
         category=query.category,
         q=query.q,
         previous=None if shown is None else fills_of_body(body_of(shown)),
+        explained=explained,
     )

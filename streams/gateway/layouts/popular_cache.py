@@ -9,7 +9,6 @@ from models.layout.rendering.answer import layout_bytes
 from models.layout.rendering.fields import layout_id_of
 from models.policy.decide import popular_layout
 from models.policy.snapshot import Snapshot
-from models.visitor.state import EMPTY
 from schemas.codec import encode
 from schemas.ids import VisitorId
 from schemas.layouts import Reason
@@ -66,7 +65,7 @@ def _decide_popular(snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: 
     """A popular layout of nobody, and its id."""
     request = PageRequest(
         visitor=_NOBODY,
-        state=EMPTY,
+        state=b"",
         version=None,
         page=query.page,
         item=query.item,
