@@ -11,10 +11,13 @@ import numpy as np
 
 from models import use_compiled
 
-if not cython.compiled:
+if cython.compiled:
+    from cython.cimports.libc.math import rint
+else:
     from models.candidates.visit import Visit
     from models.layout.context import PageContext
-    from models.layout.kinds.candidates import POOL_CAPACITY, ScoredCandidates
+    from models.layout.kinds.candidates import POOL_CAPACITY, ScoredCandidates, single
+    from models.layout.kinds.kind import Pool
 
 SCORE_STEPS = cython.declare(cython.double, 10_000.0)
 """Standardised scores have four decimals. The last bits depend on how many rows a ranker was given at once,
@@ -24,6 +27,14 @@ DEVIATION_MIN = cython.declare(cython.double, 1e-6)
 _INDEX_BITS = cython.declare(cython.int, 16)
 _STEPS_OFFSET = cython.declare(cython.longlong, 1 << 40)
 """Above any score in steps: of m candidates none is further than the root of m deviations from the mean."""
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def round_half_even(number: cython.double) -> cython.double:
+    """The nearest whole number; of two equally near ones the even one. As numpy's `rint`."""
+    return rint(number) if cython.compiled else float(round(number))
 
 
 @cython.final
@@ -70,7 +81,17 @@ class PoolBuilder:
         for i in range(self._count):
             index: cython.int = cython.cast(cython.int, self._keys[i] & ((1 << _INDEX_BITS) - 1))
             out.put(self._rows[index], self._scores[index], self._sources[index])
-        out.collect()
+        self._collect(context, out)
+
+    @cython.cfunc
+    def _collect(self, context: PageContext, out: ScoredCandidates) -> cython.void:
+        number: cython.int = 0
+        pool: Pool
+        for pool in context.page.pools:
+            out.begin_pool(number)
+            pool.collect(out)
+            out.end_pool()
+            number += 1
 
     @cython.cfunc
     def _select(self, context: PageContext, scores: cython.float[::1], first: cython.int) -> cython.void:

@@ -147,6 +147,7 @@ class Assembly:
         not count. False when no module has a row left and nothing is pinned."""
         pins: cython.int = self._page.pin_starts[slot + 1] - self._page.pin_starts[slot]
         choices: list = self._page.choices[slot]
+        module: cython.int
         unused: list = [module for module in choices if not self._used[module]]
         for module in unused:
             kind: ModuleKind = self._page.kinds[module]

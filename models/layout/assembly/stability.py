@@ -98,15 +98,16 @@ class ScoredRows:
                 return True
         return False
 
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def equals(self, other: "ScoredRows") -> cython.bint:
-        """Whether the rows are the same, in the same order."""
-        i: cython.int
-        for i in range(min(self.count, other.count)):
-            if self.rows[i] != other.rows[i]:
-                return False
-        return self.count == other.count
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _are_equal(one: ScoredRows, other: ScoredRows) -> cython.bint:
+    """Whether the rows are the same, in the same order."""
+    i: cython.int
+    for i in range(min(one.count, other.count)):
+        if one.rows[i] != other.rows[i]:
+            return False
+    return one.count == other.count
 
 
 @cython.final
@@ -139,7 +140,7 @@ class Stabiliser:
         Reference: Own heuristic, not tuned on data.
         """
         i: cython.int
-        if fresh.equals(shown):
+        if _are_equal(fresh, shown):
             return fresh
         self._newcomers.count = 0
         for i in range(fresh.count):

@@ -1,5 +1,7 @@
 """A page's scored candidates, best first, and the rows of each pool that was collected from them."""
 
+from ctypes import c_float
+
 import cython
 import numpy as np
 
@@ -13,6 +15,14 @@ POOL_CAPACITY = cython.declare(cython.int, 512)
 """The most candidates of a page, and the most rows of a pool; candidate generation gives half of that."""
 LEAD_RANK = cython.declare(cython.int, 4)
 """A pool's lead score is that of its first and its LEAD_RANK-th item. Own choice, not tuned."""
+
+
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def single(number: cython.double) -> cython.double:
+    """The nearest float32."""
+    return cython.cast(cython.float, number) if cython.compiled else c_float(number).value
 
 
 @cython.final
@@ -92,20 +102,18 @@ class ScoredCandidates:
             return self._indexes[row]
         return -1
 
-    @cython.ccall
-    def collect(self) -> cython.void:
-        """Collects every pool of the page, and its lead score."""
-        number: cython.int
-        for number in range(len(self.context.page.pools)):
-            self._pool = number
-            self.sizes[number] = 0
-            self.lead_scores[number] = 0.0
-            self.context.page.pools[number].collect(self)
-            self._add_lead(number)
+    @cython.cfunc
+    def begin_pool(self, number: cython.int) -> cython.void:
+        """From now on rows are added to this pool of the page."""
+        self._pool = number
+        self.sizes[number] = 0
 
     @cython.cfunc
-    def _add_lead(self, number: cython.int) -> cython.void:
+    def end_pool(self) -> cython.void:
+        """Sets the lead score of the pool."""
+        number: cython.int = self._pool
         size: cython.int = self.sizes[number]
+        self.lead_scores[number] = 0.0
         if size:
             first: cython.int = self.index_of(self.pool_rows[number, 0])
             last: cython.int = self.index_of(self.pool_rows[number, min(size, LEAD_RANK) - 1])

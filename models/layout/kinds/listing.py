@@ -53,6 +53,8 @@ def _order_by_words(candidates: ScoredCandidates, found: list) -> list:
     context: PageContext = candidates.context
     rank: dict = {context.visit.page_rows[i]: i for i in range(context.visit.page_row_count)}
     keyed: list = []
+    i: cython.int
+    row: cython.int
     for i in found:
         row = candidates.rows[i]
         moved = rank[row] / RANKS_PER_SCORE - candidates.scores[i]

@@ -8,7 +8,7 @@ from models.catalog.orderings import CHEAPER_MAX_FACTOR, DEARER_MIN_FACTOR, PRIC
 if not cython.compiled:
     from models.catalog.columns import Columns
     from models.layout.context import PageContext
-    from models.layout.kinds.candidates import ScoredCandidates
+    from models.layout.kinds.candidates import ScoredCandidates, single
     from models.layout.kinds.kind import AboutAnchor, ModuleKind, Pool, Words
     from models.visitor.typed_state import TypedState
 
