@@ -1,6 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # distutils: extra_compile_args = -O3 -g0 -ffp-contract=off
 # Modules compiled as one, in the order of their imports; all their top-level names share one namespace.
+from models.visitor.decay import WEIGHT_OF_CODE
 include "catalog/key_index.py"
+include "visitor/state_fields.py"
+include "visitor/typed_state.py"
+include "catalog/columns.py"
+include "candidates/candidate_rows.py"
+include "candidates/visit.py"
+include "candidates/source.py"
+include "candidates/taste_sources.py"
+include "candidates/sources.py"
 
 COMPLETE = True

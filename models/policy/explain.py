@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from models.candidates.generation import Candidates
-from models.candidates.sources import source_bits
+from models.candidates.sources import sources_of
 from models.features.spec import FINGERPRINT, NAMES
 from models.layout.fills import Fill
 from models.layout.rendering.answer import NO_VERSION, layout_bytes
@@ -59,7 +59,7 @@ class Explainer(Struct, frozen=True, eq=False):
         values = self.features[index].astype(np.float64).round(DECIMALS).tolist()
         return Why(
             score=self.score(index),
-            sources=source_bits().sources_of(int(self.candidates.sources[index])),
+            sources=sources_of(int(self.candidates.sources[index])),
             features=dict(zip(NAMES, values, strict=True)),
             pinned_by=pinned_by,
         )

@@ -9,7 +9,8 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.candidates.sources import SourceMask, source_bits
+from models.candidates.generation import SourceMask
+from models.candidates.sources import source_bit
 from models.catalog.table import ItemTable
 from models.layout.context import PageContext
 from models.layout.fills import NO_SUBJECT
@@ -51,7 +52,7 @@ class CandidateBatch:
     ) -> None:
         self.table, self.contexts = table, contexts
         self.rows, self.page_index = rows, page_index
-        self._sources, self._source_bits = sources, source_bits()
+        self._sources = sources
         codes, code_of = table.categories.column, table.categories.code_by_hash
         category = codes.take(rows)
         self.anchors: Rows = np.array([context.anchor_row for context in contexts], np.int32)
@@ -65,8 +66,7 @@ class CandidateBatch:
 
     def proposed_by(self, source: str) -> Mask:
         """bool[m]: which rows a source of SOURCES proposed."""
-        bits = self._source_bits
-        mask: Mask = (self._sources & bits.bits[bits.code[source]]) != 0
+        mask: Mask = (self._sources & np.uint64(source_bit(source))) != 0
         return mask
 
 
