@@ -76,11 +76,15 @@ class CandidateRows:
         """The source that proposes from now on: its bit."""
         self._source = source
 
+    def add(self, row: int) -> None:
+        """Proposes a row, for a source in ordinary Python; -1 is padding."""
+        self.propose_row(row)
+
     @cython.final
-    @cython.ccall
+    @cython.cfunc
     @cython.exceptval(check=False)
-    def add(self, row: cython.int) -> cython.void:
-        """Proposes a row; -1 is padding."""
+    def propose_row(self, row: cython.int) -> cython.void:
+        """Proposes a row for the source named last; -1 is padding."""
         self.proposed += 1
         if row < 0 or row >= self.columns.n:
             return
@@ -94,25 +98,25 @@ class CandidateRows:
             self._places[row] = self.count
 
     @cython.final
-    @cython.ccall
+    @cython.cfunc
     @cython.exceptval(check=False)
-    def add_span(self, rows: cython.int[::1], start: cython.int, end: cython.int) -> cython.void:
+    def propose_span(self, rows: cython.int[::1], start: cython.int, end: cython.int) -> cython.void:
         """Proposes `rows[start:end]`, as far as there are so many."""
         i: cython.int
         for i in range(start, min(end, rows.shape[0])):
-            self.add(rows[i])
+            self.propose_row(rows[i])
 
     @cython.final
-    @cython.ccall
+    @cython.cfunc
     @cython.exceptval(check=False)
-    def add_related(self, related: cython.int[:, ::1], row: cython.int, width: cython.int) -> cython.void:
+    def propose_related(self, related: cython.int[:, ::1], row: cython.int, width: cython.int) -> cython.void:
         """Proposes `related[row, :width]`: the first rows related to one."""
         i: cython.int
         for i in range(min(width, related.shape[1])):
-            self.add(related[row, i])
+            self.propose_row(related[row, i])
 
     @cython.final
-    @cython.ccall
+    @cython.cfunc
     @cython.exceptval(check=False)
     def place(self, row: cython.int) -> cython.int:
         """The place of a row of the table among the candidates; -1 for one that is none, and for -1. O(1)."""
@@ -198,7 +202,6 @@ class CandidateRows:
         for i in range(self.count):
             self._places[self.rows[i]] = i + 1
 
-    @cython.final
     @cython.ccall
     def give(self, rows: cython.int[::1], sources: cython.ulonglong[::1]) -> cython.void:
         """Takes a caller's candidates instead of proposed ones, however many.

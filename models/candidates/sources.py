@@ -3,199 +3,220 @@
 All row counts here are own choices, not tuned: they keep a visitor's candidates between one and two hundred.
 """
 
-from __future__ import annotations
+import cython
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any
+from models import use_compiled
+from models.catalog.orderings import ALTERNATIVES
 
-import numpy as np
-from msgspec import Struct
-from numpy.typing import NDArray
+if not cython.compiled:
+    from models.candidates.candidate_rows import ITSELF
+    from models.candidates.source import Source
+    from models.candidates.taste_sources import BrandSource, CategorySource
+    from models.candidates.visit import SEEDS_MAX, Visit
+    from models.visitor.state_fields import (
+        KIND_BRANDS,
+        KIND_CATEGORIES,
+        KIND_NOW_BRANDS,
+        KIND_NOW_CATEGORIES,
+    )
 
-from models.catalog.table import ItemTable
-from models.visitor.sessions import SESSION_GAP_S
-from models.visitor.state import VisitorState
-
-Rows = NDArray[np.int32]
-"""int32[rows]: item rows of the table; -1 is padding and is dropped by the merge."""
-SourceMask = NDArray[np.unsignedinteger[Any]]
-"""uint16/32/64[rows]: for each row a bit for every source that proposed it, in the order of SOURCES."""
-
-SEEDS_MAX = 4
-"""The most items of a page or a visitor whose neighbours are looked up."""
-CO_VIEWED_ROWS = 10
+CANDIDATES_WANTED = cython.declare(cython.int, 120)
+"""Sources with `fill` (popular items) add items until there are about this many: a new
+visitor's page must have something to choose from too. Own choice, not tuned."""
+SOURCES_MAX = 63
+"""As many as a mask has bits, but one for what the page itself is about."""
+CO_VIEWED_ROWS = cython.declare(cython.int, 10)
 """Neighbours of each seed when there are SEEDS_MAX of them; fewer seeds share the same total."""
-CO_BOUGHT_ROWS = 8
-BRAND_ROWS, TREND_ROWS, NEW_ROWS, POPULAR_ROWS = 8, 20, 12, 20
-SAME_CATEGORY_ROWS = 40
-"""Items of the category of the item that a page is about."""
-SUBJECT_ROWS = 120
+ALTERNATIVE_SEEDS = cython.declare(cython.int, 2)
+"""Seeds whose cheaper and dearer alternatives are proposed."""
+ALTERNATIVE_ROWS = cython.declare(cython.int, ALTERNATIVES)
+CO_BOUGHT_ROWS = cython.declare(cython.int, 8)
+TREND_ROWS = cython.declare(cython.int, 20)
+NEW_ROWS = cython.declare(cython.int, 12)
+POPULAR_ROWS = cython.declare(cython.int, 20)
+SUBJECT_ROWS = cython.declare(cython.int, 120)
 """Items of what a category or search page lists."""
 
 
-class SourceInput(Struct, frozen=True, eq=False):
-    """What a source may read: one page of one visitor.
-
-    Attributes:
-        table: The items.
-        state: The visitor's state; EMPTY when nothing of it may be used.
-        at: Now, epoch seconds.
-        about: Rows that a product or cart page is about; empty on other pages.
-        page_rows: int32[rows], what any page is about, best first (see `find_page_rows`).
-        recent: The row of each entry of `state.recent`, newest first; -1 for one that left the catalogue.
-        seeds: The first SEEDS_MAX rows of `about` and `recent`, without -1.
-        basket: What something may be bought together with: `about`, else the cart, else the last purchase.
-    """
-
-    table: ItemTable
-    state: VisitorState
-    at: float
-    about: list[int]
-    page_rows: Sequence[int] | Rows
-    recent: list[int]
-    seeds: list[int]
-    basket: list[int]
-
-
-def _no_rows(inputs: SourceInput) -> Iterable[Rows]:
-    return ()
-
-
-class Source(Struct, frozen=True, eq=False):
-    """A candidate source.
-
-    Attributes:
-        name: Its key in SOURCES; explanations show it (`why.sources`).
-        rows: Proposes arrays of item rows. How many must not grow with the catalogue.
-        fill: For a source that always has items: called after all `rows` with the number of rows missing to
-            CANDIDATES_WANTED (it may be negative).
-    """
-
-    name: str
-    rows: Callable[[SourceInput], Iterable[Rows]] = _no_rows
-    fill: Callable[[SourceInput, int], Rows] | None = None
-
-
-def _neighbours(inputs: SourceInput) -> Iterable[Rows]:
+@cython.final
+@cython.cclass
+class NeighbourSource(Source):
     """Items viewed together with the seeds; the fewer the seeds, the more of each."""
-    if not inputs.seeds:
-        return ()
-    width = SEEDS_MAX * CO_VIEWED_ROWS // len(inputs.seeds)
-    return [inputs.table.co_viewed[row, :width] for row in inputs.seeds]
+
+    @cython.ccall
+    def propose(self, visit: Visit) -> cython.void:
+        i: cython.int
+        for i in range(visit.seed_count):
+            width: cython.int = SEEDS_MAX * CO_VIEWED_ROWS // visit.seed_count
+            visit.propose_related(visit.columns.co_viewed, visit.seeds[i], width)
 
 
-def _category_favourites(inputs: SourceInput) -> Iterable[Rows]:
-    """The most popular of the visitor's strongest categories, and of the category of a page's item."""
-    table, state = inputs.table, inputs.state
-    top_rows = table.category_rows.top_rows
-    keys = _strongest_keys(inputs, state.now_categories, state.categories)
-    proposed = [top_rows[key] for key in keys if key in top_rows]
-    if inputs.about:
-        category = int(table.categories.column[inputs.about[0]])
-        key = int(table.categories.hashes[category])
-        proposed.append(table.category_rows.get(key)[:SAME_CATEGORY_ROWS])
-    return proposed
+@cython.final
+@cython.cclass
+class TrendSource(Source):
+    """What is viewed most these hours."""
+
+    @cython.ccall
+    def propose(self, visit: Visit) -> cython.void:
+        visit.propose_span(visit.columns.by_trend, 0, TREND_ROWS)
 
 
-def _brand_favourites(inputs: SourceInput) -> Iterable[Rows]:
-    top_rows = inputs.table.brand_rows.top_rows
-    keys = _strongest_keys(inputs, inputs.state.now_brands, inputs.state.brands)
-    return [top_rows[key][:BRAND_ROWS] for key in keys if key in top_rows]
+@cython.final
+@cython.cclass
+class CoPurchaseSource(Source):
+    """What was bought together with the basket."""
+
+    @cython.ccall
+    def propose(self, visit: Visit) -> cython.void:
+        i: cython.int
+        for i in range(min(visit.basket_count, SEEDS_MAX)):
+            visit.propose_related(visit.columns.co_bought, visit.basket[i], CO_BOUGHT_ROWS)
 
 
-def _strongest_keys(
-    inputs: SourceInput, session: Mapping[int, float], long_term: Mapping[int, float]
-) -> list[int]:
-    """Up to four keys: the strongest of a running session, then the strongest long-term."""
-    keys = _top_two(long_term)
-    if inputs.at - inputs.state.at > SESSION_GAP_S:
-        return keys
-    return list(dict.fromkeys(_top_two(session) + keys))
+@cython.final
+@cython.cclass
+class NewcomerSource(Source):
+    """What came to the shop last."""
+
+    @cython.ccall
+    def propose(self, visit: Visit) -> cython.void:
+        visit.propose_span(visit.columns.newcomers, 0, NEW_ROWS)
 
 
-def _top_two(weights: Mapping[int, float]) -> list[int]:
-    """The two heaviest keys; ties go by the key, so that the order of events does not matter."""
-    if len(weights) <= 1:
-        return list(weights)
-    return [key for _, key in sorted(zip(weights.values(), weights, strict=True), reverse=True)[:2]]
+@cython.final
+@cython.cclass
+class CheaperSource(Source):
+    """Cheaper alternatives to the first seeds."""
+
+    @cython.ccall
+    def propose(self, visit: Visit) -> cython.void:
+        i: cython.int
+        for i in range(min(visit.seed_count, ALTERNATIVE_SEEDS)):
+            visit.propose_related(visit.columns.better_priced, visit.seeds[i], ALTERNATIVE_ROWS)
 
 
-def _co_purchases(inputs: SourceInput) -> Iterable[Rows]:
-    return [inputs.table.co_bought[row, :CO_BOUGHT_ROWS] for row in inputs.basket[:SEEDS_MAX]]
+@cython.final
+@cython.cclass
+class DearerSource(Source):
+    """Dearer alternatives to the first seeds."""
+
+    @cython.ccall
+    def propose(self, visit: Visit) -> cython.void:
+        i: cython.int
+        for i in range(min(visit.seed_count, ALTERNATIVE_SEEDS)):
+            visit.propose_related(visit.columns.step_up, visit.seeds[i], ALTERNATIVE_ROWS)
 
 
-def _wishlist(inputs: SourceInput) -> Iterable[Rows]:
-    find = inputs.table.row_by_key.get
-    keys = inputs.state.wishlist
-    return [np.array([find(key, -1) for key in keys], np.int32)] if keys else ()
+@cython.final
+@cython.cclass
+class RecentSource(Source):
+    """What the visitor viewed last."""
+
+    @cython.ccall
+    def propose(self, visit: Visit) -> cython.void:
+        visit.propose_span(visit.recent_rows, 0, visit.state.recent_count)
 
 
-def _page_subject(inputs: SourceInput) -> Iterable[Rows]:
-    """The items of a category or search page."""
-    is_listing = not inputs.about and len(inputs.page_rows)
-    return [np.asarray(inputs.page_rows[:SUBJECT_ROWS], np.int32)] if is_listing else ()
+@cython.final
+@cython.cclass
+class PopularSource(Source):
+    """What is viewed most these weeks: as many as are missing."""
+
+    @cython.ccall
+    def fill(self, visit: Visit, missing: cython.int) -> cython.void:
+        visit.propose_span(visit.columns.by_popularity, 0, max(POPULAR_ROWS, missing))
+
+
+@cython.final
+@cython.cclass
+class SubjectSource(Source):
+    """What a category or search page lists."""
+
+    @cython.ccall
+    def propose(self, visit: Visit) -> cython.void:
+        if visit.about_count == 0:
+            visit.propose_span(visit.page_rows, 0, min(visit.page_row_count, SUBJECT_ROWS))
+
+
+@cython.final
+@cython.cclass
+class WishlistSource(Source):
+    """What the visitor wishes for."""
+
+    @cython.ccall
+    def propose(self, visit: Visit) -> cython.void:
+        visit.propose_span(visit.wishlist_rows, 0, visit.state.wishlist_count)
 
 
 SOURCES: dict[str, Source] = {
     source.name: source
     for source in (
-        Source("neighbours", _neighbours),
-        Source("category_taste", _category_favourites),
-        Source("brand_taste", _brand_favourites),
-        Source("trending", lambda inputs: [inputs.table.by_trend[:TREND_ROWS]]),
-        Source("bought_together", _co_purchases),
-        Source("new", lambda inputs: [inputs.table.newcomers[:NEW_ROWS]]),
-        Source("better_priced", lambda inputs: [inputs.table.better_priced[row] for row in inputs.seeds[:2]]),
-        Source("step_up", lambda inputs: [inputs.table.step_up[row] for row in inputs.seeds[:2]]),
-        Source("recent", lambda inputs: [np.array(inputs.recent, np.int32)] if inputs.recent else ()),
-        Source(
-            "popular",
-            fill=lambda inputs, missing: inputs.table.by_popularity[: max(POPULAR_ROWS, missing)],
-        ),
-        Source("subject", _page_subject),
-        Source("wishlist", _wishlist),
+        NeighbourSource("neighbours"),
+        CategorySource("category_taste", KIND_NOW_CATEGORIES, KIND_CATEGORIES),
+        BrandSource("brand_taste", KIND_NOW_BRANDS, KIND_BRANDS),
+        TrendSource("trending"),
+        CoPurchaseSource("bought_together"),
+        NewcomerSource("new"),
+        CheaperSource("better_priced"),
+        DearerSource("step_up"),
+        RecentSource("recent"),
+        PopularSource("popular"),
+        SubjectSource("subject"),
+        WishlistSource("wishlist"),
         Source("given"),  # rows that a caller named (candidates_from_rows)
     )
 }
-"""Name -> source. Explanations list them in this order, and masks are as wide as there are sources."""
+"""Name -> source. Explanations list them in this order, and a source's number in it is its bit in masks."""
 
 
-class SourceBits(Struct, frozen=True, eq=False):
-    """The bits of a SourceMask: one for each source, and one for what the page itself is about.
+@cython.ccall
+def propose_candidates(visit: Visit, limit: cython.int) -> cython.void:
+    """Fills the candidates of a visit by asking all sources.
 
-    Attributes:
-        code: Source name -> its number.
-        itself: The number that marks what the page is about; those rows are removed after the merge.
-        shift: Bits that hold any number.
-        bits: SourceMask[sources + 1], 1 << number, in the dtype of the masks.
-    """
+    What a product or cart page itself is about is no candidate there.
 
-    code: Mapping[str, int]
-    itself: int
-    shift: int
-    bits: SourceMask
-
-    def sources_of(self, mask: int) -> list[str]:
-        """The names of the sources in a mask, in the order of SOURCES."""
-        return [name for name, code in self.code.items() if mask >> code & 1]
-
-
-def source_bits() -> SourceBits:
-    """The bits for the sources that SOURCES holds now.
+    Args:
+        visit: Begun, for a visitor and a page.
+        limit: The most candidates; those that more sources proposed stay, then the more popular.
 
     Raises:
-        ValueError: There are more than 63 sources.
+        ValueError: There are more than SOURCES_MAX sources.
+
+    Complexity: O(r) for about 200 rows that are proposed.
+
+    Reference: Own heuristic, not tuned on data: the sources, their row counts, and the preference for rows
+        that more sources proposed.
     """
-    return _build_bits(tuple(SOURCES))
+    sources: dict = SOURCES
+    source: Source
+    number: cython.int
+    if len(sources) > SOURCES_MAX:
+        raise ValueError(f"at most {SOURCES_MAX} candidate sources fit a mask, these are {len(sources)}")
+    visit.propose_as(ITSELF)
+    visit.propose_span(visit.about, 0, visit.about_count)
+    number = 0
+    for source in sources.values():
+        visit.propose_as(cython.cast(cython.ulonglong, 1) << number)
+        source.propose(visit)
+        number += 1
+    missing: cython.int = CANDIDATES_WANTED - visit.proposed
+    number = 0
+    for source in sources.values():
+        visit.propose_as(cython.cast(cython.ulonglong, 1) << number)
+        source.fill(visit, missing)
+        number += 1
+    visit.settle(limit)
 
 
-@lru_cache(maxsize=8)
-def _build_bits(names: tuple[str, ...]) -> SourceBits:
-    count = len(names) + 1
-    width = next((width for width in (16, 32, 64) if count <= width), 0)
-    if not width:
-        raise ValueError(f"at most 63 candidate sources fit a mask, these are {len(names)}")
-    bits = np.left_shift(np.uint64(1), np.arange(count, dtype=np.uint64)).astype(f"uint{width}")
-    code = {name: number for number, name in enumerate(names)}
-    return SourceBits(code, len(names), len(names).bit_length(), bits)
+def source_bit(name: str) -> int:
+    """The bit of a source in masks."""
+    return 1 << list(SOURCES).index(name)
+
+
+def sources_of(mask: int) -> list[str]:
+    """The names of the sources in a mask, in the order of SOURCES."""
+    return [name for number, name in enumerate(SOURCES) if mask >> number & 1]
+
+
+if not cython.compiled:
+    use_compiled(globals())

@@ -102,6 +102,10 @@ class Visit(CandidateRows):
         self._find_seeds()
         self._find_basket()
 
+    def recent(self) -> list[int]:
+        """The row of each of the state's recent items, newest first."""
+        return [self.recent_rows[i] for i in range(self.state.recent_count)]
+
     @cython.cfunc
     @cython.exceptval(check=False)
     def _find_rows(self) -> cython.void:
