@@ -3,8 +3,6 @@
 It is computed before anything is ranked.
 """
 
-from typing import TYPE_CHECKING
-
 import cython
 import numpy as np
 
@@ -14,12 +12,8 @@ if not cython.compiled:
     from models.candidates.visit import PAGE_CART, PAGE_CATEGORY, PAGE_PRODUCT, Visit
     from models.catalog.columns import Columns
     from models.storefront.columns import PageColumns
-    from models.visitor.typed_state import (
-        KIND_BOUGHT_CATEGORIES,
-        KIND_CATEGORIES,
-        KIND_NOW_CATEGORIES,
-        TypedState,
-    )
+    from models.visitor.state_fields import KIND_BOUGHT_CATEGORIES, KIND_CATEGORIES, KIND_NOW_CATEGORIES
+    from models.visitor.typed_state import TypedState
 
 KNOWN_MAX = cython.declare(cython.int, 16)
 """More items than a state holds of one kind."""
@@ -105,7 +99,7 @@ class PageContext:
         self.visit, self.page, self.query, self.word_counts = visit, page, query, word_counts
         self.anchor_row = self._find_anchor()
         self.focus_category = self._find_focus(category)
-        self.focus_code = columns.category_codes.find(self.focus_category) if self.focus_category else -1
+        self.focus_code = columns.category_code_by_hash.find(self.focus_category) if self.focus_category else -1
         self.anchor_category = self.focus_category
         if self.anchor_row >= 0 and visit.page != PAGE_CATEGORY:
             self.anchor_category = columns.category_hashes[columns.category[self.anchor_row]]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from models.candidates.generation import CANDIDATES_MAX, copy_candidates, find_page_rows
 from models.candidates.sources import propose_candidates
-from models.candidates.visit import NO_ROWS, Visit
+from models.candidates.visit import Visit
 from models.catalog.search import count_words
 from models.features.spec import NAMES, write_features
 from models.layout.assembly.slots import Assembly
@@ -37,6 +37,7 @@ from schemas.storefront import PAGE_ORDER
 
 RUN_MAX = 16
 """Pages of one run: their features are 400 kB, which stay in cache; with 64 a page takes half as long again."""
+_NO_ROWS = np.empty(0, np.int32).data
 _FREE_MAX = 4
 _free: list[PageRun] = []
 _PAGES = {page: number for number, page in enumerate(PAGE_ORDER)}
@@ -76,7 +77,11 @@ class PageRun:
         begun, ends = [], [0]
         for visit, context, request in zip(self._visits, self._contexts, requests, strict=False):
             begun.append(self._begin(snapshot, visit, context, request, at))
-            write_features(visit, snapshot.features.columns, self._features.data, ends[-1])
+            from models.features.spec import STAND_IN
+            from models.visitor.packing import unpack as _u
+            from models.visitor.state import EMPTY as _E
+            STAND_IN[id(visit)] = (_u(request.state) if visit.known else _E, request.page, at)
+            write_features(visit, snapshot.features, self._features.data, ends[-1])
             ends.append(ends[-1] + visit.count)
         features = self._features[: ends[-1]]
         known = np.array([one.reason == "ok" for one in begun]).repeat(np.diff(ends))
@@ -91,7 +96,7 @@ class PageRun:
     ) -> _Begun:
         shop = snapshot.shop
         table, page = shop.items, page_columns(shop.view, request.page, at)
-        number, rows = _PAGES[request.page], NO_ROWS
+        number, rows = _PAGES[request.page], _NO_ROWS
         if request.page != "home":
             rows = find_page_rows(
                 table, request.page, item=request.item, category=request.category, q=request.q
