@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+import models
 from schemas.errors import EtalageError, ServiceMissing
 from streams.local.instances import LocatedInstance, locate
 from streams.local.servers.jars import KAFKA, cached_kafka_jars, default_cache
@@ -44,7 +45,7 @@ def examine(data: Path | None = None) -> list[Finding]:
         data: Data folder of an `etalage up` whose addresses are checked; None as for `locate`.
 
     Returns:
-        Findings in the order a newcomer needs them; only the first four when the settings are wrong.
+        Findings in the order a newcomer needs them; only the first five when the settings are wrong.
 
     Raises:
         EtalageError: As `locate` does.
@@ -52,6 +53,7 @@ def examine(data: Path | None = None) -> list[Finding]:
     findings = [
         _run_check("python", _check_python),
         _run_check("compiled parts", _check_compiled_parts),
+        Finding("policy", "ok" if models.BUILD == models.COMPILED else "warn", models.BUILD),
         _run_check("onnxruntime", _check_onnxruntime),
         _run_check("settings", lambda: f"namespace {read_settings().namespace}"),
     ]

@@ -15,6 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
+import models
 from schemas.errors import EtalageError, RankerFailed
 from schemas.topics import CATALOG, STOREFRONT, Topic
 from streams.kafka.compacted_reader import read_to_end
@@ -66,6 +67,7 @@ class LocalStack:
         ]  # fmt: skip
         self._choose_port()
         self._warn_without_ranker()
+        self._warn_interpreted()
         for title, step in steps:
             with self._console.status(f"{title} …"):
                 step()
@@ -104,6 +106,12 @@ class LocalStack:
             describe_ranker(self._settings.ranker)
         except RankerFailed as exc:
             self._notify(f"no ranker: {exc}; popularity ranks, and layouts say model_missing")
+
+    def _warn_interpreted(self) -> None:
+        """Warn here, and let the processes run so: they refuse to on their own."""
+        if models.BUILD != models.COMPILED:
+            self._notify(f"the policy is {models.BUILD}; until then each page takes many times as long")
+            self._settings = msgspec.structs.replace(self._settings, compiled="0")
 
     def _start_kafka(self) -> None:
         if self._settings.kafka is None:
