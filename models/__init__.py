@@ -60,7 +60,7 @@ def note_of(folder: Path) -> Path:
 def use_compiled(namespace: dict[str, Any]) -> None:
     """Replace what a module of the unit defines by what was compiled of it.
 
-    What is for other compiled code alone (a `cfunc`) is removed: no caller mixes the two.
+    What is for other compiled code alone (a `cfunc`) becomes None: no caller mixes the two.
     """
     if BUILD != COMPILED:
         return
@@ -69,7 +69,7 @@ def use_compiled(namespace: dict[str, Any]) -> None:
         if name in unit and not name.startswith("__"):
             namespace[name] = unit[name]
         elif getattr(value, "__module__", None) == namespace["__name__"]:
-            del namespace[name]
+            namespace[name] = None
 
 
 def _find_unit(wanted: str) -> ModuleType | str:

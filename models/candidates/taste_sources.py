@@ -3,11 +3,11 @@
 import cython
 
 from models import use_compiled
-from models.visitor.sessions import SESSION_GAP_S
 
 if not cython.compiled:
     from models.candidates.source import Source
     from models.candidates.visit import Visit
+    from models.visitor.sessions import SESSION_GAP_S
     from models.visitor.typed_state import TypedState
 
 SESSION_ENDS_S = cython.declare(cython.double, SESSION_GAP_S)

@@ -201,7 +201,7 @@ def pack(visitor: VisitorState) -> bytes:
 @cython.cfunc
 def _fit(number: Any, bits: cython.int) -> cython.longlong:
     """The number, which so many bits must hold."""
-    if not 0 <= number < 1 << bits:
+    if number < 0 or number >> bits:
         raise ValueError(f"{number} in a state does not fit {bits} bits")
     return number
 
