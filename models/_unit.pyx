@@ -1,7 +1,7 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # distutils: extra_compile_args = -O3 -g0 -ffp-contract=off
 # Modules compiled as one, in the order of their imports; all their top-level names share one namespace.
-from models.visitor.decay import WEIGHT_OF_CODE
+from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, STEPS_PER_OCTAVE, WEIGHT_OF_CODE
 include "catalog/key_index.py"
 include "visitor/state_fields.py"
 include "visitor/typed_state.py"
@@ -11,5 +11,12 @@ include "candidates/visit.py"
 include "candidates/source.py"
 include "candidates/taste_sources.py"
 include "candidates/sources.py"
+include "features/feature_rows.py"
+include "features/item.py"
+include "features/visitor.py"
+include "features/affinity.py"
+include "features/interaction.py"
+include "features/gap.py"
+include "features/index.py"
 
 COMPLETE = True
