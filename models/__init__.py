@@ -19,10 +19,12 @@ from typing import Any
 from schemas.errors import ServiceMissing
 
 VARIABLE = "ETALAGE_COMPILED"
-"""`0`: interpreted; `1`: compiled or no start; a folder: the same, from there; `auto`: what there is."""
+"""`0`: interpreted; `1`: compiled or no start; `checked`: the same by the build of tests; else what is."""
 COMPILED = "compiled"
 UNIT = "_unit"
 FOLDER = Path(__file__).parent
+CHECKED = FOLDER.parent / "build" / "checked"
+"""Where the build with bounds checks and sanitizers goes."""
 SOURCE = FOLDER / f"{UNIT}.pyx"
 BINARY = UNIT + EXTENSION_SUFFIXES[0]
 FAILED = "not compiled: "
@@ -56,37 +58,38 @@ def note_of(folder: Path) -> Path:
 def use_compiled(namespace: dict[str, Any]) -> None:
     """Replace what a module of the unit defines by what was compiled of it.
 
-    What is for other compiled code alone (a `cfunc`) is removed: no caller mixes the two.
+    What is for other compiled code alone (a `cfunc`) becomes None: no caller mixes the two.
 
     Raises:
         ServiceMissing: The unit does not load, and ETALAGE_COMPILED demands it.
     """
-    global BUILD
-    if BUILD != COMPILED:
+    unit = _load_unit(namespace["__name__"]) if BUILD == COMPILED else {}
+    if BUILD != COMPILED:  # as it was, or since now: it did not load
         return
+    for name, value in list(namespace.items()):
+        if name in unit and not name.startswith("__"):
+            namespace[name] = unit[name]
+        elif getattr(value, "__module__", None) == namespace["__name__"]:
+            namespace[name] = None
+
+
+def _load_unit(asking: str) -> dict[str, Any]:
+    global BUILD
+    unit: dict[str, Any] = {}
     try:
         unit = vars(import_module(f"models.{UNIT}"))
         if "COMPLETE" not in unit:
-            raise ImportError(f"it imports what imports {namespace['__name__']}")
+            raise ImportError(f"it imports what imports {asking}")
     except ImportError as exc:
         BUILD = _require(f"interpreted: the compiled unit does not load: {exc}")
-        return
-    for name, value in list(namespace.items()):
-        if name.startswith("__"):
-            continue
-        if name in unit:
-            namespace[name] = unit[name]
-        elif getattr(value, "__module__", None) == namespace["__name__"]:
-            del namespace[name]
+    return unit
 
 
 def _select(wanted: str) -> str:
     if wanted == "0":
         return f"interpreted: {VARIABLE}=0"
-    folder = FOLDER
-    if wanted not in ("", "auto", "1"):
-        folder = Path(wanted)
-        __path__.insert(0, wanted)
+    folder = CHECKED if wanted == "checked" else FOLDER
+    __path__[:] = [str(folder), str(FOLDER)][folder is FOLDER :]
     try:
         note, _, _ = note_of(folder).read_text().partition("\n")
     except OSError:
@@ -100,12 +103,13 @@ def _select(wanted: str) -> str:
 
 def _build_command() -> str:
     checkout = (FOLDER.parent / "setup.py").exists()
-    return "`make unit` compiles it" if checkout else "`pip install --force-reinstall etalage` compiles it"
+    return "`make unit` compiles it" if checkout else "installing it again compiles it"
 
 
 def _require(build: str) -> str:
-    if build != COMPILED and os.environ.get(VARIABLE, "auto") not in ("", "auto", "0"):
-        raise ServiceMissing(f"{VARIABLE}={os.environ[VARIABLE]}, but the policy is {build}")
+    wanted = os.environ.get(VARIABLE)
+    if build != COMPILED and wanted in ("1", "checked"):
+        raise ServiceMissing(f"{VARIABLE}={wanted}, but the policy is {build}")
     return build
 
 

@@ -1,10 +1,15 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # distutils: extra_compile_args = -O3 -g0 -ffp-contract=off
 # Modules compiled as one, in the order of their imports; all their top-level names share one namespace.
-from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, STEPS_PER_OCTAVE, WEIGHT_OF_CODE
-include "catalog/key_index.py"
+include "visitor/decay.py"
 include "visitor/state_fields.py"
 include "visitor/typed_state.py"
+include "visitor/affinities.py"
+include "visitor/sessions.py"
+include "visitor/interactions.py"
+include "visitor/packing.py"
+include "visitor/fold.py"
+include "catalog/key_index.py"
 include "catalog/columns.py"
 include "candidates/candidate_rows.py"
 include "candidates/visit.py"

@@ -131,6 +131,7 @@ class Stack:
         """Return the caller's environment with the settings of this stack alone; `extra` wins."""
         env = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
         ours = {
+            "compiled": os.environ.get("ETALAGE_COMPILED", "auto"),
             "kafka": self.kafka,
             "redis": self.redis,
             "namespace": self.namespace,

@@ -3,51 +3,88 @@
 Idempotent by the offset; a client's retry is known by its message id; time is the record's own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from msgspec.structs import replace
+import cython
 
-from models.visitor.affinities import update_affinities, update_category_affinity, update_purchase_affinities
-from models.visitor.browsing import add_to_wishlist, record_dwell, record_search, record_views
-from models.visitor.cart import (
-    add_to_cart,
-    clear_cart,
-    record_order,
-    remove_from_cart,
-    remove_returned,
-    replace_cart,
-    subtract_refund,
-)
-from models.visitor.engagement import (
-    count_share,
-    record_dismissal,
-    record_envelope,
-    record_promotion,
-    set_consent,
-)
-from models.visitor.sessions import advance_time, clamp_seconds, effective_time
-from models.visitor.state import MESSAGE_IDS_MAX, EventRecord, StateChanges, VisitorState, already_applied
+from models import use_compiled
+from models.visitor.state import EventRecord, VisitorState
 from schemas import events as e
 from schemas.ids import hash64
 
+if not cython.compiled:
+    from models.visitor.affinities import (
+        update_affinities,
+        update_category_affinity,
+        update_purchase_affinities,
+    )
+    from models.visitor.interactions import (
+        add_to_cart,
+        add_to_wishlist,
+        record_dismissal,
+        record_dwell,
+        record_order,
+        record_promotion,
+        record_search,
+        record_views,
+        remove_from_cart,
+        remove_returned,
+        replace_cart,
+        subtract_refund,
+    )
+    from models.visitor.packing import pack, read_state, return_state, unpack
+    from models.visitor.sessions import (
+        UINT8_MAX,
+        advance_time,
+        clamp_seconds,
+        effective_time,
+        record_envelope,
+        set_consent,
+    )
+    from models.visitor.typed_state import TypedState
+
 # Affinity gain of each event for each of its items; a plain view is the unit. Own choice, not tuned.
-CLICK_GAIN = 0.5
-PAGE_GAIN = 0.5
-VIEW_GAIN = 1.0
-TRY_ON_GAIN = 2.0
-WISH_GAIN = 2.0
-SHARE_GAIN = 2.0
-CART_GAIN = 3.0
-PURCHASE_GAIN = 4.0
-GOOD_REVIEW_GAIN = 2.0
-GOOD_RATING = 4.0
+CLICK_GAIN = cython.declare(cython.double, 0.5)
+PAGE_GAIN = cython.declare(cython.double, 0.5)
+VIEW_GAIN = cython.declare(cython.double, 1.0)
+TRY_ON_GAIN = cython.declare(cython.double, 2.0)
+WISH_GAIN = cython.declare(cython.double, 2.0)
+SHARE_GAIN = cython.declare(cython.double, 2.0)
+CART_GAIN = cython.declare(cython.double, 3.0)
+PURCHASE_GAIN = cython.declare(cython.double, 4.0)
+GOOD_REVIEW_GAIN = cython.declare(cython.double, 2.0)
+GOOD_RATING = cython.declare(cython.double, 4)
 """A review with fewer stars gains nothing."""
 
-Handler = Callable[[VisitorState, StateChanges, Any, int], None]
-"""Fills the changes that one event makes, given the effective time of the event in epoch seconds."""
+Handler = Callable[[TypedState, Any, int], None]
+"""Changes a state as one event does, given the effective time of the event in epoch seconds."""
+
+
+def fold_packed(packed: bytes, record: EventRecord) -> bytes:
+    """Applies one record to a visitor's packed state.
+
+    Args:
+        packed: The state before, as `models.visitor.packing` describes it; none for a new visitor.
+        record: A record of this visitor. Its arrival is the only clock.
+
+    Returns:
+        The state after the record; the very same object when the record was applied before. A repeated
+        message id and an event of an unknown name change nothing but the record id (incarnation, offset).
+        Every number is quantised and every collection trimmed, so that it is `pack(unpack(…))` of itself.
+
+    Raises:
+        UnknownVersion: The bytes are no state of this version.
+
+    Complexity: O(items of the event); collections have constant bounds. No I/O, no randomness.
+    """
+    state = read_state(packed)
+    if not _apply(state, record):
+        return_state(state)
+        return packed
+    after = state.pack()
+    return_state(state)
+    return after
 
 
 def fold(state: VisitorState, record: EventRecord) -> VisitorState:
@@ -64,151 +101,173 @@ def fold(state: VisitorState, record: EventRecord) -> VisitorState:
 
     Complexity: O(items of the event); collections have constant bounds. No I/O, no randomness.
     """
-    if already_applied(state, record.incarnation, record.offset):
-        return state
+    before = pack(state)
+    after = fold_packed(before, record)
+    return state if after is before else unpack(after)
+
+
+@cython.cfunc
+def _apply(state: TypedState, record: EventRecord) -> cython.bint:
+    """Applies a record in place; False, and nothing changed, when it was applied before.
+
+    A topic created anew starts its offsets again, so a state of another incarnation has seen none of them.
+    """
+    incarnation: cython.longlong = record.incarnation
+    offset: cython.longlong = record.offset
+    if offset <= state.offset and incarnation == state.incarnation:
+        return False
+    state.incarnation, state.offset = incarnation, offset
     event = record.event
     handler = HANDLERS.get(type(event))
-    changes: StateChanges = {"incarnation": record.incarnation, "offset": record.offset}
-    if handler is not None and (message := hash64(event.message_id)) not in state.message_ids:
-        changes["message_ids"] = (message, *state.message_ids[: MESSAGE_IDS_MAX - 1])
-        at = clamp_seconds(effective_time(event, record.arrival))
-        advance_time(state, changes, at)
-        record_envelope(state, changes, event)
-        handler(state, changes, event, at)
-    return replace(state, **changes)
+    if handler is None:
+        return True
+    message: cython.ulonglong = hash64(event.message_id)
+    if state.has_message(message):
+        return True
+    state.add_message(message)
+    at: cython.longlong = clamp_seconds(effective_time(event, record.arrival))
+    advance_time(state, at)
+    record_envelope(state, event)
+    handler(state, event, at)
+    return True
 
 
-def _view_page(state: VisitorState, changes: StateChanges, event: e.WithProperties, at: int) -> None:
+def _fold_view_page(state: TypedState, event: e.WithProperties, at: cython.longlong) -> None:
     properties = event.properties
-    record_dwell(state, changes, properties.engagement_time_msec)
+    record_dwell(state, properties.engagement_time_msec)
     if properties.category:
-        update_category_affinity(state, changes, properties.category, PAGE_GAIN, at)
+        update_category_affinity(state, properties.category, PAGE_GAIN, at)
 
 
-def _view_item(state: VisitorState, changes: StateChanges, event: e.ViewItem, at: int) -> None:
+def _fold_view_item(state: TypedState, event: e.ViewItem, at: cython.longlong) -> None:
     properties = event.properties
-    record_dwell(state, changes, properties.engagement_time_msec)
-    record_views(state, changes, properties.items, at=at, engaged_ms=properties.engagement_time_msec)
-    update_affinities(state, changes, properties.items, VIEW_GAIN, at)
+    record_dwell(state, properties.engagement_time_msec)
+    record_views(state, properties.items, at, properties.engagement_time_msec)
+    update_affinities(state, properties.items, VIEW_GAIN, at)
 
 
-def _select_item(state: VisitorState, changes: StateChanges, event: e.SelectItem, at: int) -> None:
-    update_affinities(state, changes, event.properties.items, CLICK_GAIN, at)
+def _fold_select_item(state: TypedState, event: e.SelectItem, at: cython.longlong) -> None:
+    update_affinities(state, event.properties.items, CLICK_GAIN, at)
 
 
-def _search(state: VisitorState, changes: StateChanges, event: e.Search, at: int) -> None:
-    record_search(state, changes, event.properties.search_term)
+def _fold_search(state: TypedState, event: e.Search, at: cython.longlong) -> None:
+    record_search(state, event.properties.search_term)
 
 
-def _add_to_wishlist(state: VisitorState, changes: StateChanges, event: e.AddToWishlist, at: int) -> None:
-    add_to_wishlist(state, changes, event.properties.items)
-    update_affinities(state, changes, event.properties.items, WISH_GAIN, at)
+def _fold_add_to_wishlist(state: TypedState, event: e.AddToWishlist, at: cython.longlong) -> None:
+    add_to_wishlist(state, event.properties.items)
+    update_affinities(state, event.properties.items, WISH_GAIN, at)
 
 
-def _add_to_cart(state: VisitorState, changes: StateChanges, event: e.AddToCart, at: int) -> None:
-    add_to_cart(state, changes, event.properties.items, at)
-    update_affinities(state, changes, event.properties.items, CART_GAIN, at)
+def _fold_add_to_cart(state: TypedState, event: e.AddToCart, at: cython.longlong) -> None:
+    add_to_cart(state, event.properties.items, at)
+    update_affinities(state, event.properties.items, CART_GAIN, at)
 
 
-def _remove_from_cart(state: VisitorState, changes: StateChanges, event: e.RemoveFromCart, at: int) -> None:
-    remove_from_cart(state, changes, event.properties.items)
+def _fold_remove_from_cart(state: TypedState, event: e.RemoveFromCart, at: cython.longlong) -> None:
+    remove_from_cart(state, event.properties.items)
 
 
-def _view_cart(state: VisitorState, changes: StateChanges, event: e.ViewCart, at: int) -> None:
-    replace_cart(state, changes, event.properties.items, at)
+def _fold_view_cart(state: TypedState, event: e.ViewCart, at: cython.longlong) -> None:
+    replace_cart(state, event.properties.items, at)
 
 
-def _purchase(state: VisitorState, changes: StateChanges, event: e.Purchase, at: int) -> None:
-    _order(state, changes, event.properties, at)
-    clear_cart(changes)
+def _fold_purchase(state: TypedState, event: e.Purchase, at: cython.longlong) -> None:
+    _fold_order(state, event.properties, at)
+    state.cart_count = 0
 
 
-def _purchase_in_store(state: VisitorState, changes: StateChanges, event: e.StorePurchase, at: int) -> None:
-    _order(state, changes, event.properties, at)
-    remove_from_cart(state, changes, event.properties.items)
+def _fold_store_purchase(state: TypedState, event: e.StorePurchase, at: cython.longlong) -> None:
+    _fold_order(state, event.properties, at)
+    remove_from_cart(state, event.properties.items)
 
 
-def _order(state: VisitorState, changes: StateChanges, order: e.OrderProperties, at: int) -> None:
-    record_order(state, changes, order, at)
-    update_purchase_affinities(state, changes, order.items, at)
-    update_affinities(state, changes, order.items, PURCHASE_GAIN, at)
+@cython.cfunc
+def _fold_order(state: TypedState, order: e.OrderProperties, at: cython.longlong) -> cython.void:
+    record_order(state, order, at)
+    update_purchase_affinities(state, order.items, at)
+    update_affinities(state, order.items, PURCHASE_GAIN, at)
 
 
-def _refund(state: VisitorState, changes: StateChanges, event: e.Refund, at: int) -> None:
-    subtract_refund(state, changes, event.properties.value)
-    remove_returned(state, changes, event.properties.items)
+def _fold_refund(state: TypedState, event: e.Refund, at: cython.longlong) -> None:
+    subtract_refund(state, event.properties.value)
+    remove_returned(state, event.properties.items)
 
 
-def _return(state: VisitorState, changes: StateChanges, event: e.ReturnCompleted, at: int) -> None:
-    remove_returned(state, changes, event.properties.items)
+def _fold_return(state: TypedState, event: e.ReturnCompleted, at: cython.longlong) -> None:
+    remove_returned(state, event.properties.items)
 
 
-def _view_promotion(state: VisitorState, changes: StateChanges, event: e.WithProperties, at: int) -> None:
-    record_promotion(state, changes, event.properties, answered=False)
+def _fold_view_promotion(state: TypedState, event: e.WithProperties, at: cython.longlong) -> None:
+    record_promotion(state, event.properties, False)
 
 
-def _answer_promotion(state: VisitorState, changes: StateChanges, event: e.WithProperties, at: int) -> None:
-    record_promotion(state, changes, event.properties, answered=True)
-    update_affinities(state, changes, event.properties.items, CLICK_GAIN, at)
+def _fold_answer_promotion(state: TypedState, event: e.WithProperties, at: cython.longlong) -> None:
+    record_promotion(state, event.properties, True)
+    update_affinities(state, event.properties.items, CLICK_GAIN, at)
 
 
-def _share(state: VisitorState, changes: StateChanges, event: e.WithProperties, at: int) -> None:
-    count_share(state, changes)
-    update_affinities(state, changes, event.properties.items, SHARE_GAIN, at)
+def _fold_share(state: TypedState, event: e.WithProperties, at: cython.longlong) -> None:
+    state.shares = min(UINT8_MAX, state.shares + 1)
+    update_affinities(state, event.properties.items, SHARE_GAIN, at)
 
 
-def _dismiss_module(state: VisitorState, changes: StateChanges, event: e.ModuleDismissed, at: int) -> None:
-    record_dismissal(state, changes, event.module_id)
+def _fold_dismiss_module(state: TypedState, event: e.ModuleDismissed, at: cython.longlong) -> None:
+    record_dismissal(state, event.module_id)
 
 
-def _update_consent(state: VisitorState, changes: StateChanges, event: e.ConsentUpdated, at: int) -> None:
-    set_consent(state, changes, event.properties.purposes)
+def _fold_update_consent(state: TypedState, event: e.ConsentUpdated, at: cython.longlong) -> None:
+    set_consent(state, event.properties.purposes)
 
 
-def _try_on(state: VisitorState, changes: StateChanges, event: e.TryonStarted, at: int) -> None:
-    update_affinities(state, changes, event.properties.items, TRY_ON_GAIN, at)
+def _fold_try_on(state: TypedState, event: e.TryonStarted, at: cython.longlong) -> None:
+    update_affinities(state, event.properties.items, TRY_ON_GAIN, at)
 
 
-def _review(state: VisitorState, changes: StateChanges, event: e.ReviewSubmitted, at: int) -> None:
+def _fold_review(state: TypedState, event: e.ReviewSubmitted, at: cython.longlong) -> None:
     if (event.properties.rating or 0.0) >= GOOD_RATING:
-        update_affinities(state, changes, event.properties.items, GOOD_REVIEW_GAIN, at)
+        update_affinities(state, event.properties.items, GOOD_REVIEW_GAIN, at)
 
 
-def _count_only(state: VisitorState, changes: StateChanges, event: e.WithProperties, at: int) -> None:
+def _fold_count_only(state: TypedState, event: e.WithProperties, at: cython.longlong) -> None:
     """Time, session, channel and device are all that the event changes."""
 
 
 HANDLERS: Mapping[type, Handler] = {
-    e.PageView: _view_page,
-    e.ViewItemList: _view_page,
-    e.SelectItem: _select_item,
-    e.ViewItem: _view_item,
-    e.Search: _search,
-    e.AddToWishlist: _add_to_wishlist,
-    e.AddToCart: _add_to_cart,
-    e.RemoveFromCart: _remove_from_cart,
-    e.ViewCart: _view_cart,
-    e.BeginCheckout: _view_cart,
-    e.Purchase: _purchase,
-    e.Refund: _refund,
-    e.ViewPromotion: _view_promotion,
-    e.SelectPromotion: _answer_promotion,
-    e.Share: _share,
-    e.Login: _count_only,
-    e.SignUp: _count_only,
-    e.ModuleViewed: _view_promotion,
-    e.ModuleDismissed: _dismiss_module,
-    e.ConsentUpdated: _update_consent,
-    e.ChatStarted: _count_only,
-    e.TryonStarted: _try_on,
-    e.ReturnCompleted: _return,
-    e.ReviewSubmitted: _review,
-    e.EmailOpened: _view_promotion,
-    e.EmailClicked: _answer_promotion,
-    e.StoreVisit: _count_only,
-    e.StorePurchase: _purchase_in_store,
-    e.SocialEngaged: _share,
-    e.SupportContacted: _count_only,
+    e.PageView: _fold_view_page,
+    e.ViewItemList: _fold_view_page,
+    e.SelectItem: _fold_select_item,
+    e.ViewItem: _fold_view_item,
+    e.Search: _fold_search,
+    e.AddToWishlist: _fold_add_to_wishlist,
+    e.AddToCart: _fold_add_to_cart,
+    e.RemoveFromCart: _fold_remove_from_cart,
+    e.ViewCart: _fold_view_cart,
+    e.BeginCheckout: _fold_view_cart,
+    e.Purchase: _fold_purchase,
+    e.Refund: _fold_refund,
+    e.ViewPromotion: _fold_view_promotion,
+    e.SelectPromotion: _fold_answer_promotion,
+    e.Share: _fold_share,
+    e.Login: _fold_count_only,
+    e.SignUp: _fold_count_only,
+    e.ModuleViewed: _fold_view_promotion,
+    e.ModuleDismissed: _fold_dismiss_module,
+    e.ConsentUpdated: _fold_update_consent,
+    e.ChatStarted: _fold_count_only,
+    e.TryonStarted: _fold_try_on,
+    e.ReturnCompleted: _fold_return,
+    e.ReviewSubmitted: _fold_review,
+    e.EmailOpened: _fold_view_promotion,
+    e.EmailClicked: _fold_answer_promotion,
+    e.StoreVisit: _fold_count_only,
+    e.StorePurchase: _fold_store_purchase,
+    e.SocialEngaged: _fold_share,
+    e.SupportContacted: _fold_count_only,
 }
 """What each event changes. A test compares the keys with the known events, so a new event cannot be missed;
 an event that is not here (an unknown name) changes the record id alone."""
+
+
+if not cython.compiled:
+    use_compiled(globals())

@@ -1,190 +1,73 @@
-"""A visitor's state as bytes for Redis, and back: `unpack(pack(s)) == s` for every state that fold returns.
+"""A visitor's packed state as a VisitorState, and back: `unpack(pack(s)) == s` for all states that fold returns.
 
-Version 1, little-endian: a fixed head with the size of each collection, then all 64-bit numbers, all
-32-bit ones, ages in seconds before `at` (16 bits each when all fit, else 32), float32 prices, bytes.
-A weight is one byte (models.visitor.decay). Mappings keep their order, so equal histories give equal bytes.
+The format is that of `models.visitor.typed_state`.
 """
 
-from __future__ import annotations
+from collections.abc import Sequence, Sized
+from typing import Any
 
-import struct
-from collections.abc import Iterator
-from itertools import chain, islice
+import cython
 
-from msgspec import Struct
-from msgspec.structs import replace
-
-from models.visitor.affinities import PRICE_STEPS
-from models.visitor.decay import CODES, WEIGHTS
+from models import use_compiled
 from models.visitor.state import CartLine, PurchasedItem, RecentItem, VisitorState
 from schemas.errors import UnknownVersion
 
-VERSION = 1
-PACKED_MAX = 1024
-"""Bytes; no state is larger (a test fills every collection)."""
+if not cython.compiled:
+    from models.visitor.decay import CODES, WEIGHTS
+    from models.visitor.state_fields import (
+        BOUGHT_MAX,
+        CART_MAX,
+        DISMISSED_MAX,
+        KIND_PRICE_BANDS,
+        KINDS,
+        MESSAGES_MAX,
+        PRICE_STEPS,
+        PROMOTIONS_MAX,
+        RECENT_MAX,
+        SEARCHES_MAX,
+        SIZE_MAX,
+        WISHLIST_MAX,
+    )
+    from models.visitor.typed_state import STATE_VERSION, TypedState
 
-_WIDE = 1
-"""Flag: ages take 32 bits, because one is over 18 hours."""
-_ORDERED = 2
-"""Flag: there are orders, so their count, sum and time follow."""
-_KEY = 0xFFFF_FFFF_FFFF
-_code_of = CODES.__getitem__
-
-_HEAD = struct.Struct(
-    "<BBHQ"  # version, flags, incarnation, offset + 1
-    "IIIHIHH"  # at, first_at, events, sessions, session_at, session_events, session_views
-    "HBH"  # price, price_weight, bought_price
-    "BHHBH"  # shares, dwell in quarter seconds, returns_to_item, carts_left, consent
-    "6B5B"  # channels, devices
-    "16B"  # sizes of the collections, in the order of _count_entries
-)
-_LONGS = [struct.Struct(f"<{n}Q") for n in range(56)]
-_INTS = [struct.Struct(f"<{n}I") for n in range(72)]
-_AGES = ([struct.Struct(f"<{n}H") for n in range(32)], [struct.Struct(f"<{n}I") for n in range(32)])
-_PRICES = [struct.Struct(f"<{n}f") for n in range(20)]
-_BYTES = [struct.Struct(f"<{n}B") for n in range(72)]
-_AFFINITIES = (
+AFFINITIES = (
     "categories", "brands", "colours", "sizes", "now_categories", "now_brands", "bought_categories",
+    "price_bands",
 )  # fmt: skip
+"""Fields of VisitorState, by the kind of affinity."""
+
+FREE_STATES: list[TypedState] = []
 
 
-def pack(state: VisitorState) -> bytes:
-    """Packs a state into bytes.
-
-    Args:
-        state: A state that fold returned. Numbers of another origin may not fit: weights must be of
-            `models.visitor.decay.WEIGHTS`, prices of carts and purchases float32.
-
-    Returns:
-        At most PACKED_MAX bytes, the first of which is VERSION; a typical history takes 200 to 350. Equal
-        states with equal order give equal bytes.
-
-    Raises:
-        struct.error, KeyError, IndexError or ValueError: The state is not one that fold returns.
-
-    Complexity: O(entries of all collections), which have constant bounds.
-    """
-    longs, ints, ages = _list_longs(state), _list_ints(state), _list_ages(state)
-    wide = ages and max(ages) > 0xFFFF
-    flags = (_WIDE if wide else 0) | (_ORDERED if state.orders else 0)
-    prices = [line.price for line in state.cart]
-    if state.bought:
-        prices += [line.price for line in state.bought]
-    return b"".join(
-        (
-            _pack_head(state, flags),
-            _LONGS[len(longs)].pack(*longs),
-            _INTS[len(ints)].pack(*ints),
-            _AGES[1 if wide else 0][len(ages)].pack(*ages),
-            _PRICES[len(prices)].pack(*prices),
-            _pack_bytes(state),
-        )
-    )
+@cython.cfunc
+def borrow_state() -> TypedState:
+    """A state to write into that nobody else uses, in no other thread either."""
+    return FREE_STATES.pop() if FREE_STATES else TypedState()
 
 
-def _pack_head(state: VisitorState, flags: int) -> bytes:
-    return _HEAD.pack(
-        VERSION,
-        flags,
-        state.incarnation,
-        state.offset + 1,
-        state.at,
-        state.first_at,
-        state.events,
-        state.sessions,
-        state.session_at,
-        state.session_events,
-        state.session_views,
-        int(state.price * PRICE_STEPS),
-        CODES[state.price_weight],
-        int(state.bought_price * PRICE_STEPS),
-        state.shares,
-        int(state.dwell * 4),
-        state.returns_to_item,
-        state.carts_left,
-        state.consent,
-        *state.channels,
-        *state.devices,
-        *_count_entries(state),
-    )
+@cython.cfunc
+def return_state(state: TypedState) -> cython.void:
+    """Ends a loan; who fails may keep it."""
+    FREE_STATES.append(state)
 
 
-def _count_entries(state: VisitorState) -> tuple[int, ...]:
-    return (
-        len(state.categories), len(state.brands), len(state.colours), len(state.sizes),
-        len(state.now_categories), len(state.now_brands), len(state.bought_categories),
-        len(state.price_bands), len(state.promotions), len(state.searches), len(state.dismissed),
-        len(state.recent), len(state.wishlist), len(state.cart), len(state.bought), len(state.message_ids),
-    )  # fmt: skip
+@cython.cfunc
+def read_state(packed: bytes) -> TypedState:
+    """Borrows a state and reads bytes into it. Raises UnknownVersion, of which `unpack` tells more."""
+    state: TypedState = borrow_state()
+    if state.read(packed):
+        return state
+    return_state(state)
+    if packed[0] != STATE_VERSION:
+        raise UnknownVersion(f"a state of version {packed[0]}; this code reads {STATE_VERSION}")
+    raise UnknownVersion(f"a state of {len(packed)} bytes that cannot be read")
 
 
-def _list_longs(state: VisitorState) -> list[int]:
-    longs = [item.key | item.views << 48 | item.dwell << 56 for item in state.recent]
-    if state.wishlist:
-        longs += state.wishlist
-    if state.cart:
-        longs += [line.key | line.quantity << 48 for line in state.cart]
-    if state.bought:
-        longs += [line.key for line in state.bought]
-    longs += state.message_ids
-    if state.orders:
-        longs.append(round(state.spent * 100))
-    return longs
-
-
-def _list_ints(state: VisitorState) -> list[int]:
-    ints = [
-        *state.categories,
-        *state.brands,
-        *state.colours,
-        *state.sizes,
-        *state.now_categories,
-        *state.now_brands,
-        *state.bought_categories,
-        *state.promotions,
-        *state.searches,
-        *state.dismissed,
-    ]
-    if state.bought:
-        ints += [line.category for line in state.bought]
-    if state.orders:
-        ints += (state.orders, state.last_order_at)
-    return ints
-
-
-def _list_ages(state: VisitorState) -> list[int]:
-    at = state.at
-    ages = [at - item.at for item in state.recent]
-    if state.cart:
-        ages += [at - line.at for line in state.cart]
-    if state.bought:
-        ages += [at - line.at for line in state.bought]
-    return ages
-
-
-def _pack_bytes(state: VisitorState) -> bytes:
-    """Weights of all mappings, then price bands, then promotions seen and answered."""
-    weights = chain(
-        state.categories.values(),
-        state.brands.values(),
-        state.colours.values(),
-        state.sizes.values(),
-        state.now_categories.values(),
-        state.now_brands.values(),
-        state.bought_categories.values(),
-        state.price_bands.values(),
-    )
-    small = bytes([*map(_code_of, weights), *state.price_bands])
-    if state.promotions:
-        small += bytes(chain.from_iterable(state.promotions.values()))
-    return small
-
-
-def unpack(raw: bytes) -> VisitorState:
+def unpack(packed: bytes) -> VisitorState:
     """Reads a packed state.
 
     Args:
-        raw: Bytes that `pack` wrote.
+        packed: Bytes that `pack` wrote, or none for a new visitor.
 
     Returns:
         The state, equal to the one that was packed.
@@ -195,103 +78,208 @@ def unpack(raw: bytes) -> VisitorState:
 
     Complexity: O(entries of all collections), which have constant bounds.
     """
-    if not raw or raw[0] != VERSION:
-        raise UnknownVersion(f"a state of version {raw[0] if raw else 'none'}; this code reads {VERSION}")
-    try:
-        head = _HEAD.unpack_from(raw)
-        sections = _read_sections(raw, flags=head[1], sizes=head[-16:])
-    except (struct.error, IndexError) as exc:
-        raise UnknownVersion(f"a state of {len(raw)} bytes that cannot be read: {exc}") from exc
-    return _add_collections(_read_scalars(head), sections, head)
+    state: TypedState = read_state(packed)
+    visitor = VisitorState(**_read_scalars(state), **_read_affinities(state), **_read_collections(state))
+    return_state(state)
+    return visitor
 
 
-class _Sections(Struct, frozen=True):
-    """The numbers after the head, each kind to be read from front to back."""
-
-    longs: Iterator[int]
-    ints: Iterator[int]
-    ages: Iterator[int]
-    prices: Iterator[float]
-    small: Iterator[int]
-
-
-def _read_sections(raw: bytes, *, flags: int, sizes: tuple[int, ...]) -> _Sections:
-    ordered = 1 if flags & _ORDERED else 0
-    dated, priced = sum(sizes[11:15]) - sizes[12], sizes[13] + sizes[14]
-    layouts = (
-        _LONGS[sum(sizes[11:]) + ordered],
-        _INTS[sum(sizes[:7]) + sum(sizes[8:11]) + sizes[14] + 2 * ordered],
-        _AGES[flags & _WIDE][dated],
-        _PRICES[priced],
-        _BYTES[sum(sizes[:7]) + 2 * sizes[7] + 2 * sizes[8]],
-    )
-    start = _HEAD.size
-    read = []
-    for layout in layouts:
-        read.append(iter(layout.unpack_from(raw, start)))
-        start += layout.size
-    if start != len(raw):
-        raise struct.error(f"expected {start}")
-    return _Sections(*read)
+@cython.cfunc
+def _read_scalars(state: TypedState) -> dict[str, Any]:
+    return {
+        "incarnation": state.incarnation,
+        "offset": state.offset,
+        "at": state.at,
+        "first_at": state.first_at,
+        "events": state.events,
+        "sessions": state.sessions,
+        "session_at": state.session_at,
+        "session_events": state.session_events,
+        "session_views": state.session_views,
+        "orders": state.orders,
+        "spent": state.spent,
+        "last_order_at": state.last_order_at,
+        "price": state.price,
+        "price_weight": state.price_weight(),
+        "bought_price": state.bought_price,
+        "shares": state.shares,
+        "dwell": state.dwell,
+        "returns_to_item": state.returns_to_item,
+        "carts_left": state.carts_left,
+        "consent": state.consent,
+    }
 
 
-def _read_scalars(head: tuple[int, ...]) -> VisitorState:
-    return VisitorState(
-        incarnation=head[2],
-        offset=head[3] - 1,
-        at=head[4],
-        first_at=head[5],
-        events=head[6],
-        sessions=head[7],
-        session_at=head[8],
-        session_events=head[9],
-        session_views=head[10],
-        price=head[11] / PRICE_STEPS,
-        price_weight=WEIGHTS[head[12]],
-        bought_price=head[13] / PRICE_STEPS,
-        shares=head[14],
-        dwell=head[15] / 4,
-        returns_to_item=head[16],
-        carts_left=head[17],
-        consent=head[18],
-        channels=head[19:25],
-        devices=head[25:30],
-    )
+@cython.cfunc
+def _read_affinities(state: TypedState) -> dict[str, Any]:
+    kind: cython.int
+    i: cython.int
+    return {
+        AFFINITIES[kind]: {
+            state.keys[kind, i]: WEIGHTS[state.codes[kind, i]] for i in range(state.sizes[kind])
+        }
+        for kind in range(KINDS)
+    }
 
 
-def _add_collections(state: VisitorState, sections: _Sections, head: tuple[int, ...]) -> VisitorState:
-    longs, ints, ages, prices = sections.longs, sections.ints, sections.ages, sections.prices
-    sizes, at, small = head[-16:], state.at, sections.small
-    weights = map(WEIGHTS.__getitem__, small)
-    # In each zip the counted side comes first: when it ends, the other has not been asked.
-    affinities = [dict(zip(islice(ints, size), weights, strict=False)) for size in sizes[:7]]
-    band_weights = tuple(islice(weights, sizes[7]))
-    bands = dict(zip(islice(small, sizes[7]), band_weights, strict=True))
-    promotions = {key: (next(small), next(small)) for key in islice(ints, sizes[8])}
-    searches, dismissed = tuple(islice(ints, sizes[9])), tuple(islice(ints, sizes[10]))
+@cython.cfunc
+def _read_collections(state: TypedState) -> dict[str, Any]:
+    i: cython.int
     recent = [
-        RecentItem(n & _KEY, at - age, n >> 48 & 255, n >> 56)
-        for n, age in zip(islice(longs, sizes[11]), ages, strict=False)
+        RecentItem(state.recent_keys[i], state.recent_at[i], state.recent_views[i], state.recent_dwell[i])
+        for i in range(state.recent_count)
     ]
-    wishlist = tuple(islice(longs, sizes[12]))
-    cart = [CartLine(n & _KEY, at - next(ages), n >> 48, next(prices)) for n in islice(longs, sizes[13])]
-    bought = [PurchasedItem(n, at - next(ages), next(prices), next(ints)) for n in islice(longs, sizes[14])]
-    filled = replace(
-        state,
-        **dict(zip(_AFFINITIES, affinities, strict=True)),
-        price_bands=bands,
-        promotions=promotions,
-        searches=searches,
-        dismissed=dismissed,
-        recent=tuple(recent),
-        wishlist=wishlist,
-        cart=tuple(cart),
-        bought=tuple(bought),
-        message_ids=tuple(islice(longs, sizes[15])),
-    )
-    return _add_orders(filled, sections) if head[1] & _ORDERED else filled
+    cart = [
+        CartLine(state.cart_keys[i], state.cart_at[i], state.cart_quantity[i], state.cart_price[i])
+        for i in range(state.cart_count)
+    ]
+    bought = [
+        PurchasedItem(
+            state.bought_keys[i], state.bought_at[i], state.bought_paid[i], state.bought_category[i]
+        )
+        for i in range(state.bought_count)
+    ]
+    return {
+        "recent": tuple(recent),
+        "cart": tuple(cart),
+        "bought": tuple(bought),
+        "wishlist": tuple([state.wishlist_keys[i] for i in range(state.wishlist_count)]),
+        "searches": tuple([state.search_keys[i] for i in range(state.search_count)]),
+        "dismissed": tuple([state.dismissed_keys[i] for i in range(state.dismissed_count)]),
+        "message_ids": tuple([state.message_keys[i] for i in range(state.message_count)]),
+        "channels": tuple([state.channels[i] for i in range(6)]),
+        "devices": tuple([state.devices[i] for i in range(5)]),
+        "promotions": {
+            state.promotion_keys[i]: (state.promotion_seen[i], state.promotion_answered[i])
+            for i in range(state.promotion_count)
+        },
+    }
 
 
-def _add_orders(state: VisitorState, sections: _Sections) -> VisitorState:
-    cents, orders, last_order_at = next(sections.longs), next(sections.ints), next(sections.ints)
-    return replace(state, spent=cents / 100, orders=orders, last_order_at=last_order_at)
+def pack(visitor: VisitorState) -> bytes:
+    """Packs a state into bytes.
+
+    Args:
+        visitor: A state that fold returned. Numbers of another origin may not fit: weights must be of
+            `models.visitor.decay.WEIGHTS`, prices of carts and purchases float32.
+
+    Returns:
+        At most PACKED_MAX bytes. Equal states with equal order give equal bytes.
+
+    Raises:
+        KeyError or ValueError: The state is not one that fold returns.
+
+    Complexity: O(entries of all collections), which have constant bounds.
+    """
+    state: TypedState = borrow_state()
+    state.clear()
+    _write_scalars(state, visitor)
+    _write_affinities(state, visitor)
+    _write_items(state, visitor)
+    _write_keys(state, visitor)
+    packed = state.pack()
+    return_state(state)
+    return packed
+
+
+@cython.cfunc
+def _fit(number: Any, bits: cython.int) -> cython.longlong:
+    """The number, which so many bits must hold."""
+    if number < 0 or number >> bits:
+        raise ValueError(f"{number} in a state does not fit {bits} bits")
+    return number
+
+
+@cython.cfunc
+def _count(entries: Sized, most: cython.int) -> cython.int:
+    if len(entries) > most:
+        raise ValueError(f"{len(entries)} entries in a collection of a state that may hold {most}")
+    return len(entries)
+
+
+@cython.cfunc
+def _write_scalars(state: TypedState, visitor: VisitorState) -> cython.void:
+    i: cython.int
+    state.incarnation, state.offset = _fit(visitor.incarnation, 16), _fit(visitor.offset + 1, 62) - 1
+    state.at, state.first_at = _fit(visitor.at, 32), _fit(visitor.first_at, 32)
+    state.events, state.sessions = _fit(visitor.events, 32), _fit(visitor.sessions, 16)
+    state.session_at, state.session_events = _fit(visitor.session_at, 32), _fit(visitor.session_events, 16)
+    state.session_views = _fit(visitor.session_views, 16)
+    state.orders, state.last_order_at = _fit(visitor.orders, 32), _fit(visitor.last_order_at, 32)
+    state.spent = _fit(round(visitor.spent * 100), 48) / 100
+    state.price = _fit(int(visitor.price * PRICE_STEPS), 16) / PRICE_STEPS
+    state.price_weight_code = CODES[visitor.price_weight]
+    state.bought_price = _fit(int(visitor.bought_price * PRICE_STEPS), 16) / PRICE_STEPS
+    state.shares, state.dwell = _fit(visitor.shares, 8), _fit(int(visitor.dwell * 4), 16) / 4
+    state.returns_to_item, state.carts_left = _fit(visitor.returns_to_item, 16), _fit(visitor.carts_left, 8)
+    state.consent = _fit(visitor.consent, 16)
+    for i in range(6):
+        state.channels[i] = _fit(visitor.channels[i], 8)
+    for i in range(5):
+        state.devices[i] = _fit(visitor.devices[i], 8)
+
+
+@cython.cfunc
+def _write_affinities(state: TypedState, visitor: VisitorState) -> cython.void:
+    kind: cython.int
+    place: cython.int
+    for kind in range(KINDS):
+        weights = getattr(visitor, AFFINITIES[kind])
+        state.sizes[kind] = _count(weights, SIZE_MAX[kind])
+        for place, (key, weight) in enumerate(weights.items()):
+            state.keys[kind, place] = _fit(key, 8 if kind == KIND_PRICE_BANDS else 32)
+            state.codes[kind, place] = CODES[weight]
+
+
+@cython.cfunc
+def _write_items(state: TypedState, visitor: VisitorState) -> cython.void:
+    i: cython.int
+    state.recent_count = _count(visitor.recent, RECENT_MAX)
+    for i in range(state.recent_count):
+        item = visitor.recent[i]
+        state.recent_keys[i], state.recent_at[i] = _fit(item.key, 48), _time_of(item, visitor)
+        state.recent_views[i], state.recent_dwell[i] = _fit(item.views, 8), _fit(item.dwell, 8)
+    state.cart_count = _count(visitor.cart, CART_MAX)
+    for i in range(state.cart_count):
+        line = visitor.cart[i]
+        state.cart_keys[i], state.cart_at[i] = _fit(line.key, 48), _time_of(line, visitor)
+        state.cart_quantity[i], state.cart_price[i] = _fit(line.quantity, 16), line.price
+    state.bought_count = _count(visitor.bought, BOUGHT_MAX)
+    for i in range(state.bought_count):
+        bought = visitor.bought[i]
+        state.bought_keys[i], state.bought_at[i] = _fit(bought.key, 48), _time_of(bought, visitor)
+        state.bought_paid[i], state.bought_category[i] = bought.price, _fit(bought.category, 32)
+
+
+@cython.cfunc
+def _time_of(item: RecentItem | CartLine | PurchasedItem, visitor: VisitorState) -> cython.longlong:
+    return visitor.at - _fit(visitor.at - item.at, 32)
+
+
+@cython.cfunc
+def _write_keys(state: TypedState, visitor: VisitorState) -> cython.void:
+    i: cython.int
+    state.wishlist_count = _write_all(state.wishlist_keys, visitor.wishlist, WISHLIST_MAX, 48)
+    state.search_count = _write_all(state.search_keys, visitor.searches, SEARCHES_MAX, 32)
+    state.dismissed_count = _write_all(state.dismissed_keys, visitor.dismissed, DISMISSED_MAX, 32)
+    state.promotion_count = _write_all(state.promotion_keys, list(visitor.promotions), PROMOTIONS_MAX, 32)
+    for i, (seen, answered) in enumerate(visitor.promotions.values()):
+        state.promotion_seen[i], state.promotion_answered[i] = _fit(seen, 8), _fit(answered, 8)
+    state.message_count = _count(visitor.message_ids, MESSAGES_MAX)
+    for i in range(state.message_count):
+        state.message_keys[i] = visitor.message_ids[i]
+
+
+@cython.cfunc
+def _write_all(
+    target: cython.longlong[::1], keys: Sequence[int], most: cython.int, bits: cython.int
+) -> cython.int:
+    i: cython.int
+    count: cython.int = _count(keys, most)
+    for i in range(count):
+        target[i] = _fit(keys[i], bits)
+    return count
+
+
+if not cython.compiled:
+    use_compiled(globals())

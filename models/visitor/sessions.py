@@ -1,19 +1,39 @@
-"""Event time, sessions, and affinity decay."""
+"""What every event changes, whatever its kind: time, session, channel, device and consent."""
 
-from __future__ import annotations
+from collections.abc import Mapping
+from typing import get_args
 
-from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, count_ticks, decay_all, decay_weight
-from models.visitor.state import StateChanges, VisitorState
-from schemas.events import Event
+import cython
 
-SESSION_GAP_S = 30 * 60
+from models import use_compiled
+from models.visitor.state import PURPOSES
+from schemas.events import Channel, Device, Event
+
+if not cython.compiled:
+    from models.visitor.affinities import decay_affinities
+    from models.visitor.state_fields import KIND_NOW_BRANDS, KIND_NOW_CATEGORIES
+    from models.visitor.typed_state import TypedState
+
+SESSION_GAP_S = cython.declare(cython.longlong, 30 * 60)
 """The field's usual default (GA4): a longer silence begins a new session."""
-UINT32_MAX = 0xFFFF_FFFF
-UINT16_MAX = 0xFFFF
-UINT8_MAX = 0xFF
+UINT32_MAX = cython.declare(cython.longlong, 0xFFFF_FFFF)
+UINT16_MAX = cython.declare(cython.longlong, 0xFFFF)
+UINT8_MAX = cython.declare(cython.int, 0xFF)
+
+CHANNELS: Mapping[str, int] = {name: index for index, name in enumerate(get_args(Channel))}
+DEVICES: Mapping[str, int] = {name: index for index, name in enumerate(get_args(Device))}
+PURPOSE_BITS: Mapping[str, int] = {
+    **{name: 2 * index for index, name in enumerate(PURPOSES)},
+    # Google's consent mode names of the same purposes.
+    "personalization_storage": 2 * PURPOSES.index("personalization"),
+    "analytics_storage": 2 * PURPOSES.index("analytics"),
+    "ad_storage": 2 * PURPOSES.index("ads"),
+    "functionality_storage": 2 * PURPOSES.index("functional"),
+}
 
 
-def effective_time(event: Event, arrival: float) -> float:
+@cython.ccall
+def effective_time(event: Event, arrival: cython.double) -> cython.double:
     """When an event happened by our clock.
 
     Args:
@@ -26,56 +46,79 @@ def effective_time(event: Event, arrival: float) -> float:
 
     Reference: `sentAt` of Segment's event envelope, which serves the same correction.
     """
-    at = event.timestamp.timestamp()
+    at: cython.double = event.timestamp.timestamp()
     if event.sent_at is not None:
-        at += arrival - event.sent_at.timestamp()
+        sent_at: cython.double = event.sent_at.timestamp()
+        at += arrival - sent_at
     return min(at, arrival)
 
 
-def clamp_seconds(time: float) -> int:
+@cython.cfunc
+def clamp_seconds(time: cython.double) -> cython.longlong:
     """The whole second that a state can hold, 0 to UINT32_MAX."""
-    return min(UINT32_MAX, max(0, int(time)))
+    return int(min(UINT32_MAX, max(0.0, time)))
 
 
-def advance_time(state: VisitorState, changes: StateChanges, at: int) -> None:
-    """Fills `changes`: time moved on to `at` (never back), affinities decayed, the event counted."""
-    now = max(state.at, at)
-    changes["at"] = now
-    changes["events"] = min(UINT32_MAX, state.events + 1)
-    if not state.events:
-        changes["first_at"] = at
-    if now // NOW_TICK_S != state.at // NOW_TICK_S:
-        _decay_affinities(state, changes, now)
-    if not state.events or at - state.at > SESSION_GAP_S:
-        _begin_session(state, changes, at)
+@cython.cfunc
+def advance_time(state: TypedState, at: cython.longlong) -> cython.void:
+    """Moves time on to `at` (never back), decays affinities, counts the event, begins a session when due."""
+    before: cython.longlong = state.at
+    known: cython.bint = state.events > 0
+    now: cython.longlong = max(before, at)
+    decay_affinities(state, now)
+    state.at = now
+    state.events = min(UINT32_MAX, state.events + 1)
+    if not known:
+        state.first_at = at
+    if not known or at - before > SESSION_GAP_S:
+        _begin_session(state, at)
     elif at >= state.session_at - SESSION_GAP_S:
-        changes["session_events"] = min(UINT16_MAX, state.session_events + 1)
+        state.session_events = min(UINT16_MAX, state.session_events + 1)
 
 
-def _decay_affinities(state: VisitorState, changes: StateChanges, now: int) -> None:
-    """Decays by whole ticks; longer ticks are multiples of shorter ones, so the shortest is asked first."""
-    now_ticks = count_ticks(state.at, now, NOW_TICK_S)
-    changes["now_categories"] = decay_all(state.now_categories, now_ticks)
-    changes["now_brands"] = decay_all(state.now_brands, now_ticks)
-    long_ticks = count_ticks(state.at, now, LONG_TICK_S)
-    if long_ticks:
-        changes["categories"] = decay_all(state.categories, long_ticks)
-        changes["brands"] = decay_all(state.brands, long_ticks)
-        changes["colours"] = decay_all(state.colours, long_ticks)
-        changes["sizes"] = decay_all(state.sizes, long_ticks)
-        changes["price_bands"] = decay_all(state.price_bands, long_ticks)
-        changes["price_weight"] = decay_weight(state.price_weight, long_ticks)
-        bought_ticks = count_ticks(state.at, now, BOUGHT_TICK_S)
-        changes["bought_categories"] = decay_all(state.bought_categories, bought_ticks)
+@cython.cfunc
+def _begin_session(state: TypedState, at: cython.longlong) -> cython.void:
+    state.sessions = min(UINT16_MAX, state.sessions + 1)
+    state.session_at = at
+    state.session_events = 1
+    state.session_views = 0
+    state.sizes[KIND_NOW_CATEGORIES] = state.sizes[KIND_NOW_BRANDS] = 0
+    state.returns_to_item = 0
+    if state.cart_count:
+        state.carts_left = min(UINT8_MAX, state.carts_left + 1)
 
 
-def _begin_session(state: VisitorState, changes: StateChanges, at: int) -> None:
-    changes["sessions"] = min(UINT16_MAX, state.sessions + 1)
-    changes["session_at"] = at
-    changes["session_events"] = 1
-    changes["session_views"] = 0
-    changes["now_categories"] = {}
-    changes["now_brands"] = {}
-    changes["returns_to_item"] = 0
-    if state.cart:
-        changes["carts_left"] = min(UINT8_MAX, state.carts_left + 1)
+@cython.cfunc
+def record_envelope(state: TypedState, event: Event) -> cython.void:
+    """Counts the channel and the device of an event, and takes over the consent it carries."""
+    context = event.context
+    _increment(state.channels, CHANNELS[event.channel])
+    if context is None:
+        return
+    if context.device is not None:
+        _increment(state.devices, DEVICES[context.device])
+    if context.consent:
+        set_consent(state, context.consent)
+
+
+@cython.cfunc
+def _increment(counts: cython.int[::1], index: cython.int) -> cython.void:
+    """One more at `index`; all halve before one would pass 255, which keeps the mix and forgets slowly."""
+    i: cython.int
+    if counts[index] == UINT8_MAX:
+        for i in range(len(counts)):
+            counts[i] = counts[i] // 2
+    counts[index] += 1
+
+
+@cython.cfunc
+def set_consent(state: TypedState, purposes: Mapping[str, bool]) -> cython.void:
+    """The newest answer for each purpose holds; names we do not know are left alone."""
+    for name, granted in purposes.items():
+        shift = PURPOSE_BITS.get(name)
+        if shift is not None:
+            state.consent = state.consent & ~(3 << shift) | (3 if granted else 1) << shift
+
+
+if not cython.compiled:
+    use_compiled(globals())

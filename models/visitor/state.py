@@ -1,29 +1,17 @@
-"""What we remember of one visitor, the changes one event makes to it, and the record that carries the event.
+"""What we remember of one visitor, as it is read and explained, and the record that carries an event.
 
 State changes only by `models.visitor.fold`. All times are whole epoch seconds, all keys come from
 `schemas.ids`, and every number is already rounded to what `models.visitor.packing` can hold, so packing
 loses nothing.
-Mappings are never changed in place: states share those that an event did not touch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict
 
 from msgspec import Struct
 
 from schemas.events import Event
-
-# Lengths of the collections: own choice, not tuned; together they keep a state within PACKED_MAX bytes.
-RECENT_MAX = 12
-WISHLIST_MAX = 8
-CART_MAX = 8
-BOUGHT_MAX = 8
-SEARCHES_MAX = 4
-PROMOTIONS_MAX = 6
-DISMISSED_MAX = 4
-MESSAGE_IDS_MAX = 16
 
 PURPOSES = ("personalization", "analytics", "marketing", "email", "ads", "functional")
 """Consent purposes in the order of their bit pairs: bit 2i says "answered", bit 2i+1 says "granted"."""
@@ -66,7 +54,7 @@ class VisitorState(Struct, frozen=True, kw_only=True, gc=False):
     """Everything known of a visitor after the record at `offset` of its partition.
 
     Affinities map a hash32 (or a price band) to a weight decayed to `at`; one plain view weighs 1. Their
-    half-lives are in `models.visitor.decay`, the largest number of entries in `models.visitor.affinities`.
+    half-lives are in `models.visitor.decay`, the largest number of entries in `models.visitor.state_fields`.
     """
 
     incarnation: int = 0
@@ -159,52 +147,6 @@ class VisitorState(Struct, frozen=True, kw_only=True, gc=False):
 EMPTY = VisitorState()
 
 
-class StateChanges(TypedDict, total=False):
-    """The fields one event changes: names and types of VisitorState, each optional; a test keeps them alike.
-
-    Filling this and building the state once costs a tenth of building a whole state for each step.
-    """
-
-    incarnation: int
-    offset: int
-    at: int
-    first_at: int
-    events: int
-    sessions: int
-    session_at: int
-    session_events: int
-    session_views: int
-    orders: int
-    spent: float
-    last_order_at: int
-    price: float
-    price_weight: float
-    bought_price: float
-    categories: Mapping[int, float]
-    brands: Mapping[int, float]
-    colours: Mapping[int, float]
-    sizes: Mapping[int, float]
-    price_bands: Mapping[int, float]
-    now_categories: Mapping[int, float]
-    now_brands: Mapping[int, float]
-    bought_categories: Mapping[int, float]
-    recent: tuple[RecentItem, ...]
-    wishlist: tuple[int, ...]
-    cart: tuple[CartLine, ...]
-    bought: tuple[PurchasedItem, ...]
-    searches: tuple[int, ...]
-    channels: tuple[int, ...]
-    devices: tuple[int, ...]
-    shares: int
-    promotions: Mapping[int, tuple[int, int]]
-    dwell: float
-    returns_to_item: int
-    carts_left: int
-    dismissed: tuple[int, ...]
-    consent: int
-    message_ids: tuple[int, ...]
-
-
 class EventRecord(Struct, frozen=True, gc=False):
     """A decoded event with its record id; `arrival` is the broker's append time, epoch seconds."""
 
@@ -213,21 +155,6 @@ class EventRecord(Struct, frozen=True, gc=False):
     offset: int
     arrival: float
     incarnation: int
-
-
-def already_applied(state: VisitorState, incarnation: int, offset: int) -> bool:
-    """Whether a record is part of a state already, so that redelivery changes nothing.
-
-    Args:
-        state: The visitor's state.
-        incarnation: Which creation of the events topic the record comes from.
-        offset: The record's offset in the visitor's partition.
-
-    Returns:
-        True when the state has seen this offset or a later one of the same incarnation. A topic created
-        anew starts its offsets again, so a state of another incarnation has seen none of them.
-    """
-    return offset <= state.offset and incarnation == state.incarnation
 
 
 def read_consent(state: VisitorState, purpose: str) -> bool | None:

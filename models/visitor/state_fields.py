@@ -1,11 +1,18 @@
-"""The fields of a visitor's state in C types, and how many entries each collection may hold."""
+"""The fields of a visitor's state in C types, their bounds, and the bytes they are read from and packed into."""
 
 from struct import calcsize
 
 import cython
 
+from models import use_compiled
+
 if not cython.compiled:
     from models.visitor.decay import WEIGHT_OF_CODE
+
+PACKED_MAX = cython.declare(cython.int, 1024)
+"""Bytes; no state is larger (a test fills every collection)."""
+KEY_BITS = cython.declare(cython.ulonglong, 0xFFFF_FFFF_FFFF)
+"""Of an item's key, which is a hash48."""
 
 # Kinds of affinities, in the order of the packed state: the first index of `keys` and `codes`.
 KIND_CATEGORIES = cython.declare(cython.int, 0)
@@ -45,7 +52,106 @@ def allocate(code: str, *shape: int) -> memoryview:
 
 
 @cython.cclass
-class StateFields:
+class PackedBytes:
+    """Little-endian numbers taken from the front of bytes, or put one after the other into new ones."""
+
+    packed: bytes
+    """What is read; at least as long as what is taken."""
+    next: cython.int
+    _memory: object
+    _out: cython.uchar[::1]
+    _float: cython.float[::1]
+    _float_bits: cython.uint[::1]
+
+    def __init__(self) -> None:
+        self.packed, self.next = b"", 0
+        self._memory = memoryview(bytearray(PACKED_MAX))
+        self._out = self._memory
+        one_float = memoryview(bytearray(4))
+        self._float, self._float_bits = one_float.cast("f"), one_float.cast("I")
+
+    @cython.final
+    @cython.cfunc
+    @cython.inline
+    def take(self, size: cython.int) -> cython.ulonglong:
+        """The next number, of so many bytes."""
+        number: cython.ulonglong = 0
+        i: cython.int
+        for i in range(self.next + size - 1, self.next - 1, -1):
+            number = number << 8 | self.packed[i]
+        self.next += size
+        return number
+
+    @cython.final
+    @cython.cfunc
+    def take_keys(self, keys: cython.longlong[::1], count: cython.int, size: cython.int) -> cython.void:
+        """The next `count` keys, of at most 48 bits, each in `size` bytes."""
+        i: cython.int
+        for i in range(count):
+            keys[i] = self.take(size) & KEY_BITS
+
+    @cython.final
+    @cython.cfunc
+    def take_times(
+        self, times: cython.longlong[::1], count: cython.int, size: cython.int, at: cython.longlong
+    ) -> cython.void:
+        """The next `count` times, each kept as seconds before `at`."""
+        i: cython.int
+        for i in range(count):
+            times[i] = at - cython.cast(cython.longlong, self.take(size))
+
+    @cython.final
+    @cython.cfunc
+    def take_floats(self, numbers: cython.double[::1], count: cython.int) -> cython.void:
+        i: cython.int
+        for i in range(count):
+            self._float_bits[0] = self.take(4)
+            numbers[i] = self._float[0]
+
+    @cython.final
+    @cython.cfunc
+    @cython.inline
+    def put(self, number: cython.ulonglong, size: cython.int) -> cython.void:
+        """The lowest so many bytes of a number, next."""
+        i: cython.int
+        for i in range(self.next, self.next + size):
+            self._out[i] = number & 0xFF
+            number >>= 8
+        self.next += size
+
+    @cython.final
+    @cython.cfunc
+    def put_keys(self, keys: cython.longlong[::1], count: cython.int, size: cython.int) -> cython.void:
+        i: cython.int
+        for i in range(count):
+            self.put(keys[i], size)
+
+    @cython.final
+    @cython.cfunc
+    def put_times(
+        self, times: cython.longlong[::1], count: cython.int, size: cython.int, at: cython.longlong
+    ) -> cython.void:
+        i: cython.int
+        for i in range(count):
+            self.put(at - times[i], size)
+
+    @cython.final
+    @cython.cfunc
+    def put_floats(self, numbers: cython.double[::1], count: cython.int) -> cython.void:
+        i: cython.int
+        for i in range(count):
+            self._float[0] = numbers[i]
+            self.put(self._float_bits[0], 4)
+
+    @cython.final
+    @cython.cfunc
+    def end_packing(self) -> bytes:
+        """All that was put since `next` was 0."""
+        return bytes(self._memory[: self.next])
+
+
+@cython.cclass
+class StateFields(PackedBytes):
     """The fields of VisitorState, flat; a collection is parallel arrays and how many entries they hold.
 
     Times are epoch seconds; arrays may hold more entries than a collection, whose size is beside them.
@@ -92,11 +198,11 @@ class StateFields:
     bought_paid: cython.double[::1]
     bought_category: cython.uint[::1]
     search_count: cython.int
-    search_keys: cython.uint[::1]
+    search_keys: cython.longlong[::1]
     dismissed_count: cython.int
-    dismissed_keys: cython.uint[::1]
+    dismissed_keys: cython.longlong[::1]
     promotion_count: cython.int
-    promotion_keys: cython.uint[::1]
+    promotion_keys: cython.longlong[::1]
     promotion_seen: cython.int[::1]
     promotion_answered: cython.int[::1]
     message_count: cython.int
@@ -105,6 +211,7 @@ class StateFields:
     devices: cython.int[::1]
 
     def __init__(self) -> None:
+        PackedBytes.__init__(self)
         self.sizes = allocate("i", 8)
         self.keys, self.codes = allocate("I", 8, 16), allocate("i", 8, 16)
         self.recent_keys, self.recent_at = allocate("q", 16), allocate("q", 16)
@@ -114,8 +221,8 @@ class StateFields:
         self.cart_quantity, self.cart_price = allocate("i", 16), allocate("d", 16)
         self.bought_keys, self.bought_at = allocate("q", 16), allocate("q", 16)
         self.bought_paid, self.bought_category = allocate("d", 16), allocate("I", 16)
-        self.search_keys, self.dismissed_keys = allocate("I", 16), allocate("I", 16)
-        self.promotion_keys = allocate("I", 16)
+        self.search_keys, self.dismissed_keys = allocate("q", 16), allocate("q", 16)
+        self.promotion_keys = allocate("q", 16)
         self.promotion_seen, self.promotion_answered = allocate("i", 16), allocate("i", 16)
         self.message_keys = allocate("Q", 16)
         self.channels, self.devices = allocate("i", 6), allocate("i", 5)
@@ -147,3 +254,27 @@ class StateFields:
     def price_weight(self) -> cython.double:
         """How much evidence `price` has, in plain views."""
         return WEIGHT_OF_CODE[self.price_weight_code]
+
+    @cython.final
+    @cython.cfunc
+    def has_message(self, message: cython.ulonglong) -> cython.bint:
+        """Whether the message of this hash64 is among the newest ones, so that a retry is not counted twice."""
+        i: cython.int
+        for i in range(self.message_count):
+            if self.message_keys[i] == message:
+                return True
+        return False
+
+    @cython.final
+    @cython.cfunc
+    def add_message(self, message: cython.ulonglong) -> cython.void:
+        """Remembers a message as the newest one."""
+        i: cython.int
+        self.message_count = min(MESSAGES_MAX, self.message_count + 1)
+        for i in range(self.message_count - 1, 0, -1):
+            self.message_keys[i] = self.message_keys[i - 1]
+        self.message_keys[0] = message
+
+
+if not cython.compiled:
+    use_compiled(globals())

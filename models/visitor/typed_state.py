@@ -8,10 +8,14 @@ No bytes stand for the state of a new visitor.
 
 import cython
 
+from models import use_compiled
+
 if not cython.compiled:
+    from models.visitor.decay import nearest_whole
     from models.visitor.state_fields import (
         KIND_PRICE_BANDS,
         KINDS,
+        PACKED_MAX,
         PRICE_STEPS,
         SIZE_MAX,
         SPENT_MAX,
@@ -19,8 +23,6 @@ if not cython.compiled:
     )
 
 STATE_VERSION = cython.declare(cython.int, 1)
-PACKED_MAX = cython.declare(cython.int, 1024)
-"""Bytes; no state is larger (a test fills every collection)."""
 HEAD_BYTES = cython.declare(cython.int, 74)
 SIZES_AT = cython.declare(cython.int, 58)
 """Where in the head the sizes of the collections stand."""
@@ -35,23 +37,8 @@ HAS_ORDERS = cython.declare(cython.int, 2)
 class TypedState(StateFields):
     """A scratch state: made once, read into again and again.
 
-    Reading and packing go through the bytes from front to back; `_next` is where.
+    Reading and packing go through the bytes from front to back.
     """
-
-    _packed: bytes
-    _memory: object
-    _out: cython.uchar[::1]
-    _next: cython.int
-    _float: cython.float[::1]
-    _float_bits: cython.uint[::1]
-
-    def __init__(self) -> None:
-        StateFields.__init__(self)
-        self._packed, self._next = b"", 0
-        self._memory = memoryview(bytearray(PACKED_MAX))
-        self._out = self._memory
-        one_float = memoryview(bytearray(4))
-        self._float, self._float_bits = one_float.cast("f"), one_float.cast("I")
 
     @cython.ccall
     def read(self, packed: bytes) -> cython.bint:
@@ -68,7 +55,7 @@ class TypedState(StateFields):
         if not packed:
             self.clear()
             return True
-        self._packed, self._next = packed, 2
+        self.packed, self.next = packed, 2
         if not self._is_state():
             self.clear()
             return False
@@ -84,7 +71,7 @@ class TypedState(StateFields):
         """Whether the version is ours, each collection within its bound and the length what they add up to."""
         i: cython.int
         n: cython.int
-        packed = self._packed
+        packed = self.packed
         if len(packed) < HEAD_BYTES or len(packed) > PACKED_MAX or packed[0] != STATE_VERSION:
             return False
         affinities: cython.int = 0
@@ -109,41 +96,39 @@ class TypedState(StateFields):
     @cython.cfunc
     def _read_head(self) -> cython.void:
         i: cython.int
-        self.incarnation, self.offset = self._take(2), self._take(8) - 1
-        self.at, self.first_at, self.events = self._take(4), self._take(4), self._take(4)
-        self.sessions, self.session_at = self._take(2), self._take(4)
-        self.session_events, self.session_views = self._take(2), self._take(2)
-        self.price = self._take(2) / PRICE_STEPS
-        self.price_weight_code = self._take(1)
-        self.bought_price = self._take(2) / PRICE_STEPS
-        self.shares, self.dwell, self.returns_to_item = self._take(1), self._take(2) / 4.0, self._take(2)
-        self.carts_left, self.consent = self._take(1), self._take(2)
+        self.incarnation, self.offset = self.take(2), self.take(8) - 1
+        self.at, self.first_at, self.events = self.take(4), self.take(4), self.take(4)
+        self.sessions, self.session_at = self.take(2), self.take(4)
+        self.session_events, self.session_views = self.take(2), self.take(2)
+        self.price = self.take(2) / PRICE_STEPS
+        self.price_weight_code = self.take(1)
+        self.bought_price = self.take(2) / PRICE_STEPS
+        self.shares, self.dwell, self.returns_to_item = self.take(1), self.take(2) / 4.0, self.take(2)
+        self.carts_left, self.consent = self.take(1), self.take(2)
         for i in range(6):
-            self.channels[i] = self._take(1)
+            self.channels[i] = self.take(1)
         for i in range(5):
-            self.devices[i] = self._take(1)
+            self.devices[i] = self.take(1)
         for i in range(KINDS):
-            self.sizes[i] = self._take(1)
-        self.promotion_count, self.search_count = self._take(1), self._take(1)
-        self.dismissed_count, self.recent_count = self._take(1), self._take(1)
-        self.wishlist_count, self.cart_count = self._take(1), self._take(1)
-        self.bought_count, self.message_count = self._take(1), self._take(1)
+            self.sizes[i] = self.take(1)
+        self.promotion_count, self.search_count = self.take(1), self.take(1)
+        self.dismissed_count, self.recent_count = self.take(1), self.take(1)
+        self.wishlist_count, self.cart_count = self.take(1), self.take(1)
+        self.bought_count, self.message_count = self.take(1), self.take(1)
 
     @cython.cfunc
     def _read_longs(self) -> cython.void:
         i: cython.int
         for i in range(self.recent_count):
-            self.recent_keys[i] = self._take(6)
-            self.recent_views[i], self.recent_dwell[i] = self._take(1), self._take(1)
-        for i in range(self.wishlist_count):
-            self.wishlist_keys[i] = self._take_key()
+            self.recent_keys[i] = self.take(6)
+            self.recent_views[i], self.recent_dwell[i] = self.take(1), self.take(1)
+        self.take_keys(self.wishlist_keys, self.wishlist_count, 8)
         for i in range(self.cart_count):
-            self.cart_keys[i], self.cart_quantity[i] = self._take(6), self._take(2)
-        for i in range(self.bought_count):
-            self.bought_keys[i] = self._take_key()
+            self.cart_keys[i], self.cart_quantity[i] = self.take(6), self.take(2)
+        self.take_keys(self.bought_keys, self.bought_count, 8)
         for i in range(self.message_count):
-            self.message_keys[i] = self._take(8)
-        self.spent = min(SPENT_MAX, self._take(8) / 100.0) if self._packed[1] & HAS_ORDERS else 0.0
+            self.message_keys[i] = self.take(8)
+        self.spent = min(SPENT_MAX, self.take(8) / 100.0) if self.packed[1] & HAS_ORDERS else 0.0
 
     @cython.cfunc
     def _read_ints(self) -> cython.void:
@@ -151,67 +136,156 @@ class TypedState(StateFields):
         i: cython.int
         for kind in range(KIND_PRICE_BANDS):
             for i in range(self.sizes[kind]):
-                self.keys[kind, i] = self._take(4)
-        for i in range(self.promotion_count):
-            self.promotion_keys[i] = self._take(4)
-        for i in range(self.search_count):
-            self.search_keys[i] = self._take(4)
-        for i in range(self.dismissed_count):
-            self.dismissed_keys[i] = self._take(4)
+                self.keys[kind, i] = self.take(4)
+        self.take_keys(self.promotion_keys, self.promotion_count, 4)
+        self.take_keys(self.search_keys, self.search_count, 4)
+        self.take_keys(self.dismissed_keys, self.dismissed_count, 4)
         for i in range(self.bought_count):
-            self.bought_category[i] = self._take(4)
+            self.bought_category[i] = self.take(4)
         self.orders = self.last_order_at = 0
-        if self._packed[1] & HAS_ORDERS:
-            self.orders, self.last_order_at = self._take(4), self._take(4)
+        if self.packed[1] & HAS_ORDERS:
+            self.orders, self.last_order_at = self.take(4), self.take(4)
 
     @cython.cfunc
     def _read_ages(self) -> cython.void:
-        i: cython.int
-        size: cython.int = 4 if self._packed[1] & WIDE_AGES else 2
-        at: cython.longlong = self.at
-        for i in range(self.recent_count):
-            self.recent_at[i] = at - self._take(size)
-        for i in range(self.cart_count):
-            self.cart_at[i] = at - self._take(size)
-        for i in range(self.bought_count):
-            self.bought_at[i] = at - self._take(size)
+        size: cython.int = 4 if self.packed[1] & WIDE_AGES else 2
+        self.take_times(self.recent_at, self.recent_count, size, self.at)
+        self.take_times(self.cart_at, self.cart_count, size, self.at)
+        self.take_times(self.bought_at, self.bought_count, size, self.at)
 
     @cython.cfunc
     def _read_rest(self) -> cython.void:
         """Prices, weights of all affinities, price bands, promotions seen and answered."""
         kind: cython.int
         i: cython.int
-        for i in range(self.cart_count):
-            self.cart_price[i] = self._take_float()
-        for i in range(self.bought_count):
-            self.bought_paid[i] = self._take_float()
+        self.take_floats(self.cart_price, self.cart_count)
+        self.take_floats(self.bought_paid, self.bought_count)
         for kind in range(KINDS):
             for i in range(self.sizes[kind]):
-                self.codes[kind, i] = self._take(1)
+                self.codes[kind, i] = self.take(1)
         for i in range(self.sizes[KIND_PRICE_BANDS]):
-            self.keys[KIND_PRICE_BANDS, i] = self._take(1)
+            self.keys[KIND_PRICE_BANDS, i] = self.take(1)
         for i in range(self.promotion_count):
-            self.promotion_seen[i], self.promotion_answered[i] = self._take(1), self._take(1)
+            self.promotion_seen[i], self.promotion_answered[i] = self.take(1), self.take(1)
+
+    @cython.ccall
+    def pack(self) -> bytes:
+        """Packs the state: at most PACKED_MAX bytes; a typical history takes 200 to 350.
+
+        Complexity: O(entries of all collections), which have constant bounds.
+        """
+        wide: cython.bint = self._oldest_age() > 0xFFFF
+        self.next = 0
+        self.put(STATE_VERSION, 1)
+        self.put((WIDE_AGES if wide else 0) | (HAS_ORDERS if self.orders else 0), 1)
+        self._pack_head()
+        self._pack_longs()
+        self._pack_ints()
+        self._pack_ages(4 if wide else 2)
+        self._pack_rest()
+        return self.end_packing()
 
     @cython.cfunc
-    @cython.inline
-    def _take(self, size: cython.int) -> cython.ulonglong:
-        """The next number, of so many bytes."""
-        number: cython.ulonglong = 0
+    def _oldest_age(self) -> cython.longlong:
         i: cython.int
-        for i in range(self._next + size - 1, self._next - 1, -1):
-            number = number << 8 | self._packed[i]
-        self._next += size
-        return number
+        since: cython.longlong = self.at
+        for i in range(self.recent_count):
+            since = min(since, self.recent_at[i])
+        for i in range(self.cart_count):
+            since = min(since, self.cart_at[i])
+        for i in range(self.bought_count):
+            since = min(since, self.bought_at[i])
+        return self.at - since
 
     @cython.cfunc
-    def _take_key(self) -> cython.longlong:
-        """The next item key, 48 bits in eight bytes."""
-        key: cython.longlong = self._take(6)
-        self._next += 2
-        return key
+    def _pack_head(self) -> cython.void:
+        i: cython.int
+        self.put(self.incarnation, 2)
+        self.put(self.offset + 1, 8)
+        self.put(self.at, 4)
+        self.put(self.first_at, 4)
+        self.put(self.events, 4)
+        self.put(self.sessions, 2)
+        self.put(self.session_at, 4)
+        self.put(self.session_events, 2)
+        self.put(self.session_views, 2)
+        self.put(int(self.price * PRICE_STEPS), 2)
+        self.put(self.price_weight_code, 1)
+        self.put(int(self.bought_price * PRICE_STEPS), 2)
+        self.put(self.shares, 1)
+        self.put(int(self.dwell * 4), 2)
+        self.put(self.returns_to_item, 2)
+        self.put(self.carts_left, 1)
+        self.put(self.consent, 2)
+        for i in range(6):
+            self.put(self.channels[i], 1)
+        for i in range(5):
+            self.put(self.devices[i], 1)
+        for i in range(KINDS):
+            self.put(self.sizes[i], 1)
+        self.put(self.promotion_count, 1)
+        self.put(self.search_count, 1)
+        self.put(self.dismissed_count, 1)
+        self.put(self.recent_count, 1)
+        self.put(self.wishlist_count, 1)
+        self.put(self.cart_count, 1)
+        self.put(self.bought_count, 1)
+        self.put(self.message_count, 1)
 
     @cython.cfunc
-    def _take_float(self) -> cython.double:
-        self._float_bits[0] = self._take(4)
-        return self._float[0]
+    def _pack_longs(self) -> cython.void:
+        i: cython.int
+        for i in range(self.recent_count):
+            self.put(self.recent_keys[i], 6)
+            self.put(self.recent_views[i], 1)
+            self.put(self.recent_dwell[i], 1)
+        self.put_keys(self.wishlist_keys, self.wishlist_count, 8)
+        for i in range(self.cart_count):
+            self.put(self.cart_keys[i], 6)
+            self.put(self.cart_quantity[i], 2)
+        self.put_keys(self.bought_keys, self.bought_count, 8)
+        for i in range(self.message_count):
+            self.put(self.message_keys[i], 8)
+        if self.orders:
+            self.put(int(nearest_whole(self.spent * 100)), 8)
+
+    @cython.cfunc
+    def _pack_ints(self) -> cython.void:
+        kind: cython.int
+        i: cython.int
+        for kind in range(KIND_PRICE_BANDS):
+            for i in range(self.sizes[kind]):
+                self.put(self.keys[kind, i], 4)
+        self.put_keys(self.promotion_keys, self.promotion_count, 4)
+        self.put_keys(self.search_keys, self.search_count, 4)
+        self.put_keys(self.dismissed_keys, self.dismissed_count, 4)
+        for i in range(self.bought_count):
+            self.put(self.bought_category[i], 4)
+        if self.orders:
+            self.put(self.orders, 4)
+            self.put(self.last_order_at, 4)
+
+    @cython.cfunc
+    def _pack_ages(self, size: cython.int) -> cython.void:
+        self.put_times(self.recent_at, self.recent_count, size, self.at)
+        self.put_times(self.cart_at, self.cart_count, size, self.at)
+        self.put_times(self.bought_at, self.bought_count, size, self.at)
+
+    @cython.cfunc
+    def _pack_rest(self) -> cython.void:
+        kind: cython.int
+        i: cython.int
+        self.put_floats(self.cart_price, self.cart_count)
+        self.put_floats(self.bought_paid, self.bought_count)
+        for kind in range(KINDS):
+            for i in range(self.sizes[kind]):
+                self.put(self.codes[kind, i], 1)
+        for i in range(self.sizes[KIND_PRICE_BANDS]):
+            self.put(self.keys[KIND_PRICE_BANDS, i], 1)
+        for i in range(self.promotion_count):
+            self.put(self.promotion_seen[i], 1)
+            self.put(self.promotion_answered[i], 1)
+
+
+if not cython.compiled:
+    use_compiled(globals())

@@ -11,6 +11,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+import models
 from schemas.errors import EtalageError, ServiceMissing
 from streams.local.instances import LocatedInstance, locate
 from streams.local.servers.jars import KAFKA, cached_kafka_jars, default_cache
@@ -19,6 +20,7 @@ from streams.local.servers.redis import find_redis_server, redis_version
 from streams.runtime.ports import listens
 from streams.runtime.settings import Settings, read_settings
 from streams.shop.build import describe_ranker
+from streams.shop.policy_build import describe_policy
 from streams.stores.redis.server_checks import describe_server
 
 OLDEST_PYTHON = (3, 11)
@@ -44,7 +46,7 @@ def examine(data: Path | None = None) -> list[Finding]:
         data: Data folder of an `etalage up` whose addresses are checked; None as for `locate`.
 
     Returns:
-        Findings in the order a newcomer needs them; only the first four when the settings are wrong.
+        Findings in the order a newcomer needs them; only the first five when the settings are wrong.
 
     Raises:
         EtalageError: As `locate` does.
@@ -52,6 +54,7 @@ def examine(data: Path | None = None) -> list[Finding]:
     findings = [
         _run_check("python", _check_python),
         _run_check("compiled parts", _check_compiled_parts),
+        _examine_policy(),
         _run_check("onnxruntime", _check_onnxruntime),
         _run_check("settings", lambda: f"namespace {read_settings().namespace}"),
     ]
@@ -74,6 +77,11 @@ def _check_compiled_parts() -> str:
     if missing:
         raise ServiceMissing(f"not compiled: {', '.join(missing)}; install the wheels of this platform")
     return f"all {len(COMPILED)} loaded"
+
+
+def _examine_policy() -> Finding:
+    build = describe_policy()
+    return Finding("policy", "ok" if build == models.COMPILED else "warn", build)
 
 
 def _examine_kafka(settings: Settings) -> list[Finding]:

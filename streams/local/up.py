@@ -15,6 +15,7 @@ import msgspec
 from rich.console import Console
 from rich.markup import escape
 
+import models
 from schemas.errors import EtalageError, RankerFailed
 from schemas.topics import CATALOG, STOREFRONT, Topic
 from streams.kafka.compacted_reader import read_to_end
@@ -30,6 +31,7 @@ from streams.runtime.ports import free_port, listens, wait_until
 from streams.runtime.settings import Settings, as_environment
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.shop.build import describe_ranker
+from streams.shop.policy_build import describe_policy
 from streams.stores.provisioning import create_topics
 
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
@@ -66,6 +68,7 @@ class LocalStack:
         ]  # fmt: skip
         self._choose_port()
         self._warn_without_ranker()
+        self._warn_interpreted()
         for title, step in steps:
             with self._console.status(f"{title} …"):
                 step()
@@ -104,6 +107,13 @@ class LocalStack:
             describe_ranker(self._settings.ranker)
         except RankerFailed as exc:
             self._notify(f"no ranker: {exc}; popularity ranks, and layouts say model_missing")
+
+    def _warn_interpreted(self) -> None:
+        """Warn here, and let the processes run so: they refuse to on their own."""
+        build = describe_policy()
+        if build != models.COMPILED:
+            self._notify(f"the policy is {build}; until then each page takes many times as long")
+            self._settings = msgspec.structs.replace(self._settings, compiled="0")
 
     def _start_kafka(self) -> None:
         if self._settings.kafka is None:

@@ -32,6 +32,7 @@ Port = Annotated[int, Meta(ge=0, le=65535)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
+Compiled = Literal["auto", "0", "1", "checked"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -67,6 +68,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     drain_s: Seconds = 8.0  # to finish what is under way after SIGTERM
     decisions_sample: Share = 0.05  # share of visitors whose decisions are recorded; each costs a decision
     ranker: str | None = None  # folder of a model artifact; none: the packaged one; `none`: popularity only
+    compiled: Compiled = "auto"  # the policy: as built, `1` refuses to start interpreted, `0` is interpreted
     log_level: LogLevel = "info"  # debug, info, warning or error
     log_format: Literal["json", "pretty", "auto"] = "auto"  # auto: pretty on a terminal, JSON elsewhere
     shop_cache: str | None = None  # file that keeps the last shop, for a start without Kafka

@@ -14,9 +14,11 @@ from msgspec.structs import replace
 
 from models.visitor.decay import WEIGHTS
 from models.visitor.fold import fold
-from models.visitor.packing import PACKED_MAX, VERSION, pack, unpack
+from models.visitor.packing import pack, unpack
 from models.visitor.sessions import effective_time
 from models.visitor.state import EMPTY, EventRecord, VisitorState
+from models.visitor.state_fields import PACKED_MAX
+from models.visitor.typed_state import STATE_VERSION
 from schemas.errors import UnknownVersion
 from schemas.events import Event, OtherEvent
 from tests.events_strategies import INCARNATION, NOW, events, hostile_clocks, moments, record, records
@@ -212,4 +214,4 @@ def test_bytes_from_anywhere_are_a_state_or_an_unknown_version(
         unpack(bytes(raw))
     except UnknownVersion:
         return
-    assert raw[0] == VERSION
+    assert raw[0] == STATE_VERSION

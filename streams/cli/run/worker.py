@@ -12,6 +12,7 @@ from streams.runtime.process_context import exit_now
 from streams.runtime.settings import Settings, read_settings
 from streams.runtime.telemetry.logs import configure
 from streams.runtime.telemetry.status_file import check_writable
+from streams.shop.policy_build import require_compiled
 from streams.workers.personalize.process import Worker, WorkerOverrides
 
 GC_OBJECTS = 20_000
@@ -30,6 +31,7 @@ def run_with(settings: Settings, overrides: WorkerOverrides | None = None) -> No
     """
     check_writable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
+    require_compiled(settings)
     # Faust logs under the names of its subclasses.
     logging.getLogger("streams.kafka.transport").setLevel(logging.WARNING)
 

@@ -10,8 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from models.visitor.fold import fold
-from models.visitor.packing import PACKED_MAX, VERSION, pack, unpack
+from models.visitor.packing import pack, unpack
 from models.visitor.state import EMPTY, EventRecord, VisitorState
+from models.visitor.state_fields import PACKED_MAX
+from models.visitor.typed_state import STATE_VERSION
 from schemas.codec import decode_event
 from schemas.errors import UnknownVersion
 from tests.random_events import START, random_event
@@ -79,15 +81,19 @@ def test_equal_histories_give_equal_bytes() -> None:
     assert pack(after(acts[2:], halfway)) == pack(after(acts))
 
 
+def test_no_bytes_are_a_new_visitor() -> None:
+    assert unpack(b"") == EMPTY
+
+
 def test_newer_versions_are_not_read() -> None:
     raw = pack(random_history(1, 20))
-    assert raw[0] == VERSION
+    assert raw[0] == STATE_VERSION
     with pytest.raises(UnknownVersion, match=r"version 2; this code reads 1"):
-        unpack(bytes([VERSION + 1]) + raw[1:])
+        unpack(bytes([STATE_VERSION + 1]) + raw[1:])
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"\x01", pack(EMPTY)[:-1], pack(EMPTY) + b"x", pack(random_history(1, 20))[:-3]]
+    "damage", [b"\x01", pack(EMPTY)[:-1], pack(EMPTY) + b"x", pack(random_history(1, 20))[:-3]]
 )
 def test_bytes_that_are_no_state_are_named(damage: bytes) -> None:
     with pytest.raises(UnknownVersion):

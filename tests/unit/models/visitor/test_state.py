@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-from typing import get_type_hints
-
-from models.visitor.state import EMPTY, StateChanges, VisitorState, read_consent, refuses_personalization
+from models.visitor.state import EMPTY, read_consent, refuses_personalization
 from tests.unit.models.visitor.folding import act, after
-
-
-def test_changes_have_the_names_and_types_of_the_state() -> None:
-    assert get_type_hints(StateChanges) == get_type_hints(VisitorState)
 
 
 def test_consent_newest_answer_of_each_purpose() -> None:
