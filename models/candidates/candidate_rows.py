@@ -37,6 +37,8 @@ class CandidateRows:
     sources = cython.declare(cython.ulonglong[::1], visibility="readonly")
     """For each candidate a bit for every source that proposed it, in the order of SOURCES."""
     count = cython.declare(cython.int, visibility="readonly")
+    anchor_row = cython.declare(cython.int, visibility="readonly")
+    """The row they are about: the page's, else the one viewed last, else -1."""
     proposed = cython.declare(cython.int, visibility="readonly")
     """How many rows sources proposed, padding and repeats included."""
     _source: cython.ulonglong
@@ -49,6 +51,7 @@ class CandidateRows:
 
     def __init__(self) -> None:
         self.count = self.proposed = 0
+        self.anchor_row = -1
         self._source = 0
         self._places = int_column(0)
         self._reserve(CAPACITY)
@@ -203,18 +206,24 @@ class CandidateRows:
             self._places[self.rows[i]] = i + 1
 
     @cython.ccall
-    def give(self, rows: cython.int[::1], sources: cython.ulonglong[::1]) -> cython.void:
+    def give(
+        self, rows: cython.int[::1], sources: cython.ulonglong[::1], anchor_row: cython.int
+    ) -> cython.void:
         """Takes a caller's candidates instead of proposed ones, however many.
 
         Args:
             rows: int32[candidates], unique and ascending.
             sources: uint64[candidates], the sources of each.
+            anchor_row: The row that the list is about; -1 for none.
 
         Raises:
-            ValueError: A row is not one of the table, or does not come after the one before it.
+            ValueError: A row is not one of the table or does not come after the one before it, or there are
+                not as many sources as rows.
         """
         i: cython.int
         last: cython.int = -1
+        if sources.shape[0] != rows.shape[0] or anchor_row >= self.columns.n:
+            raise ValueError(f"{rows.shape[0]} rows with {sources.shape[0]} sources, about row {anchor_row}")
         for i in range(rows.shape[0]):
             if rows[i] <= last or rows[i] >= self.columns.n:
                 raise ValueError(f"{rows[i]} after {last} is no ascending row of {self.columns.n}")
@@ -225,6 +234,7 @@ class CandidateRows:
         for i in range(rows.shape[0]):
             self.rows[i], self.sources[i] = rows[i], sources[i]
         self.count = rows.shape[0]
+        self.anchor_row = anchor_row
         self._number()
 
 

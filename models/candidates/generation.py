@@ -167,6 +167,6 @@ def candidates_from_rows(
     begin_visit(visit, table, state)
     chosen = np.unique(np.asarray(rows, np.int32))
     chosen = chosen[chosen >= 0]
-    visit.give(chosen.data, np.full(len(chosen), source_bit("given"), np.uint64).data)
-    found = copy_candidates(visit)
-    return found if anchor_row < 0 else Candidates(found.rows, found.sources, anchor_row, found.recent)
+    sources = np.full(len(chosen), source_bit("given"), np.uint64)
+    visit.give(chosen.data, sources.data, anchor_row if anchor_row >= 0 else visit.anchor_row)
+    return copy_candidates(visit)

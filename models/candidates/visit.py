@@ -59,8 +59,6 @@ class Visit(CandidateRows):
     """What something may be bought together with: `about`, else the first cart lines, else the last purchase;
     without -1."""
     basket_count = cython.declare(cython.int, visibility="readonly")
-    anchor_row = cython.declare(cython.int, visibility="readonly")
-    """The row the page is about, else the one viewed last, else -1."""
 
     def __init__(self) -> None:
         CandidateRows.__init__(self)
@@ -72,7 +70,6 @@ class Visit(CandidateRows):
         self.cart_rows, self.bought_rows = int_column(ITEMS_MAX), int_column(ITEMS_MAX)
         self.seeds, self.seed_count = int_column(SEEDS_MAX), 0
         self.basket, self.basket_count = int_column(ITEMS_MAX), 0
-        self.anchor_row = -1
 
     @cython.ccall
     def begin(

@@ -4,6 +4,7 @@ Not numpy arrays: an element of those is a numpy scalar, which rounds and overfl
 `memoryview` gives Python's int and float, and compiled code the number itself.
 """
 
+from ctypes import c_float
 from typing import TYPE_CHECKING, Any
 
 import cython
@@ -16,6 +17,14 @@ if not cython.compiled:
 
     if TYPE_CHECKING:
         from models.catalog.table import ItemTable
+
+
+@cython.ccall
+@cython.inline
+@cython.exceptval(check=False)
+def single(value: cython.double) -> cython.double:
+    """A number as a float32 column holds it, rounded once."""
+    return cython.cast(cython.float, value) if cython.compiled else c_float(value).value
 
 
 @cython.final

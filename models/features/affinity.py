@@ -1,185 +1,179 @@
 """Affinity features: how large a share of the visitor's interest speaks for an item's category, brand, ...
 
-A visitor's state holds affinities as mappings hash32 -> weight. A feature is the item's share in one mapping,
-weight / (sum of weights + PRIOR), decayed from the state's time to `at`. PRIOR keeps a single view from
-being a share of 1. All visitors of a batch are computed at once: their shares are written into one flat array
-of cells, `width` cells a visitor, and every (visitor, item) row reads its cells from it.
+A state holds affinities as keys with weights, of several kinds. A feature is the item's share in one kind,
+weight / (sum of weights + PRIOR), decayed from the state's time to now. PRIOR keeps a single view from being a
+share of 1. Shares are found from the visitor's side: each key adds its share to one cell, and an item reads the
+cell of its category, its brand, ...
 """
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Any
 
-from collections.abc import Sequence
-from itertools import chain
-from operator import attrgetter
-from typing import Literal
-
+import cython
 import numpy as np
-from msgspec import Struct
-from numpy.typing import NDArray
+from cython.cimports.libc.math import pow
 
-from models.catalog.orderings import LabelEncoding
-from models.catalog.table import ItemTable
-from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, STEPS_PER_OCTAVE
-from models.visitor.state import VisitorState
+from models import use_compiled
 
-Rows = NDArray[np.int32]
-Floats = NDArray[np.float32]
-ItemAttribute = Literal["category", "family", "brand", "colour", "band"]
-PRIOR = 1.0
+if not cython.compiled:
+    from models.candidates.visit import Visit
+    from models.catalog.columns import single
+    from models.catalog.key_index import KeyIndex
+    from models.features.feature_rows import FeatureGroup, FeatureRows
+    from models.features.visitor import VISITOR_FEATURES
+    from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, STEPS_PER_OCTAVE, WEIGHT_OF_CODE
+    from models.visitor.state_fields import (
+        KIND_BOUGHT_CATEGORIES,
+        KIND_BRANDS,
+        KIND_CATEGORIES,
+        KIND_COLOURS,
+        KIND_NOW_BRANDS,
+        KIND_NOW_CATEGORIES,
+        KIND_PRICE_BANDS,
+    )
+    from models.visitor.typed_state import TypedState
+
+    if TYPE_CHECKING:
+        from models.catalog.table import ItemTable
+
+PRIOR = cython.declare(cython.double, 1.0)
 """Weight of one plain view. Own choice, not tuned."""
 BANDS = 16
 """Price bands: models.visitor.affinities.price_band gives 0 to 15."""
 
-
-class AffinityFeature(Struct, frozen=True):
-    """A feature: the share of an item's attribute in one mapping of the state.
-
-    Attributes:
-        name: Its column name.
-        version: Raised when its meaning changes.
-        field: The mapping of VisitorState: hash32 (of a price band its number) -> weight.
-        attribute: The attribute of the item. `family`, the level above the finest category, has no mapping of
-            its own: its share is the sum over its categories.
-    """
-
-    name: str
-    version: int
-    field: str
-    attribute: ItemAttribute
-
-
-AFFINITY_FEATURES: tuple[AffinityFeature, ...] = (
-    AffinityFeature("category_taste", 1, "categories", "category"),
-    AffinityFeature("category_now", 1, "now_categories", "category"),
-    AffinityFeature("category_bought", 1, "bought_categories", "category"),
-    AffinityFeature("family_taste", 1, "categories", "family"),
-    AffinityFeature("family_now", 1, "now_categories", "family"),
-    AffinityFeature("brand_taste", 1, "brands", "brand"),
-    AffinityFeature("brand_now", 1, "now_brands", "brand"),
-    AffinityFeature("colour_taste", 1, "colours", "colour"),
-    AffinityFeature("price_band_taste", 1, "price_bands", "band"),
+AFFINITY_FEATURES = FeatureGroup("affinity", VISITOR_FEATURES)
+AFFINITIES = (
+    (AFFINITY_FEATURES.add("category_taste", 1), KIND_CATEGORIES, LONG_TICK_S, "category"),
+    (AFFINITY_FEATURES.add("category_now", 1), KIND_NOW_CATEGORIES, NOW_TICK_S, "category"),
+    (AFFINITY_FEATURES.add("category_bought", 1), KIND_BOUGHT_CATEGORIES, BOUGHT_TICK_S, "category"),
+    (AFFINITY_FEATURES.add("family_taste", 1), KIND_CATEGORIES, LONG_TICK_S, "family"),
+    (AFFINITY_FEATURES.add("family_now", 1), KIND_NOW_CATEGORIES, NOW_TICK_S, "family"),
+    (AFFINITY_FEATURES.add("brand_taste", 1), KIND_BRANDS, LONG_TICK_S, "brand"),
+    (AFFINITY_FEATURES.add("brand_now", 1), KIND_NOW_BRANDS, NOW_TICK_S, "brand"),
+    (AFFINITY_FEATURES.add("colour_taste", 1), KIND_COLOURS, LONG_TICK_S, "colour"),
+    (AFFINITY_FEATURES.add("price_band_taste", 1), KIND_PRICE_BANDS, LONG_TICK_S, "band"),
 )
-_HALF_LIVES = {
-    name: STEPS_PER_OCTAVE * tick
-    for tick, names in (
-        (LONG_TICK_S, ("categories", "brands", "colours", "price_bands")),
-        (NOW_TICK_S, ("now_categories", "now_brands")),
-        (BOUGHT_TICK_S, ("bought_categories",)),
-    )
-    for name in names
-}
-FIELDS = tuple(_HALF_LIVES)
-_read_mappings = attrgetter(*FIELDS)
-_HALF_LIFE_S = np.array(list(_HALF_LIVES.values()))
+"""(column, kind of affinity, its clock, attribute of the item). `family`, the level above the finest category,
+has no affinities of its own: its share is the sum over its categories."""
 
 
-class _KeyNumbers(dict[int, int]):
-    """hash32 -> its number in the vocabulary; 0 for a key that no item of the shop has."""
+@cython.final
+@cython.cclass
+class AffinityIndex:
+    """Which cells the keys of a visitor add to, and which cells each item reads.
 
-    def __missing__(self, key: int) -> int:
-        return 0
-
-
-class Vocabulary(Struct, frozen=True, eq=False):
-    """Which cell of a visitor's flat array each key writes, and which cells each item reads.
-
-    Attributes:
-        width: Cells per visitor; the last takes the keys that no item has, and no item reads it.
-        numbers: hash32 of a category, brand or colour, or a price band -> its number, from 1.
-        cells: For each way a mapping is read (as itself, as its families) intp[fields · (keys + 1)]: the
-            cell that (field, key number) writes.
-        item_cells: int32[n, len(AFFINITY_FEATURES)]: the cell that each feature of an item reads.
+    It depends on the catalogue alone, not on crowd signals. Each feature has a cell for each code of its attribute.
     """
 
-    width: int
-    numbers: _KeyNumbers
-    cells: tuple[NDArray[np.intp], ...]
-    item_cells: Rows
+    _columns: cython.int[::1]
+    """By feature, as those that follow: its column,"""
+    _kinds: cython.int[::1]
+    """the kind of affinity,"""
+    _half_lives: cython.double[::1]
+    """its half-life in seconds,"""
+    _codes: list
+    """the KeyIndex of its attribute's codes,"""
+    _cells: cython.int[::1]
+    """and its first cell."""
+    _item_cells: cython.int[:, ::1]
+    """By row and feature."""
+    _shares: cython.float[::1]
+    """By cell, of one visitor at a time; all zero between two visitors."""
+
+    def __init__(self, table: "ItemTable") -> None:
+        """Complexity: O(n · affinity features)."""
+        codes = attribute_codes(table)
+        attributes = [attribute for _, _, _, attribute in AFFINITIES]
+        sizes = [codes[attribute][2] for attribute in attributes]
+        cells = np.cumsum([0, *sizes]).astype(np.int32)
+        self._columns = np.array([column for column, _, _, _ in AFFINITIES], np.int32).data
+        self._kinds = np.array([kind for _, kind, _, _ in AFFINITIES], np.int32).data
+        self._half_lives = np.array([tick_s * STEPS_PER_OCTAVE for _, _, tick_s, _ in AFFINITIES], float).data
+        self._codes = [codes[attribute][0] for attribute in attributes]
+        self._cells = cells[:-1].data
+        item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1) + cells[:-1]
+        self._item_cells = np.ascontiguousarray(item_cells, np.int32).data
+        self._shares = np.zeros(max(int(cells[-1]), 1), np.float32).data
+
+    @cython.cfunc
+    def write(self, rows: FeatureRows) -> cython.void:
+        """Writes the affinity features.
+
+        A share is w · 2^(-since / half-life) / (sum of such + PRIOR).
+
+        Complexity: O(affinities of the visitor + candidates).
+
+        Reference: Own heuristic: additive smoothing of a share, exponential decay. Half-lives are those of
+            models.visitor.decay.
+        """
+        i: cython.int
+        feature: cython.int
+        visit: Visit = rows.visit
+        out: cython.float[:, ::1] = rows.out
+        for feature in range(self._columns.shape[0]):
+            self._add_shares(visit, feature)
+        for i in range(visit.count):
+            for feature in range(self._columns.shape[0]):
+                cell: cython.int = self._item_cells[visit.rows[i], feature]
+                out[rows.first + i, self._columns[feature]] = self._shares[cell]
+        for feature in range(self._columns.shape[0]):
+            self._clear_shares(visit.state, feature)
+
+    @cython.cfunc
+    def _add_shares(self, visit: Visit, feature: cython.int) -> cython.void:
+        state: TypedState = visit.state
+        kind: cython.int = self._kinds[feature]
+        i: cython.int
+        total: cython.double = 0.0
+        if state.sizes[kind] == 0:
+            return
+        since: cython.double = max(visit.at - state.at, 0.0) if state.events > 0 else 0.0
+        left: cython.double = pow(0.5, since / self._half_lives[feature])
+        for i in range(state.sizes[kind]):
+            total += WEIGHT_OF_CODE[state.codes[kind, i]] * left
+        total += PRIOR
+        for i in range(state.sizes[kind]):
+            cell: cython.int = self._cell(feature, state.keys[kind, i])
+            share: cython.double = single(WEIGHT_OF_CODE[state.codes[kind, i]] * left / total)
+            if cell >= 0:
+                self._shares[cell] = self._shares[cell] + share
+
+    @cython.cfunc
+    def _clear_shares(self, state: TypedState, feature: cython.int) -> cython.void:
+        kind: cython.int = self._kinds[feature]
+        i: cython.int
+        for i in range(state.sizes[kind]):
+            cell: cython.int = self._cell(feature, state.keys[kind, i])
+            if cell >= 0:
+                self._shares[cell] = 0.0
+
+    @cython.cfunc
+    def _cell(self, feature: cython.int, key: cython.longlong) -> cython.int:
+        """The cell that a key of the feature's kind adds to; -1 for a key that no item of the shop has."""
+        codes: KeyIndex = self._codes[feature]
+        code: cython.int = codes.find(key)
+        return self._cells[feature] + code if code >= 0 else -1
 
 
-def build_vocabulary(table: ItemTable) -> Vocabulary:
-    """The vocabulary of a catalogue; crowd signals have no part in it.
-
-    Complexity: O(n · affinity features) and O(distinct keys · fields).
-    """
-    categories, brands, colours, families = table.categories, table.brands, table.colours, table.families
-    bands = LabelEncoding(
-        table.price_band.astype(np.int32), {b: b for b in range(BANDS)}, [""] * BANDS, np.empty(0, np.uint32)
-    )
-    codings = {"category": categories, "brand": brands, "colour": colours, "family": families, "band": bands}
-    codes = {name: coding.code_by_hash for name, coding in codings.items()} | {"family": _family_codes(table)}
-    numbers = _KeyNumbers()
-    for key in chain(categories.code_by_hash, brands.code_by_hash, colours.code_by_hash, bands.code_by_hash):
-        numbers.setdefault(key, len(numbers) + 1)
-    offsets = np.cumsum([0, *(codings[feature.attribute].size for feature in AFFINITY_FEATURES)]).tolist()
-    width = offsets[-1] + 1
-    cells = np.full((2, len(FIELDS), len(numbers) + 1), width - 1, np.intp)
-    for feature, offset in zip(AFFINITY_FEATURES, offsets, strict=False):
-        own = cells[int(feature.attribute == "family"), FIELDS.index(feature.field)]
-        for key, code in codes[feature.attribute].items():
-            own[numbers[key]] = offset + code
-    columns = [
-        codings[feature.attribute].column + offset
-        for feature, offset in zip(AFFINITY_FEATURES, offsets, strict=False)
-    ]
-    return Vocabulary(width, numbers, (cells[0].ravel(), cells[1].ravel()), np.stack(columns, axis=1))
+def attribute_codes(table: "ItemTable") -> dict[str, Any]:
+    """For each attribute of items: the KeyIndex of its codes, int32[n] the code of each row, how many codes."""
+    keys, families, colours = table.keys, table.families, table.colours
+    categories, brands = table.categories, table.brands
+    bands = KeyIndex({band: band for band in range(BANDS)})
+    return {
+        "category": (keys.category_code_by_hash, categories.column, categories.size),
+        "family": (KeyIndex(family_codes(table)), families.column, families.size),
+        "brand": (keys.brand_groups, brands.column, brands.size),
+        "colour": (KeyIndex(colours.code_by_hash), colours.column, colours.size),
+        "band": (bands, table.price_band.astype(np.int32), BANDS),
+    }
 
 
-def _family_codes(table: ItemTable) -> dict[int, int]:
+def family_codes(table: "ItemTable") -> dict[int, int]:
     """hash32 of each finest category -> the code of its family."""
     rows = {code: row for row, code in enumerate(table.categories.column.tolist())}
     families = table.families.column
     return {key: int(families[rows[code]]) for key, code in table.categories.code_by_hash.items()}
 
 
-def affinity_columns(
-    vocabulary: Vocabulary,
-    states: Sequence[VisitorState],
-    since: NDArray[np.float64],
-    rows: Rows,
-    visitors: Rows,
-) -> Floats:
-    """The affinity features of every row of a batch.
-
-    A share is w · 2^(-since / half-life) / (sum of such + PRIOR).
-
-    Args:
-        vocabulary: Of the catalogue that `rows` are rows of.
-        states: V visitors.
-        since: float64[V], the age of each state in seconds.
-        rows: int32[m], item rows.
-        visitors: int32[m], the index of each row's visitor.
-
-    Returns:
-        float32[m, len(AFFINITY_FEATURES)], 0 to 1.
-
-    Complexity: O(affinities of all visitors + V · width + m); numpy calls do not grow with V.
-
-    Reference: Own heuristic: additive smoothing of a share, exponential decay. Half-lives are those of
-        models.visitor.decay.
-    """
-    segment, numbers, shares = _shares(vocabulary, states, since)
-    numbers += segment % len(FIELDS) * (len(vocabulary.numbers) + 1)
-    base = segment // len(FIELDS) * vocabulary.width
-    flat = np.zeros(len(states) * vocabulary.width, np.float32)
-    for cells in vocabulary.cells:
-        np.add.at(flat, base + cells.take(numbers), shares)
-    return flat.take(
-        vocabulary.item_cells.take(rows, axis=0) + (visitors * np.int32(vocabulary.width))[:, None]
-    )
-
-
-def _shares(
-    vocabulary: Vocabulary, states: Sequence[VisitorState], since: NDArray[np.float64]
-) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-    """Every affinity of every visitor: number of its mapping (visitor · fields + field), number of its key,
-    share in the mapping."""
-    mappings = [mapping for state in states for mapping in _read_mappings(state)]
-    lengths = np.fromiter(map(len, mappings), np.intp, len(mappings))
-    total = int(lengths.sum())
-    numbers = np.fromiter(map(vocabulary.numbers.__getitem__, chain.from_iterable(mappings)), np.intp, total)
-    weights = np.fromiter(chain.from_iterable([m.values() for m in mappings]), np.float64, total)
-    segment = np.arange(len(mappings)).repeat(lengths)
-    weights *= (0.5 ** (since[:, None] / _HALF_LIFE_S)).ravel().take(segment)
-    sums = np.bincount(segment, weights, len(mappings)) + PRIOR
-    return segment, numbers, (weights / sums.take(segment)).astype(np.float32)
+if not cython.compiled:
+    use_compiled(globals())

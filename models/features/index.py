@@ -1,40 +1,136 @@
-"""The part of a snapshot that features read: the features of each item alone, and the affinity vocabulary."""
+"""The part of a snapshot that features read, and the one place where the features of a visit are written."""
 
-from __future__ import annotations
+from typing import TYPE_CHECKING, Any, Optional
 
+import cython
 import numpy as np
-from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.catalog.table import ItemTable
-from models.features.affinity import Vocabulary, build_vocabulary
-from models.features.item import item_block
+from models import use_compiled
+
+if not cython.compiled:
+    from models.candidates.visit import Visit
+    from models.features.affinity import AffinityIndex
+    from models.features.feature_rows import FeatureRows
+    from models.features.gap import GAP_FEATURES, write_gaps
+    from models.features.interaction import write_interactions
+    from models.features.item import ITEM_FEATURES, item_block
+    from models.features.visitor import write_visitor_features
+
+    if TYPE_CHECKING:
+        from models.catalog.table import ItemTable
+
+ITEM_COLUMNS = cython.declare(cython.int, ITEM_FEATURES.end)
+MATRIX_COLUMNS = cython.declare(cython.int, GAP_FEATURES.end)
 
 
-class FeatureIndex(Struct, frozen=True, eq=False):
-    """What `vectorize` needs of the items, computed once a snapshot.
+@cython.final
+@cython.cclass
+class FeatureIndex:
+    """What features read of the items, computed once a snapshot."""
 
-    Attributes:
-        table: The items, n rows.
-        block: float32[n, len(ITEM_FEATURES)], the item features at `table.at`.
-        vocabulary: Depends on the catalogue alone, not on crowd signals.
-    """
+    table = cython.declare(object, visibility="readonly")
+    """The ItemTable."""
+    affinities = cython.declare(AffinityIndex, visibility="readonly")
+    """Of the catalogue alone."""
+    _columns: object
+    _block: cython.float[:, ::1]
+    """float32[n, item features], the item features at `table.at`."""
 
-    table: ItemTable
-    block: NDArray[np.float32]
-    vocabulary: Vocabulary
+    def __init__(self, table: "ItemTable", block: NDArray[np.float32], affinities: AffinityIndex) -> None:
+        self.table, self.affinities, self._columns = table, affinities, table.columns
+        self._block = np.ascontiguousarray(block, np.float32).data
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def write_item_features(self, rows: FeatureRows) -> cython.void:
+        """Copies what was computed of each candidate."""
+        i: cython.int
+        column: cython.int
+        out: cython.float[:, ::1] = rows.out
+        for i in range(rows.visit.count):
+            for column in range(ITEM_COLUMNS):
+                out[rows.first + i, column] = self._block[rows.visit.rows[i], column]
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def is_of(self, visit: Visit) -> cython.bint:
+        """Whether the rows of a visit are rows of the table."""
+        return visit.columns is self._columns
 
 
-def index_features(table: ItemTable, earlier: FeatureIndex | None = None) -> FeatureIndex:
+def index_features(table: "ItemTable", earlier: Optional[FeatureIndex] = None) -> FeatureIndex:
     """The feature index of a table.
 
     Args:
         table: Items with their crowd signals.
-        earlier: The index of the table before it; its vocabulary is shared when the catalogue is the same
+        earlier: The index of the table before it; its affinity index is shared when the catalogue is the same
             (`with_signals` keeps the very list of items).
 
     Complexity: O(n · item features); O(n · affinity features) more for another catalogue.
     """
     if earlier is not None and earlier.table.items is table.items:
-        return FeatureIndex(table, item_block(table), earlier.vocabulary)
-    return FeatureIndex(table, item_block(table), build_vocabulary(table))
+        return FeatureIndex(table, item_block(table), earlier.affinities)
+    return FeatureIndex(table, item_block(table), AffinityIndex(table))
+
+
+@cython.ccall
+def write_features(
+    visit: Visit, index: FeatureIndex, out: cython.float[:, ::1], first: cython.int
+) -> cython.void:
+    """Writes the features of all candidates of a visit: for serving, re-ranking and training alike.
+
+    Args:
+        visit: With its candidates.
+        index: Of the items that the candidates are rows of.
+        out: float32[rows, len(SPEC)], columns in the order of SPEC.
+        first: The row of the first candidate; the others follow in their order.
+
+    Raises:
+        ValueError: `out` has too few rows or another number of columns, or the index is of other items.
+
+    Complexity: O(candidates · len(SPEC)).
+    """
+    if first < 0 or first + visit.count > out.shape[0] or out.shape[1] != MATRIX_COLUMNS:
+        raise ValueError(f"{visit.count} rows from {first} do not fit {out.shape[0]} of {out.shape[1]} columns")
+    if not index.is_of(visit):
+        raise ValueError("the candidates are of other items than the index")
+    rows = FeatureRows(visit, out, first)
+    index.write_item_features(rows)
+    write_visitor_features(rows)
+    index.affinities.write(rows)
+    write_interactions(rows)
+    write_gaps(rows)
+
+
+@cython.ccall
+def limit_features(
+    out: cython.float[:, ::1],
+    first: cython.int,
+    end: cython.int,
+    low: cython.float[::1],
+    high: cython.float[::1],
+) -> cython.void:
+    """Moves values outside of bounds to the bounds, for rows `first` to `end - 1`.
+
+    Args:
+        out: float32[rows, len(SPEC)].
+        first: The first row.
+        end: The row after the last one.
+        low: float32[len(SPEC)], the lowest value of each column.
+        high: The highest ones.
+
+    Raises:
+        ValueError: A shape does not fit.
+    """
+    i: cython.int
+    column: cython.int
+    if low.shape[0] != out.shape[1] or high.shape[0] != out.shape[1] or first < 0 or end > out.shape[0]:
+        raise ValueError(f"bounds of {low.shape[0]} and {high.shape[0]} columns for {out.shape[1]}")
+    for i in range(first, end):
+        for column in range(out.shape[1]):
+            out[i, column] = min(max(out[i, column], low[column]), high[column])
+
+
+if not cython.compiled:
+    use_compiled(globals())

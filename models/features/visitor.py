@@ -1,90 +1,79 @@
-"""Visitor features: numbers of the visitor and the page, the same for all of a visitor's candidates.
+"""Visitor features: numbers of the visitor and the page, the same for all of a visit's candidates."""
 
-Each is a plain function of one visitor, not a column: batches of a few visitors are the rule, and for them
-ten numpy calls cost more than all the arithmetic.
-"""
+import cython
+from cython.cimports.libc.math import log1p
 
-from __future__ import annotations
+from models import use_compiled
 
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
-from math import log1p
+if not cython.compiled:
+    from models.candidates.visit import PAGE_CART, PAGE_CATEGORY, PAGE_PRODUCT, PAGE_SEARCH, Visit
+    from models.features.feature_rows import FeatureGroup, FeatureRows
+    from models.features.item import ITEM_FEATURES
+    from models.visitor.typed_state import TypedState
 
-import numpy as np
-from msgspec import Struct
-from numpy.typing import NDArray
+SESSION_MAX_S = cython.declare(cython.double, 86_400.0)
 
-from models.visitor.state import VisitorState
+VISITOR_FEATURES = FeatureGroup("visitor", ITEM_FEATURES)
+VISITOR_IS_COLD = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_is_cold", 1))
+VISITOR_LOG_EVENTS = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_log_events", 1))
+VISITOR_LOG_ORDERS = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_log_orders", 1))
+VISITOR_MOBILE = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_mobile", 1))
+VISITOR_OFF_WEB = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_off_web", 1))
+SESSION_LOG_VIEWS = cython.declare(cython.int, VISITOR_FEATURES.add("session_log_views", 1))
+SESSION_LOG_AGE = cython.declare(cython.int, VISITOR_FEATURES.add("session_log_age", 1))
+IS_PRODUCT_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_product", 1))
+IS_LISTING_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_listing", 1))
+IS_CART_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_cart", 1))
+VISITOR_COLUMNS = cython.declare(cython.int[2])
+VISITOR_COLUMNS[0], VISITOR_COLUMNS[1] = VISITOR_FEATURES.start, VISITOR_FEATURES.end
 
-LISTING_PAGES = ("category", "search")
-SESSION_MAX_S = 86_400.0
+
+@cython.ccall
+def write_visitor_features(rows: FeatureRows) -> cython.void:
+    """Caps and divisors are own choices, not tuned: they bring counts and minutes to the scale of shares."""
+    visit: Visit = rows.visit
+    state: TypedState = visit.state
+    if visit.count == 0:
+        return
+    i: cython.int = rows.first
+    out: cython.float[:, ::1] = rows.out
+    out[i, VISITOR_IS_COLD] = state.events == 0
+    out[i, VISITOR_LOG_EVENTS] = log1p(min(state.events, 500)) / 4
+    out[i, VISITOR_LOG_ORDERS] = log1p(min(state.orders, 20))
+    out[i, VISITOR_MOBILE] = state.devices[1] / max(count_all(state.devices), 1.0)
+    channels: cython.double = count_all(state.channels)
+    out[i, VISITOR_OFF_WEB] = (channels - state.channels[0]) / max(channels, 1.0)
+    out[i, SESSION_LOG_VIEWS] = log1p(min(state.session_views, 100)) / 3
+    out[i, SESSION_LOG_AGE] = log1p(session_age(visit) / 60.0) / 4
+    out[i, IS_PRODUCT_PAGE] = visit.page == PAGE_PRODUCT
+    out[i, IS_LISTING_PAGE] = visit.page == PAGE_CATEGORY or visit.page == PAGE_SEARCH
+    out[i, IS_CART_PAGE] = visit.page == PAGE_CART
+    rows.repeat_first(VISITOR_COLUMNS[0], VISITOR_COLUMNS[1])
 
 
-class PageVisit(Struct, frozen=True, gc=False):
-    """A visitor on a page at a moment.
+@cython.cfunc
+@cython.exceptval(check=False)
+def count_all(counts: cython.int[::1]) -> cython.double:
+    """The sum of counts."""
+    i: cython.int
+    total: cython.double = 0.0
+    for i in range(counts.shape[0]):
+        total += counts[i]
+    return total
 
-    Attributes:
-        state: The visitor's state.
-        page: The page type.
-        since: Seconds from the state's last event to now; 0 for a state without events.
-        session_age: Seconds from the session's start to now, at most SESSION_MAX_S; 0 without events.
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def session_age(visit: Visit) -> cython.double:
+    """Seconds from the session's start to now, at most SESSION_MAX_S; 0 for a state without events.
+
+    A time before the state's own counts as the state's.
     """
-
-    state: VisitorState
-    page: str
-    since: float
-    session_age: float
-
-
-class VisitorFeature(Struct, frozen=True):
-    """A number of one visitor on a page; a change of meaning raises `version`."""
-
-    name: str
-    version: int
-    compute: Callable[[PageVisit], float]
+    if visit.state.events == 0:
+        return 0.0
+    now: cython.double = max(visit.at, visit.state.at)
+    return max(0.0, min(now - visit.state.session_at, SESSION_MAX_S))
 
 
-VISITOR_FEATURES: tuple[VisitorFeature, ...] = (
-    VisitorFeature("visitor_is_cold", 1, lambda v: not v.state.events),
-    VisitorFeature("visitor_log_events", 1, lambda v: log1p(min(v.state.events, 500)) / 4),
-    VisitorFeature("visitor_log_orders", 1, lambda v: log1p(min(v.state.orders, 20))),
-    VisitorFeature("visitor_mobile", 1, lambda v: _share(v.state.devices, v.state.devices[1])),
-    VisitorFeature("visitor_off_web", 1, lambda v: _share(v.state.channels, sum(v.state.channels[1:]))),
-    VisitorFeature("session_log_views", 1, lambda v: log1p(min(v.state.session_views, 100)) / 3),
-    VisitorFeature("session_log_age", 1, lambda v: log1p(v.session_age / 60.0) / 4),
-    VisitorFeature("page_product", 1, lambda v: v.page == "product"),
-    VisitorFeature("page_listing", 1, lambda v: v.page in LISTING_PAGES),
-    VisitorFeature("page_cart", 1, lambda v: v.page == "cart"),
-)
-"""Caps and divisors are own choices, not tuned: they bring counts and minutes to the scale of shares."""
-_FUNCTIONS = tuple(feature.compute for feature in VISITOR_FEATURES)
-
-
-def _share(counts: Sequence[int], part: int) -> float:
-    """`part` over the sum of `counts`; 0 when nothing was counted."""
-    return part / max(sum(counts), 1)
-
-
-def page_visits(states: Iterable[VisitorState], pages: Iterable[str], at: Iterable[float]) -> list[PageVisit]:
-    """One PageVisit for each visitor.
-
-    Args:
-        states: V visitors.
-        pages: The page type of each.
-        at: Epoch seconds of each; a time before the state's own counts as the state's.
-    """
-    return [_page_visit(state, page, now) for state, page, now in zip(states, pages, at, strict=True)]
-
-
-def _page_visit(state: VisitorState, page: str, at: float) -> PageVisit:
-    if not state.events:
-        return PageVisit(state, page, 0.0, 0.0)
-    now = max(at, state.at)
-    return PageVisit(state, page, now - state.at, min(now - state.session_at, SESSION_MAX_S))
-
-
-def visitor_block(visits: Sequence[PageVisit]) -> NDArray[np.float32]:
-    """float32[V, len(VISITOR_FEATURES)], a row for each visit."""
-    values = chain.from_iterable([[of(visit) for of in _FUNCTIONS] for visit in visits])
-    count = len(visits) * len(_FUNCTIONS)
-    return np.fromiter(values, np.float32, count).reshape(len(visits), len(_FUNCTIONS))
+if not cython.compiled:
+    use_compiled(globals())

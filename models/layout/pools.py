@@ -15,8 +15,9 @@ if cython.compiled:
     from cython.cimports.libc.math import rint
 else:
     from models.candidates.visit import Visit
+    from models.catalog.columns import single
     from models.layout.context import PageContext
-    from models.layout.kinds.candidates import POOL_CAPACITY, ScoredCandidates, single
+    from models.layout.kinds.candidates import POOL_CAPACITY, ScoredCandidates
     from models.layout.kinds.kind import Pool
 
 SCORE_STEPS = cython.declare(cython.double, 10_000.0)

@@ -19,7 +19,8 @@ from models.candidates.generation import CANDIDATES_MAX, copy_candidates, find_p
 from models.candidates.sources import propose_candidates
 from models.candidates.visit import Visit
 from models.catalog.search import count_words
-from models.features.spec import NAMES, write_features
+from models.features.index import write_features
+from models.features.spec import NAMES
 from models.layout.assembly.slots import Assembly
 from models.layout.context import PageContext, state_reason
 from models.layout.fills.packed_fills import PackedFills, translate_fills
@@ -77,10 +78,6 @@ class PageRun:
         begun, ends = [], [0]
         for visit, context, request in zip(self._visits, self._contexts, requests, strict=False):
             begun.append(self._begin(snapshot, visit, context, request, at))
-            from models.features.spec import STAND_IN
-            from models.visitor.packing import unpack as _u
-            from models.visitor.state import EMPTY as _E
-            STAND_IN[id(visit)] = (_u(request.state) if visit.known else _E, request.page, at)
             write_features(visit, snapshot.features, self._features.data, ends[-1])
             ends.append(ends[-1] + visit.count)
         features = self._features[: ends[-1]]

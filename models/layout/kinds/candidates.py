@@ -1,28 +1,18 @@
 """A page's scored candidates, best first, and the rows of each pool that was collected from them."""
 
-from ctypes import c_float
-
 import cython
 import numpy as np
 
 from models import use_compiled
 
 if not cython.compiled:
-    from models.catalog.columns import Columns
+    from models.catalog.columns import Columns, single
     from models.layout.context import PageContext
 
 POOL_CAPACITY = cython.declare(cython.int, 512)
 """The most candidates of a page, and the most rows of a pool; candidate generation gives half of that."""
 LEAD_RANK = cython.declare(cython.int, 4)
 """A pool's lead score is that of its first and its LEAD_RANK-th item. Own choice, not tuned."""
-
-
-@cython.cfunc
-@cython.inline
-@cython.exceptval(check=False)
-def single(number: cython.double) -> cython.double:
-    """The nearest float32."""
-    return cython.cast(cython.float, number) if cython.compiled else c_float(number).value
 
 
 @cython.final

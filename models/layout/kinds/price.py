@@ -6,9 +6,9 @@ from models import use_compiled
 from models.catalog.orderings import CHEAPER_MAX_FACTOR, DEARER_MIN_FACTOR, PRICE_RATIO_MAX
 
 if not cython.compiled:
-    from models.catalog.columns import Columns
+    from models.catalog.columns import Columns, single
     from models.layout.context import PageContext
-    from models.layout.kinds.candidates import ScoredCandidates, single
+    from models.layout.kinds.candidates import ScoredCandidates
     from models.layout.kinds.kind import AboutAnchor, ModuleKind, Pool, Words
     from models.visitor.typed_state import TypedState
 
