@@ -4,10 +4,9 @@ Scores are standardised within the page, so that margins and module scores mean 
 scores are ordered by item id, as rows are.
 """
 
-from math import sqrt
-
 import cython
 import numpy as np
+from cython.cimports.libc.math import sqrt
 
 from models import use_compiled
 

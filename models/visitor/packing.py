@@ -32,7 +32,7 @@ if not cython.compiled:
     )
     from models.visitor.typed_state import HEAD_BYTES, STATE_VERSION, TypedState
 
-AFFINITIES = (
+AFFINITY_FIELDS = (
     "categories", "brands", "colours", "sizes", "now_categories", "now_brands", "bought_categories",
     "price_bands",
 )  # fmt: skip
@@ -131,7 +131,7 @@ def _read_affinities(state: TypedState) -> dict[str, Any]:
     kind: cython.int
     i: cython.int
     return {
-        AFFINITIES[kind]: {
+        AFFINITY_FIELDS[kind]: {
             state.keys[kind, i]: WEIGHTS[state.codes[kind, i]] for i in range(state.sizes[kind])
         }
         for kind in range(KINDS)
@@ -240,7 +240,7 @@ def _write_affinities(state: TypedState, visitor: VisitorState) -> cython.void:
     kind: cython.int
     place: cython.int
     for kind in range(KINDS):
-        weights = getattr(visitor, AFFINITIES[kind])
+        weights = getattr(visitor, AFFINITY_FIELDS[kind])
         state.sizes[kind] = _count(weights, SIZE_MAX[kind])
         for place, (key, weight) in enumerate(weights.items()):
             state.keys[kind, place] = _fit(key, 8 if kind == KIND_PRICE_BANDS else 32)

@@ -1,8 +1,7 @@
 """Module kinds related to one item or cart: items like it, and items that others bought with it."""
 
-from math import exp
-
 import cython
+from cython.cimports.libc.math import exp
 
 from models import use_compiled
 
