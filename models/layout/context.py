@@ -42,6 +42,12 @@ def state_reason(state: TypedState) -> str:
     return "cold_start"
 
 
+@cython.ccall
+def newest_event_at(state: TypedState) -> cython.longlong:
+    """Epoch seconds of the newest event of a state; 0 for one without events."""
+    return state.at
+
+
 @cython.final
 @cython.cclass
 class PageContext:
@@ -72,7 +78,7 @@ class PageContext:
     cart: cython.int[::1]
     cart_count: cython.int
     query: str
-    word_counts: dict
+    word_counts: object
 
     def __init__(self) -> None:
         self.recent = np.zeros(KNOWN_MAX, np.int32).data
@@ -84,7 +90,7 @@ class PageContext:
 
     @cython.ccall
     def begin(
-        self, visit: Visit, page: PageColumns, category: cython.longlong, query: str, word_counts: dict
+        self, visit: Visit, page: PageColumns, category: cython.longlong, query: str, word_counts: object
     ) -> cython.void:
         """Sets the context of a visit.
 

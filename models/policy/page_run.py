@@ -22,7 +22,7 @@ from models.catalog.search import count_words
 from models.features.index import write_features
 from models.features.spec import NAMES
 from models.layout.assembly.slots import Assembly
-from models.layout.context import PageContext, state_reason
+from models.layout.context import PageContext, newest_event_at, state_reason
 from models.layout.fills.packed_fills import PackedFills, translate_fills
 from models.layout.kinds.candidates import ScoredCandidates
 from models.layout.kinds.registry import page_columns
@@ -102,13 +102,13 @@ class PageRun:
         if request.state and not visit.known:
             raise UnknownVersion(f"a state of version {request.state[0]} that cannot be read")
         reason: Reason = state_reason(visit.state)
-        as_of = visit.state.at
+        as_of = newest_event_at(visit.state)
         if reason != "ok":
             visit.begin(table.columns, b"", number, rows, at)
         propose_candidates(visit, CANDIDATES_MAX)
         query = request.q if request.page == "search" and request.q else ""
         category = label_key(request.category) if request.page == "category" and request.category else 0
-        context.begin(visit, page, category, query, count_words(table.words, query) if query else None)
+        context.begin(visit, page, category, query, count_words(table.words, query) if query else {})
         return _Begun(request, as_of, reason)
 
     def _finish(

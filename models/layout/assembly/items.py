@@ -40,7 +40,7 @@ class ItemSelection:
             within the margins of `stability`. Set it before a page is begun.
     """
 
-    previous: PageFills
+    previous = cython.declare(PageFills, visibility="readonly")
     _context: PageContext
     _columns: Columns
     _view: ViewColumns

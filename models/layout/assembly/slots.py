@@ -37,8 +37,8 @@ class Assembly:
         items: Selects the items of its modules; `items.previous` is what the page showed last.
     """
 
-    fills: PageFills
-    items: ItemSelection
+    fills = cython.declare(PageFills, visibility="readonly")
+    items = cython.declare(ItemSelection, visibility="readonly")
     _page: PageColumns
     _home: cython.bint
     _ranking: ModuleRanking
