@@ -110,7 +110,7 @@ class LocalStack:
     def _warn_interpreted(self) -> None:
         """Warn here, and let the processes run so: they refuse to on their own."""
         if models.BUILD != models.COMPILED:
-            self._notify(f"the policy is {models.BUILD}; until then each page takes many times as long")
+            self._notify(f"the policy is {models.BUILD}; each page takes many times as long")
             self._settings = msgspec.structs.replace(self._settings, compiled="0")
 
     def _start_kafka(self) -> None:

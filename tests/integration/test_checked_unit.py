@@ -1,4 +1,4 @@
-"""What only compiling shows: a read past the end is reported; what the unit imports gets what was compiled."""
+"""What compiling alone shows: a read past the end is reported; what the unit imports is compiled as well."""
 
 from __future__ import annotations
 
