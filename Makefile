@@ -5,19 +5,20 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 RUNTIME := $(VENV)/.runtime
 # --no-compile: most of what is installed is never imported, and compiling it all takes as long as fetching it.
-PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
+# ETALAGE_COMPILED=0: the policy is compiled by `unit`, once, with the Cython that is installed here.
+PIP := ETALAGE_COMPILED=0 $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt
 ONLY ?=
 RUNS ?= 3
 SEED ?=
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-.PHONY: help install lint check quick test soak soak-mutants bench demo chromium libgomp clean
+.PHONY: help install lint check quick test soak soak-mutants bench demo wheel unit test-checked chromium libgomp clean
 
 help: ## Show what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-install: $(STAMP) ## Make .venv with everything in it
+install: $(STAMP) unit ## Make .venv with everything in it, and compile the policy
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed: make PYTHON=python3.x" >&2; exit 1; }
@@ -34,6 +35,9 @@ $(RUNTIME): pyproject.toml constraints.txt | $(BIN)/python
 	@$(PIP) -e '.[local]'
 	@touch $(RUNTIME)
 
+unit: $(RUNTIME) ## Compile the policy, if something changed; without a compiler it runs interpreted
+	@$(BIN)/python unit_build.py || true
+
 lint: $(STAMP) ## Repair what can be: ruff fix, format, the table of settings
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -49,23 +53,32 @@ check: $(STAMP) ## Only look: ruff, mypy strict, import rules, walls
 QUICK := tests/unit tests/properties tests/contracts tests/golden \
 	tests/conformance/test_module_kinds.py tests/conformance/test_sources.py tests/conformance/test_rule_actions.py \
 	tests/conformance/test_rankers.py
-quick: $(STAMP) libgomp ## Unit, properties, contracts, golden: under a minute, no services
+quick: $(STAMP) unit libgomp ## Unit, properties, contracts, golden: under a minute, no services
 	$(BIN)/python -m pytest -q -n auto --dist loadfile $(wildcard $(QUICK))
 
-test: $(STAMP) chromium libgomp ## Everything, on a real Kafka, a real Redis and a real browser
+test: $(STAMP) unit chromium libgomp test-checked ## Everything, on a real Kafka, a real Redis and a real browser
 	$(BIN)/python -m pytest
 
-soak: $(STAMP) ## The fault run in its long form, against the oracle (SEED=7 repeats one)
+test-checked: $(STAMP) ## The tests of the compiled policy, with checks of bounds and sanitizers
+	$(BIN)/python -m tests.checked_unit
+
+soak: $(STAMP) unit ## The fault run in its long form, against the oracle (SEED=7 repeats one)
 	$(BIN)/python -m tests.faults.run $(if $(SEED),--seed $(SEED))
 
-soak-mutants: $(STAMP) ## Take each safeguard away and see the fault run go red
+soak-mutants: $(STAMP) unit ## Take each safeguard away and see the fault run go red
 	$(BIN)/python -m tests.faults.soak_mutants $(if $(SEED),--seed $(SEED))
 
-bench: $(STAMP) ## Measure, each figure with its control (ONLY=freshness RUNS=1 for a part)
+bench: $(STAMP) unit ## Measure, each figure with its control (ONLY=freshness RUNS=1 for a part)
 	$(BIN)/python -m tests.load.bench --only "$(ONLY)" --runs $(RUNS)
 
-demo: $(RUNTIME) ## Start everything and open the shop on this machine
-	@$(BIN)/etalage up
+demo: $(RUNTIME) unit ## Start everything and open the shop on this machine
+	@$(BIN)/python -m streams.cli.main up
+
+wheel: $(BIN)/python ## Make a wheel in dist/, and let it decide in an empty environment
+	@rm -rf dist && $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	@room=$$(mktemp -d) && trap 'rm -rf $$room' EXIT && $(BIN)/python -m venv $$room/venv && \
+	$$room/venv/bin/python -m pip install --quiet --no-compile -c constraints.txt dist/*.whl && cd $$room && \
+	ETALAGE_COMPILED=1 venv/bin/etalage replay $(CURDIR)/tests/golden/cart.jsonl >/dev/null && ls $(CURDIR)/dist/*
 
 # By apt where that is allowed, else one line that says what to do.
 define by_apt
@@ -83,5 +96,5 @@ chromium: # The browser tests' browser
 libgomp: $(STAMP) # What LightGBM's wheel leaves to the machine
 	@$(BIN)/python -c 'import lightgbm' 2>/dev/null && exit 0; $(call by_apt,libgomp1)
 
-clean: ## Remove .venv and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info
+clean: ## Remove .venv, caches and what was compiled
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist *.egg-info models/_unit*.so*

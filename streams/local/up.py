@@ -31,7 +31,6 @@ from streams.runtime.ports import free_port, listens, wait_until
 from streams.runtime.settings import Settings, as_environment
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.shop.build import describe_ranker
-from streams.shop.policy_build import describe_policy
 from streams.stores.provisioning import create_topics
 
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
@@ -110,9 +109,8 @@ class LocalStack:
 
     def _warn_interpreted(self) -> None:
         """Warn here, and let the processes run so: they refuse to on their own."""
-        build = describe_policy()
-        if build != models.COMPILED:
-            self._notify(f"the policy is {build}; until then each page takes many times as long")
+        if models.BUILD != models.COMPILED:
+            self._notify(f"the policy is {models.BUILD}; each page takes many times as long")
             self._settings = msgspec.structs.replace(self._settings, compiled="0")
 
     def _start_kafka(self) -> None:

@@ -9,11 +9,22 @@ from typing import Any
 
 import pytest
 
+import models
 from schemas.errors import EtalageError
 from streams.local.instances import STATUS_FILE
 from streams.local.up import LocalStack
 from streams.local.up_status import write_up_status
 from streams.runtime.settings import Settings
+
+
+def start_until_kafka(up: LocalStack, notices: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(up, "_notify", notices.append)
+    monkeypatch.setattr(up, "_start_kafka", stop)
+    with pytest.raises(KeyboardInterrupt):
+        up.start()
 
 
 @pytest.mark.parametrize("ranker", [None, "none", "/no/such"])
@@ -22,16 +33,26 @@ def test_a_ranker_that_cannot_be_used_is_reported_once_before_anything_starts(
 ) -> None:
     notices: list[str] = []
     up = LocalStack(Settings(ranker=ranker, port=0), tmp_path, workers=1, shoppers=False)
-    monkeypatch.setattr(up, "_notify", notices.append)
-
-    def stop() -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(up, "_start_kafka", stop)
-    with pytest.raises(KeyboardInterrupt):
-        up.start()
+    monkeypatch.setattr(models, "BUILD", models.COMPILED)
+    start_until_kafka(up, notices, monkeypatch)
     wanted = "no ranker: no model in /no/such: No such file or directory; popularity ranks, and layouts say "
     assert notices == ([f"{wanted}model_missing"] if ranker == "/no/such" else [])
+
+
+@pytest.mark.parametrize("build", ["compiled", "interpreted: why"])
+def test_an_interpreted_policy_is_reported_once_and_runs(
+    build: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notices: list[str] = []
+    up = LocalStack(Settings(port=0), tmp_path, workers=1, shoppers=False)
+    monkeypatch.setattr(models, "BUILD", build)
+    start_until_kafka(up, notices, monkeypatch)
+    allowed = up._environment().get("ETALAGE_COMPILED")
+    if build == models.COMPILED:
+        assert (notices, allowed) == ([], None)
+    else:
+        wanted = "the policy is interpreted: why; each page takes many times as long"
+        assert (notices, allowed) == ([wanted], "0")
 
 
 def test_a_port_that_is_taken_names_both_ways_to_choose_another(tmp_path: Path) -> None:
