@@ -58,7 +58,7 @@ def price_level(value: cython.double) -> cython.double:
 
 @cython.cfunc
 def category_key(item: EventItem) -> cython.uint:
-    """hash32 of the finest category given, 0 when the item names none; GA4 counts from the department down."""
+    """hash32 of the finest category, 0 when the item names none; GA4 counts from the department down."""
     name = (
         item.item_category5
         or item.item_category4

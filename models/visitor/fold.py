@@ -36,9 +36,11 @@ if not cython.compiled:
     from models.visitor.packing import pack, read_state, return_state, unpack
     from models.visitor.sessions import (
         UINT8_MAX,
+        add_message,
         advance_time,
         clamp_seconds,
         effective_time,
+        has_message,
         record_envelope,
         set_consent,
     )
@@ -82,7 +84,7 @@ def fold_packed(packed: bytes, record: EventRecord) -> bytes:
     if not _apply(state, record):
         return_state(state)
         return packed
-    after = state.pack()
+    after: bytes = state.pack()
     return_state(state)
     return after
 
@@ -122,9 +124,9 @@ def _apply(state: TypedState, record: EventRecord) -> cython.bint:
     if handler is None:
         return True
     message: cython.ulonglong = hash64(event.message_id)
-    if state.has_message(message):
+    if has_message(state, message):
         return True
-    state.add_message(message)
+    add_message(state, message)
     at: cython.longlong = clamp_seconds(effective_time(event, record.arrival))
     advance_time(state, at)
     record_envelope(state, event)

@@ -1,4 +1,4 @@
-"""A visitor's packed state as a VisitorState, and back: `unpack(pack(s)) == s` for all states that fold returns.
+"""A packed state as a VisitorState, and back: `unpack(pack(s)) == s` for every state that fold returns.
 
 The format is that of `models.visitor.typed_state`.
 """
@@ -128,8 +128,6 @@ def _read_scalars(state: TypedState) -> dict[str, Any]:
 
 @cython.cfunc
 def _read_affinities(state: TypedState) -> dict[str, Any]:
-    kind: cython.int
-    i: cython.int
     return {
         AFFINITY_FIELDS[kind]: {
             state.keys[kind, i]: WEIGHTS[state.codes[kind, i]] for i in range(state.sizes[kind])
@@ -140,7 +138,6 @@ def _read_affinities(state: TypedState) -> dict[str, Any]:
 
 @cython.cfunc
 def _read_collections(state: TypedState) -> dict[str, Any]:
-    i: cython.int
     recent = [
         RecentItem(state.recent_keys[i], state.recent_at[i], state.recent_views[i], state.recent_dwell[i])
         for i in range(state.recent_count)
@@ -172,6 +169,19 @@ def _read_collections(state: TypedState) -> dict[str, Any]:
     }
 
 
+def version_of(packed: bytes, partition: int) -> Version:
+    """The version of a packed state that is not empty, read from its head.
+
+    Args:
+        packed: As `pack` returned it; nothing of it is checked.
+        partition: Whose records the state includes; the bytes do not say.
+    """
+    incarnation, next_offset = packed[2:4], packed[4:12]
+    return Version(
+        int.from_bytes(incarnation, "little"), partition, int.from_bytes(next_offset, "little") - 1
+    )
+
+
 def pack(visitor: VisitorState) -> bytes:
     """Packs a state into bytes.
 
@@ -193,7 +203,7 @@ def pack(visitor: VisitorState) -> bytes:
     _write_affinities(state, visitor)
     _write_items(state, visitor)
     _write_keys(state, visitor)
-    packed = state.pack()
+    packed: bytes = state.pack()
     return_state(state)
     return packed
 

@@ -68,7 +68,7 @@ class TypedState(StateFields):
 
     @cython.cfunc
     def _is_state(self) -> cython.bint:
-        """Whether the version is ours, each collection within its bound and the length what they add up to."""
+        """Whether the version is ours, collections are within their bounds and add up to the length."""
         i: cython.int
         n: cython.int
         packed = self.packed
@@ -183,7 +183,8 @@ class TypedState(StateFields):
         self._pack_ints()
         self._pack_ages(4 if wide else 2)
         self._pack_rest()
-        return self.end_packing()
+        packed: bytes = self.end_packing()
+        return packed
 
     @cython.cfunc
     def _oldest_age(self) -> cython.longlong:
