@@ -10,7 +10,6 @@ if not cython.compiled:
     from models.visitor.sessions import SESSION_GAP_S
     from models.visitor.typed_state import TypedState
 
-SESSION_ENDS_S = cython.declare(cython.double, SESSION_GAP_S)
 # Own choices, not tuned: see models.candidates.sources.
 CATEGORY_ROWS = cython.declare(cython.int, 14)
 BRAND_ROWS = cython.declare(cython.int, 8)
@@ -33,7 +32,7 @@ class TasteSource(Source):
     def propose(self, visit: Visit) -> cython.void:
         first: cython.longlong = -1
         second: cython.longlong = -1
-        if visit.at - visit.state.at <= SESSION_ENDS_S:
+        if visit.at - visit.state.at <= SESSION_GAP_S:
             first = strongest_key(visit.state, self._session_kind, -1)
             second = strongest_key(visit.state, self._session_kind, first)
         third: cython.longlong = strongest_key(visit.state, self._kind, -1)

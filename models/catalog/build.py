@@ -137,7 +137,7 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
         "row_by_key": row_by_key,
         "keys": CatalogueKeys(
             KeyIndex(row_by_key),
-            KeyIndex({key: code for code, key in enumerate(pairs[2].tolist()) if code}),
+            _group_index(pairs[2]),
             KeyIndex(brands.code_by_hash),
             KeyIndex(categories.code_by_hash),
         ),
@@ -168,3 +168,7 @@ def _category_pairs(items: list[Item]) -> tuple[Rows, Rows, NDArray[np.uint32], 
     hashes = [hash32(name) for name in names]
     keys = np.array([0, *hashes], np.uint32)
     return table[:, 0].copy(), table[:, 1].copy(), keys, dict(zip(hashes, names, strict=True))
+
+
+def _group_index(keys: NDArray[np.uint32]) -> KeyIndex:
+    return KeyIndex({key: code for code, key in enumerate(keys.tolist()) if code})

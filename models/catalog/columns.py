@@ -5,7 +5,7 @@ Not numpy arrays: an element of those is a numpy scalar, which rounds and overfl
 """
 
 from ctypes import c_float
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cython
 import numpy as np
@@ -15,11 +15,8 @@ from models import use_compiled
 if not cython.compiled:
     from models.catalog.key_index import KeyIndex
 
-    if TYPE_CHECKING:
-        from models.catalog.table import ItemTable
 
-
-@cython.ccall
+@cython.cfunc
 @cython.inline
 @cython.exceptval(check=False)
 def single(value: cython.double) -> cython.double:
@@ -70,7 +67,7 @@ class Columns:
     names = cython.declare(KeyIndex, visibility="readonly")
     """Knows every category name of any level (`category_groups`)."""
 
-    def __init__(self, table: "ItemTable") -> None:
+    def __init__(self, table: Any) -> None:
         """Complexity: O(1), as long as the columns of the table are of these types."""
         ints, floats, keys = np.int32, np.float32, table.keys
         self.n = table.n

@@ -6,11 +6,10 @@ share of 1. Shares are found from the visitor's side: each key adds its share to
 cell of its category, its brand, ...
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cython
 import numpy as np
-from cython.cimports.libc.math import pow
 
 from models import use_compiled
 
@@ -19,7 +18,6 @@ if not cython.compiled:
     from models.catalog.columns import single
     from models.catalog.key_index import KeyIndex
     from models.features.feature_rows import FeatureGroup, FeatureRows
-    from models.features.visitor import VISITOR_FEATURES
     from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, STEPS_PER_OCTAVE, WEIGHT_OF_CODE
     from models.visitor.state_fields import (
         KIND_BOUGHT_CATEGORIES,
@@ -32,16 +30,13 @@ if not cython.compiled:
     )
     from models.visitor.typed_state import TypedState
 
-    if TYPE_CHECKING:
-        from models.catalog.table import ItemTable
-
 PRIOR = cython.declare(cython.double, 1.0)
 """Weight of one plain view. Own choice, not tuned."""
 BANDS = 16
 """Price bands: models.visitor.affinities.price_band gives 0 to 15."""
 
-AFFINITY_FEATURES = FeatureGroup("affinity", VISITOR_FEATURES)
-AFFINITIES = (
+AFFINITY_FEATURES = FeatureGroup("affinity")
+SHARES = (
     (AFFINITY_FEATURES.add("category_taste", 1), KIND_CATEGORIES, LONG_TICK_S, "category"),
     (AFFINITY_FEATURES.add("category_now", 1), KIND_NOW_CATEGORIES, NOW_TICK_S, "category"),
     (AFFINITY_FEATURES.add("category_bought", 1), KIND_BOUGHT_CATEGORIES, BOUGHT_TICK_S, "category"),
@@ -79,15 +74,15 @@ class AffinityIndex:
     _shares: cython.float[::1]
     """By cell, of one visitor at a time; all zero between two visitors."""
 
-    def __init__(self, table: "ItemTable") -> None:
+    def __init__(self, table: Any) -> None:
         """Complexity: O(n · affinity features)."""
         codes = attribute_codes(table)
-        attributes = [attribute for _, _, _, attribute in AFFINITIES]
+        attributes = [attribute for _, _, _, attribute in SHARES]
         sizes = [codes[attribute][2] for attribute in attributes]
         cells = np.cumsum([0, *sizes]).astype(np.int32)
-        self._columns = np.array([column for column, _, _, _ in AFFINITIES], np.int32).data
-        self._kinds = np.array([kind for _, kind, _, _ in AFFINITIES], np.int32).data
-        self._half_lives = np.array([tick_s * STEPS_PER_OCTAVE for _, _, tick_s, _ in AFFINITIES], float).data
+        self._columns = np.array([column for column, _, _, _ in SHARES], np.int32).data
+        self._kinds = np.array([kind for _, kind, _, _ in SHARES], np.int32).data
+        self._half_lives = np.array([tick_s * STEPS_PER_OCTAVE for _, _, tick_s, _ in SHARES], float).data
         self._codes = [codes[attribute][0] for attribute in attributes]
         self._cells = cells[:-1].data
         item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1) + cells[:-1]
@@ -127,7 +122,7 @@ class AffinityIndex:
         if state.sizes[kind] == 0:
             return
         since: cython.double = max(visit.at - state.at, 0.0) if state.events > 0 else 0.0
-        left: cython.double = pow(0.5, since / self._half_lives[feature])
+        left: cython.double = 0.5 ** (since / self._half_lives[feature])
         for i in range(state.sizes[kind]):
             total += WEIGHT_OF_CODE[state.codes[kind, i]] * left
         total += PRIOR
@@ -154,7 +149,7 @@ class AffinityIndex:
         return self._cells[feature] + code if code >= 0 else -1
 
 
-def attribute_codes(table: "ItemTable") -> dict[str, Any]:
+def attribute_codes(table: Any) -> dict[str, Any]:
     """For each attribute of items: the KeyIndex of its codes, int32[n] the code of each row, how many codes."""
     keys, families, colours = table.keys, table.families, table.colours
     categories, brands = table.categories, table.brands
@@ -168,7 +163,7 @@ def attribute_codes(table: "ItemTable") -> dict[str, Any]:
     }
 
 
-def family_codes(table: "ItemTable") -> dict[int, int]:
+def family_codes(table: Any) -> dict[int, int]:
     """hash32 of each finest category -> the code of its family."""
     rows = {code: row for row, code in enumerate(table.categories.column.tolist())}
     families = table.families.column

@@ -1,6 +1,6 @@
 """The columns of a group of features, and the rows of a feature matrix that one visit's candidates fill."""
 
-from typing import NamedTuple, Optional
+from typing import NamedTuple
 
 import cython
 
@@ -18,19 +18,25 @@ class Feature(NamedTuple):
     group: str
 
 
+GROUP_SIZES = {"item": 12, "visitor": 10, "affinity": 9, "interaction": 9, "gap": 6}
+"""How many features each group has, in the order of their columns."""
+
+
 class FeatureGroup:
-    """Features that one module writes; their columns stand side by side, after those of the group before it.
+    """Features that one module writes, in columns side by side.
 
     Attributes:
-        name: Of the group.
+        name: Of GROUP_SIZES.
         start: The first column.
         end: The column after the last one.
-        features: In the order of the columns.
+        features: What was added so far, in the order of the columns.
     """
 
-    def __init__(self, name: str, before: Optional["FeatureGroup"] = None) -> None:
+    def __init__(self, name: str) -> None:
+        before = list(GROUP_SIZES)[: list(GROUP_SIZES).index(name)]
         self.name = name
-        self.start = self.end = before.end if before is not None else 0
+        self.start = sum([GROUP_SIZES[other] for other in before])
+        self.end = self.start + GROUP_SIZES[name]
         self.features: list[Feature] = []
 
     def add(self, name: str, version: int) -> int:
@@ -42,10 +48,15 @@ class FeatureGroup:
 
         Returns:
             The column to write it to.
+
+        Raises:
+            ValueError: GROUP_SIZES has no column for it.
         """
+        column = self.start + len(self.features)
+        if column == self.end:
+            raise ValueError(f"{name} is one more than GROUP_SIZES says of {self.name}: {GROUP_SIZES[self.name]}")
         self.features.append(Feature(name, version, self.name))
-        self.end += 1
-        return self.end - 1
+        return column
 
 
 @cython.final

@@ -8,10 +8,9 @@ if not cython.compiled:
     from models.candidates.visit import Visit
     from models.catalog.columns import Columns, single
     from models.features.feature_rows import FeatureGroup, FeatureRows
-    from models.features.interaction import INTERACTION_FEATURES
     from models.visitor.typed_state import TypedState
 
-GAP_FEATURES = FeatureGroup("gap", INTERACTION_FEATURES)
+GAP_FEATURES = FeatureGroup("gap")
 PRICE_GAP = cython.declare(cython.int, GAP_FEATURES.add("price_gap", 1))
 """Price over the mean of what the visitor viewed, times the trust in that mean."""
 PRICE_DISTANCE = cython.declare(cython.int, GAP_FEATURES.add("price_distance", 1))
@@ -24,7 +23,7 @@ ANCHOR_SAME_CATEGORY = cython.declare(cython.int, GAP_FEATURES.add("anchor_same_
 ANCHOR_SAME_BRAND = cython.declare(cython.int, GAP_FEATURES.add("anchor_same_brand", 1))
 
 
-@cython.ccall
+@cython.cfunc
 def write_gaps(rows: FeatureRows) -> cython.void:
     """Trust is weight / (weight + 1) of the evidence: 0 without any, towards 1 with much."""
     visit: Visit = rows.visit

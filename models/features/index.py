@@ -1,6 +1,6 @@
 """The part of a snapshot that features read, and the one place where the features of a visit are written."""
 
-from typing import TYPE_CHECKING, Any, Optional
+from typing import Any, Optional
 
 import cython
 import numpy as np
@@ -16,9 +16,6 @@ if not cython.compiled:
     from models.features.interaction import write_interactions
     from models.features.item import ITEM_FEATURES, item_block
     from models.features.visitor import write_visitor_features
-
-    if TYPE_CHECKING:
-        from models.catalog.table import ItemTable
 
 ITEM_COLUMNS = cython.declare(cython.int, ITEM_FEATURES.end)
 MATRIX_COLUMNS = cython.declare(cython.int, GAP_FEATURES.end)
@@ -37,7 +34,7 @@ class FeatureIndex:
     _block: cython.float[:, ::1]
     """float32[n, item features], the item features at `table.at`."""
 
-    def __init__(self, table: "ItemTable", block: NDArray[np.float32], affinities: AffinityIndex) -> None:
+    def __init__(self, table: Any, block: NDArray[np.float32], affinities: AffinityIndex) -> None:
         self.table, self.affinities, self._columns = table, affinities, table.columns
         self._block = np.ascontiguousarray(block, np.float32).data
 
@@ -59,7 +56,7 @@ class FeatureIndex:
         return visit.columns is self._columns
 
 
-def index_features(table: "ItemTable", earlier: Optional[FeatureIndex] = None) -> FeatureIndex:
+def index_features(table: Any, earlier: Optional[FeatureIndex] = None) -> FeatureIndex:
     """The feature index of a table.
 
     Args:

@@ -4,7 +4,7 @@ Each is a function of the table (its columns, and crowd signals decayed to `tabl
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cython
 import numpy as np
@@ -16,9 +16,6 @@ from models.catalog.orderings import percentile_rank, percentile_rank_within
 if not cython.compiled:
     from models.features.feature_rows import FeatureGroup
 
-    if TYPE_CHECKING:
-        from models.catalog.table import ItemTable
-
 RATE_PRIOR = 20.0
 """Views that rates are shrunk by: three carts of four views are no rate of 75 %. Own choice, not tuned."""
 RATE_SCALE = 10
@@ -29,7 +26,7 @@ NEWNESS_HALF_LIFE_DAYS = 30.0
 """Own choice, not tuned."""
 
 
-def event_rate(counts: NDArray[np.float32], table: "ItemTable") -> NDArray[np.float32]:
+def event_rate(counts: NDArray[np.float32], table: Any) -> NDArray[np.float32]:
     """ln(1 + 10 · rate) of an event per view, the rate shrunk towards the shop's mean by RATE_PRIOR views."""
     mean = float(counts.sum()) / max(float(table.popularity.sum()), 1.0)
     shrunk = (counts + RATE_PRIOR * min(mean, 1.0)) / (table.popularity + RATE_PRIOR)
@@ -51,12 +48,12 @@ def newness(created_at: NDArray[np.float64], at: float) -> NDArray[np.float32]:
     return np.where(created_at > 0, 0.5 ** (days / NEWNESS_HALF_LIFE_DAYS), 0.0).astype(np.float32)
 
 
-def trend_share(table: "ItemTable") -> NDArray[np.float32]:
+def trend_share(table: Any) -> NDArray[np.float32]:
     """Share of the recent trend in all decayed views: near 1 for what took off today."""
     return table.trend / (table.popularity + RISING_PRIOR)
 
 
-def price_in_category(table: "ItemTable") -> NDArray[np.float32]:
+def price_in_category(table: Any) -> NDArray[np.float32]:
     """ln(1 + price) minus its mean over the item's finest category."""
     codes = table.category
     sums = np.bincount(codes, table.log_price, minlength=1)
@@ -85,7 +82,7 @@ ITEM_FORMULAS: tuple[tuple[int, Callable[[Any], NDArray[np.floating[Any]]]], ...
 """(column, float[n] of a table). Scales and caps are own choices, not tuned."""
 
 
-def item_block(table: "ItemTable") -> NDArray[np.float32]:
+def item_block(table: Any) -> NDArray[np.float32]:
     """float32[n, item features], row-major, so that one gather fetches all features of an item."""
     block = np.empty((table.n, ITEM_FEATURES.end), np.float32)
     for column, formula in ITEM_FORMULAS:

@@ -8,12 +8,13 @@ from models import use_compiled
 if not cython.compiled:
     from models.candidates.visit import PAGE_CART, PAGE_CATEGORY, PAGE_PRODUCT, PAGE_SEARCH, Visit
     from models.features.feature_rows import FeatureGroup, FeatureRows
-    from models.features.item import ITEM_FEATURES
     from models.visitor.typed_state import TypedState
 
 SESSION_MAX_S = cython.declare(cython.double, 86_400.0)
 
-VISITOR_FEATURES = FeatureGroup("visitor", ITEM_FEATURES)
+VISITOR_FEATURES = FeatureGroup("visitor")
+VISITOR_START = cython.declare(cython.int, VISITOR_FEATURES.start)
+VISITOR_END = cython.declare(cython.int, VISITOR_FEATURES.end)
 VISITOR_IS_COLD = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_is_cold", 1))
 VISITOR_LOG_EVENTS = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_log_events", 1))
 VISITOR_LOG_ORDERS = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_log_orders", 1))
@@ -24,11 +25,9 @@ SESSION_LOG_AGE = cython.declare(cython.int, VISITOR_FEATURES.add("session_log_a
 IS_PRODUCT_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_product", 1))
 IS_LISTING_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_listing", 1))
 IS_CART_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_cart", 1))
-VISITOR_COLUMNS = cython.declare(cython.int[2])
-VISITOR_COLUMNS[0], VISITOR_COLUMNS[1] = VISITOR_FEATURES.start, VISITOR_FEATURES.end
 
 
-@cython.ccall
+@cython.cfunc
 def write_visitor_features(rows: FeatureRows) -> cython.void:
     """Caps and divisors are own choices, not tuned: they bring counts and minutes to the scale of shares."""
     visit: Visit = rows.visit
@@ -48,7 +47,7 @@ def write_visitor_features(rows: FeatureRows) -> cython.void:
     out[i, IS_PRODUCT_PAGE] = visit.page == PAGE_PRODUCT
     out[i, IS_LISTING_PAGE] = visit.page == PAGE_CATEGORY or visit.page == PAGE_SEARCH
     out[i, IS_CART_PAGE] = visit.page == PAGE_CART
-    rows.repeat_first(VISITOR_COLUMNS[0], VISITOR_COLUMNS[1])
+    rows.repeat_first(VISITOR_START, VISITOR_END)
 
 
 @cython.cfunc
