@@ -1,0 +1,210 @@
+"""The careless twin: the service a competent engineer writes in an afternoon, a control of the benchmarks.
+
+It reads the same events, keeps a hash of counters for each visitor in Redis, ranks 100 products with the same
+ONNX model whenever a visitor did something, stores the ranking and publishes a notice; its HTTP side takes
+events and ranks a list. At least once: after a crash some events count twice. It has no pages, modules,
+rules, reasons, tokens, fences, deadlines or fallbacks, and its state grows for ever.
+
+    python -m tests.load.careless_twin worker|gateway --kafka … --redis … --topic … --items FILE
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import math
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import orjson
+import uvicorn
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from numpy.typing import NDArray
+from redis.asyncio import Redis
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+MODEL = Path(__file__).parents[2] / "models/ranking/artifacts/baseline"
+CANDIDATES = 100
+Rows = NDArray[np.intp]
+GAINS = {"select_item": 0.5, "view_item": 1.0, "add_to_cart": 3.0, "share": 2.0, "purchase": 4.0}
+TASTES = {"item_category": "category_taste", "item_brand": "brand_taste", "colour": "colour_taste"}
+SEEN = {"view_item": "viewed", "add_to_cart": "in_cart", "purchase": "bought"}
+
+
+def counts_of(event: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """What an event adds to its visitor's counters."""
+    name, properties = event["event"], event.get("properties") or {}
+    yield "events", 1
+    yield "name:" + name, 1
+    if gain := GAINS.get(name):
+        for item in properties.get("items", ()):
+            yield f"{name}:{item['item_id']}", 1
+            yield "price", gain * math.log1p(item.get("price") or 0)
+            yield "gain", gain
+            for kind in TASTES:
+                yield f"{kind}:{item.get(kind)}", gain
+
+
+class Shop:
+    """The catalogue as columns, and the model."""
+
+    def __init__(self, path: str) -> None:
+        items = [orjson.loads(line) for line in Path(path).read_bytes().splitlines()]
+        names = orjson.loads((MODEL / "manifest.json").read_bytes())["features"]
+        self.column = {name: n for n, name in enumerate(names)}
+        self.ids = [item["item_id"] for item in items]
+        self.rows = {item_id: row for row, item_id in enumerate(self.ids)}
+        self.log_price = np.log1p([item["price"] for item in items])
+        self.static = np.zeros((len(items), len(names)), np.float32)
+        self.static[:, self.column["item_log_stock"]] = np.log1p([item.get("stock") or 0 for item in items])
+        columns = zip(
+            *((item["categories"][-1], item.get("brand"), item.get("colour")) for item in items), strict=True
+        )
+        self.code_of = dict.fromkeys(SEEN, self.rows)
+        self.codes = dict.fromkeys(SEEN, np.arange(len(items)))
+        for kind, values in zip(TASTES, columns, strict=True):
+            self.code_of[kind] = {value: code for code, value in enumerate(dict.fromkeys(values))}
+            self.codes[kind] = np.array([self.code_of[kind][value] for value in values])
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(MODEL / "model.onnx"), options)
+
+    def candidates(self, counters: Mapping[str, float]) -> Rows:
+        """Of the favourite category and of the catalogue's last products."""
+        tastes = [(weight, key) for key, weight in counters.items() if key.startswith("item_category:")]
+        code = self.code_of["item_category"].get(max(tastes)[1].partition(":")[2]) if tastes else None
+        favourites = np.flatnonzero(self.codes["item_category"] == code)[: CANDIDATES // 2]
+        latest = np.arange(len(self.ids))[-CANDIDATES:]
+        return np.concatenate([favourites, latest[~np.isin(latest, favourites)]])[:CANDIDATES]
+
+    def features(self, counters: Mapping[str, float], rows: Rows) -> NDArray[np.float32]:
+        out: NDArray[np.float32] = self.static[rows]
+        column = self.column
+        total = counters.get("gain") or 1.0
+        out[:, column["visitor_log_events"]] = math.log1p(counters.get("events", 0)) / 4
+        out[:, column["price_gap"]] = self.log_price[rows] - counters.get("price", 0) / total
+        weights = {kind: np.zeros(len(codes), np.float32) for kind, codes in self.code_of.items()}
+        for key, count in counters.items():
+            kind, _, name = key.partition(":")
+            if kind in weights and name in self.code_of[kind]:
+                weights[kind][self.code_of[kind][name]] = count / total if kind in TASTES else 1
+        for kind, feature in (TASTES | SEEN).items():
+            out[:, column[feature]] = weights[kind][self.codes[kind][rows]]
+        return out
+
+    def rank(self, counters: Mapping[str, float], rows: Rows) -> list[dict[str, Any]]:
+        scores = self.session.run(None, {"features": self.features(counters, rows)})[0].ravel()
+        order = np.argsort(-scores)
+        return [{"id": self.ids[rows[n]], "score": round(float(scores[n]), 4)} for n in order.tolist()]
+
+
+def numbers(raw: Any) -> dict[str, float]:
+    return {key.decode(): float(value) for key, value in raw.items()}
+
+
+class Worker:
+    """Counts, ranks, writes and publishes."""
+
+    def __init__(self, shop: Shop, redis: Any, prefix: str, *, ranking: bool) -> None:
+        self.shop, self.redis, self.prefix, self.ranking = shop, redis, prefix, ranking
+
+    async def apply(self, records: Sequence[Any]) -> None:
+        by_visitor: defaultdict[str, list[Any]] = defaultdict(list)
+        for record in records:
+            by_visitor[record.key.decode()].append(record)
+        reading = self.redis.pipeline(transaction=False)
+        for visitor in by_visitor:
+            reading.hgetall(f"{self.prefix}:v:{visitor}")
+        writing = self.redis.pipeline(transaction=False)
+        for (visitor, own), raw in zip(by_visitor.items(), await reading.execute(), strict=True):
+            counters, changed = numbers(raw), {}
+            for record in own:
+                for key, amount in counts_of(orjson.loads(record.value)):
+                    changed[key] = counters[key] = counters.get(key, 0) + amount
+            writing.hset(f"{self.prefix}:v:{visitor}", mapping=changed)
+            if self.ranking:
+                ranked = self.shop.rank(counters, self.shop.candidates(counters))
+                writing.set(f"{self.prefix}:r:{visitor}", orjson.dumps(ranked), ex=1800)
+            last = own[-1]
+            writing.publish(f"{self.prefix}:notices", f"{last.partition} {last.offset} {visitor}")
+        writing.incrby(f"{self.prefix}:done", len(records))
+        await writing.execute()
+
+
+async def work(args: argparse.Namespace) -> None:
+    """Apply what comes, and commit it once a second."""
+    worker = Worker(Shop(args.items), Redis.from_url(args.redis), args.prefix, ranking=not args.no_rank)
+    options = {"bootstrap_servers": args.kafka, "group_id": args.prefix, "enable_auto_commit": False}
+    consumer = AIOKafkaConsumer(args.topic, **options)
+    await consumer.start()
+    await (consumer.seek_to_beginning() if args.from_start else consumer.seek_to_end())
+    for partition in consumer.assignment():
+        await consumer.position(partition)
+    print("ready", flush=True)  # noqa: T201 - the parent waits for this line
+    committed = time.monotonic()
+    while True:
+        batches = await consumer.getmany(timeout_ms=1000, max_records=500)
+        if records := [record for batch in batches.values() for record in batch]:
+            await worker.apply(records)
+        if time.monotonic() - committed > 1:
+            await consumer.commit()
+            committed = time.monotonic()
+
+
+def gateway(args: argparse.Namespace) -> None:
+    shop, redis = Shop(args.items), Redis.from_url(args.redis)
+    producer: Any = None
+
+    async def take(request: Request) -> Response:
+        futures = []
+        for event in orjson.loads(await request.body())["events"]:
+            if not event.get("event") or not event.get("message_id") or not event.get("timestamp"):
+                return Response(status_code=400)
+            key = f"u:{event['user_id']}" if event.get("user_id") else f"a:{event['anonymous_id']}"
+            futures.append(await producer.send(args.topic, orjson.dumps(event), key.encode()))
+        await asyncio.gather(*futures)
+        return Response(orjson.dumps({"accepted": len(futures)}), media_type="application/json")
+
+    async def rank(request: Request) -> Response:
+        body = orjson.loads(await request.body())
+        counters = numbers(await redis.hgetall(f"{args.prefix}:v:{body['visitor']}"))
+        rows = np.array([shop.rows[item] for item in body["items"]])
+        return Response(orjson.dumps({"items": shop.rank(counters, rows)}), media_type="application/json")
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> Any:
+        nonlocal producer
+        producer = AIOKafkaProducer(bootstrap_servers=args.kafka, acks="all")
+        await producer.start()
+        yield
+        await producer.stop()
+
+    routes = [Route("/v1/events", take, methods=["POST"]), Route("/v1/rank", rank, methods=["POST"])]
+    app = Starlette(routes=routes, lifespan=lifespan)
+    uvicorn.run(app, port=args.port, loop="uvloop", http="httptools", access_log=False, log_level="warning")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["worker", "gateway"])
+    for name in ("kafka", "redis", "topic", "items", "prefix"):
+        parser.add_argument(f"--{name}", required=True)
+    parser.add_argument("--port", type=int, default=0)
+    for flag in ("--from-start", "--no-rank"):
+        parser.add_argument(flag, action="store_true")
+    args = parser.parse_args()
+    gateway(args) if args.what == "gateway" else uvloop.run(work(args))
+
+
+if __name__ == "__main__":
+    main()
