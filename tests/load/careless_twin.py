@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,6 @@ def counts_of(event: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """What an event adds to its visitor's counters."""
     name, properties = event["event"], event.get("properties") or {}
     yield "events", 1
-    yield "name:" + name, 1
     if gain := GAINS.get(name):
         for item in properties.get("items", ()):
             yield f"{name}:{item['item_id']}", 1
@@ -67,17 +66,15 @@ class Shop:
         self.log_price = np.log1p([item["price"] for item in items])
         self.static = np.zeros((len(items), len(names)), np.float32)
         self.static[:, self.column["item_log_stock"]] = np.log1p([item.get("stock") or 0 for item in items])
-        columns = zip(
-            *((item["categories"][-1], item.get("brand"), item.get("colour")) for item in items), strict=True
-        )
         self.code_of = dict.fromkeys(SEEN, self.rows)
         self.codes = dict.fromkeys(SEEN, np.arange(len(items)))
-        for kind, values in zip(TASTES, columns, strict=True):
+        for kind, name in zip(TASTES, ("categories", "brand", "colour"), strict=True):
+            values = [item[name][-1] if name == "categories" else item.get(name) for item in items]
             self.code_of[kind] = {value: code for code, value in enumerate(dict.fromkeys(values))}
             self.codes[kind] = np.array([self.code_of[kind][value] for value in values])
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(MODEL / "model.onnx"), options)
+        one_thread = onnxruntime.SessionOptions()
+        one_thread.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(MODEL / "model.onnx"), one_thread)
 
     def candidates(self, counters: Mapping[str, float]) -> Rows:
         """Of the favourite category and of the catalogue's last products."""
@@ -87,9 +84,8 @@ class Shop:
         latest = np.arange(len(self.ids))[-CANDIDATES:]
         return np.concatenate([favourites, latest[~np.isin(latest, favourites)]])[:CANDIDATES]
 
-    def features(self, counters: Mapping[str, float], rows: Rows) -> NDArray[np.float32]:
-        out: NDArray[np.float32] = self.static[rows]
-        column = self.column
+    def features(self, counters: Mapping[str, float], rows: Rows) -> Any:
+        out, column = self.static[rows], self.column
         total = counters.get("gain") or 1.0
         out[:, column["visitor_log_events"]] = math.log1p(counters.get("events", 0)) / 4
         out[:, column["price_gap"]] = self.log_price[rows] - counters.get("price", 0) / total
@@ -104,8 +100,7 @@ class Shop:
 
     def rank(self, counters: Mapping[str, float], rows: Rows) -> list[dict[str, Any]]:
         scores = self.session.run(None, {"features": self.features(counters, rows)})[0].ravel()
-        order = np.argsort(-scores)
-        return [{"id": self.ids[rows[n]], "score": round(float(scores[n]), 4)} for n in order.tolist()]
+        return [{"id": self.ids[rows[n]], "score": round(float(scores[n]), 4)} for n in np.argsort(-scores)]
 
 
 def numbers(raw: Any) -> dict[str, float]:
@@ -113,19 +108,18 @@ def numbers(raw: Any) -> dict[str, float]:
 
 
 class Worker:
-    """Counts, ranks, writes and publishes."""
-
-    def __init__(self, shop: Shop, redis: Any, prefix: str, *, ranking: bool) -> None:
-        self.shop, self.redis, self.prefix, self.ranking = shop, redis, prefix, ranking
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.shop, self.redis = Shop(args.items), Redis.from_url(args.redis)
+        self.prefix, self.ranking = args.prefix, not args.no_rank
 
     async def apply(self, records: Sequence[Any]) -> None:
+        """Count, rank, write and publish."""
         by_visitor: defaultdict[str, list[Any]] = defaultdict(list)
         for record in records:
             by_visitor[record.key.decode()].append(record)
-        reading = self.redis.pipeline(transaction=False)
+        reading, writing = (self.redis.pipeline(transaction=False) for _ in range(2))
         for visitor in by_visitor:
             reading.hgetall(f"{self.prefix}:v:{visitor}")
-        writing = self.redis.pipeline(transaction=False)
         for (visitor, own), raw in zip(by_visitor.items(), await reading.execute(), strict=True):
             counters, changed = numbers(raw), {}
             for record in own:
@@ -135,21 +129,19 @@ class Worker:
             if self.ranking:
                 ranked = self.shop.rank(counters, self.shop.candidates(counters))
                 writing.set(f"{self.prefix}:r:{visitor}", orjson.dumps(ranked), ex=1800)
-            last = own[-1]
-            writing.publish(f"{self.prefix}:notices", f"{last.partition} {last.offset} {visitor}")
+            writing.publish(f"{self.prefix}:notices", f"{own[-1].partition} {own[-1].offset} {visitor}")
         writing.incrby(f"{self.prefix}:done", len(records))
         await writing.execute()
 
 
 async def work(args: argparse.Namespace) -> None:
     """Apply what comes, and commit it once a second."""
-    worker = Worker(Shop(args.items), Redis.from_url(args.redis), args.prefix, ranking=not args.no_rank)
+    worker = Worker(args)
     options = {"bootstrap_servers": args.kafka, "group_id": args.prefix, "enable_auto_commit": False}
     consumer = AIOKafkaConsumer(args.topic, **options)
     await consumer.start()
     await (consumer.seek_to_beginning() if args.from_start else consumer.seek_to_end())
-    for partition in consumer.assignment():
-        await consumer.position(partition)
+    [await consumer.position(partition) for partition in consumer.assignment()]
     print("ready", flush=True)  # noqa: T201 - the parent waits for this line
     committed = time.monotonic()
     while True:
@@ -168,9 +160,9 @@ def gateway(args: argparse.Namespace) -> None:
     async def take(request: Request) -> Response:
         futures = []
         for event in orjson.loads(await request.body())["events"]:
-            if not event.get("event") or not event.get("message_id") or not event.get("timestamp"):
+            if not (event.get("event") and event.get("message_id") and event.get("timestamp")):
                 return Response(status_code=400)
-            key = f"u:{event['user_id']}" if event.get("user_id") else f"a:{event['anonymous_id']}"
+            key = f"u:{event['user_id']}" if "user_id" in event else f"a:{event['anonymous_id']}"
             futures.append(await producer.send(args.topic, orjson.dumps(event), key.encode()))
         await asyncio.gather(*futures)
         return Response(orjson.dumps({"accepted": len(futures)}), media_type="application/json")
@@ -181,7 +173,7 @@ def gateway(args: argparse.Namespace) -> None:
         rows = np.array([shop.rows[item] for item in body["items"]])
         return Response(orjson.dumps({"items": shop.rank(counters, rows)}), media_type="application/json")
 
-    @contextlib.asynccontextmanager
+    @asynccontextmanager
     async def lifespan(_: Starlette) -> Any:
         nonlocal producer
         producer = AIOKafkaProducer(bootstrap_servers=args.kafka, acks="all")
@@ -191,15 +183,14 @@ def gateway(args: argparse.Namespace) -> None:
 
     routes = [Route("/v1/events", take, methods=["POST"]), Route("/v1/rank", rank, methods=["POST"])]
     app = Starlette(routes=routes, lifespan=lifespan)
-    uvicorn.run(app, port=args.port, loop="uvloop", http="httptools", access_log=False, log_level="warning")
+    uvicorn.run(app, port=int(args.port), loop="uvloop", access_log=False, log_level="warning")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["worker", "gateway"])
-    for name in ("kafka", "redis", "topic", "items", "prefix"):
-        parser.add_argument(f"--{name}", required=True)
-    parser.add_argument("--port", type=int, default=0)
+    for name in ("kafka", "redis", "topic", "items", "prefix", "port"):
+        parser.add_argument(f"--{name}")
     for flag in ("--from-start", "--no-rank"):
         parser.add_argument(flag, action="store_true")
     args = parser.parse_args()
