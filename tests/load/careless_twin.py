@@ -43,15 +43,19 @@ SEEN = {"view_item": "viewed", "add_to_cart": "in_cart", "purchase": "bought"}
 
 def counts_of(event: dict[str, Any]) -> Iterator[tuple[str, float]]:
     """What an event adds to its visitor's counters."""
-    name, properties = event["event"], event.get("properties") or {}
+    name = event["event"]
     yield "events", 1
     if gain := GAINS.get(name):
-        for item in properties.get("items", ()):
+        for item in event["properties"]["items"]:
             yield f"{name}:{item['item_id']}", 1
             yield "price", gain * math.log1p(item.get("price") or 0)
             yield "gain", gain
             for kind in TASTES:
                 yield f"{kind}:{item.get(kind)}", gain
+
+
+def parse_numbers(raw: Any) -> dict[str, float]:
+    return {key.decode(): float(value) for key, value in raw.items()}
 
 
 class Shop:
@@ -74,7 +78,7 @@ class Shop:
             self.codes[kind] = np.array([self.code_of[kind][value] for value in values])
         one_thread = onnxruntime.SessionOptions()
         one_thread.intra_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(str(MODEL / "model.onnx"), one_thread)
+        self.session = onnxruntime.InferenceSession(MODEL / "model.onnx", one_thread)
 
     def candidates(self, counters: Mapping[str, float]) -> Rows:
         """Of the favourite category and of the catalogue's last products."""
@@ -103,10 +107,6 @@ class Shop:
         return [{"id": self.ids[rows[n]], "score": round(float(scores[n]), 4)} for n in np.argsort(-scores)]
 
 
-def numbers(raw: Any) -> dict[str, float]:
-    return {key.decode(): float(value) for key, value in raw.items()}
-
-
 class Worker:
     def __init__(self, args: argparse.Namespace) -> None:
         self.shop, self.redis = Shop(args.items), Redis.from_url(args.redis)
@@ -121,7 +121,7 @@ class Worker:
         for visitor in by_visitor:
             reading.hgetall(f"{self.prefix}:v:{visitor}")
         for (visitor, own), raw in zip(by_visitor.items(), await reading.execute(), strict=True):
-            counters, changed = numbers(raw), {}
+            counters, changed = parse_numbers(raw), dict[Any, Any]()
             for record in own:
                 for key, amount in counts_of(orjson.loads(record.value)):
                     changed[key] = counters[key] = counters.get(key, 0) + amount
@@ -137,13 +137,13 @@ class Worker:
 async def work(args: argparse.Namespace) -> None:
     """Apply what comes, and commit it once a second."""
     worker = Worker(args)
-    options = {"bootstrap_servers": args.kafka, "group_id": args.prefix, "enable_auto_commit": False}
-    consumer = AIOKafkaConsumer(args.topic, **options)
+    names = {"bootstrap_servers": args.kafka, "group_id": args.prefix}
+    consumer = AIOKafkaConsumer(args.topic, enable_auto_commit=False, **names)
     await consumer.start()
     await (consumer.seek_to_beginning() if args.from_start else consumer.seek_to_end())
     [await consumer.position(partition) for partition in consumer.assignment()]
     print("ready", flush=True)  # noqa: T201 - the parent waits for this line
-    committed = time.monotonic()
+    committed = 0.0
     while True:
         batches = await consumer.getmany(timeout_ms=1000, max_records=500)
         if records := [record for batch in batches.values() for record in batch]:
@@ -160,7 +160,7 @@ def gateway(args: argparse.Namespace) -> None:
     async def take(request: Request) -> Response:
         futures = []
         for event in orjson.loads(await request.body())["events"]:
-            if not (event.get("event") and event.get("message_id") and event.get("timestamp")):
+            if not all(event.get(name) for name in ("event", "message_id", "timestamp")):
                 return Response(status_code=400)
             key = f"u:{event['user_id']}" if "user_id" in event else f"a:{event['anonymous_id']}"
             futures.append(await producer.send(args.topic, orjson.dumps(event), key.encode()))
@@ -169,7 +169,7 @@ def gateway(args: argparse.Namespace) -> None:
 
     async def rank(request: Request) -> Response:
         body = orjson.loads(await request.body())
-        counters = numbers(await redis.hgetall(f"{args.prefix}:v:{body['visitor']}"))
+        counters = parse_numbers(await redis.hgetall(f"{args.prefix}:v:{body['visitor']}"))
         rows = np.array([shop.rows[item] for item in body["items"]])
         return Response(orjson.dumps({"items": shop.rank(counters, rows)}), media_type="application/json")
 

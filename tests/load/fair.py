@@ -22,7 +22,7 @@ from tests.load.serving import sequential, serving
 from tests.load.wire import Connection, get, post
 
 GREEDY_ITEMS = 1000
-GETS = 200
+GETS, WITHIN_S = 100, 6.0
 CLIENTS = (1, 8)
 
 
@@ -35,7 +35,7 @@ def measure(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
             floors.append(percentile(sequential(gateway.address, layouts, GETS), 50))
             for clients in CLIENTS:
                 with greedy_clients(gateway.address, clients, visitors[0]):
-                    times = sequential(gateway.address, layouts, GETS)
+                    times = sequential(gateway.address, layouts, GETS, warm_up=3, within_s=WITHIN_S)
                 delays[clients].append(percentile(times, 50) - floors[-1])
             one, eight = (each[-1] for each in delays.values())
             say(

@@ -12,11 +12,10 @@ from streams.kafka.partitioner import partition_of
 from streams.stores.keys import Keys
 from tests.load.bed import ITEMS, PARTITIONS, Bed, cpu_seconds
 from tests.load.figures import Figure, figure
-from tests.load.serving import control, serving
-from tests.load.wire import get, saturate
+from tests.load.serving import control, sequential, serving
+from tests.load.wire import get
 
-CONNECTIONS = 4
-SECONDS = 4.0
+REQUESTS = 1500
 PAGES = {"category": "category", "product": "item", "search": "q"}
 """Page type → the parameter that says what it is about."""
 
@@ -33,9 +32,7 @@ def measure(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
                     costs[page].append(_cpu_us(gateway.pid, gateway.address, requests_of(page, visitors)))
                 shown = ", ".join(f"{page} {each[-1]:.0f} µs" for page, each in costs.items())
                 say(f"run {run + 1}: {shown}; bare {floors[-1]:.0f}")
-    load = (
-        f"CPU of the process a request, {CONNECTIONS} connections kept busy for {SECONDS:.0f} s, {runs} runs"
-    )
+    load = f"CPU of the process a request, sequential client, {REQUESTS} requests, {runs} runs"
     return [
         *(figure(f"page_get.{page}.cpu_us", each, "µs", load=load) for page, each in costs.items()),
         figure("page_get.floor_cpu_us", floors, "µs", load="bare ASGI with one Redis read, " + load),
@@ -54,6 +51,7 @@ def requests_of(page: str, visitors: Sequence[VisitorId]) -> list[bytes]:
 
 
 def _cpu_us(pid: int, address: str, requests: Sequence[bytes]) -> float:
+    sequential(address, requests, REQUESTS // 10)
     since = cpu_seconds(pid)
-    rate, _ = saturate(address, requests, connections=CONNECTIONS, seconds=SECONDS)
-    return (cpu_seconds(pid) - since) / (rate * SECONDS) * 1e6
+    answered = sequential(address, requests, REQUESTS, warm_up=0)
+    return (cpu_seconds(pid) - since) / len(answered) * 1e6
