@@ -182,8 +182,7 @@ def gateway(args: argparse.Namespace) -> None:
         await producer.stop()
 
     routes = [Route("/v1/events", take, methods=["POST"]), Route("/v1/rank", rank, methods=["POST"])]
-    app = Starlette(routes=routes, lifespan=lifespan)
-    uvicorn.run(app, port=int(args.port), loop="uvloop", access_log=False, log_level="warning")
+    uvicorn.run(Starlette(routes=routes, lifespan=lifespan), port=int(args.port), log_level="warning")
 
 
 def main() -> None:
