@@ -134,11 +134,24 @@ def bare_consumer(stack: Stack, out: Path, *flags: str) -> subprocess.Popen[byte
     return process
 
 
-def latencies_ms(sent: Any, seen_partition: Any, seen_offset: Any, seen_at: Any) -> np.ndarray:
-    """Milliseconds from the sending of each event to its being seen, joined by record id."""
+def latencies_ms(
+    sent: Any, seen_partition: Any, seen_offset: Any, seen_at: Any, *, until: float = 0.0
+) -> np.ndarray:
+    """Milliseconds from the sending of each event to its being seen, joined by record id.
+
+    What was not seen though a later record of its partition was is left out: one notice speaks for several
+    records of a visitor. What lies behind all that was seen counts as seen at `until`, when one is given.
+    """
     at = dict(zip(zip(map(int, seen_partition), map(int, seen_offset), strict=True), seen_at, strict=True))
+    last: dict[int, int] = {}
+    for partition, offset in at:
+        last[partition] = max(offset, last.get(partition, -1))
     rows = zip(sent["partition"].tolist(), sent["offset"].tolist(), sent["sent"].tolist(), strict=True)
-    latencies = [(at[p, o] - t) * 1000 for p, o, t in rows if (p, o) in at]
+    latencies = [
+        (at.get((p, o), until) - t) * 1000
+        for p, o, t in rows
+        if (p, o) in at or (until and o > last.get(p, -1))
+    ]
     return np.asarray(latencies)
 
 

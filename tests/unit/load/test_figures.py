@@ -37,6 +37,15 @@ def test_latencies_join_by_record_id_and_leave_out_what_was_not_seen() -> None:
     assert found.tolist() == pytest.approx([250, 500])
 
 
+def test_what_never_came_counts_until_the_end_and_what_a_later_notice_covers_does_not() -> None:
+    sent = {
+        "partition": np.array([0, 0, 0]),
+        "offset": np.array([0, 1, 2]),
+        "sent": np.array([10.0, 11.0, 12.0]),
+    }
+    assert latencies_ms(sent, [0], [1], [11.5], until=14.0).tolist() == pytest.approx([500, 2000])
+
+
 def test_the_table_tells_must_and_aim_of_each_key() -> None:
     figures = {
         key: a_figure(key, *runs) for key, runs in (("push.p50_ms", (4, 6, 90)), ("rank.25.p50_ms", (1,)))
