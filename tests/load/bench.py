@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable
 
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="comma-separated parts: " + ", ".join(NAMES))
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that servers and processes end too
     console = Console(width=180)
     wanted = [ALIASES.get(name, name) for name in args.only.split(",") if name] or [*IN_PROCESS, *PARTS]
     figures: list[Figure] = []
