@@ -58,6 +58,8 @@ def main() -> None:
     parser.add_argument("--only", default="", help="comma-separated parts: " + ", ".join(NAMES))
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
+    if unknown := {name for name in args.only.split(",") if name} - {*NAMES}:
+        parser.error(f"no such part: {', '.join(sorted(unknown))}")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # so that servers and processes end too
     console = Console(width=180)
     wanted = [ALIASES.get(name, name) for name in args.only.split(",") if name] or [*IN_PROCESS, *PARTS]
