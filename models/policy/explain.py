@@ -66,7 +66,7 @@ class Explainer(Struct, frozen=True, eq=False):
 
 
 def explained_layout(decision: LayoutDecision) -> Layout:
-    """The layout of a decision with a `why` on each item: the values that the ranker saw."""
+    """The layout of a decision with a `why` on each item: its features as computed, and its score."""
     explainer = _explainer_of(decision)
     pinned = {pin.row: pin.rule for pins in decision.context.rules.pins.values() for pin in pins}
     layout = decision.layout

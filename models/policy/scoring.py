@@ -34,7 +34,7 @@ class Scored(Struct, frozen=True, eq=False):
 
     Attributes:
         scores: float32[candidates], higher is better, on the scale of the ranker.
-        features: float32[candidates, len(SPEC)], what the ranker saw.
+        features: float32[candidates, len(SPEC)], as computed: the ranker clips a copy to its bounds.
         provenance: Mode, reason and model of the scores.
     """
 

@@ -16,7 +16,6 @@ from models.features.spec import NAMES
 from models.ranking.ranker import Bounds, Matrix
 from schemas.errors import RankerFailed
 
-FLOAT32_MAX = float(np.finfo(np.float32).max)
 BLOCK_ROWS = 1024
 """Rows clipped at once. numpy needs 12 ns for each row of a broadcast, half of it without: so the bounds are
 kept once for each row of a block, 188 kB a side. Larger blocks are no faster."""
@@ -58,13 +57,18 @@ def parse_bounds(ranges: Mapping[str, Range]) -> Bounds:
     for name in sorted(ranges.keys() ^ set(NAMES)):
         raise RankerFailed(f"bounds.{name}: {'no such feature' if name in ranges else 'missing'}")
     for name, (low, high) in ranges.items():
-        if not all(side is None or abs(side) <= FLOAT32_MAX for side in (low, high)):
+        if not all(side is None or _is_float32(side) for side in (low, high)):
             raise RankerFailed(f"bounds.{name}: [{low}, {high}] are not float32 numbers or null")
         if low is not None and high is not None and low > high:
             raise RankerFailed(f"bounds.{name}: [{low}, {high}] begins above its end")
     lows = [-inf if (low := ranges[name].low) is None else low for name in NAMES]
     highs = [inf if (high := ranges[name].high) is None else high for name in NAMES]
     return Bounds(np.array(lows, np.float32), np.array(highs, np.float32))
+
+
+def _is_float32(number: float) -> bool:
+    with np.errstate(over="ignore"):
+        return bool(np.isfinite(np.float32(number)))
 
 
 def format_bounds(bounds: Bounds) -> dict[str, Range]:

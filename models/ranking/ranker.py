@@ -16,7 +16,7 @@ Scores = NDArray[np.float32]
 
 
 class Bounds(NamedTuple):
-    """The least and the greatest value of each feature that a ranker tells apart; infinite where there is none.
+    """The least and the greatest value of each feature that a ranker is given; infinite where there is none.
 
     Attributes:
         low: float32[len(SPEC)].
