@@ -17,7 +17,7 @@ from schemas.errors import RankerFailed
 BASELINE = Path(__file__).parent / "artifacts" / "baseline"
 """The packaged model."""
 INLINE_KINDS = frozenset({"mlp"})
-"""Kinds of models whose runs may hold the event loop: 0.1 µs of CPU a row. A hundred trees take 3 µs."""
+"""Kinds of models whose runs may hold the event loop: 0.1 µs of CPU a row. A hundred trees take 1 to 3 µs."""
 
 
 class OnnxRanker:
