@@ -40,6 +40,8 @@ class PopularityRanker:
 
     name = "popularity"
     version = "1"
+    inline = True
+    bounds = None
 
     def __init__(self) -> None:
         self.weights = np.array([WEIGHTS.get(name, 0.0) for name in NAMES], np.float32)

@@ -37,6 +37,7 @@ from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.follower import ShopFollower
+from streams.shop.policy_thread import PolicyThread
 from streams.shop.publishing import StoredStorefront
 from streams.shop.topic_reads import read_storefront
 from streams.stores.keys import Keys
@@ -80,7 +81,8 @@ class Gateway:
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
         self.event_timings = EventTimings()
         self.health = HealthRoutes(follower, self.partition_map, log, self.reads, metrics)
-        on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.decisions)
+        self.policy_thread = PolicyThread()
+        on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.policy_thread, self.decisions)
         self.fallbacks = FallbackChain(
             self.reads, on_demand, self.partition_map, self.hub, settings.live_page
         )
@@ -120,6 +122,7 @@ class Gateway:
         self.health.stopping = True
         await cancel_and_wait(self._watching)
         await self.hub.stop()
+        self.policy_thread.stop()
         for outbox in self._outboxes():
             await outbox.stop()
 
@@ -133,6 +136,9 @@ class Gateway:
                 last = mark
                 await self.hub.reread_all()
 
+    def _rank_route(self) -> RankRoute:
+        return RankRoute(self.reads, self.partition_map, self.snapshot, self.clock, self.policy_thread)
+
     def _outboxes(self) -> tuple[Outbox, ...]:
         return self.exposures.outbox, self.decisions.outbox
 
@@ -144,7 +150,7 @@ class Gateway:
             layouts=layouts,
             exact={
                 "/v1/events": {"POST": self._events_route()},
-                "/v1/rank": {"POST": RankRoute(self.reads, self.partition_map, self.snapshot, self.clock)},
+                "/v1/rank": {"POST": self._rank_route()},
                 "/v1/catalog/items": {"PUT": shop.put_items},
                 "/v1/storefront": {"PUT": shop.put_storefront},
                 "/v1/admin/shop": {"GET": health.shop},

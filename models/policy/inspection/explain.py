@@ -67,7 +67,7 @@ class Explainer(Struct, frozen=True, eq=False):
 
 
 def explained_layout(decision: LayoutDecision) -> Layout:
-    """The layout of a decision with a `why` on each item: the values that the ranker saw."""
+    """The layout of a decision with a `why` on each item: its features as computed, and its score."""
     explainer = explainer_of(decision)
     rules = page_rules(decision.shop.view.rules, decision.request.page, decision.at)
     pinned = {pin.row: pin.rule for pins in rules.pins.values() for pin in pins}

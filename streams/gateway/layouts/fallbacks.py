@@ -143,7 +143,7 @@ class FallbackChain:
             return await self._decide(query, partition, until, shown)
         if query.explain:
             stored = await self._reads.read_all(partition, query.visitor, until)
-            return self._on_demand.decide(query, partition, stored.state, stored.body)
+            return await self._on_demand.decide(query, partition, until, stored.state, stored.body)
         live = await self._reads.read_layout(partition, query.visitor, until)
         if live is None:
             self._served.pop(query.visitor, None)  # what was served is older than what is decided now
@@ -158,7 +158,7 @@ class FallbackChain:
         packed = await self._reads.read_state(partition, query.visitor, until)
         if asyncio.get_running_loop().time() > until:
             raise DecisionFailed("budget")
-        return self._on_demand.decide(query, partition, packed, shown)
+        return await self._on_demand.decide(query, partition, until, packed, shown)
 
     async def _with_event(self, query: LayoutQuery, token: Version, partition: int, until: float) -> bytes:
         """The layout once the token's event is in the state; labelled `stale` when that was not in time."""
@@ -166,7 +166,7 @@ class FallbackChain:
         reached = is_reached(stored, token)
         try:
             if token.partition == partition:
-                layout = self._use_or_decide(query, partition, stored)
+                layout = await self._use_or_decide(query, partition, until, stored)
             else:  # of before a login: all that can be known is that its partition has passed it
                 layout = await self._read_or_decide(query, partition, until)
         except DecisionFailed as exc:
@@ -175,16 +175,16 @@ class FallbackChain:
             raise DecisionFailed("stream_stale") from exc
         return layout if reached else relabel(layout, "stale", "stream_stale")
 
-    def _use_or_decide(self, query: LayoutQuery, partition: int, stored: Stored) -> bytes:
+    async def _use_or_decide(self, query: LayoutQuery, partition: int, until: float, stored: Stored) -> bytes:
         """As _read_or_decide, from what is read already."""
         if query.page != self._live_page:
-            return self._on_demand.decide(query, partition, stored.state)
+            return await self._on_demand.decide(query, partition, until, stored.state, None)
         live = None if query.explain else live_layout(stored, partition)
         if live is None:
             self._served.pop(query.visitor, None)
         elif self._on_demand.is_valid(query, live):
             return self._remember(query.visitor, live)
-        return self._on_demand.decide(query, partition, stored.state, stored.body)
+        return await self._on_demand.decide(query, partition, until, stored.state, stored.body)
 
     def _remember(self, visitor: VisitorId, layout: bytes) -> bytes:
         """The layout, kept for when the store does not answer."""

@@ -24,6 +24,7 @@ from streams.gateway.layouts.popular_cache import PopularLayoutCache
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
+from streams.shop.policy_thread import PolicyThread
 
 LOG_EVERY_S = 1.0
 
@@ -59,6 +60,7 @@ class OnDemandLayouts:
         shop: the shop as this process has it now.
         clock: where decisions take their time from.
         metrics: counts what was decided.
+        policy_thread: where decisions are made whose ranker would hold up the event loop.
         decisions: gets the decisions for the visitors it samples; None: nobody's are recorded.
     """
 
@@ -67,41 +69,50 @@ class OnDemandLayouts:
         snapshot: Callable[[], Snapshot],
         clock: Clock,
         metrics: Metrics,
+        policy_thread: PolicyThread,
         decisions: DecisionSample | None = None,
     ) -> None:
         self._snapshot, self._clock, self._metrics = snapshot, clock, metrics
-        self._decisions = decisions
+        self._policy_thread, self._decisions = policy_thread, decisions
         self._popular_layouts = PopularLayoutCache()
         self._logged_at = float("-inf")
 
-    def decide(
-        self, query: LayoutQuery, partition: int, packed: bytes | None, shown: bytes | None = None
+    async def decide(
+        self, query: LayoutQuery, partition: int, until: float, packed: bytes | None, shown: bytes | None
     ) -> bytes:
         """The layout for a stored state, with reasons when the query asks for them.
 
         Args:
             query: what was asked.
             partition: the visitor's, for the layout's version.
+            until: how long to wait for a decision that is made beside the event loop.
             packed: the visitor's stored state; None for a visitor we do not know.
             shown: the layout (or its body) that the visitor sees now: the new one differs no more than it
-                must (models/layout/stability.py), and has the same id when the content is the same.
+                must (models/layout/stability.py), and has the same id when the content is the same. None
+                when that is not known.
 
         Returns:
             The JSON of a layout without cards.
 
         Raises:
-            DecisionFailed: `model_failed`, for whatever was raised meanwhile; it is logged.
+            DecisionFailed: `model_failed`, for whatever was raised meanwhile; it is logged. `budget`, when
+                there was no decision by `until`.
         """
         snapshot = self._snapshot()
         try:
             recorded = self._decisions is not None and self._decisions.samples(query.visitor)
             request = _page_request(query, partition, packed, shown, explained=query.explain or recorded)
-            decision = decide(snapshot, [request], self._clock.now())[0]
+            at = self._clock.now()
+            decision = await self._policy_thread.run(
+                snapshot.ranker, lambda: decide(snapshot, [request], at)[0], until
+            )
             provenance = decision.fills.provenance
             self._metrics.count("layouts_decided_total", mode=provenance.mode, reason=provenance.reason)
             if self._decisions is not None and recorded:
                 self._decisions.add(decision)
             return explained_answer(decision) if query.explain else decision.head() + decision.body()
+        except TimeoutError as exc:
+            raise DecisionFailed("budget") from exc
         except Exception as exc:
             self._log_exception("deciding a layout failed")
             raise DecisionFailed("model_failed") from exc

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from models.policy.rerank import rank
+from models.policy.rerank import Ranked, rank
 from models.policy.snapshot import Snapshot
 from models.visitor.packing import unpack
 from models.visitor.state import EMPTY, VisitorState
@@ -30,6 +31,7 @@ from streams.gateway.http.parameters import (
 from streams.gateway.http.problems import Problem, error_field
 from streams.gateway.layouts.store_reads import ReadFailed, StoreReads
 from streams.runtime.clock import Clock
+from streams.shop.policy_thread import PolicyThread
 
 ROUTE = "/v1/rank"
 BYTES_MAX = 256 * 1024
@@ -74,12 +76,19 @@ _decode = msgspec.json.Decoder(RankRequest).decode
 
 
 class RankRoute:
-    """Never waits past the request's deadline: without a state the order is that of everybody."""
+    """Never waits past the request's deadline: without a state the order is that of everybody, and without
+    the ranker's scores that of the understudy."""
 
     def __init__(
-        self, reads: StoreReads, partition_map: PartitionMap, snapshot: Callable[[], Snapshot], clock: Clock
+        self,
+        reads: StoreReads,
+        partition_map: PartitionMap,
+        snapshot: Callable[[], Snapshot],
+        clock: Clock,
+        policy_thread: PolicyThread,
     ) -> None:
         self._reads, self._partition_map, self._snapshot, self._clock = reads, partition_map, snapshot, clock
+        self._policy_thread = policy_thread
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = asyncio.get_running_loop().time()
@@ -87,8 +96,11 @@ class RankRoute:
         request = _decode_request(await read_body(scope, receive, BYTES_MAX))
         visitor = VisitorId(request.visitor)
         authorise(scope, visitor)
-        state, version, reason = await self._read_state(visitor, started + request.deadline_ms / 1000)
-        await send_bytes(send, msgspec.json.encode(self._answer(request, state, version, reason)))
+        until = started + request.deadline_ms / 1000
+        state, version, reason = await self._read_state(visitor, until)
+        ranked, late = await self._rank(request, state, until)
+        answer = _answer(request, ranked, version, reason or late)
+        await send_bytes(send, msgspec.json.encode(answer))
 
     async def _read_state(self, visitor: VisitorId, until: float) -> tuple[VisitorState, str, Reason | None]:
         """State and version, with the reason why they are not the visitor's own (None: they are)."""
@@ -103,19 +115,31 @@ class RankRoute:
         version = "" if packed is None else Version(state.incarnation, partition, state.offset).text()
         return state, version, None
 
-    def _answer(
-        self, request: RankRequest, state: VisitorState, version: str, reason: Reason | None
-    ) -> RankAnswer:
-        ranked = rank(self._snapshot(), state, request.items, self._clock.now(), explain=request.explain)
-        return RankAnswer(
-            visitor_id=request.visitor,
-            version=version,
-            mode="popular" if reason else ranked.mode,
-            reason=reason or ranked.reason,
-            model=ranked.model,
-            items=list(map(RankedItem, ranked.ids, ranked.scores, *([ranked.whys] if ranked.whys else []))),
-            unknown=ranked.unknown,
-        )
+    async def _rank(
+        self, request: RankRequest, state: VisitorState, until: float
+    ) -> tuple[Ranked, Reason | None]:
+        """The order, with the reason why the ranker has no part in it (None: it is as good as can be)."""
+        snapshot, at = self._snapshot(), self._clock.now()
+
+        def run(by: Snapshot) -> Ranked:
+            return rank(by, state, request.items, at, explain=request.explain)
+
+        try:
+            return await self._policy_thread.run(snapshot.ranker, lambda: run(snapshot), until), None
+        except TimeoutError:
+            return run(replace(snapshot, rankers={})), "budget"
+
+
+def _answer(request: RankRequest, ranked: Ranked, version: str, reason: Reason | None) -> RankAnswer:
+    return RankAnswer(
+        visitor_id=request.visitor,
+        version=version,
+        mode="popular" if reason else ranked.mode,
+        reason=reason or ranked.reason,
+        model=ranked.model,
+        items=list(map(RankedItem, ranked.ids, ranked.scores, *([ranked.whys] if ranked.whys else []))),
+        unknown=ranked.unknown,
+    )
 
 
 def _decode_request(body: bytes) -> RankRequest:
