@@ -61,9 +61,7 @@ def strongest_key(state: TypedState, kind: cython.int, other: cython.longlong) -
     for i in range(state.sizes[kind]):
         if state.keys[kind, i] == other:
             continue
-        if best < 0 or state.codes[kind, i] > state.codes[kind, best]:
-            best = i
-        elif state.codes[kind, i] == state.codes[kind, best] and state.keys[kind, i] > state.keys[kind, best]:
+        if best < 0 or state.codes[kind, i] > state.codes[kind, best] or (state.codes[kind, i] == state.codes[kind, best] and state.keys[kind, i] > state.keys[kind, best]):
             best = i
     return state.keys[kind, best] if best >= 0 else -1
 

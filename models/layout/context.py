@@ -105,7 +105,9 @@ class PageContext:
         self.visit, self.page, self.query, self.word_counts = visit, page, query, word_counts
         self.anchor_row = self._find_anchor()
         self.focus_category = self._find_focus(category)
-        self.focus_code = columns.category_code_by_hash.find(self.focus_category) if self.focus_category else -1
+        self.focus_code = (
+            columns.category_code_by_hash.find(self.focus_category) if self.focus_category else -1
+        )
         self.anchor_category = self.focus_category
         if self.anchor_row >= 0 and visit.page != PAGE_CATEGORY:
             self.anchor_category = columns.category_hashes[columns.category[self.anchor_row]]
@@ -165,9 +167,7 @@ class PageContext:
         return best
 
     @cython.cfunc
-    def _select_allowed(
-        self, rows: cython.int[::1], count: cython.int, out: cython.int[::1]
-    ) -> cython.int:
+    def _select_allowed(self, rows: cython.int[::1], count: cython.int, out: cython.int[::1]) -> cython.int:
         """Puts each row once into `out`, without -1 and without those that rules remove; returns how many."""
         kept: cython.int = 0
         i: cython.int

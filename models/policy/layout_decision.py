@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.candidates.generation import Candidates
 from models.features.spec import NAMES
-from models.layout.fills.packed_fills import PackedFills, Provenance, unpack_fills
+from models.layout.fills.packed_fills import PackedFills, unpack_fills
 from models.layout.fills.page_fills import Fill, PageFills
 from models.layout.rendering.answer import (
     ID_PLACEHOLDER,
@@ -156,4 +156,3 @@ class LayoutDecision(Struct, frozen=True, eq=False, kw_only=True):
     def layout(self) -> Layout:
         """The whole answer as a value."""
         return decode_layout(self.head() + self.body())
-

@@ -4,7 +4,7 @@ The format is that of `models.visitor.typed_state`.
 """
 
 from collections.abc import Sequence, Sized
-from struct import Struct as Format
+
 from typing import Any
 
 import cython
@@ -30,7 +30,7 @@ if not cython.compiled:
         SIZE_MAX,
         WISHLIST_MAX,
     )
-    from models.visitor.typed_state import HEAD_BYTES, STATE_VERSION, TypedState
+    from models.visitor.typed_state import STATE_VERSION, TypedState
 
 AFFINITY_FIELDS = (
     "categories", "brands", "colours", "sizes", "now_categories", "now_brands", "bought_categories",
@@ -38,8 +38,6 @@ AFFINITY_FIELDS = (
 )  # fmt: skip
 """Fields of VisitorState, by the kind of affinity."""
 
-_VERSION_AT = Format("<HQ")
-"""Incarnation and offset + 1, from the third byte of a packed state on."""
 FREE_STATES: list[TypedState] = []
 
 
@@ -65,18 +63,6 @@ def read_state(packed: bytes) -> TypedState:
     if packed[0] != STATE_VERSION:
         raise UnknownVersion(f"a state of version {packed[0]}; this code reads {STATE_VERSION}")
     raise UnknownVersion(f"a state of {len(packed)} bytes that cannot be read")
-
-
-def version_of(packed: bytes, partition: int) -> Version:
-    """The version of a packed state: of the last record of its partition that it includes. O(1).
-
-    Raises:
-        UnknownVersion: The bytes are too short for a state, or of another version.
-    """
-    if len(packed) < HEAD_BYTES or packed[0] != STATE_VERSION:
-        raise UnknownVersion(f"a state of version {packed[0] if packed else 'none'}")
-    incarnation, offset = _VERSION_AT.unpack_from(packed, 2)
-    return Version(incarnation, partition, offset - 1)
 
 
 def unpack(packed: bytes) -> VisitorState:

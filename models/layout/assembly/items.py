@@ -112,9 +112,7 @@ class ItemSelection:
         return self._marks[row] >> 2 == self._turn and self._marks[row] & bits != 0
 
     @cython.cfunc
-    def choose(
-        self, module: cython.int, subject: cython.longlong, pins: cython.int
-    ) -> ScoredRows:
+    def choose(self, module: cython.int, subject: cython.longlong, pins: cython.int) -> ScoredRows:
         """The rows that a module shows beside `pins` pinned ones, best first; None when too few are left.
 
         Pins do not count towards the module's minimum: a module that has too little for one slot has too
@@ -188,9 +186,7 @@ class ItemSelection:
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def _adds_variety(
-        self, row: cython.int, brand_max: cython.int, category_max: cython.int
-    ) -> cython.bint:
+    def _adds_variety(self, row: cython.int, brand_max: cython.int, category_max: cython.int) -> cython.bint:
         view: ViewColumns = self._view
         brand: cython.int = view.brand[row]
         i: cython.int

@@ -51,9 +51,7 @@ class Assembly:
         self._home, self._single_topics = False, 0
 
     @cython.ccall
-    def assemble(
-        self, context: PageContext, candidates: ScoredCandidates, view: ViewColumns
-    ) -> cython.void:
+    def assemble(self, context: PageContext, candidates: ScoredCandidates, view: ViewColumns) -> cython.void:
         """Fills the slots of a page, from the top (stage-wise greedy), into `fills`.
 
         Args:

@@ -190,9 +190,7 @@ class Stabiliser:
             index: cython.int = weakest.count
             while index > 0 and (
                 weakest.scores[index - 1] > shown.scores[i]
-                or (
-                    weakest.scores[index - 1] == shown.scores[i] and weakest.rows[index - 1] < shown.rows[i]
-                )
+                or (weakest.scores[index - 1] == shown.scores[i] and weakest.rows[index - 1] < shown.rows[i])
             ):
                 index -= 1
             weakest.insert(index, shown.rows[i], shown.scores[i])

@@ -107,7 +107,12 @@ class PageFills:
         subjects, starts = np.zeros(size, np.int64), np.zeros(size + 1, np.int32)
         slots[: self.count], modules[: self.count] = self.slots, self.modules
         subjects[: self.count], starts[: self.count + 1] = self.subjects, self.starts
-        self.slots, self.modules, self.subjects, self.starts = slots.data, modules.data, subjects.data, starts.data
+        self.slots, self.modules, self.subjects, self.starts = (
+            slots.data,
+            modules.data,
+            subjects.data,
+            starts.data,
+        )
 
     @cython.ccall
     def find_module(self, module: cython.int) -> cython.int:

@@ -30,13 +30,15 @@ class PriceRangePool(Pool):
 
     def __init__(self, name: str, low: float, high: float) -> None:
         Pool.__init__(self, name)
-        self._low, self._high = single(low), single(high)
+        self._low, self._high = low, high
 
     @cython.ccall
     def collect(self, candidates: ScoredCandidates) -> cython.void:
         i: cython.int
+        low: cython.double = single(self._low)
+        high: cython.double = single(self._high)
         for i in range(candidates.count):
-            if candidates.is_similar(i) and self._low <= candidates.price_ratio(i) <= self._high:
+            if candidates.is_similar(i) and low <= candidates.price_ratio(i) <= high:
                 candidates.add(i)
 
 

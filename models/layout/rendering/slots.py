@@ -99,7 +99,13 @@ class SlotPieces:
         module: cython.int = fills.modules[index]
         kind: ModuleKind = self._kinds[module]
         holds: cython.bint = kind.about_holds(self._columns, fills, index)
-        key: tuple = (module, fills.subjects[index], personal, holds, query if self._named_by_query[module] else "")
+        key: tuple = (
+            module,
+            fills.subjects[index],
+            personal,
+            holds,
+            query if self._named_by_query[module] else "",
+        )
         phrase: bytes | None = self._phrases.get(key)
         return make_phrase(key) if phrase is None else phrase
 

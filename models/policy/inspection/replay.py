@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from models.policy.layout_decision import PageRequest
 from models.layout.fills.packed_fills import PackedFills
 from models.policy.decide import decide
 from models.policy.inspection.explain import explainer_of
-from models.policy.layout_decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
 from models.visitor.fold import fold_packed
 from models.visitor.packing import unpack

@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from models.policy.layout_decision import PageRequest
 from models.layout.fills.packed_fills import fills_of_body
 from models.layout.rendering.answer import layout_bytes
 from models.layout.rendering.cards import hydrate
 from models.layout.rendering.fields import body_of
 from models.layout.validity import still_valid
 from models.policy.decide import decide
-from models.policy.inspection.explain import explained_answer
 from models.policy.fallback import static_layout
-from models.policy.layout_decision import LayoutDecision
+from models.policy.inspection.explain import explained_answer
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
 from models.visitor.packing import version_of
 from schemas.ids import VisitorId

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from models.policy.layout_decision import PageRequest
 from models.layout.rendering.answer import layout_bytes
 from models.layout.rendering.fields import layout_id_of
 from models.policy.decide import popular_layout
+from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import Snapshot
 from schemas.codec import encode
 from schemas.ids import VisitorId

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from models.policy.layout_decision import PageRequest
 from models.layout.fills.packed_fills import PackedFills, fills_of_body
 from models.policy.decide import decide
 from models.policy.inspection.explain import decision_record
-from models.policy.layout_decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash64
