@@ -4,29 +4,57 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from msgspec.structs import replace
+from msgspec import Struct
 
-from models.layout.fills.packed_fills import PackedFills, Provenance
+from models.layout.fills.packed_fills import Provenance
 from models.layout.fills.page_fills import PageFills
 from models.layout.rendering.answer import ID_PLACEHOLDER, hash_content, slots_json
 from models.layout.rendering.wording import PERSONAL_REASONS
-from models.policy.layout_decision import LayoutDecision, PageRequest
+from models.policy.layout_decision import PageRequest
+from models.storefront.shop import Shop
+from models.storefront.view import StorefrontView
 
 
-def compare_content(decision: LayoutDecision) -> LayoutDecision:
-    """The decision with its layout id: that of the previous content when it is the same, else a new one.
+class Content(Struct, frozen=True, gc=False):
+    """What a page shows.
+
+    Attributes:
+        layout_id: Of the content.
+        changed: Whether it differs from what was shown before.
+        slots: As JSON under ID_PLACEHOLDER when it changed; else b"".
+    """
+
+    layout_id: str
+    changed: bool
+    slots: bytes
+
+
+def identify_content(
+    shop: Shop, request: PageRequest, fills: PageFills, packed: bytes, provenance: Provenance
+) -> Content:
+    """The content of a decided page: it keeps the id of what was shown before when it is the same.
 
     Args:
-        decision: Its fills have no layout id yet.
+        shop: It was decided from.
+        request: What was requested; with what was shown before.
+        fills: The page.
+        packed: The same, packed.
+        provenance: How it was made.
     """
-    request, fills = decision.request, decision.fills
     previous = request.previous
-    if previous is not None and _is_same(decision, previous):
-        return replace(decision, fills=replace(fills, layout_id=previous.layout_id), changed=False)
-    slots = decision.slots(ID_PLACEHOLDER)
-    made = _made_text(request.page, fills.provenance, request.item, request.category, request.q)
-    layout_id = hash_content(request.visitor.encode() + made, slots)
-    return replace(decision, fills=replace(fills, layout_id=layout_id), slots_without_id=slots)
+    personal = provenance.reason in PERSONAL_REASONS
+
+    def slots(layout_id: str) -> bytes:
+        query = request.q or ""
+        return slots_json(shop.view, request.page, fills, layout_id, personal=personal, query=query)
+
+    if previous is not None and previous.provenance == provenance:
+        view = previous.view()
+        if packed == previous.content if view is shop.view else slots("") == _slots_before(request, view):
+            return Content(previous.layout_id, False, b"")
+    json = slots(ID_PLACEHOLDER)
+    made = _made_text(request.page, provenance, request.item, request.category, request.q)
+    return Content(hash_content(request.visitor.encode() + made, json), True, json)
 
 
 @lru_cache(maxsize=256)
@@ -41,21 +69,16 @@ def _made_text(
     return "\0".join(map(str, ("", page, *made, item, category, q))).encode()
 
 
-def _is_same(decision: LayoutDecision, previous: PackedFills) -> bool:
-    """Whether the content is that of `previous`: compared as numbers within one view, else by the JSON."""
-    fills = decision.fills
-    if fills.provenance != previous.provenance:
-        return False
-    view = previous.view()
-    if view is decision.shop.view:
-        return fills.content == previous.content
+def _slots_before(request: PageRequest, view: StorefrontView | None) -> bytes | None:
+    """The slots shown before, as JSON without id: from a stored answer, or made anew from another view; None
+    when neither can be had."""
+    previous = request.previous
+    assert previous is not None
     if previous.texts is not None:
-        return decision.slots("") == previous.texts.json
+        return previous.texts.json
     if view is None:
-        return False
-    before = PageFills()
-    before.read(previous.content)
-    request: PageRequest = decision.request
+        return None
+    fills = PageFills()
+    fills.read(previous.content)
     personal = previous.provenance.reason in PERSONAL_REASONS
-    shown = slots_json(view, request.page, before, "", personal=personal, query=request.q or "")
-    return decision.slots("") == shown
+    return slots_json(view, request.page, fills, "", personal=personal, query=request.q or "")

@@ -8,12 +8,13 @@ shoppers like.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from weakref import ref
 
 from msgspec.structs import replace
 
-from models.layout.fills.packed_fills import Provenance, pack_fills
-from models.layout.fills.page_fills import NO_SUBJECT, Fill
-from models.policy.content import compare_content
+from models.layout.fills.packed_fills import PackedFills, Provenance
+from models.layout.fills.page_fills import NO_SUBJECT, Fill, PageFills
+from models.policy.content import identify_content
 from models.policy.fallback import NO_MODEL, static_modules
 from models.policy.layout_decision import LayoutDecision, PageRequest, no_evidence
 from models.policy.page_run import RUN_MAX, borrow_run, give_back
@@ -60,17 +61,23 @@ def _empty_catalogue_layout(shop: Shop, request: PageRequest, at: float) -> Layo
     frames = [
         Fill(slot.code, module.code, NO_SUBJECT, []) for slot, module in static_modules(shop.storefront, plan)
     ]
-    decision = LayoutDecision(
+    fills = PageFills()
+    fills.read_list(frames)
+    packed = fills.pack()
+    content = identify_content(shop, request, fills, packed, provenance)
+    return LayoutDecision(
         request=request,
-        fills=pack_fills(frames, "", provenance, shop.view),
-        changed=True,
+        fills=PackedFills(
+            layout_id=content.layout_id, provenance=provenance, content=packed, view=ref(shop.view)
+        ),
+        changed=content.changed,
         shop=shop,
         as_of=unpack(request.state).at,
         at=at,
         subject_known=False,
+        slots_without_id=content.slots,
         evidence=no_evidence() if request.explained else None,
     )
-    return compare_content(decision)
 
 
 def popular_layout(snapshot: Snapshot, request: PageRequest, reason: Reason, at: float) -> Layout:

@@ -6,9 +6,7 @@ the policy and given back; one that was not (because the call raised) is let go,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-from typing import Any
+from collections.abc import Mapping, Sequence
 from weakref import ref
 
 import numpy as np
@@ -19,7 +17,7 @@ from models.candidates.generation import CANDIDATES_MAX, copy_candidates, find_p
 from models.candidates.sources import propose_candidates
 from models.candidates.visit import Visit
 from models.catalog.search import count_words
-from models.features.index import write_features
+from models.features.index import limit_features, write_features
 from models.features.spec import NAMES
 from models.layout.assembly.slots import Assembly
 from models.layout.context import PageContext, newest_event_at, state_reason
@@ -27,10 +25,11 @@ from models.layout.fills.packed_fills import PackedFills, translate_fills
 from models.layout.kinds.candidates import ScoredCandidates
 from models.layout.kinds.registry import page_columns
 from models.layout.pools import PoolBuilder
-from models.policy.content import compare_content
+from models.policy.content import identify_content
 from models.policy.layout_decision import Evidence, LayoutDecision, PageRequest
 from models.policy.scoring import provenance_of, score_rows
 from models.policy.snapshot import Snapshot
+from models.storefront.shop import Shop
 from models.visitor.affinities import label_key
 from schemas.errors import UnknownVersion
 from schemas.layouts import Reason
@@ -39,6 +38,7 @@ from schemas.storefront import PAGE_ORDER
 RUN_MAX = 16
 """Pages of one run: their features are 400 kB, which stay in cache; with 64 a page takes half as long again."""
 _NO_ROWS = np.empty(0, np.int32).data
+_NO_WORDS: Mapping[int, int] = {}
 _FREE_MAX = 4
 _free: list[PageRun] = []
 _PAGES = {page: number for number, page in enumerate(PAGE_ORDER)}
@@ -55,11 +55,10 @@ def give_back(run: PageRun) -> None:
         _free.append(run)
 
 
-class _Begun(Struct, frozen=True, eq=False):
+class _Begun(Struct, frozen=True, gc=False):
     """A page of the run with its candidates: `as_of` is the time of the visitor's newest event, `reason` why
     the state is used or not."""
 
-    request: PageRequest
     as_of: int
     reason: Reason
 
@@ -72,90 +71,114 @@ class PageRun:
         self._contexts = [PageContext() for _ in range(RUN_MAX)]
         self._pools, self._candidates, self._assembly = PoolBuilder(), ScoredCandidates(), Assembly()
         self._features = np.empty((RUN_MAX * CANDIDATES_MAX, len(NAMES)), np.float32)
+        self._matrix = self._features.data
+        self._unbounded: dict[int, NDArray[np.float32]] = {}
 
     def decide(self, snapshot: Snapshot, requests: Sequence[PageRequest], at: float) -> list[LayoutDecision]:
         """Decides at most RUN_MAX requests; see `models.policy.decide.decide`."""
-        begun, ends = [], [0]
-        for visit, context, request in zip(self._visits, self._contexts, requests, strict=False):
-            begun.append(self._begin(snapshot, visit, context, request, at))
-            write_features(visit, snapshot.features, self._features.data, ends[-1])
-            ends.append(ends[-1] + visit.count)
-        features = self._features[: ends[-1]]
-        known = np.array([one.reason == "ok" for one in begun]).repeat(np.diff(ends))
-        scores, failed = score_rows(snapshot.ranker, features, known)
+        begun: list[_Begun] = []
+        ends = [0]
+        self._unbounded.clear()
+        for number, request in enumerate(requests):
+            one = self._begin(snapshot, number, request, at)
+            begun.append(one)
+            ends.append(self._write_features(snapshot, number, request, one, ends[-1]))
+        reasons = [one.reason for one in begun]
+        known = None if reasons.count("ok") == len(reasons) else _known_rows(reasons, ends)
+        scores, failed = score_rows(snapshot.ranker, self._features[: ends[-1]], known, clipped=True)
         return [
-            self._finish(snapshot, number, begun[number], (scores, failed), (first, last), at)
-            for number, (first, last) in enumerate(pairwise(ends))
+            self._finish(snapshot, number, request, begun[number], (scores, failed, ends[number]), at)
+            for number, request in enumerate(requests)
         ]
 
-    def _begin(
-        self, snapshot: Snapshot, visit: Visit, context: PageContext, request: PageRequest, at: float
-    ) -> _Begun:
-        shop = snapshot.shop
-        table, page = shop.items, page_columns(shop.view, request.page, at)
-        number, rows = _PAGES[request.page], _NO_ROWS
+    def _begin(self, snapshot: Snapshot, number: int, request: PageRequest, at: float) -> _Begun:
+        """Reads the state and proposes candidates."""
+        visit, table, state = self._visits[number], snapshot.shop.items, request.state
+        page, rows = _PAGES[request.page], _NO_ROWS
         if request.page != "home":
-            rows = find_page_rows(
+            found = find_page_rows(
                 table, request.page, item=request.item, category=request.category, q=request.q
-            ).data
-        visit.begin(table.columns, request.state, number, rows, at)
-        if request.state and not visit.known:
-            raise UnknownVersion(f"a state of version {request.state[0]} that cannot be read")
+            )
+            rows = found.data
+        visit.begin(table.columns, state, page, rows, at)
+        if state and not visit.known:
+            raise UnknownVersion(f"a state of version {state[0]} that cannot be read")
         reason: Reason = state_reason(visit.state)
-        as_of = newest_event_at(visit.state)
+        begun = _Begun(newest_event_at(visit.state), reason)
         if reason != "ok":
-            visit.begin(table.columns, b"", number, rows, at)
+            visit.begin(table.columns, b"", page, rows, at)
         propose_candidates(visit, CANDIDATES_MAX)
-        query = request.q if request.page == "search" and request.q else ""
-        category = label_key(request.category) if request.page == "category" and request.category else 0
-        context.begin(visit, page, category, query, count_words(table.words, query) if query else {})
-        return _Begun(request, as_of, reason)
+        category, query, word_counts = 0, "", _NO_WORDS
+        if request.page == "category" and request.category:
+            category = label_key(request.category)
+        elif request.page == "search" and request.q:
+            query, word_counts = request.q, count_words(table.words, request.q)
+        plan = page_columns(snapshot.shop.view, request.page, at)
+        self._contexts[number].begin(visit, plan, category, query, word_counts)
+        return begun
+
+    def _write_features(
+        self, snapshot: Snapshot, number: int, request: PageRequest, begun: _Begun, first: int
+    ) -> int:
+        """Writes the features of a page from row `first` on, within the bounds of the ranker that scores them;
+        returns the row after the last."""
+        visit, ranker = self._visits[number], snapshot.ranker
+        write_features(visit, snapshot.features, self._matrix, first)
+        end = first + visit.count
+        if request.explained:
+            self._unbounded[number] = self._features[first:end].copy()
+        if begun.reason == "ok" and ranker is not None and ranker.bounds is not None:
+            limit_features(self._matrix, first, end, *ranker.bounds)
+        return end
 
     def _finish(
         self,
         snapshot: Snapshot,
         number: int,
+        request: PageRequest,
         begun: _Begun,
-        scored: tuple[NDArray[np.float32], Reason | None],
-        span: tuple[int, int],
+        scored: tuple[NDArray[np.float32], Reason | None, int],
         at: float,
     ) -> LayoutDecision:
-        shop, request, context = snapshot.shop, begun.request, self._contexts[number]
-        scores, failed = scored
-        first, last = span
-        self._read_previous(snapshot, request)
-        self._pools.build(context, scores.data, first, self._candidates)
-        self._assembly.assemble(context, self._candidates, shop.view.columns)
+        """Assembles the page from its scores, which begin at an index of those of the run."""
+        scores, failed, first = scored
+        shop, visit, assembly = snapshot.shop, self._visits[number], self._assembly
+        self._read_previous(shop, request)
+        self._pools.build(self._contexts[number], scores.data, first, self._candidates)
+        assembly.assemble(self._contexts[number], self._candidates, shop.view.columns)
+        packed = assembly.fills.pack()
         provenance = provenance_of(snapshot.ranker, begun.reason, failed)
-        visit = self._visits[number]
-        return compare_content(
-            LayoutDecision(
-                request=request,
-                fills=PackedFills(
-                    layout_id="",
-                    provenance=provenance,
-                    content=self._assembly.fills.pack(),
-                    view=ref(shop.view),
-                ),
-                changed=True,
-                shop=shop,
-                as_of=begun.as_of,
-                at=at,
-                subject_known=visit.page_row_count > 0,
-                evidence=self._evidence(visit, scores[first:last], first) if request.explained else None,
-            )
+        content = identify_content(shop, request, assembly.fills, packed, provenance)
+        return LayoutDecision(
+            request=request,
+            fills=PackedFills(
+                layout_id=content.layout_id, provenance=provenance, content=packed, view=ref(shop.view)
+            ),
+            changed=content.changed,
+            shop=shop,
+            as_of=begun.as_of,
+            at=at,
+            subject_known=visit.page_row_count > 0,
+            slots_without_id=content.slots,
+            evidence=self._evidence(number, scores, first) if request.explained else None,
         )
 
-    def _evidence(self, visit: Visit, scores: NDArray[np.float32], first: int) -> Evidence:
-        features: Any = self._features[first : first + visit.count].copy()
-        return Evidence(copy_candidates(visit), scores.copy(), features)
+    def _evidence(self, number: int, scores: NDArray[np.float32], first: int) -> Evidence:
+        visit = self._visits[number]
+        own = scores[first : first + visit.count].copy()
+        return Evidence(copy_candidates(visit), own, self._unbounded[number])
 
-    def _read_previous(self, snapshot: Snapshot, request: PageRequest) -> None:
+    def _read_previous(self, shop: Shop, request: PageRequest) -> None:
         """What the visitor saw last, in the numbers of this Shop's view."""
-        shop, previous, fills = snapshot.shop, request.previous, self._assembly.items.previous
+        previous, fills = request.previous, self._assembly.items.previous
         if previous is None:
             fills.clear()
         elif previous.view() is shop.view:
             fills.read(previous.content)
         else:
             fills.read_list(translate_fills(previous, shop.view, request.page, shop.items.row_by_id))
+
+
+def _known_rows(reasons: Sequence[Reason], ends: Sequence[int]) -> NDArray[np.bool_]:
+    """bool[rows]: whether the row's visitor is known."""
+    return np.array([reason == "ok" for reason in reasons]).repeat(np.diff(ends))

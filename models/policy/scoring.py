@@ -25,26 +25,28 @@ _provenance = lru_cache(maxsize=64)(Provenance)
 
 
 def score_rows(
-    ranker: Ranker | None, features: Floats, known: NDArray[np.bool_]
+    ranker: Ranker | None, features: Floats, known: NDArray[np.bool_] | None, *, clipped: bool = False
 ) -> tuple[Floats, Reason | None]:
     """A score for each row of a feature matrix.
 
     Args:
         ranker: The champion; None when there is none.
         features: float32[rows, len(SPEC)].
-        known: bool[rows], whether the row's visitor is known; the understudy scores the others.
+        known: bool[rows], whether the row's visitor is known; the understudy scores the others. None: all are.
+        clipped: The rows of known visitors are within the champion's bounds already.
 
     Returns:
         float32[rows], and why the champion scored none of them: model_missing, model_failed, or None.
     """
     if ranker is None:
         return UNDERSTUDY.score(features), "model_missing"
+    score = ranker.score_clipped if clipped and ranker.bounds is not None else ranker.score
     try:
-        if known.all():
-            return ranker.score(features), None
+        if known is None:
+            return score(features), None
         scores = UNDERSTUDY.score(features)
         if known.any():
-            scores[known] = ranker.score(features[known])
+            scores[known] = score(features[known])
     except RankerFailed:
         return UNDERSTUDY.score(features), "model_failed"
     return scores, None
