@@ -33,7 +33,8 @@ class Ranked(Struct, frozen=True, kw_only=True):
     Attributes:
         ids: All items, best first.
         scores: The score of each, on the ranker's scale.
-        whys: The explanation of each, None for an unknown item; empty unless asked for.
+        rows: The row of each that the shop has; those come first.
+        explainer: What `why` is made from.
         unknown: The last of `ids`: items that the shop does not have, in the order given.
         mode: How good the order is.
         reason: Why the mode is not full, or ok.
@@ -42,21 +43,19 @@ class Ranked(Struct, frozen=True, kw_only=True):
 
     ids: list[ItemId]
     scores: list[float]
-    whys: list[Why | None]
+    rows: list[int]
+    explainer: Explainer
     unknown: list[ItemId]
     mode: Mode
     reason: Reason
     model: ModelTag
 
-    @property
-    def items(self) -> list[tuple[ItemId, float, Why | None]]:
-        """(id, score, why) of each."""
-        return list(zip(self.ids, self.scores, self.whys or [None] * len(self.ids), strict=True))
+    def why(self, index: int) -> Why | None:
+        """The explanation of an item; None for one that the shop does not have. A list's take 10 ms."""
+        return self.explainer.why(self.rows[index]) if index < len(self.rows) else None
 
 
-def rank(
-    snapshot: Snapshot, state: VisitorState, items: Sequence[str], at: float, *, explain: bool = False
-) -> Ranked:
+def rank(snapshot: Snapshot, state: VisitorState, items: Sequence[str], at: float) -> Ranked:
     """Orders a list of items for one visitor. Rules do not apply: the list is the caller's choice.
 
     Args:
@@ -64,7 +63,6 @@ def rank(
         state: The visitor's state; EMPTY for a stranger.
         items: Item ids, each once.
         at: Now, epoch seconds.
-        explain: Whether to fill `whys`.
 
     Returns:
         All items, best first; equal scores, and items the shop does not have, keep the order given.
@@ -82,13 +80,12 @@ def rank(
     best = known.take(order)
     lowest = round((values[-1] if values else 0.0) - UNKNOWN_GAP, DECIMALS)
     unknown = _select_ids(items, (rows < 0).nonzero()[0]) if len(known) < len(items) else []
-    explainer = Explainer(candidates, scores, features)
-    whys = [explainer.why(row) for row in rows.take(best).tolist()] if explain else []
     provenance = provenance_of(ranker, why, failed)
     return Ranked(
         ids=_select_ids(items, best) + unknown,
         scores=values + [lowest] * len(unknown),
-        whys=[*whys, *[None] * len(unknown)] if explain else [],
+        rows=rows.take(best).tolist(),
+        explainer=Explainer(candidates, scores, features),
         unknown=unknown,
         mode=provenance.mode,
         reason=provenance.reason,
