@@ -95,6 +95,7 @@ async def test_without_a_turn_a_layout_is_still_answered(house: House, client: h
     answer = await client.post("/v1/rank", json={"visitor": ANN, "items": ["mugs-0001"]})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     await asyncio.gather(*crowd)
+    house.gateway.turns._waiting_max = 1
     assert labels(await get_layout(client, "cart")) == ("popular", "model_missing")
 
 
