@@ -27,7 +27,7 @@ from models.layout.kinds.registry import page_columns
 from models.layout.pools import PoolBuilder
 from models.policy.content import identify_content
 from models.policy.layout_decision import Evidence, LayoutDecision, PageRequest
-from models.policy.scoring import provenance_of, score_rows
+from models.policy.scoring import UNDERSTUDY, provenance_of, score_rows
 from models.policy.snapshot import Snapshot
 from models.storefront.shop import Shop
 from models.visitor.affinities import label_key
@@ -85,7 +85,10 @@ class PageRun:
             ends.append(self._write_features(snapshot, number, request, one, ends[-1]))
         reasons = [one.reason for one in begun]
         known = None if reasons.count("ok") == len(reasons) else _known_rows(reasons, ends)
-        scores, failed = score_rows(snapshot.ranker, self._features[: ends[-1]], known, clipped=True)
+        features = self._features[: ends[-1]]
+        scores, failed = score_rows(snapshot.ranker, features, known, clipped=True)
+        if failed == "model_failed":  # the understudy's features have no bounds
+            scores = self._score_again(snapshot, ends)
         return [
             self._finish(snapshot, number, request, begun[number], (scores, failed, ends[number]), at)
             for number, request in enumerate(requests)
@@ -130,6 +133,11 @@ class PageRun:
         if begun.reason == "ok" and ranker is not None and ranker.bounds is not None:
             limit_features(self._matrix, first, end, *ranker.bounds)
         return end
+
+    def _score_again(self, snapshot: Snapshot, ends: Sequence[int]) -> NDArray[np.float32]:
+        for number, first in enumerate(ends[:-1]):
+            write_features(self._visits[number], snapshot.features, self._matrix, first)
+        return UNDERSTUDY.score(self._features[: ends[-1]])
 
     def _finish(
         self,

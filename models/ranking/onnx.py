@@ -47,9 +47,12 @@ class OnnxRanker:
     def score(self, features: Matrix) -> Scores:
         """See Ranker.score."""
         check_features(features)
-        inputs = features if self._clip is None else self._clip(features)
+        return self.score_clipped(features if self._clip is None else self._clip(features))
+
+    def score_clipped(self, features: Matrix) -> Scores:
+        """See Ranker.score_clipped."""
         try:
-            scores = self._session.run([self._output], {self._input: inputs})[0]
+            scores = self._session.run([self._output], {self._input: features})[0]
         except Exception as exc:  # onnxruntime raises classes of its own for each status code
             raise RankerFailed(f"{self.name} {self.version}: {exc}") from exc
         return check_scores(np.asarray(scores, np.float32).reshape(-1), len(features), self.name)

@@ -52,3 +52,7 @@ class PopularityRanker:
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused by the check
             scores = features @ self.weights
         return check_scores(scores, len(features), self.name)
+
+    def score_clipped(self, features: Matrix) -> Scores:
+        """See Ranker.score_clipped."""
+        return self.score(features)

@@ -74,6 +74,10 @@ class Ranker(Protocol):
         """
         ...
 
+    def score_clipped(self, features: Matrix) -> Scores:
+        """`score` for a matrix of that shape and type whose values are within `bounds` already."""
+        ...
+
 
 def split_by_visitor(rows: NDArray[np.float32], counts: Sequence[int]) -> list[NDArray[np.float32]]:
     """The rows of a batch (scores, or the feature matrix) for each visitor.

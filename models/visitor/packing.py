@@ -155,6 +155,14 @@ def _read_collections(state: TypedState) -> dict[str, Any]:
     }
 
 
+def is_readable(packed: bytes) -> bool:
+    """Whether bytes are a packed state of this version, or none at all. Any bytes may be asked about."""
+    state: TypedState = borrow_state()
+    readable: cython.bint = state.read(packed)
+    return_state(state)
+    return readable
+
+
 def version_of(packed: bytes, partition: int) -> Version:
     """The version of a packed state that is not empty, read from its head.
 

@@ -23,6 +23,7 @@ from streams.gateway.events.outbox import Outbox
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.events.route import EventsDependencies, EventsRoute
 from streams.gateway.http.cors import allow_origins
+from streams.gateway.http.loop_turns import LoopTurns
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import OnDemandLayouts
@@ -82,9 +83,10 @@ class Gateway:
         self.event_timings = EventTimings()
         self.health = HealthRoutes(follower, self.partition_map, log, self.reads, metrics)
         self.policy_thread = PolicyThread()
+        self.turns = LoopTurns()
         on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.policy_thread, self.decisions)
         self.fallbacks = FallbackChain(
-            self.reads, on_demand, self.partition_map, self.hub, settings.live_page
+            self.reads, on_demand, self.partition_map, self.hub, settings.live_page, self.turns
         )
         self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
         self._watching: asyncio.Task[None] | None = None
@@ -168,6 +170,9 @@ class Gateway:
             default=build_demo(self.find_item),
             metrics=self.metrics,
         )
+
+    def _rank_route(self) -> RankRoute:
+        return RankRoute(self.reads, self.partition_map, self.snapshot, self.clock, self.turns)
 
     def _events_route(self) -> EventsRoute:
         dependencies = EventsDependencies(

@@ -31,11 +31,12 @@ LOG_EVERY_S = 1.0
 class DecisionFailed(Exception):
     """No layout was decided; `reason` is the label of the one that is served instead.
 
-    `budget`: there was no time. `model_failed`: deciding raised, and the log says what. `stream_stale`: one
-    of these, and the state that was read lacked the event of the request's token.
+    `budget`: there was no time. `overload`: no turn at the event loop. `model_failed`: deciding raised, and
+    the log says what. `stream_stale`: one of these, and the state that was read lacked the event of the
+    request's token.
     """
 
-    def __init__(self, reason: Literal["budget", "model_failed", "stream_stale"]) -> None:
+    def __init__(self, reason: Literal["budget", "overload", "model_failed", "stream_stale"]) -> None:
         super().__init__(reason)
         self.reason = reason
 
@@ -123,6 +124,10 @@ class OnDemandLayouts:
         except Exception:
             self._log_exception("reading a stored layout failed")
             return False
+
+    def has_popular(self, query: LayoutQuery, reason: Reason) -> bool:
+        """Whether `popular` has its answer ready, and need not decide."""
+        return self._popular_layouts.has(self._snapshot(), query, reason, self._clock.now())
 
     def popular(self, query: LayoutQuery, reason: Reason) -> bytes | None:
         """What everybody likes, labelled with why; None without items, or when deciding raises (logged)."""

@@ -32,6 +32,10 @@ class PopularLayoutCache:
         self._since = 0.0
         self._layouts: dict[tuple[str | None, ...], tuple[bytes, str]] = {}
 
+    def has(self, snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: float) -> bool:
+        """Whether `layout_for` will not have to decide."""
+        return self._is_current(snapshot, at) and _key_of(query, reason) in self._layouts
+
     def layout_for(self, snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: float) -> bytes:
         """The popular layout of a page, with the visitor's id and a layout id of its own.
 
@@ -47,10 +51,9 @@ class PopularLayoutCache:
         Raises:
             What deciding raises; KeyError for a page that this storefront does not have.
         """
-        current = snapshot is self._snapshot and 0 <= at - self._since < FRESH_S
-        if not current or len(self._layouts) >= LAYOUTS_MAX:
+        if not self._is_current(snapshot, at):
             self._snapshot, self._since, self._layouts = snapshot, at, {}
-        key = (query.page, query.item, query.category, query.q, reason)
+        key = _key_of(query, reason)
         cached = self._layouts.get(key)
         if cached is None:
             cached = self._layouts[key] = _decide_popular(snapshot, query, reason, at)
@@ -59,6 +62,14 @@ class PopularLayoutCache:
         return layout.replace(layout_id.encode(), own.encode()).replace(
             _NOBODY_FIELD, b'"visitor_id":' + encode(query.visitor), 1
         )
+
+    def _is_current(self, snapshot: Snapshot, at: float) -> bool:
+        fresh = snapshot is self._snapshot and 0 <= at - self._since < FRESH_S
+        return fresh and len(self._layouts) < LAYOUTS_MAX
+
+
+def _key_of(query: LayoutQuery, reason: Reason) -> tuple[str | None, ...]:
+    return query.page, query.item, query.category, query.q, reason
 
 
 def _decide_popular(snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: float) -> tuple[bytes, str]:
