@@ -16,13 +16,13 @@ from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types.tuples import TP, ConsumerMessage
 from mode.utils.futures import notify
 
+from streams.kafka.transport.chunk_client import ChunkClient
 from streams.kafka.transport.chunks import (
     AcknowledgedPrefix,
     Chunk,
     FetchedRecords,
     interleave_partitions,
 )
-from streams.kafka.transport.consumer_thread import ChunkThread
 
 NOTHING_TO_FETCH_S = 0.02
 """Pause while no partition may be read: a claim takes a few milliseconds."""
@@ -77,8 +77,8 @@ class ChunkConsumer(Consumer):
         self._turns: dict[TP, int] = {}
         self._prefixes: defaultdict[Any, AcknowledgedPrefix] = defaultdict(AcknowledgedPrefix)
 
-    def _new_consumer_thread(self) -> ChunkThread:
-        return ChunkThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> ChunkClient:
+        return ChunkClient(self, loop=self.loop, beacon=self.beacon)
 
     # -- delivering
 
@@ -196,7 +196,7 @@ class ChunkConsumer(Consumer):
         self.pause_partitions(assigned)
         self.owner.assign((tp.partition for tp in assigned), self.app.consumer_generation_id)
 
-    async def seek_to(self, tp: TP, offset: int) -> int:
+    def seek_to(self, tp: TP, offset: int) -> int:
         """Read a partition on from `offset`; chunks delivered before are void.
 
         Returns:
@@ -205,7 +205,7 @@ class ChunkConsumer(Consumer):
         Raises:
             IllegalStateError: aiokafka's; the partition is not assigned any more.
         """
-        turn = await cast(ChunkThread, self._thread).seek_to(tp, offset)
+        turn = self.client.seek_to(tp, offset)
         self._prefixes[tp].forget()
         self._turns[tp] = turn
         return turn
@@ -243,6 +243,11 @@ class ChunkConsumer(Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: Faust's stall detector compares two different clocks; our watchdog watches progress."""
+
+    @property
+    def client(self) -> ChunkClient:
+        """What fetches, seeks and commits; Faust calls it a thread."""
+        return cast(ChunkClient, self._thread)
 
     @property
     def owner(self) -> PartitionOwner:
