@@ -34,7 +34,7 @@ from streams.shop.build import describe_ranker
 from streams.stores.provisioning import create_topics
 
 LOCAL_PARTITIONS = 8
-"""As many workers as one machine feeds; each costs files of Kafka, a claim in Redis and a part of each fetch."""
+"""As many workers as one machine feeds; each costs files, a claim in Redis and a part of each fetch."""
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
 TICK_S = 0.2
 
