@@ -26,8 +26,9 @@ RESTART_S = 0.5
 """Between two attempts to connect."""
 
 PRODUCER = ProducerConfig(
-    client_id="etalage-gateway", linger_ms=1, request_timeout_ms=BATCH_LIFE_MS, metadata_max_age_ms=60_000
+    client_id="etalage-gateway", request_timeout_ms=BATCH_LIFE_MS, metadata_max_age_ms=60_000
 )
+"""Without a linger: one request to a broker is under way at a time, and what comes meanwhile gathers."""
 
 
 class Log(Protocol):

@@ -11,10 +11,12 @@ import pytest
 
 import models
 from schemas.errors import EtalageError
+from schemas.topics import EVENTS
+from streams.kafka.admin import TopicState
 from streams.local.instances import STATUS_FILE
 from streams.local.up import LocalStack
 from streams.local.up_status import write_up_status
-from streams.runtime.settings import Settings
+from streams.runtime.settings import Settings, read_settings
 
 
 def start_until_kafka(up: LocalStack, notices: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,3 +82,29 @@ def test_a_full_disk_is_reported_once_and_tried_again(
     up._tick()
     assert (tmp_path / STATUS_FILE).exists()
     assert notices[1:] == [f"{tmp_path} can be written again"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "stands", "given", "partitions"),
+    [(1, None, None, 8), (12, None, None, 12), (1, 16, None, 16), (12, 4, None, 4), (1, None, "32", 32)],
+    ids=["new", "many workers", "made before", "made with fewer", "asked for"],
+)
+def test_how_many_partitions_a_namespace_gets(
+    workers: int,
+    stands: int | None,
+    given: str | None,
+    partitions: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[int] = []
+    there = [TopicState(name=EVENTS.full_name("etalage"), partitions=stands or 0, topic_id="x")]
+    monkeypatch.setattr("streams.local.up.list_topics", lambda _: there if stands else [])
+    monkeypatch.setattr("streams.local.up.create_topics", lambda settings: made.append(settings.partitions))
+    monkeypatch.delenv("ETALAGE_PARTITIONS", raising=False)
+    if given is not None:
+        monkeypatch.setenv("ETALAGE_PARTITIONS", given)
+    up = LocalStack(read_settings(), tmp_path, workers=workers, shoppers=False)
+    up._create_topics()
+    assert made == [partitions]
+    assert up._status().partitions == partitions, "commands that find this `up` must agree with it"
