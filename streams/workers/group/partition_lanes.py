@@ -121,9 +121,13 @@ class PartitionLanes:
         """
         while True:
             await asyncio.sleep(IDLE_CHECK_S)
-            for holding in self._ownership.holdings():
-                if holding.partition not in self._running:
-                    self._start(holding.partition, verify=holding)
+            self.verify_idle()
+
+    def verify_idle(self) -> None:
+        """Begin to verify each partition that has no traffic now."""
+        for holding in self._ownership.holdings():
+            if holding.partition not in self._running:
+                self._start(holding.partition, verify=holding)
 
     def _start(self, partition: int, verify: Holding | None = None) -> None:
         task = asyncio.create_task(self._run(partition, verify), name=f"lane-{partition}")
