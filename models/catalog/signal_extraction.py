@@ -15,7 +15,7 @@ from models.catalog.table import ItemTable
 from models.visitor.affinities import item_key
 from models.visitor.sessions import SESSION_GAP_S, effective_time
 from models.visitor.state import EventRecord, VisitorState, refuses_personalization
-from schemas.events import AddToCart, EventItem, OtherEvent, Purchase, Share, StorePurchase, ViewItem
+from schemas.events import AddToCart, Event, EventItem, OtherEvent, Purchase, Share, StorePurchase, ViewItem
 from schemas.ids import ItemId, hash64
 
 CountName = Literal["views", "carts", "purchases", "shares"]
@@ -38,6 +38,11 @@ class ItemInteractions(Struct, frozen=True):
     together: NeighbourKind = "co_viewed"
     pairs: list[tuple[ItemId, ItemId]] = []
     weight: int = 1
+
+
+def may_interact(event: Event) -> bool:
+    """Whether `extract` looks at such an event at all."""
+    return type(event) in _EXTRACTORS
 
 
 def extract(state: VisitorState, record: EventRecord, table: ItemTable) -> ItemInteractions | None:

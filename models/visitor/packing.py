@@ -18,6 +18,7 @@ from models.visitor.affinities import PRICE_STEPS
 from models.visitor.decay import CODES, WEIGHTS
 from models.visitor.state import CartLine, PurchasedItem, RecentItem, VisitorState
 from schemas.errors import UnknownVersion
+from schemas.ids import Version
 
 VERSION = 1
 PACKED_MAX = 1024
@@ -38,6 +39,7 @@ _HEAD = struct.Struct(
     "6B5B"  # channels, devices
     "16B"  # sizes of the collections, in the order of _count_entries
 )
+_RECORD_ID = struct.Struct("<HQ")  # what the head has of it, from byte 2
 _LONGS = [struct.Struct(f"<{n}Q") for n in range(56)]
 _INTS = [struct.Struct(f"<{n}I") for n in range(72)]
 _AGES = ([struct.Struct(f"<{n}H") for n in range(32)], [struct.Struct(f"<{n}I") for n in range(32)])
@@ -46,6 +48,17 @@ _BYTES = [struct.Struct(f"<{n}B") for n in range(72)]
 _AFFINITIES = (
     "categories", "brands", "colours", "sizes", "now_categories", "now_brands", "bought_categories",
 )  # fmt: skip
+
+
+def version_of(packed: bytes, partition: int) -> Version:
+    """The version of a packed state that is not empty, read from its head.
+
+    Args:
+        packed: As `pack` returned it; nothing of it is checked.
+        partition: Whose records the state includes; the bytes do not say.
+    """
+    incarnation, next_offset = _RECORD_ID.unpack_from(packed, 2)
+    return Version(incarnation, partition, next_offset - 1)
 
 
 def pack(state: VisitorState) -> bytes:

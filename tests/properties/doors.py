@@ -1,4 +1,4 @@
-"""Where a worker of `interleavings` waits for the world: its store, its dead letters, its log; a small policy."""
+"""Where a worker of `interleavings` waits for the world: its store, letters and log; and a small policy."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from schemas.errors import StoreUnavailable
+from models.visitor.packing import unpack
+from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.kafka.transport.errors import NotAssigned
 from streams.stores.memory import MemoryStore
-from streams.stores.protocols import Claim, Loaded, SliceWrite
+from streams.stores.protocols import Claim, Loaded, SliceWrite, WriteOutcome
 from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
 
 
@@ -47,12 +48,20 @@ class Call:
             self.answer.set_exception(error)
 
 
+class Busy(StoreUnavailable):
+    """The store cannot carry out this call now; those behind it over the same connection it can."""
+
+
 class Behind(Protocol):
     """What is behind the doors: a store, those who wait, and where records were buried."""
 
     store: MemoryStore
     waiting: list[Call]
     buried: set[tuple[int, int]]
+
+    def strand(self, worker: int, writes: Sequence[SliceWrite]) -> None:
+        """These were sent over a connection that was lost: they may be carried out, and nobody listens."""
+        ...
 
 
 class Door:
@@ -84,10 +93,27 @@ class Door:
     async def write(self, write: SliceWrite) -> None:
         await self._wait(lambda: self._behind.store.write(write))
 
-    async def bury(self, letters: Sequence[Any], *, of: int) -> None:
-        """The dead letters' side of the worker: Kafka may take its time, too."""
-        if letters:
-            await self._wait(lambda: self._enter(letters), safe=True)
+    async def write_all(self, writes: Sequence[SliceWrite]) -> list[WriteOutcome]:
+        """One after the other, as over one connection: once it is lost, so is all behind."""
+        outcomes: list[WriteOutcome] = []
+        for at, write in enumerate(writes):
+            try:
+                await self.write(write)
+            except (Fenced, Regressed, Busy) as exc:
+                outcomes.append(exc)
+            except StoreUnavailable as exc:
+                self._behind.strand(self._worker, writes[at + 1 :])
+                return outcomes + [exc] * (len(writes) - at)
+            else:
+                outcomes.append(None)
+        return outcomes
+
+    def check(self, letters: Sequence[Any], *, of: int) -> None:
+        """The dead letters' side of the worker: any number is borne."""
+
+    async def bury(self, letters: Sequence[Any]) -> None:
+        """Kafka may take its time, too."""
+        await self._wait(lambda: self._enter(letters), safe=True)
 
     async def _enter(self, letters: Sequence[Any]) -> None:
         self._behind.buried.update((letter.partition, letter.offset) for letter in letters)
@@ -137,7 +163,7 @@ def alternating_policy(requests: Sequence[LiveLayoutRequest], at: float) -> list
     """A policy whose content changes with every second event."""
     made = []
     for one in requests:
-        fills = one.state.events // 2
+        fills = unpack(one.state).events // 2
         body = b"%d" % fills if one.whole or fills != one.previous else None
         made.append(LiveLayoutUpdate(head=one.version.text().encode(), body=body, fills=fills))
     return made

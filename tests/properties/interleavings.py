@@ -13,26 +13,21 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from models.visitor.fold import fold
-from models.visitor.packing import pack, unpack
-from models.visitor.state import EMPTY, VisitorState
 from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.runtime.clock import ManualClock
 from streams.stores.memory import Contents
-from streams.workers.personalize.decoding import decode_chunk
-from tests.properties.doors import Call, Door, Raw
+from streams.stores.protocols import SliceWrite
+from tests.properties.doors import Busy, Call, Door, Raw
+from tests.properties.invariants import Broken, check, compare, oracle
 from tests.properties.worker import EVENTS_TOPIC, PARTITIONS, Overrides, Worker
 
 CHUNK = 4
 WORKERS_MAX = 4
 TURNS_MAX = 2000
-
-
-class Broken(AssertionError):
-    """An invariant does not hold."""
 
 
 @dataclass
@@ -124,7 +119,7 @@ class World:
         )  # fmt: skip
         await actions[self.draw(len(actions))]()
         await self.settle()
-        self.check()
+        check(self)
 
     async def deliver(self) -> None:
         worker = self.draw_worker()
@@ -144,8 +139,8 @@ class World:
         self.note(f"{how} w{call.worker}")
         if how == "late":
             self.late.append(call)
-        if how in ("fail", "late"):
-            return call.fail(StoreUnavailable("away"))
+        if how in ("fail", "late", "busy"):
+            return call.fail(Busy("busy") if how == "busy" else StoreUnavailable("away"))
         try:
             answer = await call.carry_out()
         except (Fenced, Regressed) as exc:
@@ -153,8 +148,14 @@ class World:
             return call.fail(StoreUnavailable("lost") if how == "lose" else exc)
         return call.fail(StoreUnavailable("lost")) if how == "lose" else call.succeed(answer)
 
+    def strand(self, worker: int, writes: Sequence[SliceWrite]) -> None:
+        """Some of the first of them may still be carried out, in their order: Redis had them already."""
+        for write in writes[: self.draw(3)]:
+            nobody: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            self.late.append(Call(worker, partial(self.store.write, write), nobody))
+
     async def disturb(self) -> None:
-        await self.let_pass(("fail", "lose", "late")[self.draw(3)])
+        await self.let_pass(("fail", "lose", "late", "busy")[self.draw(4)])
 
     async def accident(self) -> None:
         actions = (
@@ -210,39 +211,12 @@ class World:
     async def verify(self) -> None:
         worker = self.draw_worker()
         if worker is not None:
-            worker.lanes.verify_idle()
+            worker.rounds.verify_idle()
 
     async def lose_chunk(self) -> None:
         worker = self.draw_worker()
         if worker is not None:
             worker.lose_chunk(self.draw(PARTITIONS))
-
-    # -- what must hold
-
-    def check(self) -> None:
-        """Versions never go backwards while the store forgets nothing; `done` passes nothing unburied."""
-        for key, raw in self.store.contents.states.items():
-            offset = unpack(raw).offset
-            if offset < self.seen.get(key, -1):
-                raise Broken(f"{key} went back from {self.seen[key]} to {offset}: {self.history}")
-            self.seen[key] = offset
-        for partition, own in self.store.contents.own.items():
-            self.reached[partition] = max(self.reached[partition], own.done)
-            passed = {(partition, offset) for offset in self.truth[partition][1] if offset < own.done}
-            if not passed <= self.buried:
-                raise Broken(f"{passed - self.buried} done before they were buried: {self.history}")
-        for worker in self.alive.values():
-            self._check_ends(worker)
-
-    def _check_ends(self, worker: Worker) -> None:
-        """A chunk ends once, and is acknowledged when it is written."""
-        for chunk in worker.acked:
-            if chunk.end > self.reached[chunk.partition]:
-                raise Broken(f"{chunk.partition}/{chunk.end} was acknowledged unwritten: {self.history}")
-        worker.acked.clear()
-        for one in worker.delivered:
-            if one.outcome not in ("", "acked", "forgotten"):
-                raise Broken(f"a chunk was {one.outcome}: {self.history}")
 
     # -- the end
 
@@ -269,7 +243,7 @@ class World:
         while self.waiting:
             await self.let_pass()
             await self.settle()
-            self.check()
+            check(self)
 
 
 async def run(
@@ -286,33 +260,3 @@ async def run(
     await world.finish()
     compare(world)
     return world
-
-
-def compare(world: World) -> None:
-    """The store against the pure fold of the log."""
-    stored = dict(world.store.contents.states)
-    states = {(p, v): state for p, (truth, _) in enumerate(world.truth) for v, state in truth.items()}
-    if stored != {key: pack(state) for key, state in states.items()}:
-        wrong = [key for key in states if stored.get(key) != pack(states[key])]
-        raise Broken(f"states of {wrong} are not the fold of the log: {world.history}")
-    bad = {(p, offset) for p, (_, offsets) in enumerate(world.truth) for offset in offsets}
-    if world.buried != bad:
-        raise Broken(f"buried {world.buried}, should be {bad}: {world.history}")
-    for partition, log in enumerate(world.logs):
-        if log and world.store.contents.own[partition].done != len(log):
-            raise Broken(f"log {partition} was not read to its end: {world.history}")
-    for key, (head, _body) in world.store.contents.layouts.items():
-        if head != f"7.{key[0]}.{states[key].offset}".encode():
-            raise Broken(f"the layout of {key} is of {head!r}: {world.history}")
-
-
-def oracle(partition: int, log: Sequence[Raw]) -> tuple[dict[VisitorId, VisitorState], set[int]]:
-    """States and buried offsets that the log of a partition alone says."""
-    decoded = decode_chunk(EVENTS_TOPIC, partition, log)
-    states = {}
-    for visitor, records in decoded.by_visitor.items():
-        state = EMPTY
-        for record in records:
-            state = fold(state, record)
-        states[visitor] = state
-    return states, {letter.offset for letter in decoded.letters}

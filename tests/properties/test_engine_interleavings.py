@@ -6,6 +6,7 @@ The same runs with one safeguard taken out must fail, or they would prove nothin
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from random import Random
 
 import pytest
@@ -17,9 +18,15 @@ from schemas.ids import VisitorId
 from streams.kafka.partitioner import partition_of
 from streams.stores.memory import MemoryStore, Own
 from streams.stores.protocols import SliceWrite
+from streams.workers.group.ownership import Holding
+from streams.workers.group.round_processor import Outcome
+from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies
+from streams.workers.personalize.slices import PreparedChunk
+from streams.workers.personalize.visitor_cache import CachedVisitor, VisitorCache
 from tests.faults.mutants import AckFirst, forgetful_fold
 from tests.properties.doors import Raw
-from tests.properties.interleavings import Broken, run
+from tests.properties.interleavings import run
+from tests.properties.invariants import Broken
 from tests.properties.worker import PARTITIONS, Overrides
 from tests.random_events import random_event
 
@@ -93,11 +100,55 @@ class Unchecked(MemoryStore):
         return False
 
 
+class ImpatientCache(VisitorCache):
+    """Lets go of visitors that are not written yet; the next round reads what the store has of them."""
+
+    def put(self, visitor: VisitorId, entry: CachedVisitor) -> None:
+        super().put(visitor, entry)
+        while len(self) > self._size:
+            self._entries.popitem(last=False)
+
+
+class TrustingCache(VisitorCache):
+    """Goes on with what was decided under a holding that is over."""
+
+    def get(self, visitor: VisitorId, holding: Holding) -> CachedVisitor | None:
+        return self._entries.get(visitor)
+
+
+class Impatient(Engine):
+    def __init__(self, config: EngineConfig, dependencies: EngineDependencies) -> None:
+        super().__init__(config, dependencies)
+        self._cache = ImpatientCache(config.lru_visitors)
+
+
+class Trusting(Engine):
+    def __init__(self, config: EngineConfig, dependencies: EngineDependencies) -> None:
+        super().__init__(config, dependencies)
+        self._cache = TrustingCache(config.lru_visitors)
+
+
+class LateBurial(Engine):
+    """Buries when all is written."""
+
+    async def write(self, prepared: Sequence[PreparedChunk]) -> list[Outcome]:
+        letters = [letter for one in prepared for letter in one.decoded.letters]
+        for one in prepared:
+            one.decoded.letters = []
+        outcomes = await super().write(prepared)
+        if letters:
+            await self._deps.dead_letters.bury(letters)
+        return outcomes
+
+
 MUTANTS = {
     "no_fence": Overrides(store=Unfenced),
     "no_done_check": Overrides(store=Unchecked),
     "ack_before_write": Overrides(engine=AckFirst),
     "no_message_id": Overrides(fold=forgetful_fold),
+    "early_eviction": Overrides(engine=Impatient),
+    "cache_never_void": Overrides(engine=Trusting),
+    "late_burial": Overrides(engine=LateBurial),
 }
 
 

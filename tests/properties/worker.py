@@ -1,4 +1,4 @@
-"""One worker process of `interleavings`: the real ownership, lanes and engine between doors."""
+"""One worker process of `interleavings`: the real ownership, rounds and engine between doors."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from models.visitor.fold import fold
+from models.visitor.fold import fold_packed
 from streams.kafka.transport.chunks import Chunk
 from streams.runtime.clock import Clock
 from streams.runtime.process_context import ProcessContext
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.memory import MemoryStore
 from streams.workers.group.ownership import Ownership
-from streams.workers.group.partition_lanes import PartitionLanes
+from streams.workers.group.rounds import Rounds
 from streams.workers.personalize.decider import Decider
 from streams.workers.personalize.decoding import EventsTopic
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies, Fold
@@ -30,7 +30,7 @@ class Overrides:
 
     store: type[MemoryStore] = MemoryStore
     engine: type[Engine] = Engine
-    fold: Fold = fold
+    fold: Fold = fold_packed
 
 
 class Ended(asyncio.CancelledError):
@@ -69,7 +69,7 @@ class Worker:
         context = ProcessContext(clock=clock, metrics=metrics, halt=self._halt)
         engine = overrides.engine(_config(), _dependencies(door, clock, metrics, overrides.fold))
         self.ownership = Ownership(door, self.log, owner=f"w{number}", retries=retry_at_once, context=context)
-        self.lanes = PartitionLanes(engine, self.ownership, context)
+        self.rounds = Rounds(engine, self.ownership, context)
 
     def _halt(self, exc: BaseException) -> NoReturn:
         self.halted = exc
@@ -91,12 +91,12 @@ class Worker:
             self.ownership.assign(sorted(partitions), generation)
 
     async def deliver(self, sizes: Callable[[], int]) -> bool:
-        """One round: the next chunk of every partition that may be read, of `sizes()` records; 0: none of it."""
+        """One round: of every partition that may be read the next chunk of `sizes()` records; 0: none."""
         chunks = [self._next_chunk(p, sizes()) for p in sorted(self.log.readable & self.log.assigned)]
         wanted = [Delivered(chunk, self.acked.append) for chunk in chunks if chunk is not None]
         self.delivered += wanted
         for delivery in wanted:
-            await self.lanes.put(delivery)
+            await self.rounds.put(delivery)
         return bool(wanted)
 
     def _next_chunk(self, partition: int, size: int) -> Chunk | None:

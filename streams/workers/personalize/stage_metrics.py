@@ -1,4 +1,4 @@
-"""The engine's metrics: counted once a slice or a chunk, but for the freshness of each decided visitor."""
+"""The engine's metrics: counted once a chunk, but for the freshness of each decided visitor."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from math import inf
 
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
-from streams.workers.personalize.decider import LiveLayoutUpdate
+from streams.stores.protocols import SliceWrite
 from streams.workers.personalize.decoding import DecodedChunk
 from streams.workers.personalize.slices import TouchedVisitor
 
@@ -24,22 +24,21 @@ class StageMetrics:
         self._metrics.observe("stage_duration_seconds", now - started, stage=stage)
         return now
 
-    def count_slice(
-        self, touched: Sequence[TouchedVisitor], updates: Sequence[LiveLayoutUpdate | None]
-    ) -> None:
-        """A slice was written: freshness of each decided visitor; of the others once, by the oldest."""
+    def count_written(self, touched: Sequence[TouchedVisitor], slices: Sequence[SliceWrite]) -> None:
+        """A chunk was written: freshness of each decided visitor; of the others once, by the oldest."""
         wall, observe = self._clock.now(), self._metrics.observe
         folded, whole, heads = inf, 0, 0
-        for one, update in zip(touched, updates, strict=True):
-            if update is None:
+        for one in touched:
+            if one.update is None:
                 folded = min(folded, one.arrivals[0])
                 continue
             observe("freshness_seconds", max(0.0, wall - one.arrivals[-1]), origin="decided")
-            whole += update.body is not None
-            heads += update.body is None
+            whole += one.update.body is not None
+            heads += one.update.body is None
         if folded < inf:
             observe("freshness_seconds", max(0.0, wall - folded), origin="folded")
-        observe("slice_visitors", len(touched))
+        for written in slices:
+            observe("slice_visitors", len(written.visitors))
         self._metrics.count("layouts_written_total", whole, part="whole")
         self._metrics.count("layouts_written_total", heads, part="head")
 
