@@ -189,10 +189,12 @@ class Rounds:
         first, last = deliveries[0].chunk, deliveries[-1].chunk
         holding = self._ownership.holding(first.partition)
         if holding is None or holding.turn != first.turn:
-            return self._forget(deliveries, "stale")
+            self._forget(deliveries, "stale")
+            return None
         if first.start != holding.taken:
             self._ownership.reclaim(holding, "gap")
-            return self._forget(deliveries, "gap")
+            self._forget(deliveries, "gap")
+            return None
         holding.taken = last.end
         records = first.records
         if len(deliveries) > 1:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from models.visitor.state import EMPTY
 from schemas.ids import VisitorId
 from streams.runtime.clock import ManualClock
 from streams.runtime.telemetry.metrics import Metrics
@@ -17,11 +16,11 @@ from streams.workers.personalize.stage_metrics import StageMetrics
 T0 = 1_760_000_000.0
 
 
-def touched_visitor(*arrivals: float) -> TouchedVisitor:
+def touched_visitor(*arrivals: float, update: LiveLayoutUpdate | None = None) -> TouchedVisitor:
     before: Any = None
     record: Any = None
     return TouchedVisitor(
-        VisitorId("a:x"), before, EMPTY, None, list(arrivals), [(EMPTY, record)] * len(arrivals)
+        VisitorId("a:x"), before, b"", None, list(arrivals), [(b"", record)] * len(arrivals), update
     )
 
 
@@ -42,13 +41,13 @@ def test_records_are_applied_buried_or_known() -> None:
 def test_layouts_are_written_whole_or_by_their_head() -> None:
     metrics = Metrics()
     whole, head = (LiveLayoutUpdate(head=b"{", body=body, fills=None) for body in (b"}", None))
-    part = [
+    touched = [
         touched_visitor(T0 - 8),
-        touched_visitor(T0 - 1, T0 - 0.4),
-        touched_visitor(T0 - 0.2),
+        touched_visitor(T0 - 1, T0 - 0.4, update=whole),
+        touched_visitor(T0 - 0.2, update=head),
         touched_visitor(T0 - 9),
     ]
-    StageMetrics(metrics, ManualClock(T0)).count_slice(part, [None, whole, head, None])
+    StageMetrics(metrics, ManualClock(T0)).count_written(touched, [])
     text = metrics.render().decode()
     assert 'etalage_layouts_written_total{part="whole"} 1.0' in text
     assert 'etalage_layouts_written_total{part="head"} 1.0' in text
