@@ -130,24 +130,23 @@ class Engine:
         """
         await self._bury(prepared)
         published = [self._publish(one) for one in prepared]
-        slices = [cut_slices(one, self._config.slice_visitors) for one in prepared]
-        started = self._clock.monotonic()
-        refused = await self._send(slices)
-        self._stage("write", started)
         sharing = LoopSharing(self._clock)
-        for index, one in enumerate(prepared):
-            if index not in refused:
-                self._count(one, slices[index])
-                await sharing.pause_when_due()
+        for one in prepared:
+            one.slices = cut_slices(one, self._config.slice_visitors)
+            await sharing.pause_when_due()
+        started = self._clock.monotonic()
+        refused = await self._send([one.slices for one in prepared])
+        self._stage("write", started)
+        written = [one for index, one in enumerate(prepared) if index not in refused]
+        for one in written:
+            holding = one.chunk.holding
+            holding.done, holding.part, holding.proven = one.chunk.end, 0, True
+        self._stage_metrics.count_round(written)
+        await self._count_signals(written, sharing)
         return [Outcome(refused.get(index), waiting) for index, waiting in enumerate(published)]
 
     async def verify(self, holding: Holding) -> None:
-        """Write nothing, expecting the store to stand where we left it.
-
-        Raises:
-            Fenced, Regressed: as `RoundProcessor.verify`.
-            StoreUnavailable: Redis failed until the retries gave up.
-        """
+        """Write nothing, expecting the store to stand where we left it, as `RoundProcessor.verify`."""
         unchanged = SliceWrite(
             partition=holding.partition, epoch=holding.epoch,
             expect_done=holding.done, expect_part=holding.part, done=holding.done, part=holding.part,
@@ -229,13 +228,14 @@ class Engine:
         if self._deps.decider is None:
             return
         oldest = self._clock.now() - self._config.decide_within_s
-        young, requests = [], []
-        for one in prepared:
-            for touched in one.touched:
-                if touched.arrivals[-1] >= oldest:
-                    young.append(touched)
-                    requests.append(self._layout_request(one.chunk.holding.partition, touched))
-        for touched, update in zip(young, await self._deps.decider(requests), strict=True):
+        young = [
+            (one.chunk.holding.partition, touched)
+            for one in prepared
+            for touched in one.touched
+            if touched.arrivals[-1] >= oldest
+        ]
+        updates = await self._deps.decider([self._layout_request(*each) for each in young])
+        for (_, touched), update in zip(young, updates, strict=True):
             touched.update = update
 
     def _layout_request(self, partition: int, touched: TouchedVisitor) -> LiveLayoutRequest:
@@ -282,18 +282,16 @@ class Engine:
         await self._deps.retries("write", sender)
         return sender.refused
 
-    def _count(self, one: PreparedChunk, slices: Sequence[SliceWrite]) -> None:
-        """The chunk is written: holding, metrics and crowd signals go on."""
-        holding = one.chunk.holding
-        holding.done, holding.part, holding.proven = one.chunk.end, 0, True
-        self._stage_metrics.count_written(one.touched, slices)
-        self._stage_metrics.count_chunk(one.decoded, one.touched, len(one.chunk.records))
-        if self._deps.count_signals is not None:
+    async def _count_signals(self, written: Sequence[PreparedChunk], sharing: LoopSharing) -> None:
+        count = self._deps.count_signals
+        if count is None:
+            return
+        for one in written:
             for touched in one.touched:
                 for before, record in touched.applied:
-                    self._deps.count_signals(before, record)
+                    count(before, record)
+            await sharing.pause_when_due()
 
 
 def _milliseconds(moment: float) -> float:
-    """Epoch milliseconds, as notices carry them."""
     return round(moment * 1000, 1)

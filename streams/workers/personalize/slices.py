@@ -45,12 +45,13 @@ class TouchedVisitor(Struct, gc=False):
 
 
 class PreparedChunk(Struct, gc=False):
-    """A chunk that only has to be written: what it decoded to, whom it changed, and when (epoch ms)."""
+    """A chunk that only has to be written: what it decoded to, whom it changed, when (epoch ms), and how."""
 
     chunk: HeldChunk
     decoded: DecodedChunk
     touched: list[TouchedVisitor] = []
     times: tuple[float, ...] = ()
+    slices: list[SliceWrite] = []
 
 
 def cut_slices(prepared: PreparedChunk, size: int = SLICE_VISITORS) -> list[SliceWrite]:

@@ -244,7 +244,7 @@ async def test_a_missing_chunk_is_noticed(bed: Bed) -> None:
 
 
 @pytest.mark.parametrize(("refused", "why"), [(Fenced("x"), "fenced"), (Regressed("x", done=2), "regressed")])
-async def test_a_refused_write_is_not_acknowledged(bed: Bed, refused: Exception, why: str) -> None:
+async def test_a_refused_write_is_not_acknowledged(bed: Bed, refused: Fenced | Regressed, why: str) -> None:
     bed.processor.refused[0] = refused
     first, second = Delivered(0, 3), Delivered(3, 4)
     await bed.rounds.put(first)
