@@ -39,7 +39,6 @@ _HEAD = struct.Struct(
     "6B5B"  # channels, devices
     "16B"  # sizes of the collections, in the order of _count_entries
 )
-_RECORD_ID = struct.Struct("<HQ")  # what the head has of it, from byte 2
 _LONGS = [struct.Struct(f"<{n}Q") for n in range(56)]
 _INTS = [struct.Struct(f"<{n}I") for n in range(72)]
 _AGES = ([struct.Struct(f"<{n}H") for n in range(32)], [struct.Struct(f"<{n}I") for n in range(32)])
@@ -51,13 +50,8 @@ _AFFINITIES = (
 
 
 def version_of(packed: bytes, partition: int) -> Version:
-    """The version of a packed state that is not empty, read from its head.
-
-    Args:
-        packed: As `pack` returned it; nothing of it is checked.
-        partition: Whose records the state includes; the bytes do not say.
-    """
-    incarnation, next_offset = _RECORD_ID.unpack_from(packed, 2)
+    """The version of a packed state, not empty, of a visitor of `partition`; nothing else is checked."""
+    incarnation, next_offset = struct.unpack_from("<HQ", packed, 2)
     return Version(incarnation, partition, next_offset - 1)
 
 
@@ -194,13 +188,9 @@ def _pack_bytes(state: VisitorState) -> bytes:
 
 
 def unpack(raw: bytes) -> VisitorState:
-    """Reads a packed state.
+    """Reads bytes that `pack` wrote.
 
-    Args:
-        raw: Bytes that `pack` wrote.
-
-    Returns:
-        The state, equal to the one that was packed.
+    Returns: The state, equal to the one that was packed.
 
     Raises:
         UnknownVersion: The bytes have another version, because newer code wrote them, or are no packed

@@ -10,10 +10,11 @@ import pytest
 from msgspec.structs import replace
 
 from models.visitor.fold import fold
-from models.visitor.packing import PACKED_MAX, VERSION, pack, unpack
+from models.visitor.packing import PACKED_MAX, VERSION, pack, unpack, version_of
 from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.codec import decode_event
 from schemas.errors import UnknownVersion
+from schemas.ids import Version
 from tests.random_events import START, random_event
 from tests.unit.models.visitor.folding import BOOT, DAY, LAMP, MORNING, SNEAKER, act, after
 
@@ -77,6 +78,11 @@ def test_equal_histories_give_equal_bytes() -> None:
     acts = [act("view_item", SNEAKER), act("view_item", BOOT), act("add_to_cart", LAMP)]
     halfway = unpack(pack(after(acts[:2])))
     assert pack(after(acts[2:], halfway)) == pack(after(acts))
+
+
+def test_the_version_is_read_from_the_head_alone() -> None:
+    packed = pack(random_history(3, 12))
+    assert version_of(packed, 5) == version_of(packed[:12], 5) == Version(7, 5, 11)
 
 
 def test_newer_versions_are_not_read() -> None:
