@@ -18,7 +18,6 @@ import orjson
 import redis.asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-
 FIRST_WITHIN_S = 120.0
 """The generator prepares its events first."""
 
