@@ -105,8 +105,8 @@ class Shop:
     def rank(self, counters: Mapping[str, float], rows: Rows) -> list[dict[str, Any]]:
         scores = self.session.run(None, {"features": self.features(counters, rows)})[0].ravel()
         order = np.argsort(-scores)
-        best = zip(rows[order].tolist(), scores[order].tolist(), strict=True)
-        return [{"id": self.ids[row], "score": round(score, 4)} for row, score in best]
+        best = zip(rows[order].tolist(), scores[order].astype(float).round(4).tolist(), strict=True)
+        return [{"id": self.ids[row], "score": score} for row, score in best]
 
 
 class Worker:
