@@ -104,7 +104,9 @@ class Shop:
 
     def rank(self, counters: Mapping[str, float], rows: Rows) -> list[dict[str, Any]]:
         scores = self.session.run(None, {"features": self.features(counters, rows)})[0].ravel()
-        return [{"id": self.ids[rows[n]], "score": round(float(scores[n]), 4)} for n in np.argsort(-scores)]
+        order = np.argsort(-scores)
+        best = zip(rows[order].tolist(), scores[order].astype(float).round(4).tolist(), strict=True)
+        return [{"id": self.ids[row], "score": score} for row, score in best]
 
 
 class Worker:
@@ -176,10 +178,8 @@ def gateway(args: argparse.Namespace) -> None:
     @asynccontextmanager
     async def lifespan(_: Starlette) -> Any:
         nonlocal producer
-        producer = AIOKafkaProducer(bootstrap_servers=args.kafka, acks="all")
-        await producer.start()
-        yield
-        await producer.stop()
+        async with AIOKafkaProducer(bootstrap_servers=args.kafka, acks="all") as producer:
+            yield
 
     routes = [Route("/v1/events", take, methods=["POST"]), Route("/v1/rank", rank, methods=["POST"])]
     uvicorn.run(Starlette(routes=routes, lifespan=lifespan), port=int(args.port), log_level="warning")

@@ -18,9 +18,12 @@ import orjson
 import redis.asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+FIRST_WITHIN_S = 120.0
+"""The generator prepares its events first."""
+
 
 async def consume(kafka: str, topic: str, *, until: int, out: str, from_start: bool, idle_s: float) -> None:
-    """Read `until` records (or until nothing comes for `idle_s`) and keep when each arrived."""
+    """Read `until` records (or until nothing more comes for `idle_s`) and keep when each arrived."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=None, fetch_max_wait_ms=500)
     await consumer.start()
     try:
@@ -52,7 +55,7 @@ async def _read(
     offset: list[int] = []
     at: list[float] = []
     while len(at) < until:
-        batches = await consumer.getmany(timeout_ms=int(idle_s * 1000))
+        batches = await consumer.getmany(timeout_ms=int((idle_s if at else FIRST_WITHIN_S) * 1000))
         if not batches:
             break
         now = time.monotonic()

@@ -64,7 +64,7 @@ def control(stack: Stack, key: str, app: str = "app") -> Iterator[Control]:
         address = poll_until(lambda: sock.exists() and sock.read_text(), within_s=20, what="the control app")
         yield Control(str(address), process.pid)
     finally:
-        process.terminate()
+        process.kill()  # open streams would keep it from ending by itself
         process.wait(10)
         sock.unlink()
 

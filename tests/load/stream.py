@@ -19,7 +19,7 @@ from tests.stack import Stack, poll_until
 BACKLOG = 80_000
 DECIDE_ALL = "100000"  # seconds: a backlog is decided too, so that the figure includes every decision
 PROBE_S, TRIAL_S, TREES_S = 20, 60, 20
-TRIALS_MAX = 4
+TRIALS_MAX = 6
 """Of a run; each that fails lowers the rate by a tenth."""
 _SEEDS = count(100)
 """A seed once more would be message ids once more, which a worker need not fold or decide."""
