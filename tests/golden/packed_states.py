@@ -1,7 +1,8 @@
-"""A made-up log of 60 visitors and the packed states it folds to. `python -m tests.golden.packed_states --write`.
+"""A made-up log of 60 visitors, and digests of the packed states it folds to.
 
 Stored states are read by newer code and compared byte for byte with the fold of the log, so how an event
-changes a state, to the bit, changes on purpose only.
+changes a state, to the bit, changes on purpose only:
+`python -m tests.golden.packed_states --write` regenerates the digests.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ FoldPacked = Callable[[bytes, EventRecord], bytes]
 
 
 def log_of_visitors() -> Iterator[tuple[str, EventRecord]]:
-    """Every kind of event; some late, from odd clocks, repeated, with many items, unheard-of labels and prices."""
+    """Every kind of event; some late, by odd clocks, repeated, with many items, rare labels, odd prices."""
     rng = Random(11)
     clocks: dict[str, float] = {f"a:{n}": 0.0 for n in range(VISITORS)}
     sent: dict[str, list[str]] = {name: [] for name in clocks}

@@ -82,7 +82,7 @@ def _answer(folds: FoldPacked, packed: bytes, record: EventRecord) -> bytes:
 
 def _damaged(count: int) -> Iterator[tuple[bytes, EventRecord]]:
     """States with bits turned over, cut, lengthened, with other sizes, and noise; each with a new record."""
-    rng, states = Random(5), {}
+    rng, states = Random(5), dict[str, bytes]()
     log = list(log_of_visitors())
     for visitor, record in log:
         states[visitor] = fold_packed(states.get(visitor, b""), record)
