@@ -21,6 +21,14 @@ from tests.random_events import START, random_event
 
 FILE = Path(__file__).with_suffix(".txt")
 VISITORS, RECORDS = 60, 6_000
+NAMES = (
+    *["view_item"] * 12, *["page_view"] * 5, *["add_to_cart"] * 3, "view_item_list", "select_item", "search",
+    "add_to_wishlist", "remove_from_cart", "view_cart", "begin_checkout", "purchase", "refund",
+    "view_promotion", "select_promotion", "share", "login", "sign_up", "module_viewed", "module_dismissed", "consent_updated",
+    "chat_started", "tryon_started", "return_completed", "review_submitted", "email_opened", "email_clicked",
+    "store_visit", "store_purchase", "social_engaged", "support_contacted", "wheel_spun",
+)  # fmt: skip
+"""Listed here so that a new event leaves the log as it is."""
 PAUSES = (1, 5, 30, 61, 600, 1_801, 4_000, 86_400, 900_000)
 ODD_TIMES = ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
 FoldPacked = Callable[[bytes, EventRecord], bytes]
@@ -34,7 +42,8 @@ def log_of_visitors() -> Iterator[tuple[str, EventRecord]]:
     for offset in range(RECORDS):
         visitor = rng.choice(list(clocks))
         clocks[visitor] += rng.choice(PAUSES) if rng.random() < 0.4 else rng.random() * 60
-        body = json.loads(random_event(rng, visitor, int(clocks[visitor] // 40)))
+        raw = random_event(rng, visitor, int(clocks[visitor] // 40), name=rng.choice(NAMES))
+        body = json.loads(raw)
         if rng.random() < 0.05 and sent[visitor]:
             body["message_id"] = rng.choice(sent[visitor][-20:])
         if rng.random() < 0.1:
