@@ -90,18 +90,11 @@ def fold_packed(packed: bytes, record: EventRecord) -> bytes:
 
 
 def fold(state: VisitorState, record: EventRecord) -> VisitorState:
-    """Applies one record to a visitor's state.
-
-    Args:
-        state: The state before; it is not changed.
-        record: A record of this visitor. Its arrival is the only clock.
+    """`fold_packed` on states as people read them, `unpack(fold_packed(pack(state), record))`.
 
     Returns:
-        The state after the record; the very same object when the record was applied before. A repeated
-        message id and an event of an unknown name change nothing but the record id (incarnation, offset).
-        Every number is quantised and every collection trimmed, so that `unpack(pack(s)) == s`.
-
-    Complexity: O(items of the event); collections have constant bounds. No I/O, no randomness.
+        The state after the record; the very same object when the record was applied before. Every number is
+        quantised, so that `unpack(pack(s)) == s`.
     """
     before = pack(state)
     after = fold_packed(before, record)

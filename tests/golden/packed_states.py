@@ -1,7 +1,8 @@
-"""A made-up log of 60 visitors and the packed states it folds to. `python -m tests.golden.packed_states --write`.
+"""A made-up log of 60 visitors, and digests of the packed states it folds to.
 
 Stored states are read by newer code and compared byte for byte with the fold of the log, so how an event
-changes a state, to the bit, changes on purpose only.
+changes a state, to the bit, changes on purpose only:
+`python -m tests.golden.packed_states --write` regenerates the digests.
 """
 
 from __future__ import annotations
@@ -20,20 +21,29 @@ from tests.random_events import START, random_event
 
 FILE = Path(__file__).with_suffix(".txt")
 VISITORS, RECORDS = 60, 6_000
+NAMES = (
+    *["view_item"] * 12, *["page_view"] * 5, *["add_to_cart"] * 3, "view_item_list", "select_item", "search",
+    "add_to_wishlist", "remove_from_cart", "view_cart", "begin_checkout", "purchase", "refund",
+    "view_promotion", "select_promotion", "share", "login", "sign_up", "module_viewed", "module_dismissed", "consent_updated",
+    "chat_started", "tryon_started", "return_completed", "review_submitted", "email_opened", "email_clicked",
+    "store_visit", "store_purchase", "social_engaged", "support_contacted", "wheel_spun",
+)  # fmt: skip
+"""Listed here so that a new event leaves the log as it is."""
 PAUSES = (1, 5, 30, 61, 600, 1_801, 4_000, 86_400, 900_000)
 ODD_TIMES = ("0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "2099-01-01T00:00:00Z")
 FoldPacked = Callable[[bytes, EventRecord], bytes]
 
 
 def log_of_visitors() -> Iterator[tuple[str, EventRecord]]:
-    """Every kind of event; some late, from odd clocks, repeated, with many items, unheard-of labels and prices."""
+    """Every kind of event; some late, by odd clocks, repeated, with many items, rare labels, odd prices."""
     rng = Random(11)
     clocks: dict[str, float] = {f"a:{n}": 0.0 for n in range(VISITORS)}
     sent: dict[str, list[str]] = {name: [] for name in clocks}
     for offset in range(RECORDS):
         visitor = rng.choice(list(clocks))
         clocks[visitor] += rng.choice(PAUSES) if rng.random() < 0.4 else rng.random() * 60
-        body = json.loads(random_event(rng, visitor, int(clocks[visitor] // 40)))
+        raw = random_event(rng, visitor, int(clocks[visitor] // 40), name=rng.choice(NAMES))
+        body = json.loads(raw)
         if rng.random() < 0.05 and sent[visitor]:
             body["message_id"] = rng.choice(sent[visitor][-20:])
         if rng.random() < 0.1:

@@ -9,5 +9,3 @@ from tests.golden.packed_states import FILE, digests
 @both_builds
 def test_states_are_folded_and_packed_as_ever(build: Build) -> None:
     assert digests(build("models.visitor.fold").fold_packed) == FILE.read_text()
-
-
