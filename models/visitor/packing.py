@@ -4,7 +4,6 @@ The format is that of `models.visitor.typed_state`.
 """
 
 from collections.abc import Sequence, Sized
-
 from typing import Any
 
 import cython

@@ -25,10 +25,10 @@ import numpy as np
 from models.catalog.build import build_items
 from models.catalog.table import ItemTable
 from models.features.spec import NAMES
-from models.policy.layout_decision import PageRequest
 from models.layout.rendering.cards import hydrate
 from models.policy.decide import decide
 from models.policy.inspection.explain import decision_record, explained_answer
+from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.ranking.onnx import BASELINE, load_ranker
 from models.ranking.popularity import PopularityRanker

@@ -14,8 +14,7 @@ from models.policy.rerank import Ranked, rank
 from models.policy.snapshot import Snapshot
 from models.visitor.packing import is_readable, version_of
 from schemas.codec import DECODE_ERRORS
-from schemas.errors import UnknownVersion
-from schemas.ids import ItemId, Version, VisitorId
+from schemas.ids import ItemId, VisitorId
 from schemas.layouts import Mode, ModelTag, Reason, Why
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, read_body, send_bytes

@@ -11,8 +11,6 @@ from models.policy.decide import decide
 from models.policy.inspection.explain import decision_record
 from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
-from models.visitor.packing import unpack
-from models.visitor.state import EMPTY
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash64
 from streams.runtime.telemetry.metrics import Metrics
@@ -51,13 +49,17 @@ class LivePage:
         previous: PackedFills | None = one.previous
         if previous is None and one.body is not None:
             previous = fills_of_body(one.body)
-        state = unpack(one.state) if one.state else EMPTY  # until PageRequest takes packed bytes
         return PageRequest(
-            visitor=one.visitor, state=state, version=one.version, page=self._page, previous=previous
+            visitor=one.visitor,
+            state=one.state,
+            version=one.version,
+            page=self._page,
+            previous=previous,
+            explained=self._is_sampled(one.visitor),
         )
 
     def _update(self, made: LayoutDecision, *, whole: bool) -> LiveLayoutUpdate:
-        recorded = made.changed and self._is_sampled(made.request.visitor)
+        recorded = made.changed and made.request.explained
         return LiveLayoutUpdate(
             head=made.head(),
             body=made.body() if whole else None,
