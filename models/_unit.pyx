@@ -40,5 +40,7 @@ include "layout/assembly/stability.py"
 include "layout/assembly/items.py"
 include "layout/assembly/slots.py"
 include "layout/rendering/slots.py"
+include "policy/content.py"
+include "policy/page_run.py"
 
 COMPLETE = True

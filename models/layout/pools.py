@@ -24,6 +24,7 @@ SCORE_STEPS = cython.declare(cython.double, 10_000.0)
 and must not reorder a page."""
 DEVIATION_MIN = cython.declare(cython.double, 1e-6)
 """A deviation below this counts as equal scores."""
+SORT_RUN = cython.declare(cython.int, 12)
 _INDEX_BITS = cython.declare(cython.int, 16)
 _STEPS_OFFSET = cython.declare(cython.longlong, 1 << 40)
 """Above any score in steps: of m candidates none is further than the root of m deviations from the mean."""
@@ -140,28 +141,52 @@ class PoolBuilder:
 
     @cython.cfunc
     def _sort(self) -> cython.void:
-        """Sorts `_keys`, ascending: merges runs of doubling width."""
-        width: cython.int = 1
+        """Sorts `_keys`, ascending: short runs by insertion, then merges of doubling width."""
+        width: cython.int = SORT_RUN
         start: cython.int
+        for start in range(0, self._count, SORT_RUN):
+            _insertion_sort(self._keys, start, min(start + SORT_RUN, self._count))
         while width < self._count:
             for start in range(0, self._count, 2 * width):
-                self._merge(start, min(start + width, self._count), min(start + 2 * width, self._count))
+                middle: cython.int = min(start + width, self._count)
+                _merge(self._keys, self._spare, start, middle, min(middle + width, self._count))
             self._keys, self._spare = self._spare, self._keys
             width *= 2
 
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def _merge(self, start: cython.int, middle: cython.int, end: cython.int) -> cython.void:
-        left: cython.int = start
-        right: cython.int = middle
-        at: cython.int
-        for at in range(start, end):
-            if left < middle and (right >= end or self._keys[left] < self._keys[right]):
-                self._spare[at] = self._keys[left]
-                left += 1
-            else:
-                self._spare[at] = self._keys[right]
-                right += 1
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _insertion_sort(keys: cython.longlong[::1], start: cython.int, end: cython.int) -> cython.void:
+    i: cython.int
+    for i in range(start + 1, end):
+        key: cython.longlong = keys[i]
+        at: cython.int = i
+        while at > start and keys[at - 1] > key:
+            keys[at] = keys[at - 1]
+            at -= 1
+        keys[at] = key
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _merge(
+    keys: cython.longlong[::1],
+    out: cython.longlong[::1],
+    start: cython.int,
+    middle: cython.int,
+    end: cython.int,
+) -> cython.void:
+    """Merges two sorted neighbours into the same place of `out`."""
+    left: cython.int = start
+    right: cython.int = middle
+    at: cython.int
+    for at in range(start, end):
+        if left < middle and (right >= end or keys[left] < keys[right]):
+            out[at] = keys[left]
+            left += 1
+        else:
+            out[at] = keys[right]
+            right += 1
 
 
 if not cython.compiled:

@@ -1,65 +1,20 @@
 """Whether a decided page shows what was shown before: the layout keeps its id then, else it gets a new one."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
-from msgspec import Struct
+import cython
 
-from models.layout.fills.packed_fills import Provenance
-from models.layout.fills.page_fills import PageFills
+from models import use_compiled
 from models.layout.rendering.answer import ID_PLACEHOLDER, hash_content, slots_json
 from models.layout.rendering.wording import PERSONAL_REASONS
-from models.policy.layout_decision import PageRequest
-from models.storefront.shop import Shop
-from models.storefront.view import StorefrontView
 
-
-class Content(Struct, frozen=True, gc=False):
-    """What a page shows.
-
-    Attributes:
-        layout_id: Of the content.
-        changed: Whether it differs from what was shown before.
-        slots: As JSON under ID_PLACEHOLDER when it changed; else b"".
-    """
-
-    layout_id: str
-    changed: bool
-    slots: bytes
-
-
-def identify_content(
-    shop: Shop, request: PageRequest, fills: PageFills, packed: bytes, provenance: Provenance
-) -> Content:
-    """The content of a decided page: it keeps the id of what was shown before when it is the same.
-
-    Args:
-        shop: It was decided from.
-        request: What was requested; with what was shown before.
-        fills: The page.
-        packed: The same, packed.
-        provenance: How it was made.
-    """
-    previous = request.previous
-    personal = provenance.reason in PERSONAL_REASONS
-
-    def slots(layout_id: str) -> bytes:
-        query = request.q or ""
-        return slots_json(shop.view, request.page, fills, layout_id, personal=personal, query=query)
-
-    if previous is not None and previous.provenance == provenance:
-        view = previous.view()
-        if packed == previous.content if view is shop.view else slots("") == _slots_before(request, view):
-            return Content(previous.layout_id, False, b"")
-    json = slots(ID_PLACEHOLDER)
-    made = _made_text(request.page, provenance, request.item, request.category, request.q)
-    return Content(hash_content(request.visitor.encode() + made, json), True, json)
+if not cython.compiled:
+    from models.layout.fills.page_fills import PageFills
 
 
 @lru_cache(maxsize=256)
-def _made_text(
-    page: str, provenance: Provenance, item: str | None, category: str | None, q: str | None
+def made_text(
+    page: str, provenance: object, item: str | None, category: str | None, q: str | None
 ) -> bytes:
     """What a layout id is made from, besides visitor and slots; state version and signals have no part in it.
 
@@ -69,16 +24,77 @@ def _made_text(
     return "\0".join(map(str, ("", page, *made, item, category, q))).encode()
 
 
-def _slots_before(request: PageRequest, view: StorefrontView | None) -> bytes | None:
-    """The slots shown before, as JSON without id: from a stored answer, or made anew from another view; None
-    when neither can be had."""
-    previous = request.previous
-    assert previous is not None
-    if previous.texts is not None:
-        return previous.texts.json
-    if view is None:
-        return None
-    fills = PageFills()
-    fills.read(previous.content)
-    personal = previous.provenance.reason in PERSONAL_REASONS
-    return slots_json(view, request.page, fills, "", personal=personal, query=request.q or "")
+@cython.final
+@cython.cclass
+class Content:
+    """What a decided page shows. It keeps the layout id of what was shown before when it is the same.
+
+    Attributes:
+        packed: The fills, packed.
+        layout_id: Of the content.
+        changed: Whether it differs from what was shown before.
+        slots: As JSON under ID_PLACEHOLDER when it changed; else b"".
+    """
+
+    packed = cython.declare(bytes, visibility="readonly")
+    layout_id = cython.declare(str, visibility="readonly")
+    changed = cython.declare(cython.bint, visibility="readonly")
+    slots = cython.declare(bytes, visibility="readonly")
+    _fills: PageFills
+    _view: object
+    _request: object
+    _personal: cython.bint
+
+    def __init__(self, view: object, request: object, fills: PageFills, provenance: object) -> None:
+        """Identifies the content.
+
+        Args:
+            view: The StorefrontView whose numbers the fills use.
+            request: The PageRequest, with what was shown before.
+            fills: The page.
+            provenance: How it was made.
+        """
+        self._view, self._request, self._fills = view, request, fills
+        self._personal = provenance.reason in PERSONAL_REASONS
+        self.packed, self.slots, self.changed = fills.pack(), b"", False
+        if self._is_same(provenance):
+            self.layout_id = request.previous.layout_id
+            return
+        self.changed = True
+        self.slots = self._slots(ID_PLACEHOLDER)
+        made = made_text(request.page, provenance, request.item, request.category, request.q)
+        self.layout_id = hash_content(request.visitor.encode() + made, self.slots)
+
+    @cython.cfunc
+    def _slots(self, layout_id: str) -> bytes:
+        request = self._request
+        return slots_json(
+            self._view, request.page, self._fills, layout_id, personal=self._personal, query=request.q or ""
+        )
+
+    @cython.cfunc
+    def _is_same(self, provenance: object) -> cython.bint:
+        """Whether it was shown before: compared as numbers within one view, else by the JSON."""
+        previous = self._request.previous
+        if previous is None or previous.provenance != provenance:
+            return False
+        view = previous.view()
+        if view is self._view:
+            return self.packed == previous.content
+        if previous.texts is not None:
+            return self._slots("") == previous.texts.json
+        return view is not None and self._slots("") == self._slots_before(view)
+
+    @cython.cfunc
+    def _slots_before(self, view: object) -> bytes:
+        """The slots shown before, of another view, as JSON without id."""
+        request = self._request
+        previous = request.previous
+        fills = PageFills()
+        fills.read(previous.content)
+        personal = previous.provenance.reason in PERSONAL_REASONS
+        return slots_json(view, request.page, fills, "", personal=personal, query=request.q or "")
+
+
+if not cython.compiled:
+    use_compiled(globals())

@@ -14,14 +14,16 @@ from msgspec.structs import replace
 
 from models.layout.fills.packed_fills import PackedFills, Provenance
 from models.layout.fills.page_fills import NO_SUBJECT, Fill, PageFills
-from models.policy.content import identify_content
+from models.policy.content import Content
 from models.policy.fallback import NO_MODEL, static_modules
 from models.policy.layout_decision import LayoutDecision, PageRequest, no_evidence
-from models.policy.page_run import RUN_MAX, borrow_run, give_back
+from models.policy.page_run import RUN_MAX, PageRun
 from models.policy.snapshot import Snapshot
 from models.storefront.shop import Shop
 from models.visitor.packing import unpack
 from schemas.layouts import Layout, Reason
+
+_free_runs: list[PageRun] = []
 
 
 def decide(snapshot: Snapshot, requests: Sequence[PageRequest], at: float) -> list[LayoutDecision]:
@@ -47,10 +49,10 @@ def decide(snapshot: Snapshot, requests: Sequence[PageRequest], at: float) -> li
     if not shop.items.n:
         return [_empty_catalogue_layout(shop, request, at) for request in requests]
     decisions: list[LayoutDecision] = []
-    run = borrow_run()
+    run = _free_runs.pop() if _free_runs else PageRun()  # another thread may be deciding, too
     for start in range(0, len(requests), RUN_MAX):
         decisions += run.decide(snapshot, requests[start : start + RUN_MAX], at)
-    give_back(run)
+    _free_runs.append(run)  # not one that raised: it may be half-way through a page
     return decisions
 
 
@@ -63,12 +65,14 @@ def _empty_catalogue_layout(shop: Shop, request: PageRequest, at: float) -> Layo
     ]
     fills = PageFills()
     fills.read_list(frames)
-    packed = fills.pack()
-    content = identify_content(shop, request, fills, packed, provenance)
+    content = Content(shop.view, request, fills, provenance)
     return LayoutDecision(
         request=request,
         fills=PackedFills(
-            layout_id=content.layout_id, provenance=provenance, content=packed, view=ref(shop.view)
+            layout_id=content.layout_id,
+            provenance=provenance,
+            content=content.packed,
+            view=ref(shop.view),
         ),
         changed=content.changed,
         shop=shop,
