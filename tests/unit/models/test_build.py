@@ -6,12 +6,15 @@ import os
 import shutil
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import models
 from tests.architecture.tree import ROOT
+from tests.both_builds import compiled, interpreted
 
 MODULE = "models/catalog/key_index.py"
 SHOW = (
@@ -89,3 +92,33 @@ def test_without_any_compiler_both_ways_to_one_are_named(tree: Path) -> None:
     assert done.stderr.startswith(f"The policy runs interpreted, many times slower: {wanted}")
     assert done.returncode == 1
     assert shown(tree).startswith(INTERPRETED + wanted)
+
+
+def test_what_was_compiled_takes_the_place_of_what_was_defined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what is not there for Python goes, rather than to be mixed with it."""
+
+    def score() -> None: ...
+
+    def clip() -> None: ...
+
+    score.__module__ = clip.__module__ = "models.scoring"
+    unit = ModuleType(models.UNIT)
+    unit.score = compiled_score = object()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, models.UNIT, unit)
+    namespace = {"__name__": "models.scoring", "score": score, "clip": clip, "join": os.path.join}
+    before = dict(namespace)
+    monkeypatch.setattr(models, "BUILD", "interpreted: why")
+    models.use_compiled(namespace)
+    assert namespace == before
+    monkeypatch.setattr(models, "BUILD", models.COMPILED)
+    models.use_compiled(namespace)
+    assert namespace == {"__name__": "models.scoring", "score": compiled_score, "join": os.path.join}
+
+
+def test_both_builds_stand_side_by_side() -> None:
+    name = models.unit_modules()[0]
+    serving = import_module(name)
+    assert compiled(name) is serving
+    assert interpreted(name) is not serving
+    assert import_module(name) is serving
+    assert compiled(name).KeyIndex is not interpreted(name).KeyIndex
