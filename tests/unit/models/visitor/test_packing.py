@@ -93,7 +93,7 @@ def test_the_version_stands_in_the_head() -> None:
 @pytest.mark.parametrize(
     "changed",
     [
-        {"events": 2**32}, {"shares": 256}, {"offset": -2}, {"price_weight": 0.5001}, {"categories": {-1: 1.0}},
+        {"events": 2**32}, {"shares": 256}, {"offset": -2}, {"price_weight": 0.5001}, {"brands": {-1: 1.0}},
         {"wishlist": tuple(range(9))}, {"recent": (RecentItem(1, MORNING + 999 * DAY),)},
     ],
 )  # fmt: skip
