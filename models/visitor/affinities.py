@@ -174,7 +174,7 @@ def _remove_lightest(state: TypedState, kind: cython.int) -> cython.void:
 
 @cython.cfunc
 def decay_affinities(state: TypedState, now: cython.longlong) -> cython.void:
-    """Decays by the whole ticks from `state.at` to `now`; longer ticks are multiples of shorter ones."""
+    """Decays by the ticks from `state.at` to `now`, if that is later; a long tick is many short ones."""
     kind: cython.int
     now_ticks: cython.longlong = count_ticks(state.at, now, NOW_TICK_S)
     if now_ticks == 0:

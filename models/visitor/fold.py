@@ -15,6 +15,7 @@ from schemas.ids import hash64
 
 if not cython.compiled:
     from models.visitor.affinities import (
+        decay_affinities,
         update_affinities,
         update_category_affinity,
         update_purchase_affinities,
@@ -121,6 +122,7 @@ def _apply(state: TypedState, record: EventRecord) -> cython.bint:
         return True
     add_message(state, message)
     at: cython.longlong = clamp_seconds(effective_time(event, record.arrival))
+    decay_affinities(state, at)
     advance_time(state, at)
     record_envelope(state, event)
     handler(state, event, at)

@@ -10,7 +10,6 @@ from models.visitor.state import PURPOSES
 from schemas.events import Channel, Device, Event
 
 if not cython.compiled:
-    from models.visitor.affinities import decay_affinities
     from models.visitor.state_fields import KIND_NOW_BRANDS, KIND_NOW_CATEGORIES, MESSAGES_MAX
     from models.visitor.typed_state import TypedState
 
@@ -80,12 +79,10 @@ def clamp_seconds(time: cython.double) -> cython.longlong:
 
 @cython.cfunc
 def advance_time(state: TypedState, at: cython.longlong) -> cython.void:
-    """Moves time on to `at` (never back), decays affinities, counts the event, begins a session when due."""
+    """Moves time on to `at` (never back), counts the event, begins a session when due."""
     before: cython.longlong = state.at
     known: cython.bint = state.events > 0
-    now: cython.longlong = max(before, at)
-    decay_affinities(state, now)
-    state.at = now
+    state.at = max(before, at)
     state.events = min(UINT32_MAX, state.events + 1)
     if not known:
         state.first_at = at

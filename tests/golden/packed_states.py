@@ -22,11 +22,12 @@ from tests.random_events import START, random_event
 FILE = Path(__file__).with_suffix(".txt")
 VISITORS, RECORDS = 60, 6_000
 NAMES = (
-    *["view_item"] * 12, *["page_view"] * 5, *["add_to_cart"] * 3, "view_item_list", "select_item", "search",
-    "add_to_wishlist", "remove_from_cart", "view_cart", "begin_checkout", "purchase", "refund",
-    "view_promotion", "select_promotion", "share", "login", "sign_up", "module_viewed", "module_dismissed", "consent_updated",
-    "chat_started", "tryon_started", "return_completed", "review_submitted", "email_opened", "email_clicked",
-    "store_visit", "store_purchase", "social_engaged", "support_contacted", "wheel_spun",
+    *["view_item"] * 12, *["page_view"] * 5, *["add_to_cart"] * 3,
+    "view_item_list", "select_item", "search", "add_to_wishlist", "remove_from_cart", "view_cart",
+    "begin_checkout", "purchase", "refund", "view_promotion", "select_promotion", "share", "login",
+    "sign_up", "module_viewed", "module_dismissed", "consent_updated", "chat_started", "tryon_started",
+    "return_completed", "review_submitted", "email_opened", "email_clicked", "store_visit",
+    "store_purchase", "social_engaged", "support_contacted", "wheel_spun",
 )  # fmt: skip
 """Listed here so that a new event leaves the log as it is."""
 PAUSES = (1, 5, 30, 61, 600, 1_801, 4_000, 86_400, 900_000)
