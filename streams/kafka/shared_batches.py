@@ -41,7 +41,8 @@ class SharedBatches:
     """Sends what concurrent callers write in common batches.
 
     Args:
-        producer: A running one; what it has not sent yet stays open for more records of the partition.
+        producer: A running one, not idempotent (that counts a batch's records before it closes it); what it
+            has not sent yet stays open for more records of the partition.
     """
 
     def __init__(self, producer: Producer) -> None:
@@ -76,7 +77,7 @@ class SharedBatches:
     def _join(self, message: Message) -> _Placed | None:
         """Put a record into the open batch of its partition; None when there is none with room."""
         batch = self._open.get((message.topic, message.partition))
-        if batch is None:
+        if batch is None or batch.acknowledged.done():  # a batch that was given up would take records still
             return None
         added = batch.builder.append(key=message.key, value=message.value, timestamp=None)
         return None if added is None else (batch.acknowledged, added.offset)

@@ -19,7 +19,7 @@ POLL_AFTER_S = 0.02
 """A token's partition may pass it without a notice about this visitor (the event was buried): read again
 after this time, and then each time after twice the time."""
 
-READ_AT_ONCE = 32
+READ_AT_ONCE = 8
 """Waiting requests that read at the same moment: the loop turns for others in between."""
 
 WAITING_MAX = 500

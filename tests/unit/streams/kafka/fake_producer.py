@@ -78,6 +78,12 @@ class FakeProducer:
     async def _metadata(self) -> Any:
         return SimpleNamespace(topics=lambda: self.topics)
 
+    def give_up_waiting(self, why: Exception) -> None:
+        """Fail what waited, as aiokafka does when a partition has had no leader for too long."""
+        for _, _, _, acknowledged in self._waiting:
+            acknowledged.set_exception(why)
+        self._waiting = []
+
 
 def _written(batch: Any, topic: str, partition: int) -> list[Written]:
     """The records of a batch, which takes no more from now on."""

@@ -78,6 +78,18 @@ async def test_the_time_of_one_caller_does_not_end_the_others() -> None:
     assert await patient == [0]
 
 
+async def test_a_batch_that_was_given_up_takes_no_more_records() -> None:
+    producer = FakeProducer()
+    producer.busy = True
+    batches = SharedBatches(producer)
+    unlucky = asyncio.create_task(batches.send_each(messages(1), within_s=10))
+    await asyncio.sleep(0)
+    producer.give_up_waiting(KafkaTimeoutError())
+    assert await unlucky == [None]
+    producer.busy = False
+    assert await batches.send_each(messages(2), within_s=10) == [0, 1]
+
+
 async def test_a_full_batch_is_followed_by_another_in_order() -> None:
     producer = FakeProducer(batch_bytes=100)
     producer.busy = True
