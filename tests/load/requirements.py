@@ -144,7 +144,6 @@ MEMORY = {
     "rebuild.twin_events_per_second": NOTHING,
     "memory.bytes_per_visitor": Requirement(most(600), most(446)),
     "memory.growth_bytes_per_visitor": Requirement(most(600)),
-    "memory.twin_bytes_per_visitor": NOTHING,
     "memory.worker_rss_mb": Requirement(most(300)),
     "memory.gateway_rss_mb": Requirement(most(250)),
     "memory.at_100000.worker_rss_mb": Requirement(most(250, of="memory.worker_rss_mb")),
