@@ -25,16 +25,13 @@ PHRASES_MAX = 50_000
 """Entries of `phrase_cache`; then it is emptied."""
 
 
-def _index_json(count: int) -> tuple[bytes, ...]:
+def index_json(count: int) -> tuple[bytes, ...]:
+    """What follows `item_json` of each item in a row of `count` items: its index, `}` and the comma."""
     return tuple(b"%d}%b" % (n, b"," if n < count - 1 else b"") for n in range(count))
 
 
-_INDEX_JSON = tuple(_index_json(count) for count in range(ITEMS_MAX + 1))
-
-
-def index_json(count: int) -> tuple[bytes, ...]:
-    """What follows `item_json` of each item in a row of `count` items: its index, `}` and the comma."""
-    return _INDEX_JSON[count] if count <= ITEMS_MAX else _index_json(count)
+INDEX_JSON = [index_json(count) for count in range(ITEMS_MAX + 1)]
+"""`index_json` of a row of so many items."""
 
 
 class StorefrontView(Struct, frozen=True, eq=False, weakref=True):

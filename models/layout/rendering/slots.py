@@ -25,7 +25,8 @@ class SlotPieces:
         view: The StorefrontView; its JSON pieces and its phrase cache are used.
         page: The page type.
         kinds: The ModuleKind of each module of the storefront, by number.
-        index_json: What follows each of so many items: index, `}` and comma.
+        index_json: What follows each item of a row of so many: index, `}` and comma.
+        long_json: The same for a row that `index_json` does not have.
     """
 
     _items: list
@@ -36,16 +37,22 @@ class SlotPieces:
     _named_by_query: list
     _columns: ViewColumns
     _phrases: dict
-    _index_json: object
+    _index_json: list
+    _long_json: object
 
     def __init__(
-        self, view: Any, page: str, kinds: Sequence[Any], index_json: Callable[[int], tuple[bytes, ...]]
+        self,
+        view: Any,
+        page: str,
+        kinds: Sequence[Any],
+        index_json: Sequence[tuple[bytes, ...]],
+        long_json: Callable[[int], tuple[bytes, ...]],
     ) -> None:
         self._items, self._modules = view.item_json, view.module_json
         self._slots, self._names = view.slot_json[page], view.slot_names[page]
         self._kinds, self._columns, self._phrases = list(kinds), view.columns, view.phrase_cache
         self._named_by_query = [module.about == "query" for module in view.storefront.modules]
-        self._index_json = index_json
+        self._index_json, self._long_json = list(index_json), long_json
 
     def join(
         self,
@@ -85,7 +92,7 @@ class SlotPieces:
     def _add_items(self, parts: list, fills: PageFills, index: cython.int) -> cython.void:
         start: cython.int = fills.starts[index]
         count: cython.int = fills.starts[index + 1] - start
-        ends: tuple = self._index_json(count)
+        ends: tuple = self._index_json[count] if count < len(self._index_json) else self._long_json(count)
         i: cython.int
         for i in range(count):
             parts.append(self._items[fills.rows[start + i]])
