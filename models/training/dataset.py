@@ -14,8 +14,7 @@ from datetime import date
 import numpy as np
 from msgspec import Struct
 
-from models.candidates.generation import Candidates, find_page_rows, propose
-from models.candidates.sources import Rows
+from models.candidates.generation import Candidates, Rows, find_page_rows, propose
 from models.features.index import FeatureIndex
 from models.features.spec import NAMES, Batch, matrix
 from models.training import eshop_2008

@@ -48,12 +48,12 @@ class PageFills:
         rows: Item rows of all fills, one after the other.
     """
 
-    count: cython.int
-    slots: cython.int[::1]
-    modules: cython.int[::1]
-    subjects: cython.longlong[::1]
-    starts: cython.int[::1]
-    rows: cython.int[::1]
+    count = cython.declare(cython.int, visibility="readonly")
+    slots = cython.declare(cython.int[::1], visibility="readonly")
+    modules = cython.declare(cython.int[::1], visibility="readonly")
+    subjects = cython.declare(cython.longlong[::1], visibility="readonly")
+    starts = cython.declare(cython.int[::1], visibility="readonly")
+    rows = cython.declare(cython.int[::1], visibility="readonly")
 
     def __init__(self) -> None:
         self.count = 0

@@ -29,15 +29,15 @@ class ScoredCandidates:
         lead_scores: Of each pool the sum of the scores of its first and its LEAD_RANK-th (or last) row.
     """
 
-    context: PageContext
-    columns: Columns
-    count: cython.int
-    rows: cython.int[::1]
-    scores: cython.double[::1]
-    sources: cython.ulonglong[::1]
-    sizes: cython.int[::1]
-    pool_rows: cython.int[:, ::1]
-    lead_scores: cython.double[::1]
+    context = cython.declare(PageContext, visibility="readonly")
+    columns = cython.declare(Columns, visibility="readonly")
+    count = cython.declare(cython.int, visibility="readonly")
+    rows = cython.declare(cython.int[::1], visibility="readonly")
+    scores = cython.declare(cython.double[::1], visibility="readonly")
+    sources = cython.declare(cython.ulonglong[::1], visibility="readonly")
+    sizes = cython.declare(cython.int[::1], visibility="readonly")
+    pool_rows = cython.declare(cython.int[:, ::1], visibility="readonly")
+    lead_scores = cython.declare(cython.double[::1], visibility="readonly")
     _pool: cython.int
     _anchor_code: cython.int
     _anchor_price: cython.double
@@ -112,14 +112,23 @@ class ScoredCandidates:
 
     # -- what a pool reads and says
 
+    @cython.cfunc
+    def _row_at(self, index: cython.int) -> cython.int:
+        """The row of a candidate. A pool may be ordinary Python, so its indexes are checked."""
+        if index < 0 or index >= self.count:
+            raise IndexError(f"{index} is none of {self.count} candidates")
+        return self.rows[index]
+
     @cython.ccall
     def add(self, index: cython.int) -> cython.void:
         """Adds a candidate to the pool that is being collected."""
-        self.add_row(self.rows[index])
+        self.add_row(self._row_at(index))
 
     @cython.ccall
     def add_row(self, row: cython.int) -> cython.void:
         """Adds an item row to the pool that is being collected; it need not be a candidate."""
+        if row < 0 or row >= self.columns.n:
+            raise IndexError(f"{row} is no row of {self.columns.n} items")
         size: cython.int = self.sizes[self._pool]
         if size < POOL_CAPACITY:
             self.pool_rows[self._pool, size] = row
@@ -134,23 +143,20 @@ class ScoredCandidates:
                 self.add_row(self.rows[i])
 
     @cython.ccall
-    @cython.exceptval(check=False)
     def is_similar(self, index: cython.int) -> cython.bint:
         """Whether a candidate is of the anchor's finest category, and not the anchor itself."""
-        row: cython.int = self.rows[index]
+        row: cython.int = self._row_at(index)
         return self.columns.category[row] == self._anchor_code and row != self.context.anchor_row
 
     @cython.ccall
-    @cython.exceptval(check=False)
     def is_in_focus(self, index: cython.int) -> cython.bint:
         """Whether a candidate is of the page's focus category."""
-        return self.columns.category[self.rows[index]] == self.context.focus_code
+        return self.columns.category[self._row_at(index)] == self.context.focus_code
 
     @cython.ccall
-    @cython.exceptval(check=False)
     def price_ratio(self, index: cython.int) -> cython.double:
         """The price of a candidate over that of the anchor, as float32; over 1 without an anchor."""
-        return single(self.columns.price[self.rows[index]] / self._anchor_price)
+        return single(self.columns.price[self._row_at(index)] / self._anchor_price)
 
 
 if not cython.compiled:
