@@ -57,9 +57,9 @@ class PageColumns:
     """
 
     page: str
-    modules: list
-    kinds: list
-    pools: list
+    modules: list[Any]
+    kinds: list[Any]
+    pools: list[Any]
     pool_of: cython.int[::1]
     module_codes: cython.int[::1]
     module_hashes: cython.uint[::1]
@@ -70,7 +70,7 @@ class PageColumns:
     module_count: cython.int
     slot_count: cython.int
     admits: cython.uchar[:, ::1]
-    choices: list
+    choices: list[Any]
     allowed: cython.uchar[::1]
     boosted: cython.bint
     boost: cython.float[::1]
@@ -91,7 +91,7 @@ class PageColumns:
         self.items_min = _ints([module.items_min for module in modules])
         self.items_max = _ints([module.items_max for module in modules])
         self.prior_scores = np.array([module.prior_score for module in modules] or [0.0], np.float64).data
-        self.named = np.array([bool(module.about) for module in modules] or [0], np.uint8).data
+        self.named = np.array([bool(module.about) for module in modules] or [False], np.uint8).data
         self.module_count = len(modules)
         self._add_slots(plan, {module.code: index for index, module in enumerate(modules)})
         self._add_rules(plan, rules)
