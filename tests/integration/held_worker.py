@@ -16,8 +16,8 @@ from streams.runtime.settings import read_settings
 from streams.workers.personalize.process import WorkerOverrides
 
 OFTEN_S, EVERY_S = 0.05, 0.07
-LONG_S = 9.0
-"""Longer than `worker_world.SETTINGS` let a session last, and than others take to take over."""
+LONG_S = 12.0
+"""Twice as long as `worker_world.SETTINGS` let a session last: in the rest of it others take over."""
 
 _asked: list[int] = []
 
