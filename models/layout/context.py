@@ -3,6 +3,8 @@
 It is computed before anything is ranked.
 """
 
+from typing import Any
+
 import cython
 import numpy as np
 
@@ -90,7 +92,7 @@ class PageContext:
 
     @cython.ccall
     def begin(
-        self, visit: Visit, page: PageColumns, category: cython.longlong, query: str, word_counts: object
+        self, visit: Visit, page: PageColumns, category: cython.longlong, query: str, word_counts: Any
     ) -> cython.void:
         """Sets the context of a visit.
 

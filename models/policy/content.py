@@ -1,6 +1,7 @@
 """Whether a decided page shows what was shown before: the layout keeps its id then, else it gets a new one."""
 
 from functools import lru_cache
+from typing import Any
 
 import cython
 
@@ -13,9 +14,7 @@ if not cython.compiled:
 
 
 @lru_cache(maxsize=256)
-def made_text(
-    page: str, provenance: object, item: str | None, category: str | None, q: str | None
-) -> bytes:
+def made_text(page: str, provenance: Any, item: str | None, category: str | None, q: str | None) -> bytes:
     """What a layout id is made from, besides visitor and slots; state version and signals have no part in it.
 
     Reference: DESIGN, decision 17.
@@ -41,11 +40,11 @@ class Content:
     changed = cython.declare(cython.bint, visibility="readonly")
     slots = cython.declare(bytes, visibility="readonly")
     _fills: PageFills
-    _view: object
-    _request: object
+    _view: Any
+    _request: Any
     _personal: cython.bint
 
-    def __init__(self, view: object, request: object, fills: PageFills, provenance: object) -> None:
+    def __init__(self, view: Any, request: Any, fills: PageFills, provenance: Any) -> None:
         """Identifies the content.
 
         Args:
@@ -73,7 +72,7 @@ class Content:
         )
 
     @cython.cfunc
-    def _is_same(self, provenance: object) -> cython.bint:
+    def _is_same(self, provenance: Any) -> cython.bint:
         """Whether it was shown before: compared as numbers within one view, else by the JSON."""
         previous = self._request.previous
         if previous is None or previous.provenance != provenance:
@@ -86,7 +85,7 @@ class Content:
         return view is not None and self._slots("") == self._slots_before(view)
 
     @cython.cfunc
-    def _slots_before(self, view: object) -> bytes:
+    def _slots_before(self, view: Any) -> bytes:
         """The slots shown before, of another view, as JSON without id."""
         request = self._request
         previous = request.previous

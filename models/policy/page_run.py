@@ -3,6 +3,7 @@
 What a run works with is made once and used again: a decision allocates little.
 """
 
+from typing import Any
 from weakref import ref
 
 import cython
@@ -34,8 +35,8 @@ if not cython.compiled:
 RUN_MAX = cython.declare(cython.int, 16)
 """Pages of one run: their features are 400 kB, which stay in cache; with 64 a page takes half as long again."""
 _NO_PAGE_ROWS = np.empty(0, np.int32).data
-_NO_WORDS: dict = {}
-_PAGE_NUMBERS: dict = {page: number for number, page in enumerate(PAGE_ORDER)}
+_NO_WORDS: dict[Any, Any] = {}
+_PAGE_NUMBERS: dict[Any, Any] = {page: number for number, page in enumerate(PAGE_ORDER)}
 
 
 @cython.final
@@ -43,17 +44,17 @@ _PAGE_NUMBERS: dict = {page: number for number, page in enumerate(PAGE_ORDER)}
 class PageRun:
     """What a run works with. Of one caller at a time."""
 
-    _visits: list
-    _contexts: list
-    _reasons: list
-    _as_of: list
-    _ends: list
+    _visits: list[Any]
+    _contexts: list[Any]
+    _reasons: list[Any]
+    _as_of: list[Any]
+    _ends: list[Any]
     _pools: PoolBuilder
     _candidates: ScoredCandidates
     _assembly: Assembly
-    _features: object
+    _features: Any
     _matrix: cython.float[:, ::1]
-    _unbounded: dict
+    _unbounded: dict[Any, Any]
 
     def __init__(self) -> None:
         self._visits = [Visit() for _ in range(RUN_MAX)]
@@ -64,7 +65,7 @@ class PageRun:
         self._matrix = self._features.data
         self._unbounded = {}
 
-    def decide(self, snapshot: object, requests: list, at: float) -> list:
+    def decide(self, snapshot: Any, requests: list[Any], at: float) -> list[Any]:
         """Decides at most RUN_MAX requests; see `models.policy.decide.decide`."""
         self._reasons, self._as_of, self._ends, self._unbounded = [], [], [0], {}
         number: cython.int = 0
@@ -74,10 +75,10 @@ class PageRun:
             number += 1
         scores, failed = self._score(snapshot)
         column: cython.float[::1] = scores.data
-        provenances: dict = {
+        provenances: dict[Any, Any] = {
             reason: provenance_of(snapshot.ranker, reason, failed) for reason in set(self._reasons)
         }
-        decisions: list = []
+        decisions: list[Any] = []
         number = 0
         for request in requests:
             self._assemble(snapshot, number, request, column)
@@ -110,7 +111,7 @@ class PageRun:
         return self._visits[number]
 
     @cython.cfunc
-    def _begin(self, snapshot: object, number: cython.int, request: object, at: cython.double) -> cython.void:
+    def _begin(self, snapshot: Any, number: cython.int, request: Any, at: cython.double) -> cython.void:
         """Reads the state and proposes candidates."""
         visit: Visit = self._visits[number]
         context: PageContext = self._contexts[number]
@@ -120,9 +121,7 @@ class PageRun:
         page_number: cython.int = _PAGE_NUMBERS[page]
         rows = _NO_PAGE_ROWS
         if page != "home":
-            rows = find_page_rows(
-                table, page, item=request.item, category=request.category, q=request.q
-            ).data
+            rows = find_page_rows(table, page, item=request.item, category=request.category, q=request.q).data
         visit.begin(table.columns, state, page_number, rows, at)
         if state and not visit.known:
             raise UnknownVersion(f"a state of version {state[0]} that cannot be read")
@@ -142,7 +141,7 @@ class PageRun:
         context.begin(visit, page_columns(snapshot.shop.view, page, at), category, query, word_counts)
 
     @cython.cfunc
-    def _write_features(self, snapshot: object, number: cython.int, request: object) -> cython.void:
+    def _write_features(self, snapshot: Any, number: cython.int, request: Any) -> cython.void:
         """Writes the features of a page after those of the one before, within the bounds of the ranker that
         scores them."""
         visit: Visit = self._visits[number]
@@ -157,7 +156,7 @@ class PageRun:
         self._ends.append(end)
 
     @cython.cfunc
-    def _score(self, snapshot: object) -> tuple:
+    def _score(self, snapshot: Any) -> tuple[Any, ...]:
         """Scores of all rows, and why the ranker gave none."""
         known = None
         if self._reasons.count("ok") < len(self._reasons):
@@ -173,7 +172,7 @@ class PageRun:
 
     @cython.cfunc
     def _assemble(
-        self, snapshot: object, number: cython.int, request: object, scores: cython.float[::1]
+        self, snapshot: Any, number: cython.int, request: Any, scores: cython.float[::1]
     ) -> cython.void:
         """Fills the slots of a page, given what the visitor saw last, in the numbers of this Shop's view."""
         shop, previous = snapshot.shop, request.previous
@@ -189,9 +188,11 @@ class PageRun:
         self._assembly.assemble(context, self._candidates, shop.view.columns)
 
     @cython.cfunc
-    def _evidence(self, number: cython.int, scores: object) -> object:
+    def _evidence(self, number: cython.int, scores: Any) -> Any:
         first, end = self._ends[number], self._ends[number + 1]
-        return Evidence(copy_candidates(self._visits[number]), scores[first:end].copy(), self._unbounded[number])
+        return Evidence(
+            copy_candidates(self._visits[number]), scores[first:end].copy(), self._unbounded[number]
+        )
 
 
 if not cython.compiled:

@@ -91,7 +91,7 @@ class PageColumns:
         self.items_min = _ints([module.items_min for module in modules])
         self.items_max = _ints([module.items_max for module in modules])
         self.prior_scores = np.array([module.prior_score for module in modules] or [0.0], np.float64).data
-        self.named = np.array([bool(module.about) for module in modules] or [0], np.uint8).data
+        self.named = np.array([bool(module.about) for module in modules] or [False], np.uint8).data
         self.module_count = len(modules)
         self._add_slots(plan, {module.code: index for index, module in enumerate(modules)})
         self._add_rules(plan, rules)

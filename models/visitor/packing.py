@@ -159,7 +159,7 @@ def is_readable(packed: bytes) -> bool:
     state: TypedState = borrow_state()
     readable: cython.bint = state.read(packed)
     return_state(state)
-    return readable
+    return bool(readable)
 
 
 def version_of(packed: bytes, partition: int) -> Version:

@@ -138,9 +138,6 @@ class Gateway:
                 last = mark
                 await self.hub.reread_all()
 
-    def _rank_route(self) -> RankRoute:
-        return RankRoute(self.reads, self.partition_map, self.snapshot, self.clock, self.policy_thread)
-
     def _outboxes(self) -> tuple[Outbox, ...]:
         return self.exposures.outbox, self.decisions.outbox
 
@@ -172,7 +169,9 @@ class Gateway:
         )
 
     def _rank_route(self) -> RankRoute:
-        return RankRoute(self.reads, self.partition_map, self.snapshot, self.clock, self.turns)
+        return RankRoute(
+            self.reads, self.partition_map, self.snapshot, self.clock, self.policy_thread, self.turns
+        )
 
     def _events_route(self) -> EventsRoute:
         dependencies = EventsDependencies(

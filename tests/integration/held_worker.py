@@ -9,25 +9,25 @@ from __future__ import annotations
 import signal
 import time
 
-from models.visitor.fold import fold
-from models.visitor.state import EventRecord, VisitorState
+from models.visitor.fold import fold_packed
+from models.visitor.state import EventRecord
 from streams.cli.run.worker import run_with
 from streams.runtime.settings import read_settings
 from streams.workers.personalize.process import WorkerOverrides
 
 OFTEN_S, EVERY_S = 0.05, 0.07
-LONG_S = 9.0
-"""Longer than `worker_world.SETTINGS` let a session last, and than others take to take over."""
+LONG_S = 12.0
+"""Twice as long as `worker_world.SETTINGS` let a session last: in the rest of it others take over."""
 
 _asked: list[int] = []
 
 
-def fold_held(state: VisitorState, record: EventRecord) -> VisitorState:
-    """As `fold`, but late by LONG_S when a signal asked for it."""
+def fold_held(packed: bytes, record: EventRecord) -> bytes:
+    """As `fold_packed`, but late by LONG_S when a signal asked for it."""
     if _asked:
         _asked.clear()
         time.sleep(LONG_S)
-    return fold(state, record)
+    return fold_packed(packed, record)
 
 
 def main() -> None:

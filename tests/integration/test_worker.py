@@ -129,7 +129,7 @@ def test_a_loop_held_again_and_again_stays_a_member_and_loses_nothing(make: Make
     world = make()
     held = world.stack.start("worker", module=HELD_WORKER).wait_ready()
     world.worker()
-    poll_until(lambda: held.ready(), within_s=30, what="the partitions are shared")
+    poll_until(held.ready, within_s=30, what="the partitions are shared")
     rebalances = metric(held, "rebalances_total")
     held.send(signal.SIGUSR2)
     with world.feeding(seed=70):
@@ -146,11 +146,11 @@ def test_a_loop_held_again_and_again_stays_a_member_and_loses_nothing(make: Make
 def test_a_loop_held_longer_than_a_session_is_evicted_and_fenced(make: Make) -> None:
     world = make()
     held = world.stack.start("worker", module=HELD_WORKER).wait_ready()
+    world.worker()  # a member before the other is held, which then has to take over only
+    poll_until(held.ready, within_s=30, what="the partitions are shared")
     with world.feeding(seed=80):
-        world.wait_progress()
+        world.wait_progress(everywhere=True)
         held.send(signal.SIGUSR1)
-        world.stack.start("worker").wait_ready(40)
-        world.wait_progress(everywhere=True)  # by its successor
         poll_until(
             lambda: metric(held, 'chunks_total{outcome="fenced"}') > 0,
             within_s=30,

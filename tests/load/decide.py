@@ -21,6 +21,7 @@ from time import process_time
 from typing import Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from models.catalog.build import build_items
 from models.catalog.table import ItemTable
@@ -225,8 +226,9 @@ def main() -> None:
             times = time_rounds(tables[size][name], arguments.rounds)
             line += f"{min(times) / VISITORS:10.1f} ({median(times) / VISITORS:.1f})".rjust(18)
         show(line)
-    decided = decide(snapshot, requests[:64], AT + 400)
-    changed, rows = sum(one.changed for one in decided), sum(len(one.scored.scores) for one in decided)
+    decided = decide(snapshot, [replace(one, explained=True) for one in requests[:64]], AT + 400)
+    changed = sum(one.changed for one in decided)
+    rows = sum(len(one.evidence.scores) for one in decided if one.evidence is not None)
     show(f"{changed} of {len(decided)} changed, {rows // len(decided)} candidates a visitor")
     show(f"{len(decided[0].body())} bytes a body")
     if arguments.profile:

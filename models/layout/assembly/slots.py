@@ -6,6 +6,8 @@ comes twice either, unless a pin has no other module to stand in. A slot that no
 shop of three items) is left out.
 """
 
+from typing import Any
+
 import cython
 import numpy as np
 
@@ -144,9 +146,9 @@ class Assembly:
         """Fills a slot with its default, or another admitted module, from its shop-wide order; its minimum does
         not count. False when no module has a row left and nothing is pinned."""
         pins: cython.int = self._page.pin_starts[slot + 1] - self._page.pin_starts[slot]
-        choices: list = self._page.choices[slot]
+        choices: list[Any] = self._page.choices[slot]
         module: cython.int
-        unused: list = [module for module in choices if not self._used[module]]
+        unused: list[Any] = [module for module in choices if not self._used[module]]
         for module in unused:
             kind: ModuleKind = self._page.kinds[module]
             if kind.spare is not None:

@@ -1,5 +1,7 @@
 """Module kinds that list: the items of a category, and the results of a search."""
 
+from typing import Any
+
 import cython
 
 from models import use_compiled
@@ -48,11 +50,11 @@ class ResultsPool(Pool):
             candidates.add(i)
 
 
-def _order_by_words(candidates: ScoredCandidates, found: list) -> list:
+def _order_by_words(candidates: ScoredCandidates, found: list[Any]) -> list[Any]:
     """Indexes of candidates in the order of the search: sorted as (words missed, rank less score, row)."""
     context: PageContext = candidates.context
-    rank: dict = {context.visit.page_rows[i]: i for i in range(context.visit.page_row_count)}
-    keyed: list = []
+    rank: dict[Any, Any] = {context.visit.page_rows[i]: i for i in range(context.visit.page_row_count)}
+    keyed: list[Any] = []
     i: cython.int
     row: cython.int
     for i in found:

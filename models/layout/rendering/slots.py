@@ -29,16 +29,16 @@ class SlotPieces:
         long_json: The same for a row that `index_json` does not have.
     """
 
-    _items: list
-    _slots: tuple
-    _names: tuple
-    _modules: tuple
-    _kinds: list
-    _named_by_query: list
+    _items: list[Any]
+    _slots: tuple[Any, ...]
+    _names: tuple[Any, ...]
+    _modules: tuple[Any, ...]
+    _kinds: list[Any]
+    _named_by_query: list[Any]
     _columns: ViewColumns
-    _phrases: dict
-    _index_json: list
-    _long_json: object
+    _phrases: dict[Any, Any]
+    _index_json: list[Any]
+    _long_json: Any
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class SlotPieces:
 
         Complexity: O(items shown).
         """
-        parts: list = [b"["]
+        parts: list[Any] = [b"["]
         i: cython.int
         for i in range(fills.count):
             if i:
@@ -89,10 +89,12 @@ class SlotPieces:
         return b"".join(parts)
 
     @cython.cfunc
-    def _add_items(self, parts: list, fills: PageFills, index: cython.int) -> cython.void:
+    def _add_items(self, parts: list[Any], fills: PageFills, index: cython.int) -> cython.void:
         start: cython.int = fills.starts[index]
         count: cython.int = fills.starts[index + 1] - start
-        ends: tuple = self._index_json[count] if count < len(self._index_json) else self._long_json(count)
+        ends: tuple[Any, ...] = (
+            self._index_json[count] if count < len(self._index_json) else self._long_json(count)
+        )
         i: cython.int
         for i in range(count):
             parts.append(self._items[fills.rows[start + i]])
@@ -100,13 +102,13 @@ class SlotPieces:
 
     @cython.cfunc
     def _phrase(
-        self, fills: PageFills, index: cython.int, personal: object, query: str, make_phrase: object
+        self, fills: PageFills, index: cython.int, personal: Any, query: str, make_phrase: Any
     ) -> bytes:
         """`"title","reason":"…","decision_id":"` of a fill."""
         module: cython.int = fills.modules[index]
         kind: ModuleKind = self._kinds[module]
         holds: cython.bint = kind.about_holds(self._columns, fills, index)
-        key: tuple = (
+        key: tuple[Any, ...] = (
             module,
             fills.subjects[index],
             personal,

@@ -35,6 +35,9 @@ from streams.shop.policy_thread import PolicyThread
 ROUTE = "/v1/rank"
 BYTES_MAX = 256 * 1024
 ITEMS_MAX = 1000
+TURN_WITHIN_S = 0.25
+"""How long a list waits for its turn at least, also past its deadline: late is better than 503."""
+
 EXPLAINED_AT_ONCE = 32
 """Items explained in one turn at the loop: about half a millisecond."""
 
@@ -83,7 +86,7 @@ class RankRoute:
     the ranker's scores that of the understudy.
 
     Ranking and explaining take turns at the event loop with the decisions for other requests; 503 when too
-    many wait for one.
+    many wait for one, or it does not come soon.
     """
 
     def __init__(
@@ -107,7 +110,7 @@ class RankRoute:
         until = started + request.deadline_ms / 1000
         state, version, reason = await self._read_state(visitor, until)
         try:
-            await self._turns.take(until)
+            await self._turns.take(max(until, started + TURN_WITHIN_S))
         except Overloaded:
             why = "too many requests are being ranked and decided"
             raise Problem(503, why, headers={"retry-after": "1"}) from None

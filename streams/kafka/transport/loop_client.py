@@ -1,7 +1,7 @@
 """Faust's Kafka client (it calls it the consumer thread) as a service of the event loop that consumes.
 
 Faust gives it a thread so that a slow agent misses no heartbeat. Here nothing holds the loop for as long as a
-heartbeat may take, and a fetch that crosses threads waits twice for the loops and for the GIL (decision 28).
+heartbeat may take, and a fetch that crosses threads waits twice for the loops and for the GIL (decision 35).
 A loop that is held for longer than the group's session loses its partitions, and the epoch fences its writes.
 """
 
