@@ -139,7 +139,7 @@ def _compute_examples(groups: list[SampledGroup]) -> Examples:
     for start, end in _split_by_table(groups):
         part = groups[start:end]
         rows = [
-            Candidates(one.rows, np.zeros(GROUP_SIZE, np.uint16), one.anchor_row, one.recent) for one in part
+            Candidates(one.rows, np.zeros(GROUP_SIZE, np.uint64), one.anchor_row, one.recent) for one in part
         ]
         at = np.array([one.at for one in part])
         batch = Batch(part[0].index, [one.state for one in part], rows, [one.page for one in part], at)

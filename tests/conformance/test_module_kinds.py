@@ -198,7 +198,8 @@ class Bargains(ModuleKind):
 
     def subject(self, context: PageContext) -> int:
         visit = context.visit
-        return min(visit.rows[: visit.count], key=lambda row: visit.columns.price[row])
+        rows: list[int] = list(visit.rows[: visit.count])
+        return min(rows, key=lambda row: visit.columns.price[row])
 
     def evidence(self, context: PageContext) -> float:
         return 50.0

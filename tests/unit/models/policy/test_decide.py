@@ -98,7 +98,8 @@ def request(
 
 def candidates_of(decided: LayoutDecision) -> list[int]:
     assert decided.evidence is not None
-    return decided.evidence.candidates.rows.tolist()
+    rows: list[int] = decided.evidence.candidates.rows.tolist()
+    return rows
 
 
 def slots_of(decided: LayoutDecision) -> dict[str, str]:
