@@ -20,9 +20,7 @@ SEEDS = range(13)
 
 def digests() -> str:
     """One line a decision."""
-    return "".join(
-        f"{name} {_digest(decision)}\n" for seed in SEEDS for name, decision in decisions_of(seed)
-    )
+    return "".join(f"{name} {_digest(decision)}\n" for seed in SEEDS for name, decision in decisions_of(seed))
 
 
 def _digest(decision: LayoutDecision) -> str:

@@ -33,7 +33,13 @@ def test_the_seeds_lead_to_all_there_is() -> None:
     assert {decision.fills.provenance.reason for decision in decided} == {
         "ok", "cold_start", "consent", "model_missing",
     }  # fmt: skip
-    assert {decision.request.page for decision in decided} == {"home", "category", "product", "cart", "search"}
+    assert {decision.request.page for decision in decided} == {
+        "home",
+        "category",
+        "product",
+        "cart",
+        "search",
+    }
     content = Counter((decision.changed, decision.request.previous is not None) for decision in decided)
     assert content[False, True] > 100 < content[True, True]
     assert content[False, False] == 0

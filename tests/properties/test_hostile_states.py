@@ -12,11 +12,11 @@ from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import Snapshot
 from models.visitor.packing import unpack
 from schemas.errors import UnknownVersion
+from schemas.storefront import PAGE_ORDER
 from tests.both_builds import compiled
 from tests.properties.test_layout_laws import a_request, check_page, is_allowed, items_by_slot
 from tests.random_decisions import damage
 from tests.unit.models.random_shops import AT, random_snapshot
-from schemas.storefront import PAGE_ORDER
 
 DAMAGED = 1_500
 

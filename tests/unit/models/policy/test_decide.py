@@ -255,7 +255,9 @@ def test_the_popular_layout_says_why() -> None:
 
 
 def test_search_results_follow_the_words() -> None:
-    page = PageRequest(visitor=VisitorId("a:x"), state=pack(VIEWER), version=None, page="search", q="thing 17")
+    page = PageRequest(
+        visitor=VisitorId("a:x"), state=pack(VIEWER), version=None, page="search", q="thing 17"
+    )
     results = decide(a_snapshot(), [page], AT)[0].layout.slots[0].module
     assert results.title == "Results for thing 17"
     assert TABLE.items[TABLE.row_of("i0017")].stock
@@ -263,7 +265,9 @@ def test_search_results_follow_the_words() -> None:
 
 
 def test_a_category_page_lists_its_category() -> None:
-    page = PageRequest(visitor=VisitorId("a:x"), state=pack(VIEWER), version=None, page="category", category="mugs")
+    page = PageRequest(
+        visitor=VisitorId("a:x"), state=pack(VIEWER), version=None, page="category", category="mugs"
+    )
     grid = decide(a_snapshot(), [page], AT)[0].layout.slots[0].module
     assert (grid.id, grid.title) == ("category", "Mugs")
     assert {TABLE.items[TABLE.row_of(item.id)].category for item in grid.items} == {"mugs"}

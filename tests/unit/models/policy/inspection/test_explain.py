@@ -60,7 +60,9 @@ def test_its_features_are_those_of_the_matrix(decision: LayoutDecision) -> None:
 
 
 def test_a_pin_names_its_rule(decision: LayoutDecision) -> None:
-    pins = {p.row: p.rule for pins in page_rules(decision.shop.view.rules, "home", AT).pins.values() for p in pins}
+    pins = {
+        p.row: p.rule for pins in page_rules(decision.shop.view.rules, "home", AT).pins.values() for p in pins
+    }
     whys = {
         decision.shop.items.row_of(item.id): item.why
         for slot in explained_layout(decision).slots
