@@ -196,21 +196,29 @@ def propose_candidates(visit: Visit, limit: cython.int) -> cython.void:
     visit.propose_span(visit.about, 0, visit.about_count)
     number = 0
     for source in sources.values():
-        visit.propose_as(cython.cast(cython.ulonglong, 1) << number)
+        visit.propose_as(bit_of(number))
         source.propose(visit)
         number += 1
     missing: cython.int = CANDIDATES_WANTED - visit.proposed
     number = 0
     for source in sources.values():
-        visit.propose_as(cython.cast(cython.ulonglong, 1) << number)
+        visit.propose_as(bit_of(number))
         source.fill(visit, missing)
         number += 1
     visit.settle(limit)
 
 
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def bit_of(number: cython.int) -> cython.ulonglong:
+    one: cython.ulonglong = 1
+    return one << number
+
+
 def source_bit(name: str) -> int:
     """The bit of a source in masks."""
-    return 1 << list(SOURCES).index(name)
+    return bit_of(list(SOURCES).index(name))
 
 
 def sources_of(mask: int) -> list[str]:

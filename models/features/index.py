@@ -30,13 +30,13 @@ class FeatureIndex:
     """The ItemTable."""
     affinities = cython.declare(AffinityIndex, visibility="readonly")
     """Of the catalogue alone."""
-    _columns: object
-    _block: cython.float[:, ::1]
+    block = cython.declare(cython.float[:, ::1], visibility="readonly")
     """float32[n, item features], the item features at `table.at`."""
+    _columns: object
 
     def __init__(self, table: Any, block: NDArray[np.float32], affinities: AffinityIndex) -> None:
         self.table, self.affinities, self._columns = table, affinities, table.columns
-        self._block = np.ascontiguousarray(block, np.float32).data
+        self.block = np.ascontiguousarray(block, np.float32).data
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -47,7 +47,7 @@ class FeatureIndex:
         out: cython.float[:, ::1] = rows.out
         for i in range(rows.visit.count):
             for column in range(ITEM_COLUMNS):
-                out[rows.first + i, column] = self._block[rows.visit.rows[i], column]
+                out[rows.first + i, column] = self.block[rows.visit.rows[i], column]
 
     @cython.cfunc
     @cython.exceptval(check=False)

@@ -14,8 +14,7 @@ from datetime import date
 import numpy as np
 from msgspec import Struct
 
-from models.candidates.generation import Candidates, find_page_rows, propose
-from models.candidates.sources import Rows
+from models.candidates.generation import Candidates, Rows, find_page_rows, propose
 from models.features.index import FeatureIndex
 from models.features.spec import NAMES, Batch, matrix
 from models.training import eshop_2008
@@ -140,7 +139,7 @@ def _compute_examples(groups: list[SampledGroup]) -> Examples:
     for start, end in _split_by_table(groups):
         part = groups[start:end]
         rows = [
-            Candidates(one.rows, np.zeros(GROUP_SIZE, np.uint16), one.anchor_row, one.recent) for one in part
+            Candidates(one.rows, np.zeros(GROUP_SIZE, np.uint64), one.anchor_row, one.recent) for one in part
         ]
         at = np.array([one.at for one in part])
         batch = Batch(part[0].index, [one.state for one in part], rows, [one.page for one in part], at)

@@ -10,7 +10,9 @@ from typing import cast, get_args
 import numpy as np
 import pytest
 
-from models.candidates.sources import SOURCES, Rows, Source, SourceInput
+from models.candidates.source import Source
+from models.candidates.sources import SOURCES
+from models.candidates.visit import Visit
 from models.layout.context import PageContext, PageRequest, build_context
 from models.layout.fills import NO_SUBJECT, subject_hash
 from models.layout.kinds.kind import CandidateBatch, ModuleKind, Pool, Words
@@ -185,8 +187,10 @@ def requests_for(kind: ModuleKind) -> list[PageRequest]:
 # One kind and one source from outside: what a shop's engineer would write, and nothing else.
 
 
-def _rows_under_sixty(inputs: SourceInput) -> list[Rows]:
-    return [np.flatnonzero(inputs.table.price < 60).astype(np.int32)[:30]]
+class UnderSixty(Source):
+    def propose(self, visit: Visit) -> None:
+        for row in np.flatnonzero(np.asarray(visit.columns.price) < 60)[:30]:
+            visit.add(row)
 
 
 BARGAINS = ModuleKind(
@@ -198,7 +202,7 @@ BARGAINS = ModuleKind(
 
 
 def test_a_kind_and_a_source_from_outside_stand_on_a_page_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(SOURCES, "under_sixty", Source("under_sixty", _rows_under_sixty))
+    monkeypatch.setitem(SOURCES, "under_sixty", UnderSixty("under_sixty"))
     monkeypatch.setitem(KINDS, BARGAINS.name, BARGAINS)
     snapshot = snapshot_with(BARGAINS)
     (decision,) = decide(snapshot, requests_for(BARGAINS)[:1], AT)

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from models.catalog.signal_extraction import ItemInteractions, extract
+from models.catalog.signals.extraction import ItemInteractions, extract
 from models.storefront.shop import Shop
 from models.visitor.state import EventRecord, VisitorState
 from schemas.codec import encode

@@ -126,8 +126,8 @@ def random_state(random: Random, ids: list[str]) -> VisitorState:
         offset=random.randint(0, 500),
         at=int(AT) - random.randint(0, 600),
         events=len(seen) + 1,
-        recent=tuple(RecentItem(key, int(AT) - 30 * n) for n, key in enumerate(seen)),
-        cart=tuple(CartLine(key, int(AT), 1, 9.5) for key in keys[-random.randint(1, 3) :])
+        recent=tuple(RecentItem(key, int(AT) - 600 - 30 * n) for n, key in enumerate(seen)),
+        cart=tuple(CartLine(key, int(AT) - 600, 1, 9.5) for key in keys[-random.randint(1, 3) :])
         if random.random() < 0.4
         else (),
         bought=(PurchasedItem(keys[-1], int(AT) - 9000, 20.0),) if random.random() < 0.3 else (),

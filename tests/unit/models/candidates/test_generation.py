@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from models.candidates.generation import (
     CANDIDATES_MAX,
     Candidates,
+    Rows,
     candidates_from_rows,
     find_page_rows,
     propose,
 )
-from models.candidates.sources import SOURCES, Rows, source_bits
+from models.candidates.sources import SOURCES, source_bit, sources_of
 from models.catalog.build import build_items
 from models.visitor.state import EMPTY, CartLine
 from schemas.ids import hash32, hash48
@@ -113,7 +114,8 @@ def test_unknown_subjects_still_give_candidates(page: str) -> None:
 
 def test_items_that_left_the_catalogue_are_passed_over() -> None:
     cart = (CartLine(hash48("gone"), 0, 1, 1.0),)
-    gone = replace(EMPTY, recent=a_visitor(5).recent[:1], cart=cart, wishlist=(7, hash48("i001")))
+    state = a_visitor(5)
+    gone = replace(EMPTY, at=state.at, recent=state.recent[:1], cart=cart, wishlist=(7, hash48("i001")))
     found = propose(shop(), gone, "home", (), AT)
     assert numbers(found.of("wishlist")) == {1}
 
@@ -128,6 +130,5 @@ def test_given_rows_are_kept_once() -> None:
     found = candidates_from_rows(shop(), a_visitor(5), [9, 3, 9, -1])
     assert found.rows.tolist() == [3, 9]
     assert isinstance(found, Candidates)
-    assert source_bits().sources_of(int(found.sources[0])) == ["given"]
-    code = source_bits().code
-    assert source_bits().sources_of(1 << code["new"] | 1 << code["recent"]) == ["new", "recent"]
+    assert sources_of(int(found.sources[0])) == ["given"]
+    assert sources_of(source_bit("recent") | source_bit("new")) == ["new", "recent"]

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from models.candidates.generation import candidates_from_rows, propose
 from models.catalog.build import build_items
 from models.features.index import index_features
-from models.features.interaction import find_indices
 from models.features.item import RATE_PRIOR
-from models.features.spec import FINGERPRINT, NAMES, SPEC, Batch, Feature, fingerprint, matrix, vectorize
+from models.features.feature_rows import Feature
+from models.features.spec import FINGERPRINT, NAMES, SPEC, Batch, fingerprint, matrix, vectorize
 from models.ranking.ranker import split_by_visitor
 from models.visitor.state import EMPTY, VisitorState
 from schemas.ids import hash32, hash48
@@ -68,15 +68,6 @@ def test_a_batch_is_its_visitors_side_by_side(states: list[VisitorState], page: 
         alone = matrix(Batch(INDEX, [state], [one], [page], AT))
         assert np.array_equal(alone, part)
         assert np.isfinite(part).all()
-
-
-@for_all(st.sets(st.integers(0, 400), max_size=60), st.lists(st.integers(-1, 400), max_size=80))
-def test_both_ways_of_finding_indices_agree(keys: set[int], wanted: list[int]) -> None:
-    ascending = np.array(sorted({*keys, 0}), np.int64)
-    wanted_keys = np.array(wanted, np.int64)
-    plain = [int(np.searchsorted(ascending, w)) if w in keys or w == 0 else -1 for w in wanted]
-    assert find_indices(ascending, wanted_keys, 401).tolist() == plain
-    assert find_indices(ascending, wanted_keys, 1 << 40).tolist() == plain
 
 
 def test_item_features_come_from_columns() -> None:
