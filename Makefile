@@ -72,7 +72,7 @@ bench: $(STAMP) unit ## Measure, each figure with its control (ONLY=freshness RU
 	$(BIN)/python -m tests.load.bench --only "$(ONLY)" --runs $(RUNS)
 
 demo: $(RUNTIME) unit ## Start everything and open the shop on this machine
-	@$(BIN)/etalage up
+	@$(BIN)/python -m streams.cli.main up
 
 wheel: $(BIN)/python ## Make a wheel in dist/, and let it decide in an empty environment
 	@rm -rf dist && $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .

@@ -16,8 +16,8 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
-# Taken away, as who demands the compiled unit must be able to build it first.
-WANTED = os.environ.pop("ETALAGE_COMPILED", "1") != "0"
+WANTED = os.environ.get("ETALAGE_COMPILED") != "0"
+os.environ["ETALAGE_COMPILED"] = "0"  # who demands the compiled unit must be able to build it first
 sys.path.insert(0, str(Path(__file__).parent))
 import models  # noqa: E402
 
@@ -74,6 +74,7 @@ def _compile(binary: Path, scratch: Path, checked: bool) -> None:
     headers = sysconfig.get_path("include")
     if not Path(headers, "Python.h").exists():
         raise RuntimeError("Python.h is missing (apt-get install python3-dev)")
+    program = compiler() or _fetch_compiler(scratch)
     text = models.SOURCE.read_text()
     for check in CHECKS if checked else ():
         text = text.replace(f"{check}=False", f"{check}=True")  # over a file's own directives no option wins
@@ -81,9 +82,9 @@ def _compile(binary: Path, scratch: Path, checked: bool) -> None:
     shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
     source, code, made = scratch / models.SOURCE.name, scratch / "unit.c", scratch / models.BINARY
     source.write_text(text)
-    _run([sys.executable, "-m", "cython", "-I", str(models.FOLDER), "--module-name", f"models.{models.UNIT}",
+    _run([sys.executable, "-m", "cython", "-I", str(models.FOLDER), "--module-name", models.UNIT,
           "-o", str(code), str(source)])  # fmt: skip
-    _run([*(compiler() or _fetch_compiler(scratch)), *flags.split(),
+    _run([*program, *flags.split(),
           *(SANITIZERS if checked and sanitizer() else []), "-fPIC", *shared, "-I", headers,
           str(code), "-o", str(made), "-lm"])  # fmt: skip
     beside = Path(f"{binary}.{os.getpid()}")

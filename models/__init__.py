@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from hashlib import blake2b
-from importlib import import_module
 from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from schemas.errors import ServiceMissing
@@ -21,12 +23,12 @@ from schemas.errors import ServiceMissing
 VARIABLE = "ETALAGE_COMPILED"
 """`0`: interpreted; `1`: compiled or no start; `checked`: the same by the build of tests; else what is."""
 COMPILED = "compiled"
-UNIT = "_unit"
+UNIT = "models._unit"
 FOLDER = Path(__file__).parent
 CHECKED = FOLDER.parent / "build" / "checked"
 """Where the build with bounds checks and sanitizers goes."""
-SOURCE = FOLDER / f"{UNIT}.pyx"
-BINARY = UNIT + EXTENSION_SUFFIXES[0]
+SOURCE = FOLDER / "_unit.pyx"
+BINARY = "_unit" + EXTENSION_SUFFIXES[0]
 FAILED = "not compiled: "
 """Begins a note that says why there is no binary."""
 
@@ -59,13 +61,10 @@ def use_compiled(namespace: dict[str, Any]) -> None:
     """Replace what a module of the unit defines by what was compiled of it.
 
     What is for other compiled code alone (a `cfunc`) becomes None: no caller mixes the two.
-
-    Raises:
-        ServiceMissing: The unit does not load, and ETALAGE_COMPILED demands it.
     """
-    unit = _load_unit(namespace["__name__"]) if BUILD == COMPILED else {}
-    if BUILD != COMPILED:  # as it was, or since now: it did not load
+    if BUILD != COMPILED:
         return
+    unit = vars(sys.modules[UNIT])
     for name, value in list(namespace.items()):
         if name in unit and not name.startswith("__"):
             namespace[name] = unit[name]
@@ -73,44 +72,43 @@ def use_compiled(namespace: dict[str, Any]) -> None:
             namespace[name] = None
 
 
-def _load_unit(asking: str) -> dict[str, Any]:
-    global BUILD
-    unit: dict[str, Any] = {}
-    try:
-        unit = vars(import_module(f"models.{UNIT}"))
-        if "COMPLETE" not in unit:
-            raise ImportError(f"it imports what imports {asking}")
-    except ImportError as exc:
-        BUILD = _require(f"interpreted: the compiled unit does not load: {exc}")
-    return unit
-
-
-def _select(wanted: str) -> str:
+def _find_unit(wanted: str) -> ModuleType | str:
+    """The compiled unit, not yet run; or why there is none, and what mends it."""
     if wanted == "0":
-        return f"interpreted: {VARIABLE}=0"
+        return f"{VARIABLE}=0"
     folder = CHECKED if wanted == "checked" else FOLDER
-    __path__[:] = [str(folder), str(FOLDER)][folder is FOLDER :]
     try:
         note, _, _ = note_of(folder).read_text().partition("\n")
     except OSError:
         note = f"{FAILED}nothing was built"
-    if note.startswith(FAILED):
-        return f"interpreted: {note.removeprefix(FAILED)}; {_build_command()}"
-    if note != fingerprint() or not (folder / BINARY).exists():
-        return f"interpreted: the compiled unit is of other sources; {_build_command()}"
-    return COMPILED
-
-
-def _build_command() -> str:
     checkout = (FOLDER.parent / "setup.py").exists()
-    return "`make unit` compiles it" if checkout else "installing it again compiles it"
+    mend = "`make unit` compiles it" if checkout else "installing it again compiles it"
+    if note.startswith(FAILED):
+        return f"{note.removeprefix(FAILED)}; {mend}"
+    if note != fingerprint():
+        return f"the compiled unit is of other sources; {mend}"
+    spec = spec_from_file_location(UNIT, folder / BINARY)
+    assert spec
+    try:
+        return module_from_spec(spec)
+    except ImportError as exc:
+        return f"the compiled unit does not load ({exc}); {mend}"
 
 
-def _require(build: str) -> str:
-    wanted = os.environ.get(VARIABLE)
-    if build != COMPILED and wanted in ("1", "checked"):
-        raise ServiceMissing(f"{VARIABLE}={wanted}, but the policy is {build}")
-    return build
+def _load_unit(wanted: str) -> str:
+    """Run the unit before any module that it replaces is imported, be it by what the unit itself imports."""
+    global BUILD
+    unit = _find_unit(wanted)
+    if isinstance(unit, str):
+        if wanted in ("1", "checked"):
+            raise ServiceMissing(f"{VARIABLE}={wanted}, but the policy is interpreted: {unit}")
+        return f"interpreted: {unit}"
+    BUILD = COMPILED
+    sys.modules[UNIT] = unit
+    assert unit.__spec__
+    assert unit.__spec__.loader
+    unit.__spec__.loader.exec_module(unit)
+    return BUILD
 
 
-BUILD = _require(_select(os.environ.get(VARIABLE, "")))
+BUILD = _load_unit(os.environ.get(VARIABLE, ""))

@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
 # distutils: extra_compile_args = -O3 -g0 -ffp-contract=off
-# Modules compiled as one, in the order of their imports; all their top-level names share one namespace.
+# Modules compiled as one, each after those it imports; all their top-level names share one namespace.
 include "visitor/decay.py"
 include "visitor/state_fields.py"
 include "visitor/typed_state.py"
@@ -23,5 +23,24 @@ include "features/affinity.py"
 include "features/interaction.py"
 include "features/gap.py"
 include "features/index.py"
+include "storefront/columns.py"
+include "layout/fills/page_fills.py"
+include "layout/context.py"
+include "layout/kinds/candidates.py"
+include "layout/kinds/kind.py"
+include "layout/kinds/personal.py"
+include "layout/kinds/related.py"
+include "layout/kinds/crowd.py"
+include "layout/kinds/price.py"
+include "layout/kinds/listing.py"
+include "layout/kinds/history.py"
+include "layout/pools.py"
+include "layout/module_ranking.py"
+include "layout/assembly/stability.py"
+include "layout/assembly/items.py"
+include "layout/assembly/slots.py"
+include "layout/rendering/slots.py"
+include "policy/content.py"
+include "policy/page_run.py"
 
 COMPLETE = True

@@ -16,6 +16,7 @@ Rows = NDArray[np.int32]
 WORDS_MAX = 12
 """Words of a query that count; the rest of a pasted page is ignored."""
 
+_NO_ROWS = np.empty(0, np.int32)
 _WORD = re.compile(r"[^\W_]+")
 
 # Own list: the shades that shops name, by the plain colours that shoppers search for.
@@ -59,13 +60,21 @@ def build_index(items: Sequence[Item]) -> Mapping[str, Rows]:
     return {word: np.array(rows, np.int32) for word, rows in rows_by_word.items()}
 
 
+def count_words(index: Mapping[str, Rows], query: str) -> Counter[int]:
+    """Row -> how many words of a query its item carries; the first WORDS_MAX words count, each once."""
+    hits: Counter[int] = Counter()
+    for word in dict.fromkeys(tokenise(query)[:WORDS_MAX]):
+        hits.update(index.get(word, _NO_ROWS).tolist())
+    return hits
+
+
 def search_rows(index: Mapping[str, Rows], rank: Rows, query: str, limit: int) -> Rows:
     """Finds the items that match most words of a query (coordination level matching).
 
     Args:
         index: word -> ascending rows, from `build_index`.
         rank: int32[n], the rank of each row (0 is best), which orders rows of equally many words.
-        query: Free text; the first WORDS_MAX words count, each once.
+        query: Free text.
         limit: The largest number of rows returned.
 
     Returns:
@@ -73,11 +82,9 @@ def search_rows(index: Mapping[str, Rows], rank: Rows, query: str, limit: int) -
 
     Complexity: O(p + h log h) for p postings of the words with h distinct rows.
     """
-    hits: Counter[int] = Counter()
-    for word in dict.fromkeys(tokenise(query)[:WORDS_MAX]):
-        hits.update(index.get(word, np.empty(0, np.int32)).tolist())
+    hits = count_words(index, query)
     if not hits:
-        return np.empty(0, np.int32)
+        return _NO_ROWS
     rows = np.fromiter(hits.keys(), np.int32, len(hits))
     counts = np.fromiter(hits.values(), np.int32, len(hits))
     order = np.lexsort((rank[rows], -counts))[:limit]

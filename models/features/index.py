@@ -1,6 +1,6 @@
 """The part of a snapshot that features read, and the one place where the features of a visit are written."""
 
-from typing import Any, Optional
+from typing import Any
 
 import cython
 import numpy as np
@@ -56,7 +56,7 @@ class FeatureIndex:
         return visit.columns is self._columns
 
 
-def index_features(table: Any, earlier: Optional[FeatureIndex] = None) -> FeatureIndex:
+def index_features(table: Any, earlier: FeatureIndex | None = None) -> FeatureIndex:
     """The feature index of a table.
 
     Args:

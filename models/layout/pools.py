@@ -1,236 +1,193 @@
 """Candidate pools: a page's scored candidates in order, and which of them each module kind may show.
 
 Scores are standardised within the page, so that margins and module scores mean the same for any ranker. Equal
-scores are ordered by item id, as rows are. Many pages are computed at once.
+scores are ordered by item id, as rows are.
 """
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
-
+import cython
 import numpy as np
-from msgspec import Struct
-from numpy.typing import NDArray
+from cython.cimports.libc.math import sqrt
 
-from models.catalog.table import ItemTable
-from models.layout.context import PageContext
-from models.layout.kinds.kind import CandidateBatch, Mask, Pool
+from models import use_compiled
 
-Floats = NDArray[np.float32]
-LEAD_RANK = 4
-"""A pool's lead score is that of its first and its LEAD_RANK-th item. Own choice, not tuned."""
+if cython.compiled:
+    from cython.cimports.libc.math import rint
+else:
+    from models.candidates.visit import Visit
+    from models.catalog.columns import single
+    from models.layout.context import PageContext
+    from models.layout.kinds.candidates import POOL_CAPACITY, ScoredCandidates
+    from models.layout.kinds.kind import Pool
 
-SCORE_DECIMALS = 4
-"""Decimals of standardised scores. The last bits depend on how many rows a ranker was given at once, and must
-not reorder a page."""
-DEVIATION_MIN = 1e-6
+SCORE_STEPS = cython.declare(cython.double, 10_000.0)
+"""Standardised scores have four decimals. The last bits depend on how many rows a ranker was given at once,
+and must not reorder a page."""
+DEVIATION_MIN = cython.declare(cython.double, 1e-6)
 """A deviation below this counts as equal scores."""
+SORT_RUN = cython.declare(cython.int, 12)
+_INDEX_BITS = cython.declare(cython.int, 16)
+_STEPS_OFFSET = cython.declare(cython.longlong, 1 << 40)
+"""Above any score in steps: of m candidates none is further than the root of m deviations from the mean."""
 
 
-class CandidatePools(Struct, frozen=True, eq=False):
-    """The pools of one page. Their lists are made when asked for, for most are not.
-
-    Attributes:
-        scores: Item row -> standardised score, of every candidate that rules allow.
-        counts: Pool name -> number of rows.
-        lead_scores: Pool name -> sum of the scores of its first and its LEAD_RANK-th (or last) row; 0
-            without rows.
-        lists: Pool name -> its rows, as far as made.
-        page: The page's number in the batch.
-        masked: Where the rows of masked pools come from.
-    """
-
-    scores: dict[int, float]
-    counts: dict[str, int]
-    lead_scores: dict[str, float]
-    lists: dict[str, list[int]]
-    page: int
-    masked: _MaskedRows
-
-    def of(self, pool: Pool) -> list[int]:
-        """Item rows of a pool: best first, or in the pool's own order."""
-        rows = self.lists.get(pool.name)
-        if rows is None:
-            rows = self.lists[pool.name] = self.masked.rows_of(pool.name, self.page)
-        return rows
-
-    def put(self, pool: Pool, rows: list[int]) -> None:
-        """Sets the rows of a pool that is not made by its mask alone."""
-        name = pool.name
-        self.lists[name], self.counts[name] = rows, len(rows)
-        if rows and pool.own is None:
-            self.lead_scores[name] = self.scores[rows[0]] + self.scores[rows[:LEAD_RANK][-1]]
+@cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def round_half_even(number: cython.double) -> cython.double:
+    """The nearest whole number; of two equally near ones the even one. As numpy's `rint`."""
+    return rint(number) if cython.compiled else float(round(number))
 
 
-class _MaskedRows(Struct, frozen=True, eq=False):
-    """The rows of all masks of all pages: mask by mask, page by page, best first.
+@cython.final
+@cython.cclass
+class PoolBuilder:
+    """Puts a page's candidates in order and collects its pools. Made once and used again."""
 
-    Attributes:
-        names: The pool of each mask; `spare_mask`s follow all others.
-        rows: int32[rows].
-        bounds: intp[masks, pages + 1], where each page's rows of each mask begin and end.
-    """
+    _rows: cython.int[::1]
+    _sources: cython.ulonglong[::1]
+    _scores: cython.double[::1]
+    _keys: cython.longlong[::1]
+    _spare: cython.longlong[::1]
+    _count: cython.int
 
-    names: list[str]
-    rows: NDArray[np.int32]
-    bounds: NDArray[np.intp]
+    def __init__(self) -> None:
+        self._rows = np.zeros(POOL_CAPACITY, np.int32).data
+        self._sources = np.zeros(POOL_CAPACITY, np.uint64).data
+        self._scores = np.zeros(POOL_CAPACITY, np.float64).data
+        self._keys = np.zeros(POOL_CAPACITY, np.int64).data
+        self._spare = np.zeros(POOL_CAPACITY, np.int64).data
+        self._count = 0
 
-    def rows_of(self, name: str, page: int) -> list[int]:
-        """The rows of a pool on a page: those of its mask, then those of its `spare_mask`."""
-        rows: list[int] = []
-        for mask, other in enumerate(self.names):
-            if other == name:
-                rows += self.rows[self.bounds[mask, page] : self.bounds[mask, page + 1]].tolist()
-        return rows
+    @cython.ccall
+    def build(
+        self, context: PageContext, scores: cython.float[::1], first: cython.int, out: ScoredCandidates
+    ) -> cython.void:
+        """Fills `out` with the pools of a page.
 
+        Args:
+            context: The page; its candidates have the scores from `first` on.
+            scores: float32, on the scale of the ranker.
+            first: Index of the score of the page's first candidate.
+            out: Filled: candidates that rules allow, best first, and their pools.
 
-class _OrderedCandidates(Struct, frozen=True, eq=False):
-    """All pages' candidates that rules allow: page by page, best first.
+        Complexity: O(m log m) for m candidates, O(m) for each pool.
+        """
+        i: cython.int
+        out.begin(context)
+        self._select(context, scores, first)
+        if context.page.boosted:
+            self._boost(context)
+        self._standardise()
+        self._sort()
+        for i in range(self._count):
+            index: cython.int = cython.cast(cython.int, self._keys[i] & ((1 << _INDEX_BITS) - 1))
+            out.put(self._rows[index], self._scores[index], self._sources[index])
+        self._collect(context, out)
 
-    Attributes:
-        batch: Their rows, m in all.
-        scores: float32[m], standardised.
-        starts: intp[pages + 1], where each page's rows begin.
-    """
+    @cython.cfunc
+    def _collect(self, context: PageContext, out: ScoredCandidates) -> cython.void:
+        number: cython.int = 0
+        pool: Pool
+        for pool in context.page.pools:
+            out.begin_pool(number)
+            pool.collect(out)
+            out.end_pool()
+            number += 1
 
-    batch: CandidateBatch
-    scores: Floats
-    starts: NDArray[np.intp]
+    @cython.cfunc
+    def _select(self, context: PageContext, scores: cython.float[::1], first: cython.int) -> cython.void:
+        """The candidates that rules allow."""
+        visit: Visit = context.visit
+        i: cython.int
+        self._count = 0
+        for i in range(min(visit.count, POOL_CAPACITY)):
+            if context.page.allowed[visit.rows[i]]:
+                self._rows[self._count], self._sources[self._count] = visit.rows[i], visit.sources[i]
+                self._scores[self._count] = scores[first + i]
+                self._count += 1
 
+    @cython.cfunc
+    def _boost(self, context: PageContext) -> cython.void:
+        """Scores multiplied by their boost, counted from the page's lowest: so a factor means the same for any
+        ranker. In float32, as scores are."""
+        i: cython.int
+        if not self._count:
+            return
+        lowest: cython.double = self._scores[0]
+        for i in range(self._count):
+            lowest = min(lowest, self._scores[i])
+        for i in range(self._count):
+            self._scores[i] = single(single(self._scores[i] - lowest) * context.page.boost[self._rows[i]])
 
-def build_pools(
-    table: ItemTable, contexts: Sequence[PageContext], scores: Sequence[Floats], pools: Sequence[Pool]
-) -> Iterator[CandidatePools]:
-    """The pools of each page, made when it is its turn, so that its lists are used while in cache.
+    @cython.cfunc
+    def _standardise(self) -> cython.void:
+        """Mean 0 and standard deviation 1, in whole SCORE_STEPS; equal scores all become 0."""
+        i: cython.int
+        count: cython.double = max(self._count, 1)
+        total: cython.double = 0.0
+        squares: cython.double = 0.0
+        for i in range(self._count):
+            total += self._scores[i]
+        mean: cython.double = total / count
+        for i in range(self._count):
+            squares += (self._scores[i] - mean) * (self._scores[i] - mean)
+        deviation: cython.double = sqrt(squares / count)
+        if deviation < DEVIATION_MIN:
+            deviation = 1.0
+        for i in range(self._count):
+            steps: cython.double = round_half_even((self._scores[i] - mean) / deviation * SCORE_STEPS)
+            self._scores[i] = single(steps / SCORE_STEPS)
+            self._keys[i] = (_STEPS_OFFSET - cython.cast(cython.longlong, steps)) << _INDEX_BITS | i
 
-    Args:
-        table: The items.
-        contexts: The pages.
-        scores: float32[candidates] of each page, on the scale of the ranker.
-        pools: Those to make: what the modules of the pages show (`kinds.registry.used_pools`).
-
-    Complexity: One sort of all m candidates, O(m log m), and O(m) for each mask; numpy calls do not grow with
-        the number of pages.
-    """
-    candidates = _best_first(table, contexts, scores)
-    masked, lead_scores = _apply_masks(candidates, pools)
-    counts, ends = np.diff(masked.bounds).T.tolist(), candidates.starts.tolist()
-    for number, context in enumerate(contexts):
-        part = slice(ends[number], ends[number + 1])
-        rows = candidates.batch.rows[part].tolist()
-        page_pools = CandidatePools(
-            dict(zip(rows, candidates.scores[part].tolist(), strict=True)),
-            dict(zip(masked.names, counts[number], strict=True)),
-            dict(zip(masked.names, lead_scores[number], strict=True)),
-            {},
-            number,
-            masked,
-        )
-        for pool in pools:
-            _complete(page_pools, pool, context, rows, table)
-        yield page_pools
-
-
-def _complete(
-    pools: CandidatePools, pool: Pool, context: PageContext, rows: list[int], table: ItemTable
-) -> None:
-    """Puts the pools that a mask alone does not make: all candidates, own lists, two masks, own orders."""
-    if pool.everything:
-        pools.put(pool, rows)
-    elif pool.own is not None:
-        pools.put(pool, pool.own(context))
-    elif pool.spare_mask is not None or pool.order is not None:
-        members = pools.of(pool)
-        if members and pool.order is not None:
-            members = pool.order(table, context, members, pools.scores)
-        pools.put(pool, members)
-
-
-def _apply_masks(
-    candidates: _OrderedCandidates, pools: Sequence[Pool]
-) -> tuple[_MaskedRows, list[list[float]]]:
-    """The rows of each mask, and for each page the lead scores of its masks."""
-    batch, starts = candidates.batch, candidates.starts
-    masks = [(pool.name, pool.mask) for pool in pools if pool.mask is not None]
-    masks += [(pool.name, pool.spare_mask) for pool in pools if pool.spare_mask is not None]
-    names, size = [name for name, _ in masks], len(batch.rows)
-    member: Mask = np.empty((len(masks), size), bool)
-    for number, (_, mask) in enumerate(masks):
-        member[number] = mask(batch)
-    where = member.ravel().nonzero()[0]
-    bounds = where.searchsorted((np.arange(len(masks)) * size)[:, None] + starts)
-    if not len(where):
-        return _MaskedRows(names, batch.rows[:0], bounds), [[0.0] * len(masks)] * (len(starts) - 1)
-    scores = candidates.scores.take(where, mode="wrap").astype(np.float64)
-    first, last = bounds[:, :-1], bounds[:, 1:] - 1
-    lead = scores.take(first, mode="clip") + scores.take(
-        np.minimum(first + (LEAD_RANK - 1), last), mode="clip"
-    )
-    return _MaskedRows(names, batch.rows.take(where, mode="wrap"), bounds), lead.T.tolist()
-
-
-def _best_first(
-    table: ItemTable, contexts: Sequence[PageContext], scores: Sequence[Floats]
-) -> _OrderedCandidates:
-    """Candidates that rules allow, boosted, standardised and in order."""
-    rows = np.concatenate([context.candidates.rows for context in contexts])
-    sources = np.concatenate([context.candidates.sources for context in contexts])
-    page_index = np.repeat(np.arange(len(contexts)), [len(part) for part in scores])
-    values = np.concatenate(scores)
-    allowed = _allowed_mask(contexts, rows)
-    if not allowed.all():
-        rows, sources, values = rows[allowed], sources[allowed], values[allowed]
-        page_index = page_index[allowed]
-    starts = page_index.searchsorted(np.arange(len(contexts) + 1))
-    if any(context.rules.boost is not None for context in contexts):
-        values = _boost(contexts, rows, values, starts)
-    values = _standardise(values, page_index, len(contexts))
-    order = _order_by_score(page_index, values)
-    batch = CandidateBatch(
-        table, contexts, rows=rows.take(order), sources=sources.take(order), page_index=page_index
-    )
-    return _OrderedCandidates(batch, values.take(order), starts)
+    @cython.cfunc
+    def _sort(self) -> cython.void:
+        """Sorts `_keys`, ascending: short runs by insertion, then merges of doubling width."""
+        width: cython.int = SORT_RUN
+        start: cython.int
+        for start in range(0, self._count, SORT_RUN):
+            _insertion_sort(self._keys, start, min(start + SORT_RUN, self._count))
+        while width < self._count:
+            for start in range(0, self._count, 2 * width):
+                middle: cython.int = min(start + width, self._count)
+                _merge(self._keys, self._spare, start, middle, min(middle + width, self._count))
+            self._keys, self._spare = self._spare, self._keys
+            width *= 2
 
 
-def _allowed_mask(contexts: Sequence[PageContext], rows: NDArray[np.int32]) -> Mask:
-    """bool[m]: which of all rows the rules of their page allow."""
-    first = contexts[0].rules
-    if all(context.rules is first for context in contexts):
-        return first.allowed[rows]
-    return np.concatenate([context.rules.allowed[context.candidates.rows] for context in contexts])
+@cython.cfunc
+@cython.exceptval(check=False)
+def _insertion_sort(keys: cython.longlong[::1], start: cython.int, end: cython.int) -> cython.void:
+    i: cython.int
+    for i in range(start + 1, end):
+        key: cython.longlong = keys[i]
+        at: cython.int = i
+        while at > start and keys[at - 1] > key:
+            keys[at] = keys[at - 1]
+            at -= 1
+        keys[at] = key
 
 
-def _boost(
-    contexts: Sequence[PageContext], rows: NDArray[np.int32], values: Floats, starts: NDArray[np.intp]
-) -> Floats:
-    """Scores multiplied by their boost, counted from the page's lowest: so a factor means the same for any
-    ranker."""
-    values = values.copy()
-    for context, (start, end) in zip(contexts, pairwise(starts.tolist()), strict=True):
-        if context.rules.boost is not None and end > start:
-            part = values[start:end]
-            part -= part.min()
-            part *= context.rules.boost[rows[start:end]]
-    return values
+@cython.cfunc
+@cython.exceptval(check=False)
+def _merge(
+    keys: cython.longlong[::1],
+    out: cython.longlong[::1],
+    start: cython.int,
+    middle: cython.int,
+    end: cython.int,
+) -> cython.void:
+    """Merges two sorted neighbours into the same place of `out`."""
+    left: cython.int = start
+    right: cython.int = middle
+    at: cython.int
+    for at in range(start, end):
+        if left < middle and (right >= end or keys[left] < keys[right]):
+            out[at] = keys[left]
+            left += 1
+        else:
+            out[at] = keys[right]
+            right += 1
 
 
-def _standardise(values: Floats, page_index: NDArray[np.int64], size: int) -> Floats:
-    """Mean 0 and standard deviation 1 within each page, to SCORE_DECIMALS; equal scores all become 0."""
-    count = np.maximum(np.bincount(page_index, minlength=size), 1)
-    mean = np.bincount(page_index, values, minlength=size) / count
-    away = values - mean.take(page_index)
-    deviation = np.sqrt(np.bincount(page_index, away * away, minlength=size) / count)
-    deviation[deviation < DEVIATION_MIN] = 1.0
-    standardised: Floats = (away / deviation.take(page_index)).round(SCORE_DECIMALS).astype(np.float32)
-    return standardised
-
-
-def _order_by_score(page_index: NDArray[np.int64], values: Floats) -> NDArray[np.int64]:
-    """The order by page, falling score, then row: one sort of all three packed in one int64."""
-    bits = (values + np.float32(0.0)).view(np.int32)  # + 0.0 makes -0.0 equal to 0.0
-    falling = np.where(bits < 0, bits ^ np.int32(0x7FFF_FFFF), bits)
-    keys = (page_index << 55) + ((0x8000_0000 - falling.astype(np.int64)) << 23)
-    keys += np.arange(len(bits))
-    keys.sort(kind="stable")  # merges what is grouped by page already
-    return keys & 0x7F_FFFF
+if not cython.compiled:
+    use_compiled(globals())

@@ -8,7 +8,7 @@ decision 21).
 
 from __future__ import annotations
 
-from models.layout.fills import fills_of_body
+from models.layout.fills.packed_fills import fills_of_body
 from models.layout.rendering.fields import as_of_of, body_of, field_of
 from models.storefront.edition import Edition
 from models.storefront.rules import RuleBook, page_rules, period_of

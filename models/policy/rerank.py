@@ -10,16 +10,19 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.candidates.generation import candidates_from_rows
-from models.features.spec import Batch, matrix
-from models.layout.context import personalizable_state
-from models.policy.explain import Explainer
+from models.candidates.generation import copy_candidates
+from models.candidates.sources import source_bit
+from models.candidates.visit import PAGE_CATEGORY, Visit
+from models.features.index import write_features
+from models.features.spec import NAMES
+from models.layout.context import state_reason
+from models.policy.inspection.explain import Explainer
 from models.policy.scoring import model_tag, provenance_of, score_rows
 from models.policy.snapshot import Snapshot
-from models.visitor.state import VisitorState
 from schemas.ids import ItemId
 from schemas.layouts import Mode, ModelTag, Reason, Why
 
+_NO_ROWS = np.empty(0, np.int32).data
 UNKNOWN_GAP = 1.0
 """How far items that the shop does not have are scored below the last known one. Own choice, not tuned."""
 
@@ -33,7 +36,8 @@ class Ranked(Struct, frozen=True, kw_only=True):
     Attributes:
         ids: All items, best first.
         scores: The score of each, on the ranker's scale.
-        whys: The explanation of each, None for an unknown item; empty unless asked for.
+        rows: The row of each that the shop has; those come first.
+        explainer: What `why` is made from.
         unknown: The last of `ids`: items that the shop does not have, in the order given.
         mode: How good the order is.
         reason: Why the mode is not full, or ok.
@@ -42,29 +46,26 @@ class Ranked(Struct, frozen=True, kw_only=True):
 
     ids: list[ItemId]
     scores: list[float]
-    whys: list[Why | None]
+    rows: list[int]
+    explainer: Explainer
     unknown: list[ItemId]
     mode: Mode
     reason: Reason
     model: ModelTag
 
-    @property
-    def items(self) -> list[tuple[ItemId, float, Why | None]]:
-        """(id, score, why) of each."""
-        return list(zip(self.ids, self.scores, self.whys or [None] * len(self.ids), strict=True))
+    def why(self, index: int) -> Why | None:
+        """The explanation of an item; None for one that the shop does not have. A list's take 10 ms."""
+        return self.explainer.why(self.rows[index]) if index < len(self.rows) else None
 
 
-def rank(
-    snapshot: Snapshot, state: VisitorState, items: Sequence[str], at: float, *, explain: bool = False
-) -> Ranked:
+def rank(snapshot: Snapshot, state: bytes, items: Sequence[str], at: float) -> Ranked:
     """Orders a list of items for one visitor. Rules do not apply: the list is the caller's choice.
 
     Args:
         snapshot: Items, feature index and rankers.
-        state: The visitor's state; EMPTY for a stranger.
+        state: The visitor's packed state; b"" for a stranger, and for bytes that are no state.
         items: Item ids, each once.
         at: Now, epoch seconds.
-        explain: Whether to fill `whys`.
 
     Returns:
         All items, best first; equal scores, and items the shop does not have, keep the order given.
@@ -72,28 +73,43 @@ def rank(
     Complexity: O(k · len(SPEC) + k log k) for k items, plus one run of the ranker.
     """
     table, ranker = snapshot.shop.items, snapshot.ranker
-    state, why = personalizable_state(state)
     rows = np.fromiter(map(table.row_by_id.get, items, repeat(-1)), np.int32, len(items))
     known = (rows >= 0).nonzero()[0]
-    candidates = candidates_from_rows(table, state, rows)
-    features = matrix(Batch(snapshot.features, [state], [candidates], ["category"], at))
-    scores, failed = score_rows(ranker, features, np.full(len(features), why == "ok"))
+    visit, why = _begin_visit(snapshot, state, rows.take(known), at)
+    features = np.empty((visit.count, len(NAMES)), np.float32)
+    write_features(visit, snapshot.features, features.data, 0)
+    personal = None if why == "ok" else np.zeros(len(features), bool)
+    scores, failed = score_rows(ranker, features, personal)
+    candidates = copy_candidates(visit)
     order, values = _best_first(scores.take(candidates.rows.searchsorted(rows.take(known))))
     best = known.take(order)
     lowest = round((values[-1] if values else 0.0) - UNKNOWN_GAP, DECIMALS)
     unknown = _select_ids(items, (rows < 0).nonzero()[0]) if len(known) < len(items) else []
-    explainer = Explainer(candidates, scores, features)
-    whys = [explainer.why(row) for row in rows.take(best).tolist()] if explain else []
     provenance = provenance_of(ranker, why, failed)
     return Ranked(
         ids=_select_ids(items, best) + unknown,
         scores=values + [lowest] * len(unknown),
-        whys=[*whys, *[None] * len(unknown)] if explain else [],
+        rows=rows.take(best).tolist(),
+        explainer=Explainer(candidates, scores, features),
         unknown=unknown,
         mode=provenance.mode,
         reason=provenance.reason,
         model=model_tag(provenance, snapshot.shop.generation),
     )
+
+
+def _begin_visit(
+    snapshot: Snapshot, state: bytes, rows: NDArray[np.int32], at: float
+) -> tuple[Visit, Reason]:
+    """The visitor on a list page, with the list as its candidates; and why the state is used or not."""
+    visit, columns = Visit(), snapshot.shop.items.columns
+    visit.begin(columns, state, PAGE_CATEGORY, _NO_ROWS, at)
+    reason: Reason = state_reason(visit.state)
+    if reason != "ok":
+        visit.begin(columns, b"", PAGE_CATEGORY, _NO_ROWS, at)
+    given = np.sort(rows)
+    visit.give(given.data, np.full(len(given), source_bit("given"), np.uint64).data, visit.anchor_row)
+    return visit, reason
 
 
 def _best_first(scores: NDArray[np.float32]) -> tuple[NDArray[np.intp], list[float]]:

@@ -8,10 +8,13 @@ import msgspec
 from msgspec import Struct
 
 from models.features.spec import FINGERPRINT, NAMES
+from models.ranking.bounds import Range
 from schemas.errors import FingerprintMismatch, RankerFailed
 
 MODEL_FILE = "model.onnx"
 MANIFEST_FILE = "manifest.json"
+SCHEMA_VERSION = 2
+"""1 had no bounds: a model that needed them clipped its features itself."""
 
 
 class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -29,6 +32,8 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         opset: The ONNX operator set of the model.
         rows: Number of training examples (candidates with their label), not item rows.
         train_metrics: Metric -> value after training.
+        bounds: Feature -> [low, high], null for an open side: what the features are clipped to before the
+            model gets them. None for a model that takes them as they are.
         schema_version: Version of this manifest's schema.
     """
 
@@ -43,7 +48,8 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     opset: int
     rows: int
     train_metrics: dict[str, float]
-    schema_version: int = 1
+    bounds: dict[str, Range] | None = None
+    schema_version: int = SCHEMA_VERSION
 
 
 def digest(model: bytes) -> str:
@@ -71,9 +77,15 @@ def check_manifest(manifest: Manifest, model: bytes) -> None:
         model: The bytes of the model file.
 
     Raises:
-        RankerFailed: The bytes are not those that the manifest describes.
+        RankerFailed: The manifest is of a later schema, or of the first and has bounds; or the bytes are not
+            those that it describes.
         FingerprintMismatch: The model was trained on other features than this code computes.
     """
+    version = manifest.schema_version
+    if not 1 <= version <= SCHEMA_VERSION:
+        raise RankerFailed(f"schema_version: {version} is not known, {SCHEMA_VERSION} is the latest")
+    if version == 1 and manifest.bounds is not None:
+        raise RankerFailed("bounds: schema_version 1 has none")
     if digest(model) != manifest.sha256:
         raise RankerFailed(f"{MODEL_FILE} is not the file its manifest describes (sha256 differs)")
     if manifest.fingerprint != FINGERPRINT or tuple(manifest.features) != NAMES:

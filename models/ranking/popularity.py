@@ -40,6 +40,8 @@ class PopularityRanker:
 
     name = "popularity"
     version = "1"
+    inline = True
+    bounds = None
 
     def __init__(self) -> None:
         self.weights = np.array([WEIGHTS.get(name, 0.0) for name in NAMES], np.float32)
@@ -50,3 +52,7 @@ class PopularityRanker:
         with np.errstate(invalid="ignore", over="ignore"):  # what is not finite is refused by the check
             scores = features @ self.weights
         return check_scores(scores, len(features), self.name)
+
+    def score_clipped(self, features: Matrix) -> Scores:
+        """See Ranker.score_clipped."""
+        return self.score(features)

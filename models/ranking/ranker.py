@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,18 @@ from schemas.errors import RankerFailed
 
 Matrix = NDArray[np.float32]
 Scores = NDArray[np.float32]
+
+
+class Bounds(NamedTuple):
+    """The least and the greatest value of each feature that a ranker is given; infinite where there is none.
+
+    Attributes:
+        low: float32[len(SPEC)].
+        high: float32[len(SPEC)], nowhere below `low`.
+    """
+
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
 
 
 class Ranker(Protocol):
@@ -32,11 +44,27 @@ class Ranker(Protocol):
         """The version of the model; it changes when the scores may change."""
         ...
 
+    @property
+    def inline(self) -> bool:
+        """Whether a run is so short that the event loop may wait for it: at most a microsecond a row.
+
+        Runs of another ranker belong in a thread.
+        """
+        ...
+
+    @property
+    def bounds(self) -> Bounds | None:
+        """What `score` clips its own copy of the features to; None when it takes them as they are.
+
+        A matrix that was clipped to them before has the same scores.
+        """
+        ...
+
     def score(self, features: Matrix) -> Scores:
         """Score each row.
 
         Args:
-            features: float32[rows, len(SPEC)], columns in the order of SPEC.
+            features: float32[rows, len(SPEC)], columns in the order of SPEC; not changed.
 
         Returns:
             float32[rows], finite; higher is better, the scale is the ranker's own.
@@ -44,6 +72,10 @@ class Ranker(Protocol):
         Raises:
             RankerFailed: Another shape or type, a failure of the runtime, or a score that is not finite.
         """
+        ...
+
+    def score_clipped(self, features: Matrix) -> Scores:
+        """`score` for a matrix of that shape and type whose values are within `bounds` already."""
         ...
 
 

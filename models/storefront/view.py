@@ -7,10 +7,12 @@ built anew when the catalogue or the storefront changes, not when crowd signals 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
 from models.catalog.table import ItemTable
+from models.storefront.columns import PageColumns, ViewColumns
 from models.storefront.index import StorefrontIndex
 from models.storefront.rules import RuleBook, compile_rules
 from schemas.catalog import Item
@@ -21,20 +23,15 @@ ITEMS_MAX = 48
 """The most items of a module (schemas.storefront); pins may add some."""
 PHRASES_MAX = 50_000
 """Entries of `phrase_cache`; then it is emptied."""
-NO_BRAND_COUNT = -(1 << 30)
-"""Where the count of items without a brand starts: they have no brand in common, so no limit is ever met."""
-
-
-def _index_json(count: int) -> tuple[bytes, ...]:
-    return tuple(b"%d}%b" % (n, b"," if n < count - 1 else b"") for n in range(count))
-
-
-_INDEX_JSON = tuple(_index_json(count) for count in range(ITEMS_MAX + 1))
 
 
 def index_json(count: int) -> tuple[bytes, ...]:
     """What follows `item_json` of each item in a row of `count` items: its index, `}` and the comma."""
-    return _INDEX_JSON[count] if count <= ITEMS_MAX else _index_json(count)
+    return tuple(b"%d}%b" % (n, b"," if n < count - 1 else b"") for n in range(count))
+
+
+INDEX_JSON = [index_json(count) for count in range(ITEMS_MAX + 1)]
+"""`index_json` of a row of so many items."""
 
 
 class StorefrontView(Struct, frozen=True, eq=False, weakref=True):
@@ -53,17 +50,14 @@ class StorefrontView(Struct, frozen=True, eq=False, weakref=True):
             in a decision id.
         module_json: `{"id":"…","type":"…","title":` of each module.
         titles: Item titles by row.
-        brand_codes: Brand number by row; 0 for none.
-        category_codes: Number of the finest category by row.
-        product_codes: By row a number that items of one brand and title share: one product in its colours.
-        zero_brand_counts: 0 for each brand number, NO_BRAND_COUNT for none; copied to count a row's brands.
-        zero_category_counts: 0 for each category number.
-        category_hashes: hash32 by category number.
+        columns: What a page needs of each item, typed.
         category_names: hash32 of a category of any level -> its name.
         brand_names: hash32 of a brand -> its name.
         card_cache: Row -> its card as JSON, as far as cards were made.
         phrase_cache: (module, subject, personal, about_holds, query) -> title and reason as JSON, as
             far as made.
+        slot_pieces: Page type -> SlotPieces (models.layout.rendering), as far as made.
+        page_columns: (page, period of the rules) -> PageColumns, as far as made.
     """
 
     items: list[Item]
@@ -75,16 +69,13 @@ class StorefrontView(Struct, frozen=True, eq=False, weakref=True):
     slot_names: dict[PageType, tuple[bytes, ...]]
     module_json: tuple[bytes, ...]
     titles: list[str]
-    brand_codes: list[int]
-    category_codes: list[int]
-    product_codes: list[int]
-    zero_brand_counts: list[int]
-    zero_category_counts: list[int]
-    category_hashes: list[int]
+    columns: ViewColumns
     category_names: Mapping[int, str]
     brand_names: Mapping[int, str]
     card_cache: dict[int, bytes]
     phrase_cache: dict[tuple[int, int, bool, bool, str], bytes]
+    slot_pieces: dict[PageType, Any]
+    page_columns: dict[tuple[PageType, int], PageColumns]
 
 
 def build_view(table: ItemTable, storefront: StorefrontIndex) -> StorefrontView:
@@ -108,16 +99,13 @@ def build_view(table: ItemTable, storefront: StorefrontIndex) -> StorefrontView:
             for module in storefront.modules
         ),
         titles=[item.title for item in table.items],
-        brand_codes=table.brands.column.tolist(),
-        category_codes=table.categories.column.tolist(),
-        product_codes=_product_codes(table.items),
-        zero_brand_counts=[NO_BRAND_COUNT] + [0] * (table.brands.size - 1),
-        zero_category_counts=[0] * table.categories.size,
-        category_hashes=table.categories.hashes.tolist(),
+        columns=ViewColumns(table, _product_codes(table.items)),
         category_names=table.category_pairs[3],
         brand_names=dict(zip(table.brands.hashes.tolist(), table.brands.names, strict=True)),
         card_cache={},
         phrase_cache={},
+        slot_pieces={},
+        page_columns={},
     )
 
 

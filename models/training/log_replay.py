@@ -17,8 +17,9 @@ from models.catalog.signals.extraction import NeighbourKind, extract
 from models.catalog.table import ItemTable
 from models.features.index import FeatureIndex, index_features
 from models.training.simulation.shoppers import ContextualEvent
-from models.visitor.fold import fold
-from models.visitor.state import EMPTY, EventRecord, VisitorState
+from models.visitor.fold import fold_packed
+from models.visitor.packing import unpack
+from models.visitor.state import EventRecord, VisitorState
 from schemas.catalog import Item
 from schemas.events import ViewItem
 from schemas.ids import ItemId
@@ -64,9 +65,9 @@ class SignalAccumulator:
         self._signals: dict[ItemId, Signal] = {}
         self._offset = 0
 
-    def add(self, state: VisitorState, record: EventRecord, table: ItemTable) -> None:
-        """Counts one record; `state` is the visitor's before it."""
-        interactions = extract(state, record, table)
+    def add(self, packed: bytes, record: EventRecord, table: ItemTable) -> None:
+        """Counts one record; `packed` is the visitor's state before it."""
+        interactions = extract(packed, record, table)
         if interactions is None:
             return
         for item in interactions.items:
@@ -119,20 +120,20 @@ def replay(
     if not events:
         return
     index = index_features(build_items(items, {}, events[0].at))
-    states: dict[str, VisitorState] = {}
+    states: dict[str, bytes] = {}
     signals = SignalAccumulator()
     current = period(events[0].at)
     for offset, one in enumerate(events):
         if period(one.at) != current:
             current = period(one.at)
             index = index_features(with_signals(index.table, signals.flush(), one.at), index)
-        state = states.get(one.visitor, EMPTY)
+        packed = states.get(one.visitor, b"")
         target = _find_target(one, index.table)
         if target >= 0:
-            yield LabelledView(index, state, one.visitor, one.at, target, one.page, one.category)
+            yield LabelledView(index, unpack(packed), one.visitor, one.at, target, one.page, one.category)
         record = EventRecord(one.event, 0, offset, one.at, 1)
-        signals.add(state, record, index.table)
-        states[one.visitor] = fold(state, record)
+        signals.add(packed, record, index.table)
+        states[one.visitor] = fold_packed(packed, record)
 
 
 def _find_target(one: ContextualEvent, table: ItemTable) -> int:

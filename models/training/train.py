@@ -11,8 +11,10 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from models.features.spec import FINGERPRINT, NAMES
+from models.ranking.bounds import format_bounds
 from models.ranking.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, digest
 from models.ranking.popularity import PopularityRanker
+from models.ranking.ranker import Bounds
 from models.training.dataset import GROUP_SIZE, SHOPPERS, Report, build_examples
 from models.training.export import (
     booster_to_onnx,
@@ -31,10 +33,11 @@ SEED = 7
 
 
 class FittedModel(Struct, frozen=True, eq=False):
-    """ONNX bytes that passed the parity check, and what training measured."""
+    """ONNX bytes that passed the parity check, what training measured, and the bounds of the features."""
 
     model: bytes
     metrics: dict[str, float]
+    bounds: Bounds | None = None
 
 
 def train(
@@ -78,6 +81,7 @@ def _describe(fitted: FittedModel, kind: RankerKind, seed: int, rows: int) -> Ma
         opset=read_opset(fitted.model),
         rows=rows,
         train_metrics=fitted.metrics,
+        bounds=None if fitted.bounds is None else format_bounds(fitted.bounds),
     )
 
 
@@ -92,11 +96,10 @@ def _fit_mlp(examples: Examples, seed: int, report: Report) -> FittedModel:
     prior = Prior(PopularityRanker().weights, NAMES.index("visitor_is_cold"))
     network = fit(examples, prior, seed, lambda share: report("fitting", 0.7 + 0.28 * share))
     rows = examples.features.reshape(-1, len(NAMES))
-    model = network_to_onnx(network)
-    worst = check_parity(model, network.score, rows[:PARITY_ROWS])
-    return FittedModel(
-        model, {"parity": _round_significant(worst), **_measure_quality(network.score(rows), examples)}
-    )
+    model, bounds = network_to_onnx(network), Bounds(network.low, network.high)
+    worst = check_parity(model, network.score, rows[:PARITY_ROWS], bounds)
+    metrics = {"parity": _round_significant(worst), **_measure_quality(network.score(rows), examples)}
+    return FittedModel(model, metrics, bounds)
 
 
 def _fit_lightgbm(examples: Examples, seed: int) -> FittedModel:

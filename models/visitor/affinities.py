@@ -58,7 +58,7 @@ def price_level(value: cython.double) -> cython.double:
 
 @cython.cfunc
 def category_key(item: EventItem) -> cython.uint:
-    """hash32 of the finest category given, 0 when the item names none; GA4 counts from the department down."""
+    """hash32 of the finest category, 0 when the item names none; GA4 counts from the department down."""
     name = (
         item.item_category5
         or item.item_category4
@@ -174,7 +174,7 @@ def _remove_lightest(state: TypedState, kind: cython.int) -> cython.void:
 
 @cython.cfunc
 def decay_affinities(state: TypedState, now: cython.longlong) -> cython.void:
-    """Decays by the whole ticks from `state.at` to `now`; longer ticks are multiples of shorter ones."""
+    """Decays by the ticks from `state.at` to `now`, if that is later; a long tick is many short ones."""
     kind: cython.int
     now_ticks: cython.longlong = count_ticks(state.at, now, NOW_TICK_S)
     if now_ticks == 0:

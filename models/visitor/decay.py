@@ -56,7 +56,8 @@ def code_of(weight: cython.double) -> cython.int:
 
 def quantise(weight: float) -> float:
     """The nearest of WEIGHTS; the largest for anything above it. O(log 255)."""
-    return WEIGHTS[code_of(weight)]
+    code: int = code_of(weight)
+    return WEIGHTS[code]
 
 
 @cython.ccall

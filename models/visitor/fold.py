@@ -15,6 +15,7 @@ from schemas.ids import hash64
 
 if not cython.compiled:
     from models.visitor.affinities import (
+        decay_affinities,
         update_affinities,
         update_category_affinity,
         update_purchase_affinities,
@@ -36,9 +37,11 @@ if not cython.compiled:
     from models.visitor.packing import pack, read_state, return_state, unpack
     from models.visitor.sessions import (
         UINT8_MAX,
+        add_message,
         advance_time,
         clamp_seconds,
         effective_time,
+        has_message,
         record_envelope,
         set_consent,
     )
@@ -82,24 +85,17 @@ def fold_packed(packed: bytes, record: EventRecord) -> bytes:
     if not _apply(state, record):
         return_state(state)
         return packed
-    after = state.pack()
+    after: bytes = state.pack()
     return_state(state)
     return after
 
 
 def fold(state: VisitorState, record: EventRecord) -> VisitorState:
-    """Applies one record to a visitor's state.
-
-    Args:
-        state: The state before; it is not changed.
-        record: A record of this visitor. Its arrival is the only clock.
+    """`fold_packed` on states as people read them, `unpack(fold_packed(pack(state), record))`.
 
     Returns:
-        The state after the record; the very same object when the record was applied before. A repeated
-        message id and an event of an unknown name change nothing but the record id (incarnation, offset).
-        Every number is quantised and every collection trimmed, so that `unpack(pack(s)) == s`.
-
-    Complexity: O(items of the event); collections have constant bounds. No I/O, no randomness.
+        The state after the record; the very same object when the record was applied before. Every number is
+        quantised, so that `unpack(pack(s)) == s`.
     """
     before = pack(state)
     after = fold_packed(before, record)
@@ -122,10 +118,11 @@ def _apply(state: TypedState, record: EventRecord) -> cython.bint:
     if handler is None:
         return True
     message: cython.ulonglong = hash64(event.message_id)
-    if state.has_message(message):
+    if has_message(state, message):
         return True
-    state.add_message(message)
+    add_message(state, message)
     at: cython.longlong = clamp_seconds(effective_time(event, record.arrival))
+    decay_affinities(state, at)
     advance_time(state, at)
     record_envelope(state, event)
     handler(state, event, at)

@@ -1,4 +1,4 @@
-"""Interactions of a visitor: items viewed, wished for, put into the cart and bought; searches and promotions."""
+"""Interactions of a visitor: items viewed, wished for, in the cart and bought; searches, promotions."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -190,6 +190,12 @@ def _copy_line(state: TypedState, source: cython.int, target: cython.int) -> cyt
     state.cart_keys[target], state.cart_at[target] = state.cart_keys[source], state.cart_at[source]
     state.cart_quantity[target] = state.cart_quantity[source]
     state.cart_price[target] = state.cart_price[source]
+
+
+@cython.ccall
+def list_cart(state: TypedState) -> list[int]:
+    """Keys of the items in the cart, those changed last first."""
+    return [state.cart_keys[i] for i in range(state.cart_count)]
 
 
 @cython.cfunc

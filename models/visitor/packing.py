@@ -1,4 +1,4 @@
-"""A visitor's packed state as a VisitorState, and back: `unpack(pack(s)) == s` for all states that fold returns.
+"""A packed state as a VisitorState, and back: `unpack(pack(s)) == s` for every state that fold returns.
 
 The format is that of `models.visitor.typed_state`.
 """
@@ -11,6 +11,7 @@ import cython
 from models import use_compiled
 from models.visitor.state import CartLine, PurchasedItem, RecentItem, VisitorState
 from schemas.errors import UnknownVersion
+from schemas.ids import Version
 
 if not cython.compiled:
     from models.visitor.decay import CODES, WEIGHTS
@@ -30,7 +31,7 @@ if not cython.compiled:
     )
     from models.visitor.typed_state import STATE_VERSION, TypedState
 
-AFFINITIES = (
+AFFINITY_FIELDS = (
     "categories", "brands", "colours", "sizes", "now_categories", "now_brands", "bought_categories",
     "price_bands",
 )  # fmt: skip
@@ -112,10 +113,8 @@ def _read_scalars(state: TypedState) -> dict[str, Any]:
 
 @cython.cfunc
 def _read_affinities(state: TypedState) -> dict[str, Any]:
-    kind: cython.int
-    i: cython.int
     return {
-        AFFINITIES[kind]: {
+        AFFINITY_FIELDS[kind]: {
             state.keys[kind, i]: WEIGHTS[state.codes[kind, i]] for i in range(state.sizes[kind])
         }
         for kind in range(KINDS)
@@ -124,7 +123,6 @@ def _read_affinities(state: TypedState) -> dict[str, Any]:
 
 @cython.cfunc
 def _read_collections(state: TypedState) -> dict[str, Any]:
-    i: cython.int
     recent = [
         RecentItem(state.recent_keys[i], state.recent_at[i], state.recent_views[i], state.recent_dwell[i])
         for i in range(state.recent_count)
@@ -156,6 +154,27 @@ def _read_collections(state: TypedState) -> dict[str, Any]:
     }
 
 
+def is_readable(packed: bytes) -> bool:
+    """Whether bytes are a packed state of this version, or none at all. Any bytes may be asked about."""
+    state: TypedState = borrow_state()
+    readable: cython.bint = state.read(packed)
+    return_state(state)
+    return bool(readable)
+
+
+def version_of(packed: bytes, partition: int) -> Version:
+    """The version of a packed state that is not empty, read from its head.
+
+    Args:
+        packed: As `pack` returned it; nothing of it is checked.
+        partition: Whose records the state includes; the bytes do not say.
+    """
+    incarnation, next_offset = packed[2:4], packed[4:12]
+    return Version(
+        int.from_bytes(incarnation, "little"), partition, int.from_bytes(next_offset, "little") - 1
+    )
+
+
 def pack(visitor: VisitorState) -> bytes:
     """Packs a state into bytes.
 
@@ -177,7 +196,7 @@ def pack(visitor: VisitorState) -> bytes:
     _write_affinities(state, visitor)
     _write_items(state, visitor)
     _write_keys(state, visitor)
-    packed = state.pack()
+    packed: bytes = state.pack()
     return_state(state)
     return packed
 
@@ -224,7 +243,7 @@ def _write_affinities(state: TypedState, visitor: VisitorState) -> cython.void:
     kind: cython.int
     place: cython.int
     for kind in range(KINDS):
-        weights = getattr(visitor, AFFINITIES[kind])
+        weights = getattr(visitor, AFFINITY_FIELDS[kind])
         state.sizes[kind] = _count(weights, SIZE_MAX[kind])
         for place, (key, weight) in enumerate(weights.items()):
             state.keys[kind, place] = _fit(key, 8 if kind == KIND_PRICE_BANDS else 32)

@@ -1,4 +1,4 @@
-"""What every event changes, whatever its kind: time, session, channel, device and consent."""
+"""What every event changes, whatever its kind: messages known, time, session, channel, device and consent."""
 
 from collections.abc import Mapping
 from typing import get_args
@@ -10,8 +10,7 @@ from models.visitor.state import PURPOSES
 from schemas.events import Channel, Device, Event
 
 if not cython.compiled:
-    from models.visitor.affinities import decay_affinities
-    from models.visitor.state_fields import KIND_NOW_BRANDS, KIND_NOW_CATEGORIES
+    from models.visitor.state_fields import KIND_NOW_BRANDS, KIND_NOW_CATEGORIES, MESSAGES_MAX
     from models.visitor.typed_state import TypedState
 
 SESSION_GAP_S = cython.declare(cython.longlong, 30 * 60)
@@ -30,6 +29,25 @@ PURPOSE_BITS: Mapping[str, int] = {
     "ad_storage": 2 * PURPOSES.index("ads"),
     "functionality_storage": 2 * PURPOSES.index("functional"),
 }
+
+
+@cython.ccall
+def has_message(state: TypedState, message: cython.ulonglong) -> cython.bint:
+    """Whether the message of this hash64 is among the newest ones, so that a retry is not counted twice."""
+    i: cython.int = 0
+    while i < state.message_count and state.message_keys[i] != message:
+        i += 1
+    return i < state.message_count
+
+
+@cython.cfunc
+def add_message(state: TypedState, message: cython.ulonglong) -> cython.void:
+    """Remembers a message as the newest one."""
+    i: cython.int
+    state.message_count = min(MESSAGES_MAX, state.message_count + 1)
+    for i in range(state.message_count - 1, 0, -1):
+        state.message_keys[i] = state.message_keys[i - 1]
+    state.message_keys[0] = message
 
 
 @cython.ccall
@@ -61,12 +79,10 @@ def clamp_seconds(time: cython.double) -> cython.longlong:
 
 @cython.cfunc
 def advance_time(state: TypedState, at: cython.longlong) -> cython.void:
-    """Moves time on to `at` (never back), decays affinities, counts the event, begins a session when due."""
+    """Moves time on to `at` (never back), counts the event, begins a session when due."""
     before: cython.longlong = state.at
     known: cython.bint = state.events > 0
-    now: cython.longlong = max(before, at)
-    decay_affinities(state, now)
-    state.at = now
+    state.at = max(before, at)
     state.events = min(UINT32_MAX, state.events + 1)
     if not known:
         state.first_at = at
@@ -86,6 +102,14 @@ def _begin_session(state: TypedState, at: cython.longlong) -> cython.void:
     state.returns_to_item = 0
     if state.cart_count:
         state.carts_left = min(UINT8_MAX, state.carts_left + 1)
+
+
+@cython.ccall
+def list_session_views(state: TypedState, at: cython.double) -> list[int]:
+    """Keys viewed in the session that an event at `at` belongs to, newest first; none for a new one."""
+    if at - state.at > SESSION_GAP_S or at < state.session_at - SESSION_GAP_S:
+        return []
+    return [state.recent_keys[i] for i in range(state.recent_count) if state.recent_at[i] >= state.session_at]
 
 
 @cython.cfunc
@@ -118,6 +142,12 @@ def set_consent(state: TypedState, purposes: Mapping[str, bool]) -> cython.void:
         shift = PURPOSE_BITS.get(name)
         if shift is not None:
             state.consent = state.consent & ~(3 << shift) | (3 if granted else 1) << shift
+
+
+@cython.ccall
+def has_refused(state: TypedState) -> cython.bint:
+    """Whether the visitor refused personalization, the first of PURPOSES; no answer is no refusal here."""
+    return state.consent & 3 == 1
 
 
 if not cython.compiled:

@@ -1,6 +1,7 @@
-"""The fields of a visitor's state in C types, their bounds, and the bytes they are read from and packed into."""
+"""The fields of a visitor's state in C types, their bounds, and the bytes they are read from."""
 
 from struct import calcsize
+from typing import Any
 
 import cython
 
@@ -45,7 +46,7 @@ PRICE_STEPS = cython.declare(cython.double, 2048)
 SPENT_MAX = cython.declare(cython.double, 1e12)
 
 
-def allocate(code: str, *shape: int) -> memoryview:
+def allocate(code: Any, *shape: int) -> Any:
     """Zeroed numbers of a struct format, as a view of one or two dimensions."""
     count = shape[0] * (shape[1] if len(shape) > 1 else 1)
     return memoryview(bytearray(count * calcsize(code))).cast(code, shape)
@@ -58,7 +59,7 @@ class PackedBytes:
     packed: bytes
     """What is read; at least as long as what is taken."""
     next: cython.int
-    _memory: object
+    _memory: Any
     _out: cython.uchar[::1]
     _float: cython.float[::1]
     _float_bits: cython.uint[::1]
@@ -254,26 +255,6 @@ class StateFields(PackedBytes):
     def price_weight(self) -> cython.double:
         """How much evidence `price` has, in plain views."""
         return WEIGHT_OF_CODE[self.price_weight_code]
-
-    @cython.final
-    @cython.cfunc
-    def has_message(self, message: cython.ulonglong) -> cython.bint:
-        """Whether the message of this hash64 is among the newest ones, so that a retry is not counted twice."""
-        i: cython.int
-        for i in range(self.message_count):
-            if self.message_keys[i] == message:
-                return True
-        return False
-
-    @cython.final
-    @cython.cfunc
-    def add_message(self, message: cython.ulonglong) -> cython.void:
-        """Remembers a message as the newest one."""
-        i: cython.int
-        self.message_count = min(MESSAGES_MAX, self.message_count + 1)
-        for i in range(self.message_count - 1, 0, -1):
-            self.message_keys[i] = self.message_keys[i - 1]
-        self.message_keys[0] = message
 
 
 if not cython.compiled:

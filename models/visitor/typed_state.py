@@ -55,43 +55,37 @@ class TypedState(StateFields):
         if not packed:
             self.clear()
             return True
-        self.packed, self.next = packed, 2
-        if not self._is_state():
-            self.clear()
-            return False
-        self._read_head()
-        self._read_longs()
-        self._read_ints()
-        self._read_ages()
-        self._read_rest()
-        return True
+        if HEAD_BYTES <= len(packed) <= PACKED_MAX and packed[0] == STATE_VERSION:
+            self.packed, self.next = packed, 2
+            self._read_head()
+            if self._is_whole():
+                self._read_longs()
+                self._read_ints()
+                self._read_ages()
+                self._read_rest()
+                return True
+        self.clear()
+        return False
 
     @cython.cfunc
-    def _is_state(self) -> cython.bint:
-        """Whether the version is ours, each collection within its bound and the length what they add up to."""
+    def _is_whole(self) -> cython.bint:
+        """Whether collections are within their bounds and add up to the length."""
         i: cython.int
-        n: cython.int
-        packed = self.packed
-        if len(packed) < HEAD_BYTES or len(packed) > PACKED_MAX or packed[0] != STATE_VERSION:
-            return False
-        affinities: cython.int = 0
-        for i in range(16):
-            n = packed[SIZES_AT + i]
-            if n > SIZE_MAX[i]:
+        for i in range(len(SIZE_MAX)):
+            if self.packed[SIZES_AT + i] > SIZE_MAX[i]:
                 return False
-            affinities += n if i < KIND_PRICE_BANDS else 0
-        bands: cython.int = packed[SIZES_AT + 7]
-        promotions: cython.int = packed[SIZES_AT + 8]
-        bought: cython.int = packed[SIZES_AT + 14]
-        priced: cython.int = packed[SIZES_AT + 13] + bought
-        dated: cython.int = packed[SIZES_AT + 11] + priced
-        longs: cython.int = dated + packed[SIZES_AT + 12] + packed[SIZES_AT + 15]
-        ints: cython.int = affinities + promotions + packed[SIZES_AT + 9] + packed[SIZES_AT + 10] + bought
-        size: cython.int = HEAD_BYTES + 8 * longs + 4 * (ints + priced)
-        size += dated * (4 if packed[1] & WIDE_AGES else 2)
-        size += 16 if packed[1] & HAS_ORDERS else 0
-        size += affinities + 2 * bands + 2 * promotions
-        return size == len(packed) and packed[11] < 128  # an offset has 63 bits
+        affinities: cython.int = 0
+        for i in range(KIND_PRICE_BANDS):
+            affinities += self.sizes[i]
+        priced: cython.int = self.cart_count + self.bought_count
+        dated: cython.int = self.recent_count + priced
+        size: cython.int = HEAD_BYTES + 8 * (dated + self.wishlist_count + self.message_count)
+        size += 4 * (affinities + self.promotion_count + self.search_count + self.dismissed_count)
+        size += 4 * (self.bought_count + priced)
+        size += 16 if self.packed[1] & HAS_ORDERS else 0
+        size += dated * (4 if self.packed[1] & WIDE_AGES else 2)
+        size += affinities + 2 * (self.sizes[KIND_PRICE_BANDS] + self.promotion_count)
+        return size == len(self.packed) and self.packed[11] < 128  # an offset has 63 bits
 
     @cython.cfunc
     def _read_head(self) -> cython.void:
@@ -183,7 +177,8 @@ class TypedState(StateFields):
         self._pack_ints()
         self._pack_ages(4 if wide else 2)
         self._pack_rest()
-        return self.end_packing()
+        packed: bytes = self.end_packing()
+        return packed
 
     @cython.cfunc
     def _oldest_age(self) -> cython.longlong:

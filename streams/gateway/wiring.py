@@ -23,6 +23,7 @@ from streams.gateway.events.outbox import Outbox
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.events.route import EventsDependencies, EventsRoute
 from streams.gateway.http.cors import allow_origins
+from streams.gateway.http.loop_turns import LoopTurns
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import OnDemandLayouts
@@ -37,6 +38,7 @@ from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.follower import ShopFollower
+from streams.shop.policy_thread import PolicyThread
 from streams.shop.publishing import StoredStorefront
 from streams.shop.topic_reads import read_storefront
 from streams.stores.keys import Keys
@@ -80,9 +82,11 @@ class Gateway:
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
         self.event_timings = EventTimings()
         self.health = HealthRoutes(follower, self.partition_map, log, self.reads, metrics)
-        on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.decisions.add)
+        self.policy_thread = PolicyThread()
+        self.turns = LoopTurns()
+        on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.policy_thread, self.decisions)
         self.fallbacks = FallbackChain(
-            self.reads, on_demand, self.partition_map, self.hub, settings.live_page
+            self.reads, on_demand, self.partition_map, self.hub, settings.live_page, self.turns
         )
         self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
         self._watching: asyncio.Task[None] | None = None
@@ -120,6 +124,7 @@ class Gateway:
         self.health.stopping = True
         await cancel_and_wait(self._watching)
         await self.hub.stop()
+        self.policy_thread.stop()
         for outbox in self._outboxes():
             await outbox.stop()
 
@@ -144,7 +149,7 @@ class Gateway:
             layouts=layouts,
             exact={
                 "/v1/events": {"POST": self._events_route()},
-                "/v1/rank": {"POST": RankRoute(self.reads, self.partition_map, self.snapshot, self.clock)},
+                "/v1/rank": {"POST": self._rank_route()},
                 "/v1/catalog/items": {"PUT": shop.put_items},
                 "/v1/storefront": {"PUT": shop.put_storefront},
                 "/v1/admin/shop": {"GET": health.shop},
@@ -161,6 +166,11 @@ class Gateway:
             ],
             default=build_demo(self.find_item),
             metrics=self.metrics,
+        )
+
+    def _rank_route(self) -> RankRoute:
+        return RankRoute(
+            self.reads, self.partition_map, self.snapshot, self.clock, self.policy_thread, self.turns
         )
 
     def _events_route(self) -> EventsRoute:

@@ -1,4 +1,4 @@
-"""Three ways to write records: many in batches, some as one atomic batch, each on its own.
+"""Two ways to write records: many in batches, some as one atomic batch (`shared_batches` has the third).
 
 A batch per partition costs a fifth of one send per record. The order of records of one key is kept; the Java
 client's partitioner decides where they go.
@@ -15,16 +15,13 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from msgspec import Struct
 
 from schemas.errors import StreamUnavailable
-from streams.kafka.errors import KAFKA_ERRORS, translate_errors
+from streams.kafka.errors import translate_errors
 from streams.kafka.partitioner import partition_of
 from streams.runtime.tasks import ignore_result
-from streams.runtime.telemetry.logs import logger
-
-log = logger("producer")
 
 SEND_WITHIN_S = 10.0
-BUILT_AT_ONCE, SENT_AT_ONCE = 100, 64
-"""Records put into batches, or sent one by one, before other tasks get the loop: about a millisecond."""
+BUILT_AT_ONCE = 100
+"""Records put into batches before other tasks get the loop: about a millisecond."""
 
 PLAIN_BYTES_MAX, TOGETHER_BYTES_MAX = 512 << 10, 8 << 20
 """Largest atomic batch that is sent uncompressed, and the largest at all, in bytes before compression."""
@@ -52,10 +49,6 @@ class Producer(Protocol):
     async def stop(self) -> None: ...
 
     async def partitions_for(self, topic: str) -> Collection[int]: ...
-
-    async def send(
-        self, topic: str, value: bytes | None, key: bytes | None, partition: int
-    ) -> asyncio.Future[Any]: ...
 
     def create_batch(self) -> Any: ...
 
@@ -113,33 +106,6 @@ async def send_together(
     return offset
 
 
-async def send_each(
-    producer: Producer, messages: Sequence[Message], *, within_s: float = SEND_WITHIN_S
-) -> list[int | None]:
-    """Send records one by one and wait for the acknowledgement of each; failures are logged, not raised.
-
-    Args:
-        producer: A running one.
-        messages: The records; those of one partition are written in this order.
-        within_s: Seconds for all of it.
-
-    Returns:
-        The offset of each; None for one that was not acknowledged in time: it may still be written.
-    """
-    sent: list[asyncio.Future[Any]] = []
-    try:
-        async with asyncio.timeout(within_s):
-            for message in messages:
-                sent.append(await _send_one(producer, message))
-                if len(sent) % SENT_AT_ONCE == 0:
-                    await asyncio.sleep(0)
-            if sent:
-                await asyncio.wait(sent)
-    except (*KAFKA_ERRORS, AssertionError) as exc:  # aiokafka asserts that the partition is there (still)
-        log.warning("sending failed", service="kafka", error=repr(exc)[:200])
-    return [_offset_of(future) for future in sent] + [None] * (len(messages) - len(sent))
-
-
 def _build_one_batch(topic: str, pairs: Sequence[Pair]) -> Any:
     large = sum(len(key) + len(value or b"") for key, value in pairs) > PLAIN_BYTES_MAX
     codec = DefaultRecordBatch.CODEC_GZIP if large else DefaultRecordBatch.CODEC_NONE
@@ -184,17 +150,3 @@ async def _send_batch(producer: Producer, batch: Any, topic: str, partition: int
     future = await producer.send_batch(batch, topic, partition=partition)
     future.add_done_callback(ignore_result)
     return future
-
-
-async def _send_one(producer: Producer, message: Message) -> asyncio.Future[Any]:
-    future = await producer.send(message.topic, message.value, message.key, message.partition)
-    future.add_done_callback(ignore_result)
-    return future
-
-
-def _offset_of(future: asyncio.Future[Any]) -> int | None:
-    """Where the record stands; None when that is not known."""
-    if not future.done() or future.cancelled() or future.exception() is not None:
-        return None
-    offset: int = future.result().offset
-    return offset

@@ -20,7 +20,6 @@ from streams.local.servers.redis import find_redis_server, redis_version
 from streams.runtime.ports import listens
 from streams.runtime.settings import Settings, read_settings
 from streams.shop.build import describe_ranker
-from streams.shop.policy_build import describe_policy
 from streams.stores.redis.server_checks import describe_server
 
 OLDEST_PYTHON = (3, 11)
@@ -54,7 +53,7 @@ def examine(data: Path | None = None) -> list[Finding]:
     findings = [
         _run_check("python", _check_python),
         _run_check("compiled parts", _check_compiled_parts),
-        _examine_policy(),
+        Finding("policy", "ok" if models.BUILD == models.COMPILED else "warn", models.BUILD),
         _run_check("onnxruntime", _check_onnxruntime),
         _run_check("settings", lambda: f"namespace {read_settings().namespace}"),
     ]
@@ -77,11 +76,6 @@ def _check_compiled_parts() -> str:
     if missing:
         raise ServiceMissing(f"not compiled: {', '.join(missing)}; install the wheels of this platform")
     return f"all {len(COMPILED)} loaded"
-
-
-def _examine_policy() -> Finding:
-    build = describe_policy()
-    return Finding("policy", "ok" if build == models.COMPILED else "warn", build)
 
 
 def _examine_kafka(settings: Settings) -> list[Finding]:

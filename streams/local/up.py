@@ -17,7 +17,8 @@ from rich.markup import escape
 
 import models
 from schemas.errors import EtalageError, RankerFailed
-from schemas.topics import CATALOG, STOREFRONT, Topic
+from schemas.topics import CATALOG, EVENTS, STOREFRONT, Topic
+from streams.kafka.admin import list_topics
 from streams.kafka.compacted_reader import read_to_end
 from streams.local.instances import STATUS_FILE
 from streams.local.processes import last_log_message
@@ -28,12 +29,13 @@ from streams.local.servers.server import LocalServer
 from streams.local.supervisor import Job, Supervisor
 from streams.local.up_status import ChildStatus, ServerStatus, UpStatus, write_up_status
 from streams.runtime.ports import free_port, listens, wait_until
-from streams.runtime.settings import Settings, as_environment
+from streams.runtime.settings import Settings, as_environment, is_given
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.shop.build import describe_ranker
-from streams.shop.policy_build import describe_policy
 from streams.stores.provisioning import create_topics
 
+LOCAL_PARTITIONS = 8
+"""As many workers as one machine feeds; each costs files, a claim in Redis and a part of each fetch."""
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
 TICK_S = 0.2
 
@@ -110,9 +112,8 @@ class LocalStack:
 
     def _warn_interpreted(self) -> None:
         """Warn here, and let the processes run so: they refuse to on their own."""
-        build = describe_policy()
-        if build != models.COMPILED:
-            self._notify(f"the policy is {build}; until then each page takes many times as long")
+        if models.BUILD != models.COMPILED:
+            self._notify(f"the policy is {models.BUILD}; each page takes many times as long")
             self._settings = msgspec.structs.replace(self._settings, compiled="0")
 
     def _start_kafka(self) -> None:
@@ -132,7 +133,15 @@ class LocalStack:
         self._servers[name].start()
 
     def _create_topics(self) -> None:
+        if not is_given("partitions"):
+            self._settings = msgspec.structs.replace(self._settings, partitions=self._count_partitions())
         create_topics(self._settings)
+
+    def _count_partitions(self) -> int:
+        """What the namespace has, for states are kept by partition; a new one gets enough for all workers."""
+        name = EVENTS.full_name(self._settings.namespace)
+        found = [topic.partitions for topic in list_topics(self._settings) if topic.name == name]
+        return found[0] if found else max(LOCAL_PARTITIONS, self._workers)
 
     def _load_demo_data(self) -> None:
         """Push the demo catalogue and the default storefront, each unless the shop has one of its own."""

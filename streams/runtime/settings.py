@@ -49,7 +49,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     probe_port: Port = 0  # port of /livez, /readyz and /metrics of worker and items; 0 takes a free one
     status: str | None = None  # file in which the process tells its pid, addresses and readiness
     data: str | None = None  # folder of our own Kafka's and Redis' data; none: a temporary one
-    partitions: Count = 64  # of each visitor-keyed topic, chosen once by `topics create`; `up` makes 16
+    partitions: Count = 64  # of each visitor-keyed topic, chosen once by `topics create`; `up` makes 8
     events_days: Count = 7  # how long events stay in Kafka; states can be rebuilt that far back
     worker_id: str | None = None  # name of this worker in fences and logs; none: its kind and pid
     state_ttl_days: Count = 120  # how long a visitor who stays away is remembered

@@ -15,6 +15,7 @@ from schemas.errors import EtalageError, InvalidDocument, RankerFailed
 from schemas.storefront import storefront_of
 from streams.runtime.telemetry.logs import logger
 from streams.shop.inputs import InputChanges, ShopInputs
+from streams.shop.policy_thread import INLINE_ROW_US_MAX, measure_row_us
 
 log = logger("shop")
 
@@ -33,12 +34,19 @@ def load_configured_ranker(setting: str | None) -> tuple[Ranker | None, str]:
     if setting == UNDERSTUDY_ONLY:
         return None, "ETALAGE_RANKER is none"
     try:
-        return (load_ranker(setting) if setting else load_ranker()), ""
+        ranker = load_ranker(setting) if setting else load_ranker()
+        _warn_of_slow_inline(ranker)
+        return ranker, ""
     except EtalageError as exc:
         return None, str(exc)
     except Exception as exc:
         # A broken file can make the runtime raise anything; serving continues with the understudy.
         return None, f"{type(exc).__name__}: {exc}"
+
+
+def _warn_of_slow_inline(ranker: Ranker) -> None:
+    if ranker.inline and (us := measure_row_us(ranker)) > INLINE_ROW_US_MAX:
+        log.warning("ranker holds up the event loop", ranker=ranker.name, row_us=round(us, 2))
 
 
 def describe_ranker(setting: str | None) -> str:

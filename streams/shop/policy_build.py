@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 import models
 from schemas.errors import ServiceMissing
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import logger
-
-
-def describe_policy() -> str:
-    """`compiled`, or `interpreted: ` with why and what mends it."""
-    import_module(models.unit_modules()[0])  # whether the unit loads is known once it was wanted
-    return models.BUILD
 
 
 def require_compiled(settings: Settings) -> None:
@@ -22,7 +14,6 @@ def require_compiled(settings: Settings) -> None:
     Raises:
         ServiceMissing: The policy is interpreted and the settings do not say that it may be.
     """
-    build = describe_policy()
-    if build != models.COMPILED and settings.compiled != "0":
-        raise ServiceMissing(f"the policy is {build}, or set {models.VARIABLE}=0 to serve slowly")
-    logger("policy").info("starting", policy=build)
+    if models.BUILD != models.COMPILED and settings.compiled != "0":
+        raise ServiceMissing(f"the policy is {models.BUILD}, or set {models.VARIABLE}=0 to serve slowly")
+    logger("policy").info("starting", policy=models.BUILD)

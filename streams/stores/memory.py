@@ -22,6 +22,7 @@ from streams.stores.protocols import (
     SliceWrite,
     Stored,
     VisitorWrite,
+    WriteOutcome,
     fresh_nonce,
 )
 
@@ -113,8 +114,19 @@ class MemoryStore:
         if write.notify:
             self._notify(write)
 
+    async def write_all(self, writes: Sequence[SliceWrite]) -> list[WriteOutcome]:
+        outcomes: list[WriteOutcome] = []
+        for write in writes:
+            try:
+                await self.write(write)
+            except (Fenced, Regressed) as exc:
+                outcomes.append(exc)
+            else:
+                outcomes.append(None)
+        return outcomes
+
     def _is_repeated(self, write: SliceWrite) -> bool:
-        """Whether this is the last write repeated.
+        """Whether this write was carried out before, alone or with those that were sent with it.
 
         Raises:
             Fenced, Regressed: As write.lua.
@@ -130,7 +142,8 @@ class MemoryStore:
         stands, expected = (own.done, own.part), (_number(write.expect_done), write.expect_part)
         if stands == expected:
             return False
-        if stands == (_number(write.done), write.part):
+        last_done, last_part = write.last or (write.done, write.part)
+        if (_number(write.done), write.part) <= stands <= (_number(last_done), last_part):
             return True
         if stands < expected:
             raise Regressed(

@@ -14,6 +14,7 @@ from uuid import uuid4
 
 from msgspec import Struct
 
+from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
 
 CLAIM_PATIENCE_S = 300
@@ -57,6 +58,7 @@ class SliceWrite(Struct, frozen=True, kw_only=True, gc=False):
         epoch: of the claim under which this is written.
         expect_done, expect_part: where the partition must stand now.
         done, part: where it stands afterwards.
+        last: where it stands after the last of the slices that are sent together; None: this is the last.
         notify: whether those who follow the partition get a Notice of each visitor.
         times: sent with the notices: chunk taken, folded, ranked (epoch milliseconds).
     """
@@ -67,9 +69,14 @@ class SliceWrite(Struct, frozen=True, kw_only=True, gc=False):
     expect_part: int
     done: int | None
     part: int
+    last: tuple[int | None, int] | None = None
     visitors: Sequence[VisitorWrite] = ()
     notify: bool = True
     times: tuple[float, ...] = ()
+
+
+WriteOutcome = Fenced | Regressed | StoreUnavailable | None
+"""What became of a slice: None when it is written; StoreUnavailable when that is unknown."""
 
 
 class Stored(Struct, frozen=True, kw_only=True):
@@ -139,6 +146,18 @@ class VisitorStore(Protocol):
         Raises:
             Fenced: another owner claimed the partition, or this is a write of long ago.
             Regressed: the store forgot writes of ours (crash, restore, flush); `done` is where it stands.
+        """
+        ...
+
+    async def write_all(self, writes: Sequence[SliceWrite]) -> list[WriteOutcome]:
+        """Write slices in their order, of any partitions, in one round trip.
+
+        Each is written or refused as by `write`, whatever became of the others. Slices of one partition may
+        follow each other: then each names the `last` of them, and all those that were written before an
+        answer was lost succeed when they are repeated, in their order.
+
+        Returns:
+            What became of each. StoreUnavailable is only raised when nothing was sent.
         """
         ...
 

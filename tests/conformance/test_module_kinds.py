@@ -13,14 +13,15 @@ import pytest
 from models.candidates.source import Source
 from models.candidates.sources import SOURCES
 from models.candidates.visit import Visit
-from models.layout.context import PageContext, PageRequest, build_context
-from models.layout.fills import NO_SUBJECT, subject_hash
+from models.layout.context import PageContext, build_context
+from models.layout.fills.page_fills import NO_SUBJECT, subject_hash
 from models.layout.kinds.kind import CandidateBatch, ModuleKind, Pool, Words
 from models.layout.kinds.registry import KINDS, kind_of
 from models.layout.pools import build_pools
 from models.layout.rendering.wording import reason_of
 from models.policy.decide import decide
-from models.policy.explain import explained_layout
+from models.policy.inspection.explain import explained_layout
+from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.storefront.shop import build_shop
 from schemas.ids import VisitorId

@@ -51,6 +51,30 @@ def test_one_finite_score_per_row(ranker: Ranker, features: NDArray[np.float32])
     assert len(np.unique(scores)) > len(scores) / 4
 
 
+def test_it_says_where_it_may_run(ranker: Ranker) -> None:
+    assert ranker.inline in (True, False)
+
+
+def test_features_are_not_changed(ranker: Ranker, features: NDArray[np.float32]) -> None:
+    given = features * 100 - 50
+    before = given.copy()
+    ranker.score(given)
+    assert np.array_equal(given, before)
+
+
+def test_what_was_clipped_before_has_the_same_scores(ranker: Ranker, features: NDArray[np.float32]) -> None:
+    if ranker.bounds is None:
+        return
+    low, high = ranker.bounds
+    assert low.shape == high.shape == (len(NAMES),)
+    assert low.dtype == high.dtype == np.float32
+    assert (low <= high).all()
+    beyond = features * 100 - 50
+    clipped = np.clip(beyond, low, high)
+    assert not np.array_equal(clipped, beyond)
+    assert ranker.score(clipped).tobytes() == ranker.score(beyond).tobytes()
+
+
 def test_no_rows_no_scores(ranker: Ranker) -> None:
     assert ranker.score(np.empty((0, len(NAMES)), np.float32)).shape == (0,)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
@@ -165,6 +167,47 @@ async def test_lost_writes_of_our_epoch_have_regressed(store: Store) -> None:
     with pytest.raises(Regressed) as caught:
         await store.visitors.write(slice_of(claim, ann(b"2"), frm=(4, 0), to=(5, 0)))
     assert caught.value.done == 2
+
+
+async def test_slices_sent_together_are_written_in_order_and_again_without_effect(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    places: list[tuple[int | None, int]] = [(None, 0), (None, 1), (None, 2), (9, 0)]
+    slices = [
+        replace(slice_of(claim, ann(b"%d" % n), frm=frm, to=to), last=(9, 0))
+        for n, (frm, to) in enumerate(pairwise(places))
+    ]
+    assert await store.visitors.write_all(slices) == [None, None, None]
+    assert await store.visitors.write_all(slices) == [None, None, None]  # all answers were lost
+    assert await store.visitors.write_all(slices[1:]) == [None, None]
+    assert await store.layouts.state(P, ANN) == b"2"
+    assert (await store.layouts.state_layout_done(P, ANN)).done == 9
+    await store.visitors.write(slice_of(claim, ann(b"next"), frm=(9, 0), to=(11, 0)))
+    with pytest.raises(Fenced):  # a write of long ago, carried out late
+        await store.visitors.write(slices[0])
+    assert await store.layouts.state(P, ANN) == b"next"
+
+
+async def test_of_slices_sent_together_some_may_have_been_written(store: Store) -> None:
+    claim = await store.visitors.claim(P, "w1", 1)
+    first = replace(slice_of(claim, ann(b"1"), frm=(None, 0), to=(None, 1)), last=(9, 0))
+    last = slice_of(claim, bob(b"2"), frm=(None, 1), to=(9, 0))
+    await store.visitors.write(first)
+    assert await store.visitors.write_all([first, last]) == [None, None]
+    assert await store.layouts.state(P, BOB) == b"2"
+
+
+async def test_a_refused_slice_takes_those_behind_it_along_and_no_other_partition(store: Store) -> None:
+    claim, other = await store.visitors.claim(P, "w1", 1), await store.visitors.claim(P + 1, "w1", 1)
+    await store.visitors.write(slice_of(claim, frm=(None, 0), to=(4, 0)))
+    await store.set_own(done=2)  # the store went back
+    outcomes = await store.visitors.write_all([
+        replace(slice_of(claim, ann(b"1"), frm=(4, 0), to=(4, 1)), last=(8, 0)),
+        replace(slice_of(other, bob(b"1"), frm=(None, 0), to=(3, 0)), partition=P + 1),
+        slice_of(claim, ann(b"2"), frm=(4, 1), to=(8, 0)),
+    ])  # fmt: skip
+    assert [type(outcome) for outcome in outcomes] == [Regressed, type(None), Regressed]
+    assert await store.layouts.state(P, ANN) is None
+    assert await store.layouts.state(P + 1, BOB) == b"1"
 
 
 async def test_a_lost_slice_between_two_slices_has_regressed(store: Store) -> None:

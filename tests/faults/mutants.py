@@ -5,24 +5,24 @@ Each mutant replaces one injected part of a worker; ETALAGE_TEST_MUTANT names it
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping, Sequence
 
-import msgspec
+from msgspec.structs import replace
 
-from models.visitor.fold import fold
-from models.visitor.state import EventRecord, VisitorState
+from models.visitor.fold import fold_packed
+from models.visitor.packing import pack, unpack
+from models.visitor.state import EMPTY, EventRecord
+from schemas.errors import Fenced, Regressed
 from schemas.ids import hash64
 from streams.runtime.settings import Settings
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta
-from streams.stores.protocols import VisitorStore
+from streams.stores.protocols import SliceWrite, VisitorStore
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.lua_script import script_text
 from streams.stores.redis.visitors import RedisVisitors
-from streams.workers.group.ownership import Holding
 from streams.workers.personalize.engine import Engine
 from streams.workers.personalize.process import WorkerOverrides
-from streams.workers.personalize.slices import TouchedVisitor, build_write
 
 
 def _script_with(name: str, *changes: tuple[str, str]) -> str:
@@ -67,24 +67,33 @@ class WithScripts:
 
 
 class AckFirst(Engine):
-    """Says that the chunk is done, and only then writes its states."""
+    """Says that chunks are done, and only then writes their states, one after the other."""
 
-    async def _write_slices(
-        self, holding: Holding, touched: list[TouchedVisitor], end: int, times: tuple[float, ...]
-    ) -> Awaitable[None] | None:
-        await self._write(holding, build_write(holding, [], [], end), [], [])
-        for one in touched:
-            await self._write(holding, build_write(holding, [one], [None], None), [one], [None])
-        return None
+    async def _send(self, chunks: Sequence[Sequence[SliceWrite]]) -> dict[int, Fenced | Regressed]:
+        refused = await super()._send([[_mark(of_chunk)] for of_chunk in chunks])
+        for index, of_chunk in enumerate(chunks):
+            last = of_chunk[-1]
+            for one in [one for write in of_chunk for one in write.visitors]:
+                state = replace(last, expect_done=last.done, expect_part=0, visitors=[one])
+                if index not in refused and (why := await super()._send([[state]])):
+                    refused[index] = why[0]
+        return refused
 
 
-def forgetful_fold(state: VisitorState, record: EventRecord) -> VisitorState:
+def _mark(of_chunk: Sequence[SliceWrite]) -> SliceWrite:
+    """The write that moves `done` behind the chunk, and nothing else."""
+    first, last = of_chunk[0], of_chunk[-1]
+    return replace(last, expect_done=first.expect_done, expect_part=first.expect_part, visitors=())
+
+
+def forgetful_fold(packed: bytes, record: EventRecord) -> bytes:
     """A client's retry counts again."""
+    state = unpack(packed) if packed else EMPTY
     message = hash64(record.event.message_id)
     if message in state.message_ids:
         others = tuple(each for each in state.message_ids if each != message)
-        state = msgspec.structs.replace(state, message_ids=others)
-    return fold(state, record)
+        packed = pack(replace(state, message_ids=others))
+    return fold_packed(packed, record)
 
 
 MUTANTS: Mapping[str, WorkerOverrides] = {

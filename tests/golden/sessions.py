@@ -10,7 +10,7 @@ from pathlib import Path
 
 from models.catalog.build import build_items
 from models.catalog.table import ItemTable
-from models.policy.replay import records_of, replay
+from models.policy.inspection.replay import records_of, replay
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.ranking.popularity import PopularityRanker
 from models.storefront.shop import build_shop

@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from models.visitor.fold import fold
-from models.visitor.state import EMPTY, EventRecord
+from models.visitor.fold import fold_packed
+from models.visitor.state import EventRecord
 from schemas.catalog import Item
 from schemas.codec import decode_event
 from schemas.signals import Delta
@@ -77,10 +77,10 @@ async def test_views_become_neighbours_in_the_shop(
             crowd = SignalCombiner(settings.namespace, metrics)
             crowd.start(producer)
             for visitor in range(5):
-                state = EMPTY
+                state = b""
                 for record in view_events(f"v{visitor}", "i1", "i2", "i1"):
                     crowd.add(state, record, follower.shop)
-                    state = fold(state, record)
+                    state = fold_packed(state, record)
             await crowd.stop()
         await asyncio.to_thread(items.wait_ready)
         await wait_for_signals(follower)

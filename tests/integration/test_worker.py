@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,19 @@ from kafka.admin import KafkaAdminClient
 from streams.kafka.partitioner import partition_of
 from tests.faults.oracle import read_back
 from tests.integration.worker_world import PARTITIONS, Sent, WorkerWorld, events
-from tests.stack import poll_until
+from tests.stack import Running, poll_until
 
 Make = Callable[..., WorkerWorld]
+
+HELD_WORKER = "tests.integration.held_worker"
+
+
+def metric(worker: Running, name: str) -> float:
+    """A value of the worker's metrics; 0 for one it does not have, or cannot be asked for."""
+    with suppress(OSError):
+        lines = dict(line.rsplit(" ", 1) for line in worker.metrics().splitlines() if line[0] != "#")
+        return float(lines.get(f"etalage_{name}", 0))
+    return 0
 
 
 @pytest.fixture
@@ -112,6 +123,44 @@ def test_a_zombie_that_wakes_writes_nothing_over_its_successor(make: Make) -> No
         within_s=30,
         what=f"the zombie leaves or works {zombie.log()}",
     )
+
+
+def test_a_loop_held_again_and_again_stays_a_member_and_loses_nothing(make: Make) -> None:
+    world = make()
+    held = world.stack.start("worker", module=HELD_WORKER).wait_ready()
+    world.worker()
+    poll_until(held.ready, within_s=30, what="the partitions are shared")
+    rebalances = metric(held, "rebalances_total")
+    held.send(signal.SIGUSR2)
+    with world.feeding(seed=70):
+        # Fed at 1,000 a second at most, so this takes longer than a session of 6 s.
+        poll_until(lambda: sum(world.done()) > 7_000, within_s=90, what=f"7,000 applied: {world.logs()}")
+    world.wait_done()
+    world.compare()
+    assert metric(held, "event_loop_lag_seconds_sum") > 0.5, "it was held"
+    assert metric(held, "rebalances_total") == rebalances
+    assert metric(held, 'chunks_total{outcome="applied"}') > 0
+    assert held.terminate() == 0
+
+
+def test_a_loop_held_longer_than_a_session_is_evicted_and_fenced(make: Make) -> None:
+    world = make()
+    held = world.stack.start("worker", module=HELD_WORKER).wait_ready()
+    world.worker()  # a member before the other is held, which then has to take over only
+    poll_until(held.ready, within_s=30, what="the partitions are shared")
+    with world.feeding(seed=80):
+        world.wait_progress(everywhere=True)
+        held.send(signal.SIGUSR1)
+        poll_until(
+            lambda: metric(held, 'chunks_total{outcome="fenced"}') > 0,
+            within_s=30,
+            what=f"what it had read before is refused: {held.log()}",
+        )
+        poll_until(held.ready, within_s=30, what=f"it is a member again: {held.log()}")
+        world.wait_progress(everywhere=True)
+    world.wait_done()
+    world.compare()
+    assert held.alive
 
 
 def test_a_redis_that_forgot_everything_is_built_again(make: Make) -> None:
@@ -210,8 +259,7 @@ def test_a_worker_feeds_its_metrics(make: Make) -> None:
     )  # fmt: skip
 
     def unfed() -> list[str]:
-        lines = dict(line.rsplit(" ", 1) for line in worker.metrics().splitlines() if line[0] != "#")
-        return [name for name in fed if not float(lines.get(f"etalage_{name}", 0)) > 0]
+        return [name for name in fed if not metric(worker, name) > 0]
 
     poll_until(lambda: not unfed(), within_s=10, what=f"values of {fed}")
     assert 'etalage_consumer_lag_seconds{partition="0"} 0.0' in worker.metrics()

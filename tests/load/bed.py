@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import psutil
 import redis
 from kafka import KafkaConsumer, TopicPartition
 
@@ -24,7 +25,7 @@ from streams.demo.catalogue import demo_items
 from streams.local.servers.kafka import LocalKafka
 from streams.local.servers.redis import LocalRedis
 from streams.stores.keys import Keys
-from tests.stack import Running, Stack, poll_until
+from tests.stack import Stack, poll_until
 
 ITEMS = 2000
 PARTITIONS = 16
@@ -38,7 +39,7 @@ class Bed:
     kafka: str
     redis: str
 
-    def stack(self, **settings: str) -> Stack:
+    def stack(self, items: int = ITEMS, /, **settings: str) -> Stack:
         namespace = f"b{uuid.uuid4().hex[:8]}"
         folder = self.folder / namespace
         folder.mkdir()
@@ -46,7 +47,7 @@ class Bed:
         stack.run("topics", "create", "--partitions", str(PARTITIONS))
         catalogue = folder / "items.ndjson"
         catalogue.write_bytes(
-            b"\n".join(msgspec.json.encode(item) for item in demo_items(ITEMS, at=datetime.now(UTC)))
+            b"\n".join(msgspec.json.encode(item) for item in demo_items(items, at=datetime.now(UTC)))
         )
         stack.run("catalog", "push", str(catalogue))
         document = folder / "storefront.json"
@@ -101,6 +102,12 @@ class Gauge:
         self.client.close()
 
 
+def clear_states(client: Any, namespace: str) -> None:
+    """Deletes every partition's states and `done`, keeps the topic's meta: the log is read again."""
+    for key in client.scan_iter(match=f"*{{{namespace}.*", count=5000):
+        client.unlink(key)
+
+
 def generate(stack: Stack, out: Path, **options: object) -> subprocess.Popen[bytes]:
     """Start the generator process on the stack's events topic."""
     flags = [text for name, value in options.items() for text in (f"--{name}", str(value))]
@@ -127,15 +134,32 @@ def bare_consumer(stack: Stack, out: Path, *flags: str) -> subprocess.Popen[byte
     return process
 
 
-def latencies_ms(sent: Any, seen_partition: Any, seen_offset: Any, seen_at: Any) -> np.ndarray:
-    """Milliseconds from the sending of each event to its being seen, joined by record id."""
+def latencies_ms(
+    sent: Any, seen_partition: Any, seen_offset: Any, seen_at: Any, *, until: float = 0.0
+) -> np.ndarray:
+    """Milliseconds from the sending of each event to its being seen, joined by record id.
+
+    What was not seen though a later record of its partition was is left out: one notice speaks for several
+    records of a visitor. What lies behind all that was seen counts as seen at `until`, when one is given.
+    """
     at = dict(zip(zip(map(int, seen_partition), map(int, seen_offset), strict=True), seen_at, strict=True))
+    last: dict[int, int] = {}
+    for partition, offset in at:
+        last[partition] = max(offset, last.get(partition, -1))
     rows = zip(sent["partition"].tolist(), sent["offset"].tolist(), sent["sent"].tolist(), strict=True)
-    latencies = [(at[p, o] - t) * 1000 for p, o, t in rows if (p, o) in at]
+    latencies = [
+        (at.get((p, o), until) - t) * 1000
+        for p, o, t in rows
+        if (p, o) in at or (until and o > last.get(p, -1))
+    ]
     return np.asarray(latencies)
 
 
-def cpu_seconds(running: Running) -> float:
-    """User and system time that a process has used."""
-    fields = Path(f"/proc/{running.pid}/stat").read_text().rsplit(")", 1)[1].split()
+def cpu_seconds(pid: int) -> float:
+    """User and system time that a process has used, to 10 ms."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / 100
+
+
+def rss_mb(pid: int) -> float:
+    return psutil.Process(pid).memory_info().rss / 1e6

@@ -1,7 +1,7 @@
 """The controls: the barest thing that moves the same bytes, measured in the same run.
 
 `python -m tests.load.controls consume …` is aiokafka with an empty body; `controls:app` is bare ASGI with one
-Redis GET.
+Redis GET, `controls:push_app` one with a publication and open streams.
 """
 
 from __future__ import annotations
@@ -10,14 +10,20 @@ import argparse
 import asyncio
 import os
 import time
+from typing import Any
+from urllib.parse import parse_qs
 
 import numpy as np
+import orjson
 import redis.asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+FIRST_WITHIN_S = 120.0
+"""The generator prepares its events first."""
+
 
 async def consume(kafka: str, topic: str, *, until: int, out: str, from_start: bool, idle_s: float) -> None:
-    """Read `until` records (or until nothing comes for `idle_s`) and keep when each arrived."""
+    """Read `until` records (or until nothing more comes for `idle_s`) and keep when each arrived."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, group_id=None, fetch_max_wait_ms=500)
     await consumer.start()
     try:
@@ -49,7 +55,7 @@ async def _read(
     offset: list[int] = []
     at: list[float] = []
     while len(at) < until:
-        batches = await consumer.getmany(timeout_ms=int(idle_s * 1000))
+        batches = await consumer.getmany(timeout_ms=int((idle_s if at else FIRST_WITHIN_S) * 1000))
         if not batches:
             break
         now = time.monotonic()
@@ -77,6 +83,46 @@ async def app(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # 
     headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": body})
+
+
+_open_streams: dict[str, asyncio.Queue[bytes]] = {}
+
+
+async def push_app(scope, receive, send) -> None:  # type: ignore[no-untyped-def]  # bare ASGI, on purpose
+    """A posted event is published on the channel CONTROL_KEY and leaves on its visitor's open stream."""
+    global _client
+    if scope["type"] == "lifespan":
+        _client = redis.asyncio.Redis.from_url(os.environ["CONTROL_REDIS"], socket_timeout=None)
+        reading = asyncio.create_task(_read_notices(_client.pubsub()))
+        while (await receive())["type"] != "lifespan.shutdown":
+            await send({"type": "lifespan.startup.complete"})
+        reading.cancel()
+        await send({"type": "lifespan.shutdown.complete"})
+    elif scope["path"] == "/stream":
+        await _stream(parse_qs(scope["query_string"].decode())["visitor"][0], send)
+    else:
+        assert _client is not None
+        await _client.publish(os.environ["CONTROL_KEY"], (await receive())["body"])
+        headers = [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+
+async def _read_notices(pubsub: Any) -> None:
+    await pubsub.subscribe(os.environ["CONTROL_KEY"])
+    async for message in pubsub.listen():
+        if message["type"] == "message":
+            (event,) = orjson.loads(message["data"])["events"]
+            _open_streams["a:" + event["anonymous_id"]].put_nowait(message["data"])
+
+
+async def _stream(visitor: str, send: Any) -> None:
+    notices = _open_streams.setdefault(visitor, asyncio.Queue())
+    headers = [(b"content-type", b"text/event-stream")]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    while True:
+        data = await notices.get()
+        await send({"type": "http.response.body", "body": b"data: " + data + b"\n\n", "more_body": True})
 
 
 def main() -> None:

@@ -33,6 +33,7 @@ from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.visitors import RedisVisitors
 from streams.workers.group.dead_letters import BadRecordLimit, DeadLetters
 from streams.workers.group.ownership import Holding
+from streams.workers.group.round_processor import HeldChunk
 from streams.workers.personalize.decider import Decider
 from streams.workers.personalize.decoding import EventsTopic
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies
@@ -89,8 +90,9 @@ async def apply_all(engine: Engine, holding: Holding, records: Sequence[Any], si
     """Seconds of CPU for all records in chunks of `size`."""
     since = time.process_time()
     for start in range(0, len(records), size):
-        chunk = records[start : start + size]
-        await engine.apply(holding, chunk, chunk[-1].offset + 1)
+        chunk = list(records[start : start + size])
+        prepared = await engine.prepare([HeldChunk(holding, chunk, chunk[-1].offset + 1)])
+        await engine.write(prepared)
     return time.process_time() - since
 
 

@@ -1,4 +1,4 @@
-"""Figures of a benchmark: runs of one key, their spread, the target, and the table of all."""
+"""Figures of a benchmark: runs of one key, their spread, what is asked of them, and the table."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from msgspec import Struct
 from rich.console import Console
 from rich.table import Table
 
+from tests.load.requirements import NOTHING, REQUIREMENTS, Bound, Verdict
+
 LATEST = Path(__file__).with_name("latest.json")
 
 
 class Figure(Struct, kw_only=True, omit_defaults=True):
-    """One key: every run's value, and what was asked of it. `load` says what ran beside."""
+    """One key and every run's value. `load` says what was measured and what ran beside."""
 
     key: str
     unit: str
     runs: list[float]
     load: str
-    target: str = ""
-    met: bool | None = None
 
     @property
     def median(self) -> float:
@@ -34,23 +34,40 @@ class Figure(Struct, kw_only=True, omit_defaults=True):
 
 
 class Report(Struct, kw_only=True):
+    """The last figures of all keys; what is asked of them stands in requirements.py alone."""
+
     machine: str
     commit: str
+    cores: int = 1
     figures: dict[str, Figure]
 
 
-def figure(
-    key: str, runs: Sequence[float], unit: str, *, load: str, at_least: float | None = None,
-    at_most: float | None = None,
-) -> Figure:  # fmt: skip
-    """A figure judged by its median."""
-    value = statistics.median(runs)
-    target, met = "", None
-    if at_least is not None:
-        target, met = f"≥ {at_least:g}", value >= at_least
-    if at_most is not None:
-        target, met = f"≤ {at_most:g}", value <= at_most
-    return Figure(key=key, runs=[round(r, 4) for r in runs], unit=unit, load=load, target=target, met=met)
+class Assessment(Struct, frozen=True):
+    """A bound in words, the number it comes to, and whether the figure's median meets it."""
+
+    text: str = ""
+    verdict: Verdict = ""
+
+
+def figure(key: str, runs: Sequence[float], unit: str, *, load: str) -> Figure:
+    """A figure of the closed list; KeyError for another key."""
+    if key not in REQUIREMENTS:
+        raise KeyError(f"{key} is not in tests/load/requirements.py")
+    return Figure(key=key, runs=[round(float(r), 4) for r in runs], unit=unit, load=load)
+
+
+def assess(report: Report, key: str) -> tuple[Assessment, Assessment]:
+    """The must and the aim of a key, judged by medians; a relative bound by the same report's control."""
+    medians = {name: f.median for name, f in report.figures.items()}
+    must, aim = REQUIREMENTS.get(key, NOTHING).bounds(report.cores)
+    return _assess(must, medians[key], medians), _assess(aim, medians[key], medians)
+
+
+def _assess(bound: Bound | None, value: float, medians: dict[str, float]) -> Assessment:
+    limit = bound and bound.limit(medians)
+    if bound is None or limit is None:
+        return Assessment()
+    return Assessment(f"{bound.sign} {limit:.4g}", bound.judge(value, medians))
 
 
 def percentile(values: Sequence[float] | np.ndarray, q: float) -> float:
@@ -78,18 +95,21 @@ def _git(*arguments: str) -> str:
 
 
 def save(figures: Sequence[Figure]) -> Report:
-    """Merge into latest.json: keys measured now replace the old ones."""
+    """Merge into latest.json: keys measured now replace the old ones, keys no longer listed are dropped."""
     known = msgspec.json.decode(LATEST.read_bytes(), type=Report).figures if LATEST.exists() else {}
-    merged = known | {f.key: f for f in figures}
-    report = Report(machine=machine(), commit=commit(), figures=dict(sorted(merged.items())))
+    merged = {k: f for k, f in (known | {f.key: f for f in figures}).items() if k in REQUIREMENTS}
+    cores = psutil.cpu_count() or 1
+    report = Report(machine=machine(), commit=commit(), cores=cores, figures=dict(sorted(merged.items())))
     LATEST.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     return report
 
 
-def show(figures: Sequence[Figure], console: Console) -> None:
-    table = Table("key", "median", "min", "max", "unit", "target", "", "load", title=machine())
-    for f in figures:
-        mark = {True: "met", False: "missed", None: ""}[f.met]
+def show(report: Report, keys: Sequence[str], console: Console) -> None:
+    """The figures of some keys, each with its must and its aim."""
+    table = Table("key", "median", "min", "max", "unit", "must", "", "aim", "", "load", title=report.machine)
+    for key in keys:
+        f, (must, aim) = report.figures[key], assess(report, key)
         spread = f"{min(f.runs):,.2f}", f"{max(f.runs):,.2f}"
-        table.add_row(f.key, f"{f.median:,.2f}", *spread, f.unit, f.target, mark, f.load)
+        asked = must.text, must.verdict, aim.text, aim.verdict
+        table.add_row(key, f"{f.median:,.2f}", *spread, f.unit, *asked, f.load)
     console.print(table)

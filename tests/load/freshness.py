@@ -1,8 +1,8 @@
 """Freshness: an event handed to the producer → the layout that answers for it readable in Redis.
 
-The observer receives each write's notice, which the script sends after writing, and joins it with the
-generator's ledger by record id; a sample of heads is read back and compared with the notice.
-Floor: bare aiokafka on the same topic with the same generator, in turn with ours.
+The observer receives each write's notice, which is published after writing, and joins it with the generator's
+ledger by record id; of ours a sample of heads is read back and compared with the notice. In turn with ours,
+on the same topic and by the same generator: the floor, bare aiokafka, and the careless twin.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,14 @@ from schemas.ids import Version, VisitorId
 from streams.stores.keys import Keys
 from tests.load.bed import PARTITIONS, Bed, Gauge, bare_consumer, finish, generate, latencies_ms, open_redis
 from tests.load.figures import Figure, figure, percentile
-from tests.stack import Stack
+from tests.load.twin import TwinWorker, twin_worker
+from tests.stack import Stack, poll_until
 
-RATE, SECONDS, VISITORS = 1000, 20, 5000
+RATES, SECONDS, VISITORS = (1000, 3000), 15, 5000
+QUANTILES = (("p50", 50), ("p99", 99))
+DRAIN_S = 30.0
+Seen = list[tuple[int, int, float]]
+"""(partition, offset, when it was seen)."""
 
 
 class NoticeObserver:
@@ -32,7 +38,7 @@ class NoticeObserver:
         self.client = open_redis(stack.redis)
         self.pubsub: Any = self.client.pubsub()
         self.pubsub.ssubscribe(*(self.keys.channel(p) for p in range(PARTITIONS)))
-        self.seen: list[tuple[int, int, float]] = []
+        self.seen: Seen = []
         self.behind = 0
         self.checked = 0
         self._stop = threading.Event()
@@ -63,56 +69,114 @@ class NoticeObserver:
         self.pubsub.close()
 
 
+class TwinObserver:
+    """Receives every notice of the twin in a thread."""
+
+    def __init__(self, twin: TwinWorker) -> None:
+        self.seen: Seen = []
+        self.pubsub: Any = twin.redis.pubsub()
+        self.pubsub.subscribe(twin.channel)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            message = self.pubsub.get_message(timeout=0.2)
+            if message and message["type"] == "message":
+                partition, offset, _ = message["data"].split(b" ", 2)
+                self.seen.append((int(partition), int(offset), time.monotonic()))
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.pubsub.close()
+
+
 def measure(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
-    ours, floor, behind = [], [], []
+    return [f for rate in RATES for f in measure_rate(bed, rate, runs, say)]
+
+
+def measure_rate(bed: Bed, rate: int, runs: int, say: Callable[[str], None]) -> list[Figure]:
+    times: dict[str, list[np.ndarray]] = {"floor_": [], "twin_": [], "": []}
+    behind = []
     for run in range(runs):
         with bed.stack() as stack:
-            floor.append(_floor(stack, run))
-            times, share = _ours(stack, run)
-            ours.append(times)
-            behind.append(share)
-        say(f"run {run + 1}: p50 {np.median(ours[-1]):.1f} ms, floor {np.median(floor[-1]):.1f} ms")
-    f50, f99 = [percentile(x, 50) for x in floor], [percentile(x, 99) for x in floor]
-    load = f"{RATE} events/s of {VISITORS} visitors, open loop, {SECONDS} s, {runs} runs, floor in turn"
-    p50, p99 = [percentile(x, 50) for x in ours], [percentile(x, 99) for x in ours]
-    most50, most99 = round(float(np.median(f50)) + 3, 2), round(float(np.median(f99)) * 2, 2)
-    return [
-        figure("freshness.p50_ms", p50, "ms", load=load, at_most=most50),
-        figure("freshness.p99_ms", p99, "ms", load=load, at_most=most99),
-        figure("freshness.heads_behind_ratio", behind, "ratio", load="heads read back, " + load, at_most=0),
-        figure("freshness.floor_p50_ms", f50, "ms", load="bare aiokafka, " + load),
-        figure("freshness.floor_p99_ms", f99, "ms", load="bare aiokafka, " + load),
-    ]  # fmt: skip
+            ours, share = _ours(stack, rate, run)  # first: the others do not read what lies in the log
+            times["floor_"].append(_floor(stack, rate, run))
+            times["twin_"].append(_twin(stack, rate, run))
+        times[""].append(ours)
+        behind.append(share)
+        medians = ", ".join(f"{who or 'ours_'}{np.median(each[-1]):.1f}" for who, each in times.items())
+        say(f"{rate} events/s, run {run + 1}, p50 in ms: {medians}")
+    load = f"{rate} events/s of {VISITORS} visitors, open loop, {SECONDS} s, {runs} runs, all three in turn"
+    prefix = "freshness." if rate == RATES[0] else f"freshness.{rate}."
+    figures = [
+        figure(f"{prefix}{who}{name}_ms", [percentile(x, q) for x in each], "ms", load=LOADS[who] + load)
+        for who, each in times.items()
+        for name, q in QUANTILES
+    ]
+    if rate == RATES[0]:
+        load = "heads read back, " + load
+        figures.append(figure("freshness.heads_behind_ratio", behind, "ratio", load=load))
+    return figures
 
 
-def _warm(values: np.ndarray) -> np.ndarray:
+LOADS = {"": "", "floor_": "bare aiokafka, ", "twin_": "the careless twin, "}
+
+
+def _send(stack: Stack, rate: int, seed: int) -> Any:
+    """Send open-loop; the ledger of what was sent."""
+    sent = stack.folder / f"sent-{seed}.npz"
+    finish(generate(stack, sent, rate=rate, seconds=SECONDS, visitors=VISITORS, seed=seed))
+    return np.load(sent)
+
+
+def _warm(values: np.ndarray, rate: int) -> np.ndarray:
     """Without the first two seconds, in which caches and connections open."""
-    return values[2 * RATE :]
+    return values[2 * rate :]
 
 
-def _floor(stack: Stack, run: int) -> np.ndarray:
-    sent, seen = stack.folder / "floor-sent.npz", stack.folder / "floor-seen.npz"
+def _floor(stack: Stack, rate: int, run: int) -> np.ndarray:
+    seen = stack.folder / "floor-seen.npz"
     consumer = bare_consumer(stack, seen, "--idle-s", "5")
-    finish(generate(stack, sent, rate=RATE, seconds=SECONDS, visitors=VISITORS, seed=run + 10))
+    sent = _send(stack, rate, run + 10)
     finish(consumer)
     at = np.load(seen)
-    return _warm(latencies_ms(np.load(sent), at["partition"], at["offset"], at["at"]))
+    return _warm(latencies_ms(sent, at["partition"], at["offset"], at["at"]), rate)
 
 
-def _ours(stack: Stack, run: int) -> tuple[np.ndarray, float]:
-    sent = stack.folder / "sent.npz"
+def _twin(stack: Stack, rate: int, run: int) -> np.ndarray:
+    with twin_worker(stack) as twin:
+        observer = TwinObserver(twin)
+        try:
+            sent = _send(stack, rate, run + 30)
+            _wait(lambda: twin.done() >= rate * SECONDS)
+        finally:
+            observer.close()
+    return _latencies(sent, observer.seen, rate)
+
+
+def _ours(stack: Stack, rate: int, run: int) -> tuple[np.ndarray, float]:
     worker = stack.start("worker").wait_ready()
-    gauge = Gauge(stack)
-    gauge.wait_drained(60)  # of what the floor's run left in the log
-    gauge.close()
-    observer = NoticeObserver(stack)
+    gauge, observer = Gauge(stack), NoticeObserver(stack)
     try:
-        finish(generate(stack, sent, rate=RATE, seconds=SECONDS, visitors=VISITORS, seed=run + 50))
-        time.sleep(1)
+        sent = _send(stack, rate, run + 50)
+        _wait(lambda: gauge.lag() == 0)
     finally:
         observer.close()
+        gauge.close()
     worker.terminate()
     assert observer.checked, "no layout was read back"
-    partition, offset, at = zip(*observer.seen, strict=True)
-    found = latencies_ms(np.load(sent), partition, offset, at)
-    return _warm(found), observer.behind / observer.checked
+    return _latencies(sent, observer.seen, rate), observer.behind / observer.checked
+
+
+def _wait(drained: Callable[[], bool]) -> None:
+    """Until all is applied, at most DRAIN_S: whoever cannot keep up would keep the others waiting."""
+    with suppress(AssertionError):
+        poll_until(drained, within_s=DRAIN_S, what="lag 0")
+    time.sleep(0.5)  # the last notices are on their way
+
+
+def _latencies(sent: Any, seen: Seen, rate: int) -> np.ndarray:
+    return _warm(latencies_ms(sent, *zip(*seen, strict=True), until=time.monotonic()), rate)

@@ -24,7 +24,7 @@ from rich.table import Table
 from tests.load.figures import Figure, Report
 
 ROOT = Path(__file__).resolve().parents[2]
-DEFAULT_PARTS = "layout_get,rank,freshness,push,memory,backlog"
+DEFAULT_PARTS = "decide,fold,layout_get,rank,freshness,push,memory,backlog"
 
 Values = dict[str, float]
 

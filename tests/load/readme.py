@@ -1,29 +1,36 @@
-"""The README's figures, written from latest.json: `python -m tests.load.readme` after a benchmark."""
+"""The README's figures, written from latest.json: `python -m tests.load.readme` after a benchmark.
+
+`--print` only prints the table.
+"""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import msgspec
 
-from tests.load.figures import LATEST, Figure, Report
+from tests.load.figures import LATEST, Report, assess
+from tests.load.requirements import Verdict
 
 README = Path(__file__).parents[2] / "README.md"
 BEGIN, END = "<!-- figures: begin -->", "<!-- figures: end -->"
+MARKS: dict[Verdict, str] = {"met": " ✓", "missed": " **missed**", "": ""}
 
 
 def table(report: Report) -> str:
-    """One row a key: median, spread, target and what ran."""
-    rows = [_row(figure) for figure in report.figures.values()]
+    """One row a key: median, spread, must and aim with what became of them, and what ran."""
+    rows = [_row(report, key) for key in report.figures]
     head = f"On {report.machine}, everything on them, commit `{report.commit}`; median (lowest – highest)."
-    return "\n".join([head, "", "| key | figure | target | load |", "|---|---|---|---|", *rows])
+    return "\n".join([head, "", "| key | figure | must | aim | load |", "|---|---|---|---|---|", *rows])
 
 
-def _row(figure: Figure) -> str:
-    met = {True: " ✓", False: " **missed**", None: ""}[figure.met]
+def _row(report: Report, key: str) -> str:
+    figure, (must, aim) = report.figures[key], assess(report, key)
     spread = f"{_number(min(figure.runs))} – {_number(max(figure.runs))}"
     value = f"{_number(figure.median)} {figure.unit} ({spread})"
-    return f"| `{figure.key}` | {value} | {figure.target}{met} | {figure.load} |"
+    asked = [one.text + MARKS[one.verdict] for one in (must, aim)]
+    return "| " + " | ".join([f"`{key}`", value, *asked, figure.load]) + " |"
 
 
 def _number(value: float) -> str:
@@ -38,7 +45,10 @@ def with_table(text: str, report: Report) -> str:
 
 def main() -> None:
     report = msgspec.json.decode(LATEST.read_bytes(), type=Report)
-    README.write_text(with_table(README.read_text(), report))
+    if "--print" in sys.argv[1:]:
+        sys.stdout.write(table(report) + "\n")
+    else:
+        README.write_text(with_table(README.read_text(), report))
 
 
 if __name__ == "__main__":

@@ -4,63 +4,78 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 
 from tests.load.bed import Bed, Gauge, bare_consumer, cpu_seconds, finish, generate
 from tests.load.figures import Figure, figure
-from tests.stack import Stack
+from tests.load.twin import twin_worker
+from tests.stack import Stack, poll_until
 
-BACKLOG = 60_000
+BACKLOG = 80_000
 DECIDE_ALL = "100000"  # seconds: a backlog is decided too, so that the figure includes every decision
+PROBE_S, TRIAL_S, TREES_S = 20, 60, 20
+TRIALS_MAX = 6
+"""Of a run; each that fails lowers the rate by a tenth."""
+_SEEDS = count(100)
+"""A seed once more would be message ids once more, which a worker need not fold or decide."""
 
 
 def measure(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
-    backlog, control, cost = _backlogs(bed, runs, say, {})
-    rate = min(backlog) * 0.9
-    sustained = _sustained(bed, runs, 60, rate, say, {})
-    trees = _lightgbm(bed)
-    backlog_trees, _, _ = _backlogs(bed, 1, say, {"ranker": str(trees)}, control=False)
-    sustained_trees = _sustained(bed, runs, 20, backlog_trees[0] * 0.9, say, {"ranker": str(trees)})
-    load = f"1 worker, {runs} runs, open loop, all on the same cores"
+    figures, backlog = _measure_backlog(bed, runs, say)
+    sustained = _sustained(bed, runs, TRIAL_S, min(backlog) * 0.9, say, {})
+    trees = {"ranker": str(_lightgbm(bed))}
+    with _backlog(bed, 1, trees) as stack:
+        rate, _ = _catch_up(stack)
+    sustained_trees = _sustained(bed, runs, TREES_S, rate * 0.9, say, trees)
+    load = f"1 worker, {runs} runs, open loop, all decided, all on the same cores"
     return [
-        figure("stream.events_per_second", sustained, "events/s", load=load + ", 60 s each", at_least=5000),
-        figure("stream.events_per_second_lightgbm", sustained_trees, "events/s", load=load + ", 20 s each"),
-        figure("stream.backlog_events_per_second", backlog, "events/s", load=f"{BACKLOG}, all decided"),
-        figure("stream.cpu_us_per_event", cost, "µs", load="worker, catching up, all decided"),
+        *figures,
+        figure("stream.events_per_second", sustained, "events/s", load=f"{load}, {TRIAL_S} s each"),
         figure(
-            "stream.control_ratio", [a / b for a, b in zip(backlog, control, strict=True)], "ratio",
-            load="backlog rate / bare aiokafka with an empty body on the same log",
+            "stream.events_per_second_lightgbm", sustained_trees, "events/s", load=f"{load}, {TREES_S} s each"
         ),
-    ]  # fmt: skip
-
-
-def measure_backlog(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
-    """Catching up alone, without the search for a rate that is kept up: a tenth of the time of `measure`."""
-    backlog, _, cost = _backlogs(bed, runs, say, {}, control=False)
-    return [
-        figure("stream.backlog_events_per_second", backlog, "events/s", load=f"{BACKLOG}, all decided"),
-        figure("stream.cpu_us_per_event", cost, "µs", load="worker, catching up, all decided"),
     ]
 
 
-def _backlogs(
-    bed: Bed, runs: int, say: Callable[[str], None], settings: dict[str, str], *, control: bool = True
-) -> tuple[list[float], list[float], list[float]]:
-    rates, bare, cost = [], [], []
+def measure_backlog(bed: Bed, runs: int, say: Callable[[str], None]) -> list[Figure]:
+    """Catching up alone, without the search for a rate that is kept up: a quarter of the time."""
+    return _measure_backlog(bed, runs, say)[0]
+
+
+def _measure_backlog(bed: Bed, runs: int, say: Callable[[str], None]) -> tuple[list[Figure], list[float]]:
+    rates, cost, twins, shares = [], [], [], []
     for run in range(runs):
-        with bed.stack(decide_within_s=DECIDE_ALL, **settings) as stack:
-            out = stack.folder / "sent.npz"
-            finish(generate(stack, out, count=BACKLOG, rate=0, seed=run + 1))
-            if control:
-                bare.append(_bare_rate(stack))
+        with _backlog(bed, run + 1, {}) as stack:
+            bare, twin = _bare_rate(stack), twin_rate(stack)
             rate, us = _catch_up(stack)
-            rates.append(rate)
-            cost.append(us)
-            say(f"backlog run {run + 1}: {rate:,.0f} events/s, {us:.0f} µs CPU/event")
-    return rates, bare, cost
+        rates.append(rate)
+        cost.append(us)
+        twins.append(twin)
+        shares.append(rate / bare)
+        say(f"backlog run {run + 1}: {rate:,.0f} events/s, {us:.0f} µs CPU/event, the twin {twin:,.0f}")
+    load = f"{BACKLOG}, all decided, {runs} runs"
+    return [
+        figure("stream.backlog_events_per_second", rates, "events/s", load=load),
+        figure("stream.twin_backlog_events_per_second", twins, "events/s", load="the careless twin, " + load),
+        figure("stream.cpu_us_per_event", cost, "µs", load="worker process, catching up with " + load),
+        figure(
+            "stream.control_ratio", shares, "ratio",
+            load="backlog rate / bare aiokafka with an empty body on the same log",
+        ),
+    ], rates  # fmt: skip
+
+
+@contextmanager
+def _backlog(bed: Bed, seed: int, settings: dict[str, str]) -> Iterator[Stack]:
+    """A stack with a log that nobody has read yet."""
+    with bed.stack(decide_within_s=DECIDE_ALL, **settings) as stack:
+        finish(generate(stack, stack.folder / "sent.npz", count=BACKLOG, rate=0, seed=seed))
+        yield stack
 
 
 def _bare_rate(stack: Stack) -> float:
@@ -68,6 +83,15 @@ def _bare_rate(stack: Stack) -> float:
     finish(bare_consumer(stack, out, "--from-start", "--until", str(BACKLOG)))
     read = np.load(out)  # from before the first read: one answer may hold most of the log
     return float(len(read["at"]) / (read["at"][-1] - read["begun"]))
+
+
+def twin_rate(stack: Stack, *, until: int = BACKLOG, ranking: bool = True) -> float:
+    """Events/s of the twin between the first tenth of `until` and its end."""
+    with twin_worker(stack, from_start=True, ranking=ranking) as twin:
+        poll_until(lambda: twin.done() >= until * 0.1, within_s=60, what="the twin at work", every_s=0.01)
+        first, started = twin.done(), time.monotonic()
+        poll_until(lambda: twin.done() >= until, within_s=240, what="the twin done", every_s=0.01)
+        return (twin.done() - first) / (time.monotonic() - started)
 
 
 def _catch_up(stack: Stack) -> tuple[float, float]:
@@ -79,10 +103,10 @@ def _catch_up(stack: Stack) -> tuple[float, float]:
         while gauge.done() < end * 0.1:
             assert worker.alive, worker.log()
             time.sleep(0.01)
-        first, started, cpu = gauge.done(), time.monotonic(), cpu_seconds(worker)
+        first, started, cpu = gauge.done(), time.monotonic(), cpu_seconds(worker.pid)
         gauge.wait_drained(240)
         spent = time.monotonic() - started
-        return (end - first) / spent, (cpu_seconds(worker) - cpu) / (end - first) * 1e6
+        return (end - first) / spent, (cpu_seconds(worker.pid) - cpu) / (end - first) * 1e6
     finally:
         worker.terminate()
         gauge.close()
@@ -91,23 +115,34 @@ def _catch_up(stack: Stack) -> tuple[float, float]:
 def _sustained(
     bed: Bed, runs: int, seconds: int, rate: float, say: Callable[[str], None], settings: dict[str, str]
 ) -> list[float]:
-    """The highest tried rate, per run, at which lag does not grow over `seconds`."""
+    """The highest tried rate, per run, at which lag does not grow over `seconds`; short probes come first."""
     rates = []
-    with bed.stack(**settings) as stack:
+    with bed.stack(decide_within_s=DECIDE_ALL, **settings) as stack:
         worker = stack.start("worker").wait_ready()
-        for run in range(runs):
-            while not _keeps_up(stack, rate, seconds, run, say):
-                assert worker.alive, worker.log()
-                rate *= 0.9
-            rates.append(rate)
+        try:
+            rate = _kept_rate(stack, rate, PROBE_S, say)
+            for _ in range(runs):
+                rate = _kept_rate(stack, rate, seconds, say)
+                rates += [rate]
+        finally:
+            assert worker.alive, worker.log()
         worker.terminate()
     return rates
 
 
-def _keeps_up(stack: Stack, rate: float, seconds: int, run: int, say: Callable[[str], None]) -> bool:
+def _kept_rate(stack: Stack, rate: float, seconds: int, say: Callable[[str], None]) -> float:
+    """The first rate that is kept up, each a tenth lower than the one before."""
+    for _ in range(TRIALS_MAX):
+        if _keeps_up(stack, rate, seconds, say):
+            return rate
+        rate *= 0.9
+    raise AssertionError(f"no rate down to {rate:,.0f} events/s was kept up with")
+
+
+def _keeps_up(stack: Stack, rate: float, seconds: int, say: Callable[[str], None]) -> bool:
     gauge = Gauge(stack)
     try:
-        generator = generate(stack, stack.folder / "sent.npz", rate=rate, seconds=seconds, seed=run + 100)
+        generator = generate(stack, stack.folder / "sent.npz", rate=rate, seconds=seconds, seed=next(_SEEDS))
         lags = _sample_lag(gauge, generator)
         gauge.wait_drained(120)
     finally:

@@ -66,10 +66,13 @@ def _properties(kind: str, items: Sequence[Item], rng: random.Random, n: int) ->
             return {"items": picked[:1]}
 
 
-def browsing_events(items: Sequence[Item], *, visitors: int, count: int, seed: int) -> list[Prepared]:
+def browsing_events(
+    items: Sequence[Item], *, visitors: int, count: int, seed: int, first: int = 0
+) -> list[Prepared]:
     """`count` events of `visitors` visitors in turn, so that one visitor's events are far apart.
 
-    Each visitor looks mostly into one favourite category, as people do.
+    Each visitor looks mostly into one favourite category, as people do. Message ids count from `first`: more
+    events of the same visitors need others, or they are taken for repetitions.
     """
     rng = random.Random(seed)
     by_category: dict[str, list[Item]] = {}
@@ -83,7 +86,7 @@ def browsing_events(items: Sequence[Item], *, visitors: int, count: int, seed: i
         visitor = n % visitors
         choice = by_category[favourites[visitor] if rng.random() < 0.8 else rng.choice(names)]
         body = {
-            "event": kinds[n], "message_id": f"{seed}-{n}", "anonymous_id": f"load-{seed}-{visitor}",
+            "event": kinds[n], "message_id": f"{seed}-{first + n}", "anonymous_id": f"load-{seed}-{visitor}",
             "channel": "web", "context": {"device": "mobile" if visitor % 2 else "desktop"},
             "properties": _properties(kinds[n], rng.choices(choice, k=3), rng, n), "timestamp": "@",
         }  # fmt: skip

@@ -11,7 +11,7 @@ from streams.demo.catalogue import demo_items
 from tests.load.bed import ITEMS, Gauge
 from tests.load.traffic import browsing_events, now_text
 from tests.load.wire import Connection, post
-from tests.stack import Running, Stack
+from tests.stack import Running, Stack, poll_until
 
 
 def events_body(events: list[bytes]) -> bytes:
@@ -27,10 +27,17 @@ def walk_in(stack: Stack, gateway: Running, *, visitors: int, each: int, seed: i
     with Connection(gateway.address) as connection:
         for start in range(0, len(prepared), 200):
             batch = [event.value(now_text()) for event in prepared[start : start + 200]]
-            status, body = connection.ask(post("/v1/events", events_body(batch)))
-            results = orjson.loads(body)["results"]
-            assert status == 200, body
-            assert all(result["status"] == "accepted" for result in results), results[:3]
+            poll_until(lambda b=batch: _send(connection, b), within_s=60, what="events taken")  # type: ignore[misc]
     gauge.wait_drained(60)
     gauge.close()
     return [VisitorId(event.key.decode()) for event in prepared[:visitors]]
+
+
+def _send(connection: Connection, events: list[bytes]) -> bool:
+    """Post what is left of the events; those that are to be sent again stay in the list."""
+    status, body = connection.ask(post("/v1/events", events_body(events)))
+    assert status == 200, body
+    answers = [result["status"] for result in orjson.loads(body)["results"]]
+    assert set(answers) <= {"accepted", "retry"}, body[:300]
+    events[:] = [event for event, answer in zip(events, answers, strict=True) if answer == "retry"]
+    return not events

@@ -72,9 +72,12 @@ class Connection:
 
 
 def saturate(
-    address: str, requests: Sequence[bytes], *, connections: int, seconds: float
+    address: str, requests: Sequence[bytes], *, connections: int, seconds: float, without: bytes = b"\n\n"
 ) -> tuple[float, list[float]]:
-    """Keep every connection busy for `seconds`: (answers per second, their times in ms). All must be 200."""
+    """Keep every connection busy for `seconds`: (answers per second, their times in ms).
+
+    All must be 200, and `without` in no body.
+    """
     selector = selectors.DefaultSelector()
     opened = [Connection(address) for _ in range(connections)]
     times: list[float] = []
@@ -91,6 +94,7 @@ def saturate(
             if answer is None:
                 continue
             assert answer[0] == 200, answer
+            assert without not in answer[1], answer[1][:300]
             times.append((time.monotonic() - connection.sent) * 1000)
             connection.start(requests[sent % len(requests)])
             sent += 1

@@ -14,25 +14,36 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import Fenced, Regressed
+from schemas.ids import VisitorId
+from streams.kafka.partitioner import partition_of
 from streams.stores.memory import MemoryStore, Own
 from streams.stores.protocols import SliceWrite
+from streams.workers.group.ownership import Holding
+from streams.workers.group.round_processor import Outcome
+from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies
+from streams.workers.personalize.slices import PreparedChunk
+from streams.workers.personalize.visitor_cache import CachedVisitor, VisitorCache
 from tests.faults.mutants import AckFirst, forgetful_fold
 from tests.properties.doors import Raw
-from tests.properties.interleavings import Broken, Overrides, run
+from tests.properties.interleavings import run
+from tests.properties.invariants import Broken
+from tests.properties.worker import PARTITIONS, Overrides
 from tests.random_events import random_event
 
-STEPS = 60
+STEPS = 90
 SEEDS = 400
-VISITORS = ("a:ann", "u:bob", "a:cid", "u:dee")
+VISITORS = tuple(VisitorId(name) for name in ("a:ann", "u:bob", "a:cid", "u:dee", "a:eve", "u:fay"))
 
 
-def a_log(seed: int, length: int = 14) -> Sequence[Raw]:
+def make_logs(seed: int, length: int = 18) -> list[list[Raw]]:
     """Events of a few visitors, some repeated by their client, some that can never be applied."""
     rng = Random(seed)
-    log: list[Raw] = []
-    for offset in range(length):
+    logs: list[list[Raw]] = [[] for _ in range(PARTITIONS)]
+    for number in range(length):
         visitor = rng.choice(VISITORS)
-        key, value = visitor.encode(), random_event(rng, visitor, offset)
+        key, value = visitor.encode(), random_event(rng, visitor, number)
+        partition = partition_of(key, PARTITIONS)
+        log = logs[partition]
         match rng.randrange(12):
             case 0:
                 value = value[: len(value) // 2]
@@ -41,26 +52,27 @@ def a_log(seed: int, length: int = 14) -> Sequence[Raw]:
             case 2 if log:
                 key, value = log[-1].key or b"", log[-1].value or b""
         tombstone = rng.randrange(25) == 0
-        log.append(Raw(key, None if tombstone else value, offset, 1_767_600_000_000 + offset * 40_000))
-    return log
+        at = 1_767_600_000_000 + number * 40_000
+        log.append(Raw(key, None if tombstone else value, len(log), at, partition))
+    return logs
 
 
 def play(seed: int, overrides: Overrides, *, steps: int) -> None:
     """A run that the seed alone decides."""
     rng = Random(seed)
-    tape = iter([rng.randrange(256) for _ in range(10 * steps)])
-    asyncio.run(run(a_log(seed), tape, steps=steps, overrides=overrides))
+    tape = iter([rng.randrange(256) for _ in range(12 * steps)])
+    asyncio.run(run(make_logs(seed), tape, steps=steps, overrides=overrides))
 
 
-@given(st.integers(0, 10_000), st.lists(st.integers(0, 255), max_size=400))
+@given(st.integers(0, 10_000), st.lists(st.integers(0, 255), max_size=600))
 @settings(max_examples=300, deadline=None)
 def test_the_store_equals_the_fold_of_the_log(seed: int, tape: list[int]) -> None:
-    asyncio.run(run(a_log(seed), iter(tape), steps=STEPS, overrides=Overrides()))
+    asyncio.run(run(make_logs(seed), iter(tape), steps=STEPS, overrides=Overrides()))
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_long_runs_too(seed: int) -> None:
-    play(seed, Overrides(), steps=100)
+    play(seed, Overrides(), steps=150)
 
 
 class Unfenced(MemoryStore):
@@ -88,11 +100,55 @@ class Unchecked(MemoryStore):
         return False
 
 
+class ImpatientCache(VisitorCache):
+    """Lets go of visitors that are not written yet; the next round reads what the store has of them."""
+
+    def put(self, visitor: VisitorId, entry: CachedVisitor) -> None:
+        super().put(visitor, entry)
+        while len(self) > self._size:
+            self._entries.popitem(last=False)
+
+
+class TrustingCache(VisitorCache):
+    """Goes on with what was decided under a holding that is over."""
+
+    def get(self, visitor: VisitorId, holding: Holding) -> CachedVisitor | None:
+        return self._entries.get(visitor)
+
+
+class Impatient(Engine):
+    def __init__(self, config: EngineConfig, dependencies: EngineDependencies) -> None:
+        super().__init__(config, dependencies)
+        self._cache = ImpatientCache(config.lru_visitors)
+
+
+class Trusting(Engine):
+    def __init__(self, config: EngineConfig, dependencies: EngineDependencies) -> None:
+        super().__init__(config, dependencies)
+        self._cache = TrustingCache(config.lru_visitors)
+
+
+class LateBurial(Engine):
+    """Buries when all is written."""
+
+    async def write(self, prepared: Sequence[PreparedChunk]) -> list[Outcome]:
+        letters = [letter for one in prepared for letter in one.decoded.letters]
+        for one in prepared:
+            one.decoded.letters = []
+        outcomes = await super().write(prepared)
+        if letters:
+            await self._deps.dead_letters.bury(letters)
+        return outcomes
+
+
 MUTANTS = {
     "no_fence": Overrides(store=Unfenced),
     "no_done_check": Overrides(store=Unchecked),
     "ack_before_write": Overrides(engine=AckFirst),
     "no_message_id": Overrides(fold=forgetful_fold),
+    "early_eviction": Overrides(engine=Impatient),
+    "cache_never_void": Overrides(engine=Trusting),
+    "late_burial": Overrides(engine=LateBurial),
 }
 
 

@@ -10,10 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.catalog.table import ItemTable
-from models.layout.context import PageRequest
-from models.layout.fills import fills_of_body
+from models.layout.fills.packed_fills import fills_of_body
 from models.policy.decide import decide
-from models.policy.layout_decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.storefront.rules import matches
 from models.storefront.shop import Shop, with_items
 from schemas.codec import encode

@@ -13,9 +13,11 @@ from msgspec import Struct
 
 from models.catalog.table import ItemTable
 from models.visitor.affinities import item_key
-from models.visitor.sessions import SESSION_GAP_S, effective_time
-from models.visitor.state import EventRecord, VisitorState, refuses_personalization
-from schemas.events import AddToCart, EventItem, OtherEvent, Purchase, Share, StorePurchase, ViewItem
+from models.visitor.interactions import list_cart
+from models.visitor.sessions import effective_time, has_message, has_refused, list_session_views
+from models.visitor.state import EventRecord
+from models.visitor.typed_state import TypedState
+from schemas.events import AddToCart, Event, EventItem, OtherEvent, Purchase, Share, StorePurchase, ViewItem
 from schemas.ids import ItemId, hash64
 
 CountName = Literal["views", "carts", "purchases", "shares"]
@@ -40,11 +42,20 @@ class ItemInteractions(Struct, frozen=True):
     weight: int = 1
 
 
-def extract(state: VisitorState, record: EventRecord, table: ItemTable) -> ItemInteractions | None:
+_before = TypedState()
+"""Read into again for each record; the loop of one worker alone counts."""
+
+
+def may_interact(event: Event) -> bool:
+    """Whether `extract` looks at such an event at all."""
+    return type(event) in _EXTRACTORS
+
+
+def extract(packed: bytes, record: EventRecord, table: ItemTable) -> ItemInteractions | None:
     """Extracts what a record contributes to the crowd's signals.
 
     Args:
-        state: The visitor's state before the record.
+        packed: The visitor's packed state before the record; read only for an event that may count.
         record: The event with its arrival time.
         table: The catalogue; only its items are counted, so signals stay bounded.
 
@@ -60,11 +71,11 @@ def extract(state: VisitorState, record: EventRecord, table: ItemTable) -> ItemI
     if extractor is None or isinstance(event, OtherEvent):
         return None
     items = _select_known(event.properties.items, table)
-    if not items or (state.consent and refuses_personalization(state)):
+    if not items or not _before.read(packed) or has_refused(_before):
         return None
-    if hash64(event.message_id) in state.message_ids:
+    if has_message(_before, hash64(event.message_id)):
         return None
-    return extractor(state, items, table, effective_time(event, record.arrival))
+    return extractor(_before, items, table, effective_time(event, record.arrival))
 
 
 def _select_known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
@@ -74,9 +85,9 @@ def _select_known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
 
 
 def _extract_view(
-    state: VisitorState, items: list[ItemId], table: ItemTable, at: float
+    state: TypedState, items: list[ItemId], table: ItemTable, at: float
 ) -> ItemInteractions | None:
-    before = _list_session_views(state, at)
+    before = list_session_views(state, at)
     new = [item for item in items if item_key(item) not in before]
     if not new:
         return None
@@ -84,17 +95,10 @@ def _extract_view(
     return ItemInteractions("views", new, "co_viewed", [(item, other) for item in new for other in earlier])
 
 
-def _list_session_views(state: VisitorState, at: float) -> list[int]:
-    """Keys viewed in the session that an event at `at` belongs to, newest first; none for a new one."""
-    if at - state.at > SESSION_GAP_S or at < state.session_at - SESSION_GAP_S:
-        return []
-    return [item.key for item in state.recent if item.at >= state.session_at]
-
-
 def _extract_cart(
-    state: VisitorState, items: list[ItemId], table: ItemTable, at: float
+    state: TypedState, items: list[ItemId], table: ItemTable, at: float
 ) -> ItemInteractions | None:
-    held = [line.key for line in state.cart]
+    held = list_cart(state)
     new = [item for item in items if item_key(item) not in held]
     if not new:
         return None
@@ -104,7 +108,7 @@ def _extract_cart(
 
 
 def _extract_order(
-    state: VisitorState, items: list[ItemId], table: ItemTable, at: float
+    state: TypedState, items: list[ItemId], table: ItemTable, at: float
 ) -> ItemInteractions | None:
     some = items[:ORDER_ITEMS_MAX]
     pairs = [(one, other) for index, one in enumerate(some) for other in some[index + 1 :]]
@@ -112,7 +116,7 @@ def _extract_order(
 
 
 def _extract_share(
-    state: VisitorState, items: list[ItemId], table: ItemTable, at: float
+    state: TypedState, items: list[ItemId], table: ItemTable, at: float
 ) -> ItemInteractions | None:
     return ItemInteractions("shares", items)
 
@@ -122,7 +126,7 @@ def _list_ids(keys: Iterable[int], table: ItemTable) -> list[ItemId]:
     return cast(list[ItemId], [ids[rows[key]] for key in keys if key in rows])
 
 
-_Extractor = Callable[[VisitorState, list[ItemId], ItemTable, float], ItemInteractions | None]
+_Extractor = Callable[[TypedState, list[ItemId], ItemTable, float], ItemInteractions | None]
 _EXTRACTORS: Mapping[type, _Extractor] = {
     ViewItem: _extract_view,
     AddToCart: _extract_cart,

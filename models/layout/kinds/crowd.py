@@ -1,33 +1,36 @@
 """Module kinds chosen by what all shoppers do, or by when items came to the shop: trending, popular, new."""
 
-from __future__ import annotations
+import cython
 
-from models.layout.kinds.kind import ModuleKind, Pool, Words
+from models import use_compiled
 
-TRENDING = Pool("trending", mask=lambda batch: batch.proposed_by("trending"))
-POPULAR = Pool("popular", mask=lambda batch: batch.proposed_by("popular"))
-NEW = Pool("new", mask=lambda batch: batch.proposed_by("new"))
+if not cython.compiled:
+    from models.candidates.sources import source_bit
+    from models.layout.kinds.kind import ModuleKind, ProposedPool, Words
 
-KINDS = (
+CROWD_KINDS = (
     ModuleKind(
-        name="trending",
-        pool=TRENDING,
-        words=Words("Most looked at in the last few hours"),
+        "trending",
+        ProposedPool("trending", source_bit("trending")),
+        Words("Most looked at in the last few hours"),
         variety=True,
         spare="by_trend",
     ),
     ModuleKind(
-        name="popular",
-        pool=POPULAR,
-        words=Words("What shoppers looked at most this week"),
+        "popular",
+        ProposedPool("popular", source_bit("popular")),
+        Words("What shoppers looked at most this week"),
         variety=True,
         spare="by_popularity",
     ),
     ModuleKind(
-        name="new_arrivals",
-        pool=NEW,
-        words=Words("The newest in the shop", about="The newest in {it}"),
+        "new_arrivals",
+        ProposedPool("new", source_bit("new")),
+        Words("The newest in the shop", about="The newest in {it}"),
         variety=True,
         spare="by_newness",
     ),
 )
+
+if not cython.compiled:
+    use_compiled(globals())

@@ -1,38 +1,75 @@
 """Module kinds that show items the visitor knows already, in the visitor's order: the cart, recent views."""
 
-from __future__ import annotations
+import cython
 
-from models.layout.context import PageContext
-from models.layout.kinds.kind import ModuleKind, Pool, Words, cart_evidence
+from models import use_compiled
 
-RECENT_WEIGHT = 0.1
-"""For each of up to RECENT_MAX items viewed. Own heuristic, not tuned on data."""
-RECENT_MAX = 6
+if not cython.compiled:
+    from models.layout.context import PageContext
+    from models.layout.kinds.candidates import ScoredCandidates
+    from models.layout.kinds.kind import CART_WEIGHT, ModuleKind, Pool, Words
+
+RECENT_WEIGHT = cython.declare(cython.double, 0.1)
+"""For each of up to RECENT_COUNTED items viewed. Own heuristic, not tuned on data."""
+RECENT_COUNTED = cython.declare(cython.int, 6)
 
 
-def _recent_rows(context: PageContext) -> list[int]:
+@cython.final
+@cython.cclass
+class RecentPool(Pool):
     """Items viewed, newest first, without those in the cart."""
-    cart = context.cart
-    return [row for row in context.recent if row not in cart]
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        context: PageContext = candidates.context
+        i: cython.int
+        j: cython.int
+        for i in range(context.recent_count):
+            in_cart: cython.bint = False
+            for j in range(context.cart_count):
+                in_cart = in_cart or context.cart[j] == context.recent[i]
+            if not in_cart:
+                candidates.add_row(context.recent[i])
 
 
-RECENT = Pool("recent", own=_recent_rows)
-CART = Pool("cart", own=lambda context: context.cart)
+@cython.final
+@cython.cclass
+class CartPool(Pool):
+    """Items in the cart."""
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        i: cython.int
+        for i in range(candidates.context.cart_count):
+            candidates.add_row(candidates.context.cart[i])
 
 
-def _views_evidence(context: PageContext, at: float) -> float:
-    return RECENT_WEIGHT * min(len(context.recent), RECENT_MAX)
+@cython.final
+@cython.cclass
+class RecentlyViewed(ModuleKind):
+    """The more there is to go back to, the higher."""
+
+    @cython.ccall
+    def evidence(self, context: PageContext) -> cython.double:
+        return RECENT_WEIGHT * min(context.recent_count, RECENT_COUNTED)
 
 
-KINDS = (
-    ModuleKind(
-        name="recently_viewed",
-        pool=RECENT,
-        words=Words("So that you find your way back"),
-        evidence=_views_evidence,
-        known=True,
+@cython.final
+@cython.cclass
+class FromCart(ModuleKind):
+    """Higher while there is something in the cart."""
+
+    @cython.ccall
+    def evidence(self, context: PageContext) -> cython.double:
+        return CART_WEIGHT if context.visit.state.cart_count else 0.0
+
+
+HISTORY_KINDS = (
+    RecentlyViewed(
+        "recently_viewed", RecentPool("recent"), Words("So that you find your way back"), known=True
     ),
-    ModuleKind(
-        name="from_cart", pool=CART, words=Words("Ready when you are"), evidence=cart_evidence, known=True
-    ),
+    FromCart("from_cart", CartPool("cart"), Words("Ready when you are"), known=True),
 )
+
+if not cython.compiled:
+    use_compiled(globals())

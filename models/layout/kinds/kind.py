@@ -1,93 +1,18 @@
 """What a module kind is: its pool, its subject, the evidence for it, its words, and how it is filled."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Mapping, Sequence
-from typing import Literal
-
-import numpy as np
+import cython
 from msgspec import Struct
-from numpy.typing import NDArray
 
-from models.candidates.generation import SourceMask
-from models.candidates.sources import source_bit
-from models.catalog.table import ItemTable
-from models.layout.context import PageContext
-from models.layout.fills import NO_SUBJECT
-from models.storefront.view import StorefrontView
-from schemas.storefront import ModuleType, PageType
+from models import use_compiled
 
-Rows = NDArray[np.int32]
-Mask = NDArray[np.bool_]
-NO_CATEGORY = -1
+if not cython.compiled:
+    from models.layout.context import PageContext
+    from models.layout.fills.page_fills import NO_SUBJECT, PageFills
+    from models.layout.kinds.candidates import ScoredCandidates
+    from models.storefront.columns import ViewColumns
 
-
-class CandidateBatch:
-    """The scored candidates of many pages side by side, m in all: what the masks of pools are made from.
-
-    Args:
-        table: The items.
-        contexts: The pages.
-        rows: int32[m], item rows: page by page, best first.
-        sources: SourceMask[m], who proposed each.
-        page_index: int64[m], the index of each row's page, ascending.
-
-    Attributes:
-        anchors: int32[pages], the anchor row of each page; -1 for none (`take` of -1 gives the last item's
-            value, so a mask must also test for it, as `same_category` does).
-        same_category: bool[m], rows of the finest category of their page's anchor, without the anchor itself.
-        in_focus: bool[m], rows of their page's focus category.
-        price: float32[m].
-        price_ratio: float32[m], each price over that of the anchor.
-    """
-
-    def __init__(
-        self,
-        table: ItemTable,
-        contexts: Sequence[PageContext],
-        *,
-        rows: Rows,
-        sources: SourceMask,
-        page_index: NDArray[np.int64],
-    ) -> None:
-        self.table, self.contexts = table, contexts
-        self.rows, self.page_index = rows, page_index
-        self._sources = sources
-        codes, code_of = table.categories.column, table.categories.code_by_hash
-        category = codes.take(rows)
-        self.anchors: Rows = np.array([context.anchor_row for context in contexts], np.int32)
-        anchor_category = np.where(self.anchors >= 0, codes.take(self.anchors), NO_CATEGORY)
-        self.same_category: Mask = category == anchor_category.take(page_index)
-        self.same_category &= rows != self.anchors.take(page_index)
-        focus = np.array([code_of.get(context.focus_category, NO_CATEGORY) for context in contexts], np.int32)
-        self.in_focus: Mask = category == focus.take(page_index)
-        self.price = table.price.take(rows)
-        self.price_ratio = self.price / table.price.take(self.anchors).take(page_index)
-
-    def proposed_by(self, source: str) -> Mask:
-        """bool[m]: which rows a source of SOURCES proposed."""
-        mask: Mask = (self._sources & np.uint64(source_bit(source))) != 0
-        return mask
-
-
-class Pool(Struct, frozen=True, eq=False):
-    """Which of a page's candidates a module may show. Exactly one of `mask`, `own` and `everything` is given.
-
-    Attributes:
-        name: Its key, unique.
-        mask: bool[m] over the batch; the pool's rows keep the order of their scores.
-        spare_mask: A second mask; its rows come after those of `mask`, to fill up.
-        order: Another order than that of the scores: (table, context, rows, row -> score) to rows.
-        own: The visitor's own list, in its own order; it needs no scores.
-        everything: All candidates.
-    """
-
-    name: str
-    mask: Callable[[CandidateBatch], Mask] | None = None
-    spare_mask: Callable[[CandidateBatch], Mask] | None = None
-    order: Callable[[ItemTable, PageContext, list[int], Mapping[int, float]], list[int]] | None = None
-    own: Callable[[PageContext], list[int]] | None = None
-    everything: bool = False
+CART_WEIGHT = cython.declare(cython.double, 0.6)
+"""For modules about a cart that is not empty. Own heuristic, not tuned on data."""
 
 
 class Words(Struct, frozen=True):
@@ -108,31 +33,46 @@ class Words(Struct, frozen=True):
     mixed: str = ""
 
 
-def _no_subject(context: PageContext) -> int:
-    return NO_SUBJECT
+@cython.cclass
+class Pool:
+    """Which of a page's candidates a module may show. A pool is a subclass that collects its rows."""
+
+    name = cython.declare(str, visibility="readonly")
+
+    def __init__(self, name: str) -> None:
+        """`name` is its key, unique."""
+        self.name = name
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        """Adds the rows of the pool, in the order they are shown in: `candidates.add` and its neighbours."""
+        raise NotImplementedError
 
 
-def _no_evidence(context: PageContext, at: float) -> float:
-    return 0.0
+@cython.final
+@cython.cclass
+class ProposedPool(Pool):
+    """What one candidate source proposed, best first."""
+
+    _bit: cython.ulonglong
+
+    def __init__(self, name: str, bit: int) -> None:
+        Pool.__init__(self, name)
+        self._bit = bit
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        candidates.add_proposed(self._bit)
 
 
-def _always_holds(view: StorefrontView, subject: int, rows: Sequence[int]) -> bool:
-    return True
-
-
-class ModuleKind(Struct, frozen=True, eq=False, kw_only=True):
-    """All that a type of module is.
+@cython.cclass
+class ModuleKind:
+    """All that a type of module is. One that is about something, or has evidence, is a subclass.
 
     Attributes:
         name: The module type of the storefront document.
         pool: The candidates it shows.
         words: Its reasons.
-        subject: What it is about on a page: an item row, `hash_subject` of a category, brand or query, or
-            NO_SUBJECT. A module whose title names its subject is not offered without one.
-        evidence: What the visitor's last actions add to its score, in standardised item scores; `at` is
-            epoch seconds. 0 for a stranger.
-        about_holds: Whether `words.about` is true of the rows shown (view, subject, rows); else the reason
-            says `words.mixed`, or leaves the subject's name out.
         known: It shows items the visitor knows already, in their own order.
         lists: The page type whose listing it is: there it comes first and may show what the visitor knows.
         variety: No brand and no category takes more than its share of its items.
@@ -140,35 +80,65 @@ class ModuleKind(Struct, frozen=True, eq=False, kw_only=True):
             lowers the next one's score.
         stable: Its items keep their places until others are better by a margin.
         spare: The shop-wide order of the item table that may replace an empty pool: its words stay true.
+            One of by_popularity, by_trend, by_newness, or None.
         without_item: The kind that the type stands for when the module's title names no item.
     """
 
-    name: ModuleType
-    pool: Pool
-    words: Words
-    subject: Callable[[PageContext], int] = _no_subject
-    evidence: Callable[[PageContext, float], float] = _no_evidence
-    about_holds: Callable[[StorefrontView, int, Sequence[int]], bool] = _always_holds
-    known: bool = False
-    lists: PageType | None = None
-    variety: bool = False
-    single_topic: bool = False
-    stable: bool = True
-    spare: Literal["by_popularity", "by_trend", "by_newness"] | None = None
-    without_item: ModuleKind | None = None
+    name = cython.declare(str, visibility="readonly")
+    pool = cython.declare(Pool, visibility="readonly")
+    words = cython.declare(object, visibility="readonly")
+    known = cython.declare(cython.bint, visibility="readonly")
+    lists = cython.declare(str, visibility="readonly")
+    variety = cython.declare(cython.bint, visibility="readonly")
+    single_topic = cython.declare(cython.bint, visibility="readonly")
+    stable = cython.declare(cython.bint, visibility="readonly")
+    spare = cython.declare(str, visibility="readonly")
+    without_item = cython.declare(object, visibility="readonly")
+
+    def __init__(
+        self,
+        name: str,
+        pool: Pool,
+        words: Words,
+        *,
+        known: bool = False,
+        lists: str | None = None,
+        variety: bool = False,
+        single_topic: bool = False,
+        stable: bool = True,
+        spare: str | None = None,
+        without_item: "ModuleKind | None" = None,
+    ) -> None:
+        self.name, self.pool, self.words = name, pool, words
+        self.known, self.variety, self.single_topic, self.stable = known, variety, single_topic, stable
+        self.lists, self.spare, self.without_item = lists, spare, without_item
+
+    @cython.ccall
+    def subject(self, context: PageContext) -> cython.longlong:
+        """What it is about on a page: an item row, `hash_subject` of a category, brand or query, or
+        NO_SUBJECT. A module whose title names its subject is not offered without one."""
+        return NO_SUBJECT
+
+    @cython.ccall
+    def evidence(self, context: PageContext) -> cython.double:
+        """What the visitor's last actions add to its score, in standardised item scores; 0 for a stranger."""
+        return 0.0
+
+    @cython.ccall
+    def about_holds(self, columns: ViewColumns, fills: PageFills, index: cython.int) -> cython.bint:
+        """Whether `words.about` is true of the items of a fill; else the reason says `words.mixed`, or leaves
+        the subject's name out."""
+        return True
 
 
-# What several families use.
+@cython.cclass
+class AboutAnchor(ModuleKind):
+    """A kind about the item that the page, or else the visitor's last view, is about."""
 
-CART_WEIGHT = 0.6
-"""For modules about a cart that is not empty. Own heuristic, not tuned on data."""
-
-
-def anchor_subject(context: PageContext) -> int:
-    """The row that the page or the visitor's last view is about; NO_SUBJECT for none."""
-    return context.anchor_row
+    @cython.ccall
+    def subject(self, context: PageContext) -> cython.longlong:
+        return context.anchor_row
 
 
-def cart_evidence(context: PageContext, at: float) -> float:
-    """CART_WEIGHT while there is something in the cart."""
-    return CART_WEIGHT if context.state.cart else 0.0
+if not cython.compiled:
+    use_compiled(globals())

@@ -1,73 +1,105 @@
 """Module kinds that list: the items of a category, and the results of a search."""
 
-from __future__ import annotations
+from typing import Any
 
-from collections import Counter
-from collections.abc import Mapping
+import cython
 
-import numpy as np
+from models import use_compiled
+from schemas.ids import hash32
 
-from models.catalog.search import tokenise
-from models.catalog.table import ItemTable
-from models.layout.context import PageContext
-from models.layout.fills import NO_SUBJECT, hash_subject
-from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words
-from models.visitor.affinities import label_key
+if not cython.compiled:
+    from models.candidates.sources import source_bit
+    from models.candidates.visit import PAGE_CATEGORY
+    from models.layout.context import PageContext
+    from models.layout.fills.page_fills import NO_SUBJECT, hash_subject
+    from models.layout.kinds.candidates import ScoredCandidates
+    from models.layout.kinds.kind import ModuleKind, Pool, Words
 
+_SUBJECT_BIT = cython.declare(cython.ulonglong, source_bit("subject"))
 RANKS_PER_SCORE = 8.0
 """How many ranks of a search result one standard deviation of score is worth. Own choice, not tuned."""
-_NO_ROWS = np.empty(0, np.int32)
 
 
-def _listed_category(batch: CandidateBatch) -> Mask:
-    """Items of the focus category; on a category page what that page lists, whatever the category's level."""
-    listing = [context.plan.page == "category" for context in batch.contexts]
-    if not any(listing):
-        return batch.in_focus
-    return np.where(np.array(listing).take(batch.page_index), batch.proposed_by("subject"), batch.in_focus)
+@cython.final
+@cython.cclass
+class CategoryPool(Pool):
+    """Items of the focus category; on a category page what it lists, whatever the category's level."""
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        i: cython.int
+        if candidates.context.visit.page == PAGE_CATEGORY:
+            candidates.add_proposed(_SUBJECT_BIT)
+            return
+        for i in range(candidates.count):
+            if candidates.is_in_focus(i):
+                candidates.add(i)
 
 
-def _order_by_words(
-    table: ItemTable, context: PageContext, rows: list[int], score: Mapping[int, float]
-) -> list[int]:
-    """Items with most words of the query first, then by rank in the search result, moved by their scores."""
-    if not context.query:
-        return rows
-    hits: list[int] = []
-    for word in set(tokenise(context.query)):
-        hits += table.words.get(word, _NO_ROWS).tolist()
-    word_count = Counter(hits)
-    rank = {row: number for number, row in enumerate(context.page_rows.tolist())}
-    return sorted(rows, key=lambda row: (-word_count[row], rank[row] / RANKS_PER_SCORE - score[row], row))
+@cython.final
+@cython.cclass
+class ResultsPool(Pool):
+    """Search results: those with most words of the query first, then by rank, moved by their scores."""
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        found = [i for i in range(candidates.count) if candidates.sources[i] & _SUBJECT_BIT]
+        if found and candidates.context.query:
+            found = _order_by_words(candidates, found)
+        for i in found:
+            candidates.add(i)
 
 
-CATEGORY = Pool("category", mask=_listed_category)
-RESULTS = Pool("results", mask=lambda batch: batch.proposed_by("subject"), order=_order_by_words)
+def _order_by_words(candidates: ScoredCandidates, found: list[Any]) -> list[Any]:
+    """Indexes of candidates in the order of the search: sorted as (words missed, rank less score, row)."""
+    context: PageContext = candidates.context
+    rank: dict[Any, Any] = {context.visit.page_rows[i]: i for i in range(context.visit.page_row_count)}
+    keyed: list[Any] = []
+    i: cython.int
+    row: cython.int
+    for i in found:
+        row = candidates.rows[i]
+        moved = rank[row] / RANKS_PER_SCORE - candidates.scores[i]
+        keyed.append((-context.word_counts.get(row, 0), moved, row, i))
+    return [i for _, _, _, i in sorted(keyed)]
 
 
-def _focus_subject(context: PageContext) -> int:
-    return hash_subject(context.focus_category) if context.focus_category else NO_SUBJECT
+@cython.final
+@cython.cclass
+class CategoryGrid(ModuleKind):
+    """About the focus category."""
+
+    @cython.ccall
+    def subject(self, context: PageContext) -> cython.longlong:
+        return hash_subject(context.focus_category) if context.focus_category else NO_SUBJECT
 
 
-def _query_subject(context: PageContext) -> int:
-    return hash_subject(label_key(context.query)) if context.query else NO_SUBJECT
+@cython.final
+@cython.cclass
+class SearchResults(ModuleKind):
+    """About the query."""
+
+    @cython.ccall
+    def subject(self, context: PageContext) -> cython.longlong:
+        return hash_subject(hash32(context.query)) if context.query else NO_SUBJECT
 
 
-KINDS = (
-    ModuleKind(
-        name="category_grid",
-        pool=CATEGORY,
-        words=Words("Your likely favourites first", stranger="Shoppers' favourites first"),
-        subject=_focus_subject,
+LISTING_KINDS = (
+    CategoryGrid(
+        "category_grid",
+        CategoryPool("category"),
+        Words("Your likely favourites first", stranger="Shoppers' favourites first"),
         lists="category",
         single_topic=True,
     ),
-    ModuleKind(
-        name="search_results",
-        pool=RESULTS,
-        words=Words("Best matches first"),
-        subject=_query_subject,
+    SearchResults(
+        "search_results",
+        ResultsPool("results"),
+        Words("Best matches first"),
         lists="search",
         stable=False,  # in the order of the words, not of the scores
     ),
 )
+
+if not cython.compiled:
+    use_compiled(globals())

@@ -1,81 +1,117 @@
 """Module kinds chosen by the ranker from all candidates: hero, recommended, and something different."""
 
-from __future__ import annotations
+import cython
 
-from collections.abc import Sequence
+from models import use_compiled
 
-from models.layout.context import PageContext
-from models.layout.fills import NO_SUBJECT, hash_subject, subject_hash
-from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words
-from models.storefront.view import StorefrontView
+if not cython.compiled:
+    from models.layout.context import PageContext
+    from models.layout.fills.page_fills import NO_SUBJECT, PageFills, hash_subject, subject_hash
+    from models.layout.kinds.candidates import ScoredCandidates
+    from models.layout.kinds.kind import ModuleKind, Pool, Words
+    from models.storefront.columns import ViewColumns
 
-EVERYTHING = Pool("all", everything=True)
+
+@cython.final
+@cython.cclass
+class EverythingPool(Pool):
+    """All candidates."""
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        i: cython.int
+        for i in range(candidates.count):
+            candidates.add(i)
 
 
-def _other_categories(batch: CandidateBatch) -> Mask:
+@cython.final
+@cython.cclass
+class OtherPool(Pool):
     """Items neither of the focus category nor of the anchor's."""
-    other: Mask = ~(batch.in_focus | batch.same_category)
-    return other
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        i: cython.int
+        for i in range(candidates.count):
+            if not candidates.is_in_focus(i) and not candidates.is_similar(i):
+                candidates.add(i)
 
 
-OTHER = Pool("other", mask=_other_categories)
+@cython.final
+@cython.cclass
+class AboutLatest(ModuleKind):
+    """About the category of the last view; about nothing for a stranger."""
+
+    @cython.ccall
+    def subject(self, context: PageContext) -> cython.longlong:
+        if context.visit.known and context.anchor_category:
+            return hash_subject(context.anchor_category)
+        return NO_SUBJECT
+
+    @cython.ccall
+    def about_holds(self, columns: ViewColumns, fills: PageFills, index: cython.int) -> cython.bint:
+        """Whether the subject's category comes first and makes up half of the items, which a varied row seldom
+        exceeds; true for other subjects."""
+        subject: cython.longlong = fills.subjects[index]
+        if subject >= NO_SUBJECT:
+            return True
+        start: cython.int = fills.starts[index]
+        end: cython.int = fills.starts[index + 1]
+        key: cython.longlong = subject_hash(subject)
+        own: cython.int = 0
+        at: cython.int
+        for at in range(start, end):
+            own += columns.category_hashes[columns.category[fills.rows[at]]] == key
+        leads: cython.bint = (
+            end > start and columns.category_hashes[columns.category[fills.rows[start]]] == key
+        )
+        return leads and 2 * own >= end - start
 
 
-def _latest_subject(context: PageContext) -> int:
-    """The category of the last view; none for a stranger."""
-    named = context.state_reason == "ok" and context.anchor_category
-    return hash_subject(context.anchor_category) if named else NO_SUBJECT
+@cython.final
+@cython.cclass
+class AboutFocus(ModuleKind):
+    """About the focus category; about nothing for a stranger."""
+
+    @cython.ccall
+    def subject(self, context: PageContext) -> cython.longlong:
+        if context.visit.known and context.focus_category:
+            return hash_subject(context.focus_category)
+        return NO_SUBJECT
 
 
-def _focus_subject(context: PageContext) -> int:
-    """The focus category; none for a stranger."""
-    named = context.state_reason == "ok" and context.focus_category
-    return hash_subject(context.focus_category) if named else NO_SUBJECT
-
-
-def _leads_and_is_half(view: StorefrontView, subject: int, rows: Sequence[int]) -> bool:
-    """Whether the subject's category comes first and makes up half of the items, which a varied row seldom
-    exceeds; true for other subjects."""
-    if subject >= NO_SUBJECT:
-        return True
-    key, hashes, codes = subject_hash(subject), view.category_hashes, view.category_codes
-    categories = [hashes[codes[row]] for row in rows]
-    return categories[:1] == [key] and 2 * categories.count(key) >= len(categories)
-
-
-KINDS = (
-    ModuleKind(
-        name="hero",
-        pool=EVERYTHING,
-        words=Words(
+EVERYTHING = EverythingPool("all")
+PERSONAL_KINDS = (
+    AboutLatest(
+        "hero",
+        EVERYTHING,
+        Words(
             "A mix of what you like",
             about="Because {it} caught your eye",
             stranger="What other shoppers like most",
         ),
-        subject=_latest_subject,
-        about_holds=_leads_and_is_half,
         variety=True,
         spare="by_popularity",
     ),
-    ModuleKind(
-        name="recommended",
-        pool=EVERYTHING,
-        words=Words(
+    AboutLatest(
+        "recommended",
+        EVERYTHING,
+        Words(
             "From all that you seem to like",
             about="You seem to like {it}",
             stranger="A bit of everything that shoppers like",
         ),
-        subject=_latest_subject,
-        about_holds=_leads_and_is_half,
         variety=True,
         spare="by_popularity",
     ),
-    ModuleKind(
-        name="discover",
-        pool=OTHER,
-        words=Words("A change from the usual", about="A change from {it}", stranger="Others like these, too"),
-        subject=_focus_subject,
+    AboutFocus(
+        "discover",
+        OtherPool("other"),
+        Words("A change from the usual", about="A change from {it}", stranger="Others like these, too"),
         variety=True,
         spare="by_popularity",
     ),
 )
+
+if not cython.compiled:
+    use_compiled(globals())

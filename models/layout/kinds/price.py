@@ -1,66 +1,92 @@
 """Module kinds about prices: a step up, a better price, and what is reduced."""
 
-from __future__ import annotations
+import cython
 
+from models import use_compiled
 from models.catalog.orderings import CHEAPER_MAX_FACTOR, DEARER_MIN_FACTOR, PRICE_RATIO_MAX
-from models.layout.context import PageContext
-from models.layout.kinds.kind import CandidateBatch, Mask, ModuleKind, Pool, Words, anchor_subject
 
-REDUCED_SHARE = 0.92
+if not cython.compiled:
+    from models.catalog.columns import Columns, single
+    from models.layout.context import PageContext
+    from models.layout.kinds.candidates import ScoredCandidates
+    from models.layout.kinds.kind import AboutAnchor, ModuleKind, Pool, Words
+    from models.visitor.typed_state import TypedState
+
+REDUCED_SHARE = cython.declare(cython.double, 0.92)
 """An item counts as reduced when its price is at most this share of its list price. Own choice, not tuned."""
-HESITATION_WEIGHT = 0.5
+HESITATION_WEIGHT = cython.declare(cython.double, 0.5)
 """For a cheaper alternative when items are looked at again or carts are left. Own heuristic, not tuned."""
-HESITATION_MAX = 3
+HESITATION_MAX = cython.declare(cython.double, 3)
 """Returns and carts left, added, from which the weight counts in full. Own choice, not tuned."""
 
 
-def _dearer_mask(batch: CandidateBatch) -> Mask:
-    """Items of the anchor's category at DEARER_MIN_FACTOR to PRICE_RATIO_MAX times its price."""
-    ratio = batch.price_ratio
-    dearer: Mask = batch.same_category & (ratio >= DEARER_MIN_FACTOR) & (ratio <= PRICE_RATIO_MAX)
-    return dearer
+@cython.final
+@cython.cclass
+class PriceRangePool(Pool):
+    """Items of the anchor's category whose price over that of the anchor lies within bounds (as float32)."""
+
+    _low: cython.double
+    _high: cython.double
+
+    def __init__(self, name: str, low: float, high: float) -> None:
+        Pool.__init__(self, name)
+        self._low, self._high = low, high
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        i: cython.int
+        low: cython.double = single(self._low)
+        high: cython.double = single(self._high)
+        for i in range(candidates.count):
+            if candidates.is_similar(i) and low <= candidates.price_ratio(i) <= high:
+                candidates.add(i)
 
 
-def _cheaper_mask(batch: CandidateBatch) -> Mask:
-    """Items of the anchor's category at 1/PRICE_RATIO_MAX to CHEAPER_MAX_FACTOR times its price."""
-    ratio = batch.price_ratio
-    cheaper: Mask = batch.same_category & (ratio <= CHEAPER_MAX_FACTOR) & (ratio >= 1 / PRICE_RATIO_MAX)
-    return cheaper
+@cython.final
+@cython.cclass
+class ReducedPool(Pool):
+    """Items at REDUCED_SHARE of their list price or less."""
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        columns: Columns = candidates.columns
+        share: cython.double = single(REDUCED_SHARE)
+        i: cython.int
+        for i in range(candidates.count):
+            row: cython.int = candidates.rows[i]
+            if columns.price[row] <= single(columns.list_price[row] * share):
+                candidates.add(i)
 
 
-def _reduced_mask(batch: CandidateBatch) -> Mask:
-    reduced: Mask = batch.price <= batch.table.list_price.take(batch.rows) * REDUCED_SHARE
-    return reduced
+@cython.final
+@cython.cclass
+class BetterPrice(AboutAnchor):
+    """About the anchor; more so the more the visitor hesitates."""
 
-
-DEARER = Pool("step_up", mask=_dearer_mask)
-CHEAPER = Pool("better_price", mask=_cheaper_mask)
-REDUCED = Pool("reduced", mask=_reduced_mask)
-
-
-def _hesitation_evidence(context: PageContext, at: float) -> float:
-    """Rises with returns to an item in this session and with carts left unbought."""
-    state = context.state
-    return HESITATION_WEIGHT * min(1.0, (state.returns_to_item + state.carts_left) / HESITATION_MAX)
+    @cython.ccall
+    def evidence(self, context: PageContext) -> cython.double:
+        """Rises with returns to an item in this session and with carts left unbought."""
+        state: TypedState = context.visit.state
+        hesitation: cython.double = (state.returns_to_item + state.carts_left) / HESITATION_MAX
+        return HESITATION_WEIGHT * (hesitation if hesitation < 1.0 else 1.0)
 
 
 _BELOW_USUAL = Words("Below their usual price", about="The same kind of thing at a lower price")
-
-KINDS = (
-    ModuleKind(
-        name="step_up",
-        pool=DEARER,
-        words=Words("The same kind of thing, one step finer"),
-        subject=anchor_subject,
+PRICE_KINDS = (
+    AboutAnchor(
+        "step_up",
+        PriceRangePool("step_up", DEARER_MIN_FACTOR, PRICE_RATIO_MAX),
+        Words("The same kind of thing, one step finer"),
         single_topic=True,
     ),
-    ModuleKind(
-        name="better_price",
-        pool=CHEAPER,
-        words=_BELOW_USUAL,
-        subject=anchor_subject,
-        evidence=_hesitation_evidence,
+    BetterPrice(
+        "better_price",
+        PriceRangePool("better_price", 1 / PRICE_RATIO_MAX, CHEAPER_MAX_FACTOR),
+        _BELOW_USUAL,
         single_topic=True,
-        without_item=ModuleKind(name="better_price", pool=REDUCED, words=_BELOW_USUAL, variety=True),
+        without_item=ModuleKind("better_price", ReducedPool("reduced"), _BELOW_USUAL, variety=True),
     ),
 )
+
+if not cython.compiled:
+    use_compiled(globals())

@@ -1,87 +1,123 @@
 """Module kinds related to one item or cart: items like it, and items that others bought with it."""
 
-from __future__ import annotations
+import cython
+from cython.cimports.libc.math import exp
 
-from collections.abc import Sequence
-from math import exp
+from models import use_compiled
 
-from models.layout.context import PageContext
-from models.layout.fills import NO_SUBJECT
-from models.layout.kinds.kind import (
-    CandidateBatch,
-    Mask,
-    ModuleKind,
-    Pool,
-    Words,
-    anchor_subject,
-    cart_evidence,
-)
-from models.storefront.view import StorefrontView
+if not cython.compiled:
+    from models.candidates.sources import source_bit
+    from models.candidates.visit import PAGE_CART, PAGE_HOME, PAGE_PRODUCT, Visit
+    from models.catalog.columns import Columns
+    from models.layout.context import PageContext
+    from models.layout.fills.page_fills import NO_SUBJECT, PageFills
+    from models.layout.kinds.candidates import ScoredCandidates
+    from models.layout.kinds.kind import CART_WEIGHT, AboutAnchor, ModuleKind, Pool, ProposedPool, Words
+    from models.storefront.columns import ViewColumns
 
-LAST_VIEW_WEIGHT = 1.2
+_NEIGHBOURS_BIT = cython.declare(cython.ulonglong, source_bit("neighbours"))
+LAST_VIEW_WEIGHT = cython.declare(cython.double, 1.2)
 """Evidence for the item just viewed, in standard deviations of scores. Own heuristic, not tuned on data."""
-LAST_VIEW_TIME_CONSTANT_S = 600.0
+LAST_VIEW_TIME_CONSTANT_S = cython.declare(cython.double, 600.0)
 """T of the decay exp(-t / T), t seconds since the view. Own choice, not tuned."""
 
 
-def _co_viewed_mask(batch: CandidateBatch) -> Mask:
-    """Items of other categories that were viewed together with the anchor itself."""
-    co_viewed: Mask = ~batch.same_category & batch.proposed_by("neighbours")
-    indices = co_viewed.nonzero()[0]
-    anchors = batch.anchors.take(batch.page_index.take(indices))
-    together = (batch.table.co_viewed.take(anchors, axis=0) == batch.rows.take(indices)[:, None]).any(axis=1)
-    co_viewed[indices] = together & (anchors >= 0)
-    return co_viewed
+@cython.final
+@cython.cclass
+class SimilarPool(Pool):
+    """Items of the anchor's category; then those of others that were viewed together with the anchor itself."""
+
+    @cython.ccall
+    def collect(self, candidates: ScoredCandidates) -> cython.void:
+        i: cython.int
+        for i in range(candidates.count):
+            if candidates.is_similar(i):
+                candidates.add(i)
+        for i in range(candidates.count):
+            if candidates.sources[i] & _NEIGHBOURS_BIT and not candidates.is_similar(i):
+                if _is_co_viewed(candidates, candidates.rows[i]):
+                    candidates.add(i)
 
 
-SIMILAR = Pool("similar", mask=lambda batch: batch.same_category, spare_mask=_co_viewed_mask)
-BOUGHT_TOGETHER = Pool("bought_together", mask=lambda batch: batch.proposed_by("bought_together"))
+@cython.cfunc
+def _is_co_viewed(candidates: ScoredCandidates, row: cython.int) -> cython.bint:
+    """Whether a row is one of the anchor's neighbours."""
+    columns: Columns = candidates.columns
+    anchor: cython.int = candidates.context.anchor_row
+    j: cython.int
+    if anchor >= 0:
+        for j in range(columns.co_viewed.shape[1]):
+            if columns.co_viewed[anchor, j] == row:
+                return True
+    return False
 
 
-def _basket_subject(context: PageContext) -> int:
-    """The item whose co-purchases are shown: that of the page, else of the cart, else the last one bought."""
-    if context.plan.page in ("product", "cart"):
-        return context.anchor_row
-    return next(iter((*context.cart, *context.owned[:1])), NO_SUBJECT)
+@cython.final
+@cython.cclass
+class BecauseYouViewed(AboutAnchor):
+    """About the anchor; more so the more recent the last view."""
+
+    @cython.ccall
+    def evidence(self, context: PageContext) -> cython.double:
+        """LAST_VIEW_WEIGHT · exp(-t / T) on the home page, t seconds after the last view; 0 on other pages."""
+        visit: Visit = context.visit
+        if not visit.state.recent_count or visit.page != PAGE_HOME:
+            return 0.0
+        since: cython.double = visit.at - visit.state.recent_at[0]
+        return LAST_VIEW_WEIGHT * exp(-(since if since > 0.0 else 0.0) / LAST_VIEW_TIME_CONSTANT_S)
+
+    @cython.ccall
+    def about_holds(self, columns: ViewColumns, fills: PageFills, index: cython.int) -> cython.bint:
+        """Whether more than half of the items are of the subject's category; true without a subject."""
+        subject: cython.longlong = fills.subjects[index]
+        if subject < 0:
+            return True
+        own: cython.int = 0
+        at: cython.int
+        for at in range(fills.starts[index], fills.starts[index + 1]):
+            own += columns.category[fills.rows[at]] == columns.category[subject]
+        return 2 * own > fills.starts[index + 1] - fills.starts[index]
 
 
-def _last_view_evidence(context: PageContext, at: float) -> float:
-    """LAST_VIEW_WEIGHT · exp(-t / T) on the home page, t seconds after the last view; 0 on other pages."""
-    recent = context.state.recent
-    if not recent or context.plan.page != "home":
-        return 0.0
-    return LAST_VIEW_WEIGHT * exp(-max(0.0, at - recent[0].at) / LAST_VIEW_TIME_CONSTANT_S)
+@cython.final
+@cython.cclass
+class BoughtTogether(ModuleKind):
+    """About the item whose co-purchases are shown."""
+
+    @cython.ccall
+    def subject(self, context: PageContext) -> cython.longlong:
+        """That of the page, else of the cart, else the last one bought."""
+        visit: Visit = context.visit
+        if visit.page in (PAGE_PRODUCT, PAGE_CART):
+            return context.anchor_row
+        if context.cart_count:
+            return context.cart[0]
+        return visit.bought_rows[0] if visit.state.bought_count else NO_SUBJECT
+
+    @cython.ccall
+    def evidence(self, context: PageContext) -> cython.double:
+        """CART_WEIGHT while there is something in the cart."""
+        return CART_WEIGHT if context.visit.state.cart_count else 0.0
 
 
-def _is_mostly_of_category(view: StorefrontView, subject: int, rows: Sequence[int]) -> bool:
-    """Whether more than half of the items are of the subject's category; true without a subject."""
-    if subject < 0:
-        return True
-    codes = view.category_codes
-    own = codes[subject]
-    return 2 * [codes[row] for row in rows].count(own) > len(rows)
-
-
-KINDS = (
-    ModuleKind(
-        name="because_you_viewed",
-        pool=SIMILAR,
-        words=Words(
+RELATED_KINDS = (
+    BecauseYouViewed(
+        "because_you_viewed",
+        SimilarPool("similar"),
+        Words(
             "Close to what you looked at",
             about="The same kind of thing, your likely favourites first",
             stranger="The same kind of thing, shoppers' favourites first",
             mixed="Others looked at these together with it",
         ),
-        subject=anchor_subject,
-        evidence=_last_view_evidence,
-        about_holds=_is_mostly_of_category,
         single_topic=True,
     ),
-    ModuleKind(
-        name="bought_together",
-        pool=BOUGHT_TOGETHER,
-        words=Words("From other shoppers' baskets", about="Others bought these with {it}"),
-        subject=_basket_subject,
-        evidence=cart_evidence,
+    BoughtTogether(
+        "bought_together",
+        ProposedPool("bought_together", source_bit("bought_together")),
+        Words("From other shoppers' baskets", about="Others bought these with {it}"),
     ),
 )
+
+if not cython.compiled:
+    use_compiled(globals())

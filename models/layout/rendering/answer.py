@@ -5,18 +5,19 @@ Head and body joined are the whole answer. An event that changes nothing visible
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import blake2b
 
 import msgspec
 
-from models.layout.fills import Fill
+from models.layout.fills.packed_fills import Provenance
+from models.layout.fills.page_fills import PageFills
 from models.layout.kinds.registry import kind_of
+from models.layout.rendering.slots import PhraseKey, SlotPieces
 from models.layout.rendering.wording import reason_of, subject_name, title_of
 from models.storefront.edition import Edition
-from models.storefront.view import PHRASES_MAX, StorefrontView, index_json
+from models.storefront.view import INDEX_JSON, PHRASES_MAX, StorefrontView, index_json
 from schemas.codec import encode
 from schemas.layouts import Layout, ModelTag
 from schemas.storefront import PageType
@@ -38,7 +39,12 @@ def make_layout_id(*parts: object, slots: bytes = b"") -> str:
         parts: Visitor, page, how it was made and what was requested; their texts, kept apart by NUL.
         slots: The slots as JSON, with ID_PLACEHOLDER for the id.
     """
-    return blake2b("\0".join(map(str, parts)).encode() + slots, digest_size=10).hexdigest()
+    return hash_content("\0".join(map(str, parts)).encode(), slots)
+
+
+def hash_content(made: bytes, slots: bytes) -> str:
+    """`make_layout_id` with the parts as bytes."""
+    return blake2b(made + slots, digest_size=10).hexdigest()
 
 
 def layout_bytes(layout: Layout) -> bytes:
@@ -65,12 +71,15 @@ def _time_json(at: int) -> bytes:
 
 
 @lru_cache(maxsize=64)
-def _model_json(model: ModelTag) -> bytes:
-    return encode(model)
+def _labels_json(page: PageType, provenance: Provenance, model: ModelTag) -> bytes:
+    """The fields of a body between the visitor and the slots."""
+    return b',"page":"%b","mode":"%b","reason":"%b","model":%b,"experiments":[],"slots":' % (
+        page.encode(), provenance.mode.encode(), provenance.reason.encode(), encode(model),
+    )  # fmt: skip
 
 
 def body_json(
-    layout_id: str, visitor: str, page: str, model: ModelTag, *, labels: tuple[str, str], slots: bytes
+    layout_id: str, visitor: str, page: PageType, provenance: Provenance, model: ModelTag, *, slots: bytes
 ) -> bytes:
     """The body of an answer, from the comma after the head to the closing brace.
 
@@ -78,15 +87,12 @@ def body_json(
         layout_id: The id of the content.
         visitor: For whom.
         page: The page type.
+        provenance: How the content was made: mode and reason.
         model: Who ranked.
-        labels: Mode and reason.
         slots: From `slots_json`, under the same id.
     """
-    mode, reason = labels
-    start = f'"{layout_id}","visitor_id":{encode(visitor).decode()},"page":"{page}","mode":"{mode}"'
-    label = f',"reason":"{reason}","model":'
-    return b"%b%b%b%b,\"experiments\":[],\"slots\":%b}" % (
-        _BODY_STARTS, start.encode(), label.encode(), _model_json(model), slots,
+    return b'%b"%b","visitor_id":%b%b%b}' % (
+        _BODY_STARTS, layout_id.encode(), encode(visitor), _labels_json(page, provenance, model), slots,
     )  # fmt: skip
 
 
@@ -96,7 +102,7 @@ def add_unknown(body: bytes, parameter: str) -> bytes:
 
 
 def slots_json(
-    view: StorefrontView, page: PageType, fills: Sequence[Fill], layout_id: str, *, personal: bool, query: str
+    view: StorefrontView, page: PageType, fills: PageFills, layout_id: str, *, personal: bool, query: str
 ) -> bytes:
     """The `slots` of an answer, joined from ready pieces of a view.
 
@@ -110,43 +116,24 @@ def slots_json(
 
     Complexity: O(items shown); one title and reason is encoded for each phrase not in the view's cache.
     """
-    tag = layout_id.encode()
-    slot_json, slot_names = view.slot_json[page], view.slot_names[page]
-    item_json, module_json = view.item_json, view.module_json
-    parts = [b"["]
-    for fill in fills:
-        rows = fill.rows
-        items = [b""] * (2 * len(rows))
-        items[::2] = [item_json[row] for row in rows]
-        items[1::2] = index_json(len(rows))
-        parts += (
-            slot_json[fill.slot],
-            module_json[fill.module],
-            _phrase_json(view, fill, personal, query),
-            tag,
-            slot_names[fill.slot],
-        )
-        parts += items
-        parts.append(b'],"score":null}},')
-    if fills:
-        parts[-1] = b'],"score":null}}'
-    parts.append(b"]")
-    return b"".join(parts)
+    pieces = view.slot_pieces.get(page)
+    if pieces is None:
+        kinds = [kind_of(module) for module in view.storefront.modules]
+        pieces = view.slot_pieces[page] = SlotPieces(view, page, kinds, INDEX_JSON, index_json)
+    slots: bytes = pieces.join(fills, layout_id.encode(), personal, query, partial(_make_phrase, view))
+    return slots
 
 
-def _phrase_json(view: StorefrontView, fill: Fill, personal: bool, query: str) -> bytes:
-    """`"title","reason":"…","decision_id":"` of a fill."""
-    module = view.storefront.modules[fill.module]
-    kind, text = kind_of(module), query if module.about == "query" else ""
-    key = (fill.module, fill.subject, personal, kind.about_holds(view, fill.subject, fill.rows), text)
-    phrase = view.phrase_cache.get(key)
-    if phrase is None:
-        name = subject_name(view, module, fill.subject, query)
-        phrase = b'%b,"reason":%b,"decision_id":"' % (
-            encode(title_of(module, name, personal)),
-            encode(reason_of(kind.words, name, personal, about_holds=key[3])),
-        )
-        if len(view.phrase_cache) >= PHRASES_MAX:
-            view.phrase_cache.clear()
-        view.phrase_cache[key] = phrase
+def _make_phrase(view: StorefrontView, key: PhraseKey) -> bytes:
+    """Title and reason of a fill as JSON, and the name of the next field."""
+    code, subject, personal, about_holds, query = key
+    module = view.storefront.modules[code]
+    name = subject_name(view, module, subject, query)
+    phrase = b'%b,"reason":%b,"decision_id":"' % (
+        encode(title_of(module, name, personal)),
+        encode(reason_of(kind_of(module).words, name, personal, about_holds=about_holds)),
+    )
+    if len(view.phrase_cache) >= PHRASES_MAX:
+        view.phrase_cache.clear()
+    view.phrase_cache[key] = phrase
     return phrase

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.layout.fills import NO_SUBJECT, subject_hash
+from models.layout.fills.page_fills import NO_SUBJECT, subject_hash
 from models.layout.kinds.kind import Words
 from models.storefront.index import ModulePlan
 from models.storefront.view import StorefrontView

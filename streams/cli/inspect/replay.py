@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from models.catalog.build import build_items
-from models.policy.replay import Step, records_of, replay
+from models.policy.inspection.replay import Step, records_of, replay
 from models.policy.snapshot import build_snapshot
 from models.ranking.onnx import BASELINE, load_ranker
 from models.ranking.ranker import Ranker

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from math import expm1
 
-from models.policy.replay import Step
+from models.policy.inspection.replay import Step
 from models.storefront.view import StorefrontView
 from models.visitor.state import VisitorState
 from schemas.events import Event, OtherEvent

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.policy.visitor_profile import Affinity, KnownItem, VisitorProfile, build_profile
+from models.policy.inspection.visitor_profile import Affinity, KnownItem, VisitorProfile, build_profile
 from models.storefront.shop import Shop
 from models.visitor.packing import unpack
 from schemas.codec import encode

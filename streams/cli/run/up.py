@@ -14,11 +14,8 @@ import typer
 
 from streams.local.instances import data_folder
 from streams.local.up import LocalStack
-from streams.runtime.settings import Settings, is_given, read_settings, validate
+from streams.runtime.settings import Settings, read_settings, validate
 from streams.runtime.telemetry import logs
-
-LOCAL_PARTITIONS = 16
-"""Enough for one machine; each partition costs Kafka files and a worker a claim in Redis."""
 
 Data = Annotated[
     Path | None,
@@ -71,7 +68,5 @@ def _settings(*, port: int | None, namespace: str | None, data: Path | None) -> 
     """Options win over the environment; both are checked alike."""
     environment = msgspec.structs.asdict(read_settings())
     options: dict[str, object] = {"port": port, "namespace": namespace, "data": data and str(data)}
-    if not is_given("partitions"):
-        options["partitions"] = LOCAL_PARTITIONS
     merged = environment | {name: value for name, value in options.items() if value is not None}
     return validate(merged, lambda name: f"--{name}")

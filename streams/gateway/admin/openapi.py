@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from models.policy.visitor_profile import VisitorProfile
+from models.policy.inspection.visitor_profile import VisitorProfile
 from schemas.catalog import Item
 from schemas.events import KnownEvent
 from schemas.ids import ID_PATTERN
@@ -105,7 +105,12 @@ def _visitor_paths(named: Mapping[str, Json]) -> Json:
         "/v1/layouts/{page}": {"get": _layout(named)},
         "/v1/layouts/{page}/stream": {"get": _stream()},
         "/v1/rank": {
-            "post": _operation("Order items for a visitor", named["RankAnswer"], named["RankRequest"])
+            "post": _operation(
+                "Order items for a visitor",
+                named["RankAnswer"],
+                named["RankRequest"],
+                problems=(400, 403, 408, 413, 503),
+            )
         },
     }
 

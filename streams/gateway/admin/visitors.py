@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from models.policy.visitor_profile import build_profile
+from models.policy.inspection.visitor_profile import build_profile
 from models.storefront.shop import Shop
 from models.visitor.packing import unpack
 from schemas.errors import UnknownVersion

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from schemas.errors import StreamUnavailable
-from streams.kafka.batch_sending import Message, Pair, Producer, send_all, send_each, send_together
+from streams.kafka.batch_sending import Message, Pair, Producer, send_all, send_together
 from streams.kafka.producer import ProducerConfig, start_producer, stop_producer
+from streams.kafka.shared_batches import SharedBatches
 from streams.runtime.circuit_breaker import Circuit
 from streams.runtime.telemetry.logs import logger
 
@@ -25,8 +26,9 @@ RESTART_S = 0.5
 """Between two attempts to connect."""
 
 PRODUCER = ProducerConfig(
-    client_id="etalage-gateway", linger_ms=1, request_timeout_ms=BATCH_LIFE_MS, metadata_max_age_ms=60_000
+    client_id="etalage-gateway", request_timeout_ms=BATCH_LIFE_MS, metadata_max_age_ms=60_000
 )
+"""Without a linger: one request to a broker is under way at a time, and what comes meanwhile gathers."""
 
 
 class Log(Protocol):
@@ -119,6 +121,7 @@ class EventLog:
     def __init__(self, kafka: str) -> None:
         self._kafka = kafka
         self._producer: Producer | None = None
+        self._batches: SharedBatches | None = None
         self._task: asyncio.Task[None] | None = None
         self._circuit = Circuit(failures=1, trial_every_s=RESTART_S, service="kafka")
 
@@ -130,9 +133,9 @@ class EventLog:
         loop = asyncio.get_running_loop()
         if not messages:
             return []
-        if self._producer is None or not self._circuit.allows(loop.time()):
+        if self._batches is None or not self._circuit.allows(loop.time()):
             return [None] * len(messages)
-        offsets = await send_each(self._producer, messages, within_s=ACKNOWLEDGED_WITHIN_S)
+        offsets = await self._batches.send_each(messages, within_s=ACKNOWLEDGED_WITHIN_S)
         if None in offsets:
             self._circuit.record_failure(loop.time())
         else:
@@ -154,7 +157,7 @@ class EventLog:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        producer, self._producer = self._producer, None
+        producer, self._producer, self._batches = self._producer, None, None
         if producer is not None:
             await stop_producer(producer)
 
@@ -167,6 +170,7 @@ class EventLog:
         while True:
             try:
                 self._producer = await start_producer(self._kafka, PRODUCER)
+                self._batches = SharedBatches(self._producer)
                 return
             except StreamUnavailable:
                 pass  # Kafka is away: readiness and every answer say so

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from models.layout.rendering.fields import as_of_of, exposure_of
-from models.policy.explain import decision_record
+from models.policy.inspection.explain import decision_record
 from models.policy.layout_decision import LayoutDecision
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash64
@@ -51,8 +51,10 @@ class Decisions:
             DECISIONS.full_name(namespace), log, on_sent=lambda _: None, on_dropped=lambda: None
         )
 
+    def samples(self, visitor: VisitorId) -> bool:
+        """Whether the decisions for a visitor are recorded."""
+        return hash64(visitor) < self._below
+
     def add(self, decision: LayoutDecision) -> None:
-        """Queue the record of a decision, when its visitor is one of the sample. Never waits."""
-        visitor = decision.request.visitor
-        if hash64(visitor) < self._below:
-            self.outbox.put(visitor.encode(), encode(decision_record(decision)))
+        """Queue the record of a decision that keeps its evidence. Never waits."""
+        self.outbox.put(decision.request.visitor.encode(), encode(decision_record(decision)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -18,6 +19,7 @@ from streams.gateway.events.validation import (
     REQUEST_BYTES_MAX,
     EventAnswer,
     ValidEvent,
+    slices_of,
     split_events,
     validate_events,
 )
@@ -29,8 +31,13 @@ from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
 
 ROUTE = "/v1/events"
-VALIDATED_AT_ONCE = 64
-"""Events validated without letting the loop turn: about half a millisecond."""
+ANSWERED_AT_ONCE = 256
+"""Events whose results are made before the loop turns: about half a millisecond."""
+
+RETRY_AFTER = encode_headers({"retry-after": "1"})
+
+_Written = tuple[Message, int | None]
+"""A record and its offset; None when it is not, or not surely, written."""
 
 
 class EventsAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -66,61 +73,66 @@ class EventsRoute:
         received = self._clock.now()
         refuse_parameters(scope["query_string"])
         validated = await self._validate(scope, await read_body(scope, receive, REQUEST_BYTES_MAX))
-        valid = [event for event in validated if isinstance(event, ValidEvent)]
-        messages = [self._message(event) for event in valid]
+        messages = [self._message(event) for event in validated if isinstance(event, ValidEvent)]
         offsets = await self._append(messages)
-        written = [
-            self._answer_valid(event, message.partition, offset, received)
-            for event, message, offset in zip(valid, messages, offsets, strict=True)
-        ]
-        answer = self._answer(validated, written)
-        retry = {"retry-after": "1"} if None in offsets else {}
-        await send_bytes(send, msgspec.json.encode(answer), headers=encode_headers(retry))
+        answer = await self._answer(validated, zip(messages, offsets, strict=True), received)
+        retry = RETRY_AFTER if None in offsets else ()
+        await send_bytes(send, msgspec.json.encode(answer), headers=retry)
 
-    async def _append(self, messages: list[Message]) -> list[int | None]:
+    async def _append(self, messages: list[Message]) -> Sequence[int | None]:
         """None for each while nobody knows how many partitions there are: a guess would misplace them."""
         if self._partition_map.incarnation is None:
             return [None] * len(messages)
-        return list(await self._log.append(messages))
+        return await self._log.append(messages)
 
     async def _validate(self, scope: Scope, body: bytes) -> list[ValidEvent | EventAnswer]:
-        raws, seen = split_events(body), Counter[VisitorId]()
+        """Each event, valid or its rejection, in order; the loop turns between slices."""
+        seen = Counter[VisitorId]()
         results: list[ValidEvent | EventAnswer] = []
         caller = caller_of(scope)
-        for start in range(0, len(raws), VALIDATED_AT_ONCE):
-            for event in validate_events(raws[start : start + VALIDATED_AT_ONCE], self._find_item, seen):
+        for raws in slices_of(split_events(body)):
+            if results:
+                await asyncio.sleep(0)
+            for event in validate_events(raws, self._find_item, seen):
                 if isinstance(event, ValidEvent) and not caller.may_read(event.visitor):
                     event = _reject_forbidden(event)
                 results.append(event)
-            await asyncio.sleep(0)
         return results
 
     def _message(self, event: ValidEvent) -> Message:
         partition = self._partition_map.partition_of(event.visitor)
         return Message(self._topic, partition, event.visitor.encode(), event.value)
 
-    def _answer(self, validated: list[ValidEvent | EventAnswer], written: list[EventAnswer]) -> EventsAnswer:
-        """The answer for all; `written` has the results of the valid ones among them."""
-        left = iter(written)
+    async def _answer(
+        self, validated: list[ValidEvent | EventAnswer], written: Iterable[_Written], received: float
+    ) -> EventsAnswer:
+        """The answer for all; `written` has the record and offset of each valid one, in order."""
+        left, accepted = iter(written), self._clock.now()
         tokens: dict[str, str] = {}
-        results = []
+        results: list[EventAnswer] = []
         for event in validated:
-            result = next(left) if isinstance(event, ValidEvent) else event
-            if isinstance(event, ValidEvent) and result.token is not None:
-                tokens[event.visitor] = result.token
-            self._metrics.count("intake_events_total", answer=result.status)
+            if isinstance(event, ValidEvent):
+                message, offset = next(left)
+                result = self._answer_valid(event, message.partition, offset)
+                if offset is not None:
+                    self._event_timings.record(event.visitor, offset, received, accepted)
+                if result.token is not None:
+                    tokens[event.visitor] = result.token
+            else:
+                result = event
             results.append(result)
+            if len(results) % ANSWERED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        for status, count in Counter(result.status for result in results).items():
+            self._metrics.count("intake_events_total", count, answer=status)
         token = next(iter(tokens.values())) if len(tokens) == 1 else None
         return EventsAnswer(results=results, token=token, tokens=tokens)
 
-    def _answer_valid(
-        self, event: ValidEvent, partition: int, offset: int | None, received: float
-    ) -> EventAnswer:
+    def _answer_valid(self, event: ValidEvent, partition: int, offset: int | None) -> EventAnswer:
         """`accepted` with the token of an event that Kafka took, else `retry`."""
         if offset is None:
             reason = "not, or not surely, written; send it again"
             return EventAnswer(status="retry", message_id=event.message_id, reason=reason)
-        self._event_timings.record(event.visitor, offset, received, self._clock.now())
         token = self._partition_map.token(partition, offset)
         return EventAnswer(status="accepted", message_id=event.message_id, token=token)
 

@@ -1,12 +1,17 @@
-"""uvicorn's HTTP protocol, with bounds it lacks: on the head of a request, on clients that vanished."""
+"""uvicorn's HTTP protocol, with bounds it lacks: on the head of a request, on clients that vanished.
+
+It also sends the head of an answer together with its body (`joined_writes`).
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from streams.gateway.http.joined_writes import JoinedWrites
 from streams.runtime.deadline import LOOP_ITERATIONS
 
 HEAD_WITHIN_S = 10.0
@@ -38,14 +43,16 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        # Before an answer is whole, what comes is a body, or waits behind it.
+        super().data_received(data)
+        # Mostly the head was whole, and its answer is under way by now: no timer is made for that. Before an
+        # answer is whole, what comes is a body, or waits behind it.
         if self.cycle is None or self.cycle.response_complete:
             self._start_head_timer()
-        super().data_received(data)
 
     def on_headers_complete(self) -> None:
         self._stop_head_timer()
         super().on_headers_complete()
+        self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.cycle, self.transport))
 
     def _start_head_timer(self) -> None:
         if self._head_timer is None:

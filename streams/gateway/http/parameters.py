@@ -78,12 +78,18 @@ def split_query(raw: bytes) -> dict[str, str]:
     for pair in raw.decode("utf-8", "replace").split("&"):
         name, _, value = pair.partition("=")
         if "%" in pair or "+" in pair:
-            name, value = unquote_plus(name), unquote_plus(value)
+            name, value = _unquote(name), _unquote(value)
         if name in values:
             raise Problem(400, f"{name[:40]} is given twice", field=name[:40])
         if name:
             values[name] = value
     return values
+
+
+def _unquote(text: str) -> str:
+    """As unquote_plus; most texts with an escape are visitors, and have only the one of their colon."""
+    text = text.replace("%3A", ":")
+    return unquote_plus(text) if "%" in text or "+" in text else text
 
 
 def refuse_parameters(raw: bytes) -> None:

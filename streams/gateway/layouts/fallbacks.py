@@ -14,6 +14,7 @@ from models.layout.rendering.fields import relabel
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
 from streams.gateway.events.partition_map import PartitionMap
+from streams.gateway.http.loop_turns import LoopTurns, Overloaded
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import DecisionFailed, OnDemandLayouts
@@ -41,6 +42,7 @@ class FallbackChain:
         partition_map: which partition a visitor is in.
         hub: where notices about a token's event arrive.
         live_page: the page that workers keep decided; others are decided on request.
+        turns: what is decided waits for a turn at the event loop.
     """
 
     def __init__(
@@ -50,10 +52,11 @@ class FallbackChain:
         partition_map: PartitionMap,
         hub: Hub,
         live_page: str,
+        turns: LoopTurns,
     ) -> None:
         self._reads, self._on_demand, self._partition_map = reads, on_demand, partition_map
         self._tokens = TokenWait(reads, partition_map, hub)
-        self._live_page = live_page
+        self._live_page, self._turns = live_page, turns
         self._served: OrderedDict[VisitorId, bytes] = OrderedDict()
 
     async def answer(self, query: LayoutQuery, until: float) -> bytes:
@@ -66,9 +69,9 @@ class FallbackChain:
             layout = relabel(layout, "stale", reason)
         return self.hydrate(query, layout)
 
-    async def popular_or_static(self, query: LayoutQuery, reason: Reason) -> bytes:
-        """A layout that needs no store and no time, without cards; `reason` is its label."""
-        layout, _ = await self._first_of(WITHOUT_VISITOR, query, 0.0, reason)
+    async def popular_or_static(self, query: LayoutQuery, reason: Reason, until: float) -> bytes:
+        """A layout that needs no store, without cards; `reason` is its label."""
+        layout, _ = await self._first_of(WITHOUT_VISITOR, query, until, reason)
         return layout
 
     def hydrate(self, query: LayoutQuery, layout: bytes) -> bytes:
@@ -79,6 +82,8 @@ class FallbackChain:
         self, query: LayoutQuery, partition: int, until: float, shown: bytes | None = None
     ) -> bytes:
         """The layout for what is stored now, without cards; popular or static when deciding fails.
+
+        When there is no turn to decide, an open page keeps what it shows.
 
         Args:
             query: what was asked; its token is not waited for.
@@ -92,7 +97,9 @@ class FallbackChain:
         try:
             return await self._read_or_decide(query, partition, until, shown)
         except DecisionFailed as exc:
-            return await self.popular_or_static(query, exc.reason)
+            if exc.reason == "overload" and shown is not None:
+                return shown
+            return await self.popular_or_static(query, exc.reason, until)
 
     async def _first_of(
         self, fallbacks: Sequence[Fallback], query: LayoutQuery, until: float, reason: Reason
@@ -128,7 +135,12 @@ class FallbackChain:
         return relabel(served, "stale", reason)
 
     async def popular(self, query: LayoutQuery, until: float, reason: Reason) -> bytes | None:
-        """What everybody likes; None while there are no items, or when deciding fails."""
+        """What everybody likes; None without items, without a turn to decide it, or when deciding fails."""
+        if not self._on_demand.has_popular(query, reason):
+            try:
+                await self._turns.take(until)
+            except Overloaded:
+                return None
         return self._on_demand.popular(query, reason)
 
     async def static(self, query: LayoutQuery, until: float, reason: Reason) -> bytes | None:
@@ -143,7 +155,7 @@ class FallbackChain:
             return await self._decide(query, partition, until, shown)
         if query.explain:
             stored = await self._reads.read_all(partition, query.visitor, until)
-            return self._on_demand.decide(query, partition, stored.state, stored.body)
+            return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
         live = await self._reads.read_layout(partition, query.visitor, until)
         if live is None:
             self._served.pop(query.visitor, None)  # what was served is older than what is decided now
@@ -158,7 +170,17 @@ class FallbackChain:
         packed = await self._reads.read_state(partition, query.visitor, until)
         if asyncio.get_running_loop().time() > until:
             raise DecisionFailed("budget")
-        return self._on_demand.decide(query, partition, packed, shown)
+        return await self._take_turn_and_decide(query, partition, until, packed, shown)
+
+    async def _take_turn_and_decide(
+        self, query: LayoutQuery, partition: int, until: float, packed: bytes | None, shown: bytes | None
+    ) -> bytes:
+        """Decides when it is this request's turn; DecisionFailed (`overload`) when that does not come."""
+        try:
+            await self._turns.take(until)
+        except Overloaded:
+            raise DecisionFailed("overload") from None
+        return await self._on_demand.decide(query, partition, until, packed, shown)
 
     async def _with_event(self, query: LayoutQuery, token: Version, partition: int, until: float) -> bytes:
         """The layout once the token's event is in the state; labelled `stale` when that was not in time."""
@@ -166,7 +188,7 @@ class FallbackChain:
         reached = is_reached(stored, token)
         try:
             if token.partition == partition:
-                layout = self._use_or_decide(query, partition, stored)
+                layout = await self._use_or_decide(query, partition, until, stored)
             else:  # of before a login: all that can be known is that its partition has passed it
                 layout = await self._read_or_decide(query, partition, until)
         except DecisionFailed as exc:
@@ -175,16 +197,16 @@ class FallbackChain:
             raise DecisionFailed("stream_stale") from exc
         return layout if reached else relabel(layout, "stale", "stream_stale")
 
-    def _use_or_decide(self, query: LayoutQuery, partition: int, stored: Stored) -> bytes:
+    async def _use_or_decide(self, query: LayoutQuery, partition: int, until: float, stored: Stored) -> bytes:
         """As _read_or_decide, from what is read already."""
         if query.page != self._live_page:
-            return self._on_demand.decide(query, partition, stored.state)
+            return await self._take_turn_and_decide(query, partition, until, stored.state, None)
         live = None if query.explain else live_layout(stored, partition)
         if live is None:
             self._served.pop(query.visitor, None)
         elif self._on_demand.is_valid(query, live):
             return self._remember(query.visitor, live)
-        return self._on_demand.decide(query, partition, stored.state, stored.body)
+        return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
 
     def _remember(self, visitor: VisitorId, layout: bytes) -> bytes:
         """The layout, kept for when the store does not answer."""

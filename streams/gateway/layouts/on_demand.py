@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
-from models.layout.context import PageRequest
-from models.layout.fills import fills_of_body
+from models.layout.fills.packed_fills import fills_of_body
 from models.layout.rendering.answer import layout_bytes
 from models.layout.rendering.cards import hydrate
 from models.layout.rendering.fields import body_of
 from models.layout.validity import still_valid
 from models.policy.decide import decide
-from models.policy.explain import explained_answer
 from models.policy.fallback import static_layout
-from models.policy.layout_decision import LayoutDecision
+from models.policy.inspection.explain import explained_answer
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
-from models.visitor.packing import unpack
-from models.visitor.state import EMPTY, VisitorState
-from schemas.ids import Version
+from models.visitor.packing import version_of
+from schemas.ids import VisitorId
 from schemas.layouts import Reason
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.popular_cache import PopularLayoutCache
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
+from streams.shop.policy_thread import PolicyThread
 
 LOG_EVERY_S = 1.0
 
@@ -32,13 +31,26 @@ LOG_EVERY_S = 1.0
 class DecisionFailed(Exception):
     """No layout was decided; `reason` is the label of the one that is served instead.
 
-    `budget`: there was no time. `model_failed`: deciding raised, and the log says what. `stream_stale`: one
-    of these, and the state that was read lacked the event of the request's token.
+    `budget`: there was no time. `overload`: no turn at the event loop. `model_failed`: deciding raised, and
+    the log says what. `stream_stale`: one of these, and the state that was read lacked the event of the
+    request's token.
     """
 
-    def __init__(self, reason: Literal["budget", "model_failed", "stream_stale"]) -> None:
+    def __init__(self, reason: Literal["budget", "overload", "model_failed", "stream_stale"]) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class DecisionSample(Protocol):
+    """Records decisions for training."""
+
+    def samples(self, visitor: VisitorId) -> bool:
+        """Whether the decisions for a visitor are recorded."""
+        ...
+
+    def add(self, decision: LayoutDecision) -> None:
+        """Records one; its request must ask for its evidence."""
+        ...
 
 
 class OnDemandLayouts:
@@ -48,7 +60,8 @@ class OnDemandLayouts:
         shop: the shop as this process has it now.
         clock: where decisions take their time from.
         metrics: counts what was decided.
-        record_decision: gets each decision.
+        policy_thread: where decisions are made whose ranker would hold up the event loop.
+        decisions: gets the decisions for the visitors it samples; None: nobody's are recorded.
     """
 
     def __init__(
@@ -56,40 +69,50 @@ class OnDemandLayouts:
         snapshot: Callable[[], Snapshot],
         clock: Clock,
         metrics: Metrics,
-        record_decision: Callable[[LayoutDecision], None] = lambda decision: None,
+        policy_thread: PolicyThread,
+        decisions: DecisionSample | None = None,
     ) -> None:
         self._snapshot, self._clock, self._metrics = snapshot, clock, metrics
-        self._record_decision = record_decision
+        self._policy_thread, self._decisions = policy_thread, decisions
         self._popular_layouts = PopularLayoutCache()
         self._logged_at = float("-inf")
 
-    def decide(
-        self, query: LayoutQuery, partition: int, packed: bytes | None, shown: bytes | None = None
+    async def decide(
+        self, query: LayoutQuery, partition: int, until: float, packed: bytes | None, shown: bytes | None
     ) -> bytes:
         """The layout for a stored state, with reasons when the query asks for them.
 
         Args:
             query: what was asked.
             partition: the visitor's, for the layout's version.
+            until: how long to wait for a decision that is made beside the event loop.
             packed: the visitor's stored state; None for a visitor we do not know.
             shown: the layout (or its body) that the visitor sees now: the new one differs no more than it
-                must (models/layout/stability.py), and has the same id when the content is the same.
+                must (models/layout/stability.py), and has the same id when the content is the same. None
+                when that is not known.
 
         Returns:
             The JSON of a layout without cards.
 
         Raises:
-            DecisionFailed: `model_failed`, for whatever was raised meanwhile; it is logged.
+            DecisionFailed: `model_failed`, for whatever was raised meanwhile; it is logged. `budget`, when
+                there was no decision by `until`.
         """
         snapshot = self._snapshot()
         try:
-            state = unpack(packed) if packed is not None else EMPTY
-            request = _page_request(query, state, partition, shown)
-            decision = decide(snapshot, [request], self._clock.now())[0]
+            recorded = self._decisions is not None and self._decisions.samples(query.visitor)
+            request = _page_request(query, partition, packed, shown, explained=query.explain or recorded)
+            at = self._clock.now()
+            decision = await self._policy_thread.run(
+                snapshot.ranker, lambda: decide(snapshot, [request], at)[0], until
+            )
             provenance = decision.fills.provenance
             self._metrics.count("layouts_decided_total", mode=provenance.mode, reason=provenance.reason)
-            self._record_decision(decision)
+            if self._decisions is not None and recorded:
+                self._decisions.add(decision)
             return explained_answer(decision) if query.explain else decision.head() + decision.body()
+        except TimeoutError as exc:
+            raise DecisionFailed("budget") from exc
         except Exception as exc:
             self._log_exception("deciding a layout failed")
             raise DecisionFailed("model_failed") from exc
@@ -101,6 +124,10 @@ class OnDemandLayouts:
         except Exception:
             self._log_exception("reading a stored layout failed")
             return False
+
+    def has_popular(self, query: LayoutQuery, reason: Reason) -> bool:
+        """Whether `popular` has its answer ready, and need not decide."""
+        return self._popular_layouts.has(self._snapshot(), query, reason, self._clock.now())
 
     def popular(self, query: LayoutQuery, reason: Reason) -> bytes | None:
         """What everybody likes, labelled with why; None without items, or when deciding raises (logged)."""
@@ -135,16 +162,16 @@ class OnDemandLayouts:
 
 
 def _page_request(
-    query: LayoutQuery, state: VisitorState, partition: int, shown: bytes | None
+    query: LayoutQuery, partition: int, packed: bytes | None, shown: bytes | None, *, explained: bool
 ) -> PageRequest:
-    version = None if state.offset < 0 else Version(state.incarnation, partition, state.offset)
     return PageRequest(
         visitor=query.visitor,
-        state=state,
-        version=version,
+        state=packed or b"",
+        version=version_of(packed, partition) if packed else None,
         page=query.page,
         item=query.item,
         category=query.category,
         q=query.q,
         previous=None if shown is None else fills_of_body(body_of(shown)),
+        explained=explained,
     )

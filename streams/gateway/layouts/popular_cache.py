@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from hashlib import blake2b
 
-from models.layout.context import PageRequest
 from models.layout.rendering.answer import layout_bytes
 from models.layout.rendering.fields import layout_id_of
 from models.policy.decide import popular_layout
+from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import Snapshot
-from models.visitor.state import EMPTY
 from schemas.codec import encode
 from schemas.ids import VisitorId
 from schemas.layouts import Reason
@@ -33,6 +32,10 @@ class PopularLayoutCache:
         self._since = 0.0
         self._layouts: dict[tuple[str | None, ...], tuple[bytes, str]] = {}
 
+    def has(self, snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: float) -> bool:
+        """Whether `layout_for` will not have to decide."""
+        return self._is_current(snapshot, at) and _key_of(query, reason) in self._layouts
+
     def layout_for(self, snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: float) -> bytes:
         """The popular layout of a page, with the visitor's id and a layout id of its own.
 
@@ -48,10 +51,9 @@ class PopularLayoutCache:
         Raises:
             What deciding raises; KeyError for a page that this storefront does not have.
         """
-        current = snapshot is self._snapshot and 0 <= at - self._since < FRESH_S
-        if not current or len(self._layouts) >= LAYOUTS_MAX:
+        if not self._is_current(snapshot, at):
             self._snapshot, self._since, self._layouts = snapshot, at, {}
-        key = (query.page, query.item, query.category, query.q, reason)
+        key = _key_of(query, reason)
         cached = self._layouts.get(key)
         if cached is None:
             cached = self._layouts[key] = _decide_popular(snapshot, query, reason, at)
@@ -61,12 +63,20 @@ class PopularLayoutCache:
             _NOBODY_FIELD, b'"visitor_id":' + encode(query.visitor), 1
         )
 
+    def _is_current(self, snapshot: Snapshot, at: float) -> bool:
+        fresh = snapshot is self._snapshot and 0 <= at - self._since < FRESH_S
+        return fresh and len(self._layouts) < LAYOUTS_MAX
+
+
+def _key_of(query: LayoutQuery, reason: Reason) -> tuple[str | None, ...]:
+    return query.page, query.item, query.category, query.q, reason
+
 
 def _decide_popular(snapshot: Snapshot, query: LayoutQuery, reason: Reason, at: float) -> tuple[bytes, str]:
     """A popular layout of nobody, and its id."""
     request = PageRequest(
         visitor=_NOBODY,
-        state=EMPTY,
+        state=b"",
         version=None,
         page=query.page,
         item=query.item,

@@ -8,18 +8,18 @@ from typing import Annotated
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
-from models.policy.rerank import rank
+from models.policy.rerank import Ranked, rank
 from models.policy.snapshot import Snapshot
-from models.visitor.packing import unpack
-from models.visitor.state import EMPTY, VisitorState
+from models.visitor.packing import is_readable, version_of
 from schemas.codec import DECODE_ERRORS
-from schemas.errors import UnknownVersion
-from schemas.ids import ItemId, Version, VisitorId
+from schemas.ids import ItemId, VisitorId
 from schemas.layouts import Mode, ModelTag, Reason, Why
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, read_body, send_bytes
 from streams.gateway.http.auth import authorise
+from streams.gateway.http.loop_turns import LoopTurns, Overloaded
 from streams.gateway.http.parameters import (
     DEADLINE_MS,
     DEADLINE_MS_MAX,
@@ -30,10 +30,16 @@ from streams.gateway.http.parameters import (
 from streams.gateway.http.problems import Problem, error_field
 from streams.gateway.layouts.store_reads import ReadFailed, StoreReads
 from streams.runtime.clock import Clock
+from streams.shop.policy_thread import PolicyThread
 
 ROUTE = "/v1/rank"
 BYTES_MAX = 256 * 1024
 ITEMS_MAX = 1000
+TURN_WITHIN_S = 0.25
+"""How long a list waits for its turn at least, also past its deadline: late is better than 503."""
+
+EXPLAINED_AT_ONCE = 32
+"""Items explained in one turn at the loop: about half a millisecond."""
 
 
 class RankRequest(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,15 +77,29 @@ class RankAnswer(Struct, frozen=True, kw_only=True):
 
 
 _decode = msgspec.json.Decoder(RankRequest).decode
+_NO_ITEMS = b'"items":[]'
+"""Stands once in an answer without items: inside a JSON string the quotes would be escaped."""
 
 
 class RankRoute:
-    """Never waits past the request's deadline: without a state the order is that of everybody."""
+    """Never waits past the request's deadline: without a state the order is that of everybody, and without
+    the ranker's scores that of the understudy.
+
+    Ranking and explaining take turns at the event loop with the decisions for other requests; 503 when too
+    many wait for one, or it does not come soon.
+    """
 
     def __init__(
-        self, reads: StoreReads, partition_map: PartitionMap, snapshot: Callable[[], Snapshot], clock: Clock
+        self,
+        reads: StoreReads,
+        partition_map: PartitionMap,
+        snapshot: Callable[[], Snapshot],
+        clock: Clock,
+        policy_thread: PolicyThread,
+        turns: LoopTurns,
     ) -> None:
         self._reads, self._partition_map, self._snapshot, self._clock = reads, partition_map, snapshot, clock
+        self._policy_thread, self._turns = policy_thread, turns
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = asyncio.get_running_loop().time()
@@ -87,35 +107,70 @@ class RankRoute:
         request = _decode_request(await read_body(scope, receive, BYTES_MAX))
         visitor = VisitorId(request.visitor)
         authorise(scope, visitor)
-        state, version, reason = await self._read_state(visitor, started + request.deadline_ms / 1000)
-        await send_bytes(send, msgspec.json.encode(self._answer(request, state, version, reason)))
+        until = started + request.deadline_ms / 1000
+        state, version, reason = await self._read_state(visitor, until)
+        try:
+            await self._turns.take(max(until, started + TURN_WITHIN_S))
+        except Overloaded:
+            why = "too many requests are being ranked and decided"
+            raise Problem(503, why, headers={"retry-after": "1"}) from None
+        ranked, late = await self._rank(request, state, until)
+        answer = msgspec.json.encode(_answer(request, ranked, version, reason or late))
+        await send_bytes(send, await self._explain(answer, ranked) if request.explain else answer)
 
-    async def _read_state(self, visitor: VisitorId, until: float) -> tuple[VisitorState, str, Reason | None]:
-        """State and version, with the reason why they are not the visitor's own (None: they are)."""
+    async def _read_state(self, visitor: VisitorId, until: float) -> tuple[bytes, str, Reason | None]:
+        """Packed state and version, with the reason why they are not the visitor's own (None: they are)."""
         partition = self._partition_map.partition_of(visitor)
         try:
             packed = await self._reads.read_state(partition, visitor, until)
-            state = EMPTY if packed is None else unpack(packed)
         except ReadFailed as exc:
-            return EMPTY, "", exc.reason
-        except UnknownVersion:
-            return EMPTY, "", "model_failed"
-        version = "" if packed is None else Version(state.incarnation, partition, state.offset).text()
-        return state, version, None
+            return b"", "", exc.reason
+        if packed is None:
+            return b"", "", None
+        if not is_readable(packed):
+            return b"", "", "model_failed"
+        return packed, version_of(packed, partition).text(), None
 
-    def _answer(
-        self, request: RankRequest, state: VisitorState, version: str, reason: Reason | None
-    ) -> RankAnswer:
-        ranked = rank(self._snapshot(), state, request.items, self._clock.now(), explain=request.explain)
-        return RankAnswer(
-            visitor_id=request.visitor,
-            version=version,
-            mode="popular" if reason else ranked.mode,
-            reason=reason or ranked.reason,
-            model=ranked.model,
-            items=list(map(RankedItem, ranked.ids, ranked.scores, *([ranked.whys] if ranked.whys else []))),
-            unknown=ranked.unknown,
-        )
+    async def _rank(
+        self, request: RankRequest, state: bytes, until: float
+    ) -> tuple[Ranked, Reason | None]:
+        """The order, with the reason why the ranker has no part in it (None: it is as good as can be)."""
+        snapshot, at = self._snapshot(), self._clock.now()
+
+        def run(by: Snapshot) -> Ranked:
+            return rank(by, state, request.items, at)
+
+        try:
+            return await self._policy_thread.run(snapshot.ranker, lambda: run(snapshot), until), None
+        except TimeoutError:
+            return run(replace(snapshot, rankers={})), "budget"
+
+    async def _explain(self, answer: bytes, ranked: Ranked) -> bytes:
+        """The answer with explanations: those of some items in each turn."""
+        pieces = []
+        for start in range(0, len(ranked.ids), EXPLAINED_AT_ONCE):
+            await self._turns.take_another()
+            pieces.append(msgspec.json.encode(_ranked_items(ranked, start, EXPLAINED_AT_ONCE))[1:-1])
+        return answer.replace(_NO_ITEMS, b'"items":[%b]' % b",".join(pieces), 1)
+
+
+def _answer(request: RankRequest, ranked: Ranked, version: str, reason: Reason | None) -> RankAnswer:
+    """The answer, without the items when they are to be explained."""
+    return RankAnswer(
+        visitor_id=request.visitor,
+        version=version,
+        mode="popular" if reason else ranked.mode,
+        reason=reason or ranked.reason,
+        model=ranked.model,
+        items=[] if request.explain else list(map(RankedItem, ranked.ids, ranked.scores)),
+        unknown=ranked.unknown,
+    )
+
+
+def _ranked_items(ranked: Ranked, start: int, count: int) -> list[RankedItem]:
+    """Some of the items, with explanations."""
+    end = min(start + count, len(ranked.ids))
+    return [RankedItem(ranked.ids[n], ranked.scores[n], ranked.why(n)) for n in range(start, end)]
 
 
 def _decode_request(body: bytes) -> RankRequest:

@@ -49,12 +49,14 @@ class LayoutRoute:
 
     async def _answer(self, query: LayoutQuery, scope: Scope, until: float) -> bytes:
         if is_bot(header(scope, b"user-agent")):
-            return self._fallbacks.hydrate(query, await self._fallbacks.popular_or_static(query, "bot"))
+            return self._fallbacks.hydrate(
+                query, await self._fallbacks.popular_or_static(query, "bot", until)
+            )
         try:
             return await self._fallbacks.answer(query, until)
         except Exception:
             logger("gateway").exception("answering a layout request failed", page=query.page)
-            return await self._fallbacks.popular_or_static(query, "model_failed")
+            return await self._fallbacks.popular_or_static(query, "model_failed", until)
 
     def _count(self, query: LayoutQuery, layout: bytes, took_s: float) -> None:
         mode, reason = labels_of(layout)

@@ -162,7 +162,9 @@ class _Connection:
         except ReadFailed as exc:
             if not first or self._last:
                 return  # the client keeps the layout it has, better than a popular one; a reread will follow
-            layout = await self._fallbacks.popular_or_static(self._query, exc.reason)
+            layout = await self._fallbacks.popular_or_static(
+                self._query, exc.reason, asyncio.get_running_loop().time() + READ_WITHIN_S
+            )
         layout_id = layout_id_of(layout)
         if layout_id != self._last:
             self._last, self._shown = layout_id, layout

@@ -1,8 +1,8 @@
 """Faust's consumer with chunks: what is delivered, acknowledged, committed and drained.
 
-Overrides of Faust 0.15.3 that stand or fall with its internals: `getmany`, `ack`, the commit computation,
-`perform_seek` and `on_partitions_revoked`. Where a partition is read on from is decided by its owner (a
-PartitionOwner), never by the committed offset.
+Overrides of Faust 0.15.3 that stand or fall with its internals: `_drain_messages`, `getmany`, `ack`, the
+commit computation, `perform_seek` and `on_partitions_revoked`. Where a partition is read on from is decided
+by its owner (a PartitionOwner), never by the committed offset.
 """
 
 from __future__ import annotations
@@ -12,18 +12,21 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol, cast
 
+from aiokafka.errors import ConsumerStoppedError
 from faust.transport.drivers.aiokafka import Consumer, Transport
 from faust.types.tuples import TP, ConsumerMessage
 from mode.utils.futures import notify
 
+from streams.kafka.transport.chunk_client import ChunkClient
 from streams.kafka.transport.chunks import (
     AcknowledgedPrefix,
     Chunk,
     FetchedRecords,
     interleave_partitions,
 )
-from streams.kafka.transport.consumer_thread import ChunkThread
 
+FETCH_WITHIN_S = 1.0
+"""How long a fetch waits for records before it begins anew."""
 NOTHING_TO_FETCH_S = 0.02
 """Pause while no partition may be read: a claim takes a few milliseconds."""
 
@@ -45,16 +48,6 @@ class PartitionOwner(Protocol):
         ...
 
 
-class NoReadOffsets(dict[Any, Any]):
-    """Keeps nothing: Faust drops what is below the highest offset it delivered, also after a seek back."""
-
-    def __getitem__(self, tp: Any) -> None:
-        return None
-
-    def __setitem__(self, tp: Any, offset: Any) -> None:
-        pass
-
-
 class Round:
     """The chunks of one message, one a partition; `open` are the partitions whose chunk is under way."""
 
@@ -73,14 +66,28 @@ class ChunkConsumer(Consumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._read_offset = NoReadOffsets()
         self._turns: dict[TP, int] = {}
         self._prefixes: defaultdict[Any, AcknowledgedPrefix] = defaultdict(AcknowledgedPrefix)
 
-    def _new_consumer_thread(self) -> ChunkThread:
-        return ChunkThread(self, loop=self.loop, beacon=self.beacon)
+    def _new_consumer_thread(self) -> ChunkClient:
+        return ChunkClient(self, loop=self.loop, beacon=self.beacon)
 
     # -- delivering
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Deliver rounds until `fetcher` or this ends: Faust's loop without what each message costs there.
+
+        Faust runs each delivery against the beginning of a rebalance: four tasks and a wait a message. A
+        round that a rebalance holds up is only late here: the stream skips what is of an older generation.
+        """
+        try:
+            while not (self.should_stop or fetcher.should_stop):
+                async for _, message in self.getmany(timeout=FETCH_WITHIN_S):
+                    await self.callback(message)
+                    await asyncio.sleep(0)  # the agent takes it before it is asked whether there is capacity
+        except (ConsumerStoppedError, asyncio.CancelledError):
+            if not self.app.should_stop:
+                raise
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:  # noqa: ASYNC109
         """Yield the next fetch in rounds: one message for up to one chunk of each partition.
@@ -123,9 +130,6 @@ class ChunkConsumer(Consumer):
             tp.topic, tp.partition, chunk.end - 1, chunk.records[-1].timestamp / 1000, 0, None, None, value,
             None, 0, 0, tp, generation_id=generation,
         )  # fmt: skip
-
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Nothing: prefixes count chunks, so gaps between offsets do not hold up the commit."""
 
     # -- acknowledging and committing
 
@@ -196,7 +200,7 @@ class ChunkConsumer(Consumer):
         self.pause_partitions(assigned)
         self.owner.assign((tp.partition for tp in assigned), self.app.consumer_generation_id)
 
-    async def seek_to(self, tp: TP, offset: int) -> int:
+    def seek_to(self, tp: TP, offset: int) -> int:
         """Read a partition on from `offset`; chunks delivered before are void.
 
         Returns:
@@ -205,7 +209,7 @@ class ChunkConsumer(Consumer):
         Raises:
             IllegalStateError: aiokafka's; the partition is not assigned any more.
         """
-        turn = await cast(ChunkThread, self._thread).seek_to(tp, offset)
+        turn = self.client.seek_to(tp, offset)
         self._prefixes[tp].forget()
         self._turns[tp] = turn
         return turn
@@ -243,6 +247,11 @@ class ChunkConsumer(Consumer):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: Faust's stall detector compares two different clocks; our watchdog watches progress."""
+
+    @property
+    def client(self) -> ChunkClient:
+        """What fetches, seeks and commits; Faust calls it a thread."""
+        return cast(ChunkClient, self._thread)
 
     @property
     def owner(self) -> PartitionOwner:

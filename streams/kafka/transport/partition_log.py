@@ -15,25 +15,21 @@ from faust.types.tuples import TP
 
 from schemas.errors import StreamUnavailable
 from streams.kafka.errors import translate_errors
+from streams.kafka.transport.chunk_client import ChunkClient
 from streams.kafka.transport.consumer import ChunkConsumer
-from streams.kafka.transport.consumer_thread import ChunkThread
 from streams.kafka.transport.errors import NotAssigned
 
 LOOK_EVERY_S = 0.05
 
 
 @contextmanager
-def _translate_thread_errors() -> Iterator[None]:
-    """NotAssigned or StreamUnavailable in place of what the consumer and its thread raise."""
+def _translate_client_errors() -> Iterator[None]:
+    """NotAssigned or StreamUnavailable in place of what the consumer and its client raise."""
     with translate_errors("Kafka"):
         try:
             yield
         except IllegalStateError as exc:
             raise NotAssigned(str(exc)) from exc
-        except RuntimeError as exc:  # the thread ends before those who still ask it
-            if str(exc) != "Event loop is closed":
-                raise
-            raise StreamUnavailable("the consumer has ended") from exc
 
 
 class PartitionLog:
@@ -42,15 +38,17 @@ class PartitionLog:
     def __init__(self, app: Any, topic: str) -> None:
         """`app` is a Faust app with a ChunkTransport, `topic` the full name."""
         self._app, self._topic = app, topic
-        self._asking: asyncio.Future[Mapping[int, tuple[int, int]]] | None = None
 
     @property
     def _consumer(self) -> ChunkConsumer:
         return cast(ChunkConsumer, self._app.consumer)
 
     @property
-    def _thread(self) -> ChunkThread:
-        return cast(ChunkThread, self._consumer._thread)
+    def _client(self) -> ChunkClient:
+        client = self._consumer.client
+        if client.should_stop:  # it ends before those who still ask it
+            raise StreamUnavailable("the consumer has ended")
+        return client
 
     def _tp(self, partition: int) -> TP:
         return TP(self._topic, partition)
@@ -65,8 +63,8 @@ class PartitionLog:
             NotAssigned: A rebalance took the partition.
             StreamUnavailable: The consumer has ended.
         """
-        with _translate_thread_errors():
-            return await self._consumer.seek_to(self._tp(partition), offset)
+        with _translate_client_errors():
+            return self._consumer.seek_to(self._tp(partition), offset)
 
     def pause(self, partition: int) -> None:
         """Fetch nothing more of the partition until `resume`."""
@@ -79,27 +77,18 @@ class PartitionLog:
     async def bounds(self, partition: int) -> tuple[int, int]:
         """The first offset that the partition holds, and the next one to be written.
 
-        Those who ask at the same time share one answer for all partitions: each answer waits behind a fetch
-        of half a second, so sixteen of their own would not come within a deadline of two seconds.
-
         Raises:
             NotAssigned: The partition is not, or no longer, assigned.
             StreamUnavailable: Kafka did not answer.
         """
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.ensure_future(self._all_bounds())
-            self._asking.add_done_callback(lambda asking: asking.cancelled() or asking.exception())
-        bounds = await asyncio.shield(self._asking)
-        if partition not in bounds:
+        tp = self._tp(partition)
+        with _translate_client_errors():
+            client = self._client
+            # Both at once: an answer waits behind the fetch under way on its connection.
+            starts, ends = await asyncio.gather(client.earliest_offsets(tp), client.highwaters(tp))
+        if tp not in self._consumer.assignment():
             raise NotAssigned(f"partition {partition}")
-        return bounds[partition]
-
-    async def _all_bounds(self) -> Mapping[int, tuple[int, int]]:
-        with _translate_thread_errors():
-            assigned = tuple(self._consumer.assignment())
-            starts = await self._thread.earliest_offsets(*assigned)
-            ends = await self._thread.highwaters(*assigned)
-        return {tp.partition: (starts[tp], ends[tp]) for tp in assigned}
+        return starts[tp], ends[tp]
 
     async def ends(self) -> Mapping[int, int]:
         """The offset after the last record that can be read, of every assigned partition.
@@ -108,8 +97,8 @@ class PartitionLog:
             NotAssigned: A rebalance took one of them meanwhile.
             StreamUnavailable: Kafka did not answer.
         """
-        with _translate_thread_errors():
-            ends = await self._thread.ends(self._consumer.assignment())
+        with _translate_client_errors():
+            ends = await self._client.ends(self._consumer.assignment())
         return {tp.partition: end for tp, end in ends.items()}
 
     async def member_since(self, moment: float) -> None:
@@ -118,5 +107,5 @@ class PartitionLog:
         Args:
             moment: Monotonic seconds.
         """
-        while self._thread.heartbeat_sent_at <= moment:  # noqa: ASYNC110 - set on another thread
+        while self._consumer.client.heartbeat_sent_at <= moment:  # noqa: ASYNC110 - Kafka's client tells nobody
             await asyncio.sleep(LOOK_EVERY_S)

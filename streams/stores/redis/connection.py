@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -109,6 +109,20 @@ class ReconnectingConnection:
         if self.current is None:
             await self._attempted.wait()
         return raise_error(await self.ask(*words))
+
+    async def call_all(self, commands: Sequence[Sequence[RedisArgument]]) -> list[Reply]:
+        """The replies to commands that leave in one write and are carried out in their order, as `call`.
+
+        Returns:
+            A reply each; in place of one, StoreUnavailable or CommandRefused as a value.
+
+        Raises:
+            StoreUnavailable: there is no connection; nothing was sent.
+        """
+        if self.current is None:
+            await self._attempted.wait()
+        futures = [self.ask(*words) for words in commands]
+        return [await future for future in futures]
 
     async def _keep_connected(self) -> None:
         failures = 0

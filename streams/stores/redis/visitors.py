@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import orjson
 from msgspec import Struct
 
-from schemas.errors import Fenced, Regressed
+from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.stores.keys import Keys
 from streams.stores.protocols import (
@@ -16,11 +16,12 @@ from streams.stores.protocols import (
     Loaded,
     SliceWrite,
     VisitorWrite,
+    WriteOutcome,
     fresh_nonce,
 )
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.lua_script import LuaScript, script_text
-from streams.stores.redis.pipeline import RedisArgument
+from streams.stores.redis.pipeline import RedisArgument, Reply, raise_error
 
 
 class Lifetimes(Struct, frozen=True):
@@ -51,9 +52,9 @@ class RedisVisitors:
         self._keys = keys
         self._incarnation = incarnation
         self._lifetimes = lifetimes or Lifetimes()
-        self._load = LuaScript(self._call, script_text("load"))
-        self._claim = LuaScript(self._call, texts.get("claim") or script_text("claim"))
-        self._write = LuaScript(self._call, texts.get("write") or script_text("write"))
+        self._load = LuaScript(connection, script_text("load"))
+        self._claim = LuaScript(connection, texts.get("claim") or script_text("claim"))
+        self._write = LuaScript(connection, texts.get("write") or script_text("write"))
 
     async def claim(
         self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
@@ -81,26 +82,23 @@ class RedisVisitors:
         return [Loaded(state, body) for state, body in zip(values[::2], values[1::2], strict=True)]
 
     async def write(self, write: SliceWrite) -> None:
-        keys, arguments = self._pack(write)
-        answer = await self._write(keys, arguments)
-        match answer:
-            case [b"OK", *_]:
-                return
-            case [b"REGRESSED", int(done), *_]:
-                raise Regressed(
-                    f"partition {write.partition}: Redis stands at {done}, expected {write.expect_done}",
-                    done=None if done < 0 else done,
-                )
-            case _:
-                raise Fenced(f"partition {write.partition}: another owner has it")
+        outcome = (await self.write_all([write]))[0]
+        if outcome is not None:
+            raise outcome
+
+    async def write_all(self, writes: Sequence[SliceWrite]) -> list[WriteOutcome]:
+        replies = await self._write.run_all([self._pack(write) for write in writes])
+        return [_outcome(write, reply) for write, reply in zip(writes, replies, strict=True)]
 
     def _pack(self, write: SliceWrite) -> tuple[list[str], list[RedisArgument]]:
         """Keys and arguments of write.lua."""
         keys = [self._keys.own(write.partition)]
+        last_done, last_part = write.last or (write.done, write.part)
         arguments: list[RedisArgument] = [
             write.epoch, _number(write.expect_done), write.expect_part, _number(write.done), write.part,
             self._lifetimes.state_s, self._lifetimes.layout_s,
             self._keys.channel(write.partition), notice_payload(write),
+            _number(last_done), last_part,
         ]  # fmt: skip
         state_prefix = self._keys.state(write.partition, VisitorId(""))
         layout_prefix = self._keys.layout(write.partition, VisitorId(""))
@@ -108,6 +106,22 @@ class RedisVisitors:
             keys += (state_prefix + one.visitor, layout_prefix + one.visitor)
             arguments += (one.state, layout_action(one), one.head or b"", one.body or b"")
         return keys, arguments
+
+
+def _outcome(write: SliceWrite, reply: Reply) -> WriteOutcome:
+    """What a reply of write.lua says; raises CommandRefused."""
+    if isinstance(reply, StoreUnavailable):
+        return reply
+    match raise_error(reply):
+        case [b"OK", *_]:
+            return None
+        case [b"REGRESSED", int(done), *_]:
+            return Regressed(
+                f"partition {write.partition}: Redis stands at {done}, expected {write.expect_done}",
+                done=None if done < 0 else done,
+            )
+        case _:
+            return Fenced(f"partition {write.partition}: another owner has it")
 
 
 def layout_action(one: VisitorWrite) -> bytes:

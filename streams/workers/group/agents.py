@@ -1,14 +1,15 @@
-"""The Faust agent of each group: it takes rounds of chunks and hands every chunk to its partition's lane."""
+"""The Faust agent of each group: it takes rounds of chunks and hands on every chunk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import faust
 
 from streams.kafka.transport.chunks import Chunk
-from streams.workers.group.partition_lanes import PartitionLanes
+from streams.kafka.transport.consumer import ChunkTransport, PartitionOwner
+from streams.workers.group.rounds import Rounds
 
 
 class ChunkDelivery:
@@ -28,20 +29,35 @@ class ChunkDelivery:
         self._consumer.forget_chunk(self._message, self.chunk)
 
 
-def add_agent(
-    app: faust.App, name: str, topic: Any, lanes: PartitionLanes, halt: Callable[[BaseException], NoReturn]
+def join_group(
+    app: faust.App,
+    topic: Any,
+    rounds: Rounds,
+    *,
+    name: str,
+    owner: PartitionOwner,
+    halt: Callable[[BaseException], NoReturn],
 ) -> None:
-    """Add an agent that feeds `lanes` from `topic`; any exception halts the process.
+    """Finish an app that reads `topic` into `rounds`; its start joins the group.
 
-    Nothing is ever raised out of the agent: Faust would acknowledge and lose the chunk (I7).
+    Any exception of the agent halts the process: raised out of it, Faust would acknowledge and lose the
+    chunk (I7).
+
+    Args:
+        name: of the agent.
+        owner: decides from where each partition is read.
     """
+    transport = cast(ChunkTransport, app.transport)
+    transport.owner = owner
+    transport.wait_for_capacity = rounds.wait_for_capacity
 
     async def agent(stream: Any) -> None:
         async for event in stream.noack().events():
             try:
                 for chunk in event.value.chunks:
-                    await lanes.put(ChunkDelivery(app.consumer, event.message, chunk))
+                    await rounds.put(ChunkDelivery(app.consumer, event.message, chunk))
             except Exception as exc:
                 halt(exc)
 
     app.agent(topic, name=name)(agent)
+    app.finalize()

@@ -48,22 +48,23 @@ class DeadLetters:
     def __init__(self, publisher: Publisher, topic: str, limit: BadRecordLimit, metrics: Metrics) -> None:
         self._publisher, self._topic, self._limit, self._metrics = publisher, topic, limit, metrics
 
-    async def bury(self, letters: Sequence[DeadLetter], *, of: int) -> None:
-        """Bury `letters`, the bad ones of a chunk of `of` records; to be called for every chunk.
-
-        Returns:
-            Once Kafka acknowledged all of them.
+    def check(self, letters: Sequence[DeadLetter], *, of: int) -> None:
+        """Count `letters`, the bad ones of a chunk of `of` records; to be called for every chunk.
 
         Raises:
-            DeadLetterLimit: too many of the last records were bad; nothing of this chunk was written.
-            StreamUnavailable, StoreUnavailable: Kafka failed, or was silent, until patience ended.
+            DeadLetterLimit: too many of the last records were bad; they must not be buried.
         """
         try:
             self._limit.add(of, len(letters))
         except DeadLetterLimit as exc:
             raise _with_remedy(exc, letters) from None
-        if not letters:
-            return
+
+    async def bury(self, letters: Sequence[DeadLetter]) -> None:
+        """Bury `letters`, at least one; returns once Kafka acknowledged all of them.
+
+        Raises:
+            StreamUnavailable, StoreUnavailable: Kafka failed, or was silent, until patience ended.
+        """
         for letter in letters:
             self._metrics.count("dead_letters_total", reason=letter.reason)
             log.warning("record buried", record=letter.record_id, reason=letter.reason)

@@ -77,14 +77,18 @@ class Holding:
         epoch: The fencing token of the claim.
         done, part: The store's checkpoint: next offset to apply, slices already written of the chunk there.
         turn: The transport's turn; chunks of another one are stale.
-        next: Offset of the next chunk to apply.
+        next: Offset behind the last chunk that was applied.
+        taken: Offset behind the last chunk that was taken up: what lies between is under way.
+        lost: Whether it is over: what is under way can only be refused.
         arrived: Broker append time of the last applied record, epoch seconds; -inf before the first.
         reason: Why the partition was acquired.
         proven: Whether a write succeeded. Two claims in a row that are fenced before any write succeeded mean
             that another process uses our generation of the group.
     """
 
-    __slots__ = ("arrived", "done", "epoch", "next", "part", "partition", "proven", "reason", "turn")
+    __slots__ = (
+        "arrived", "done", "epoch", "lost", "next", "part", "partition", "proven", "reason", "taken", "turn",
+    )  # fmt: skip
 
     def __init__(self, partition: int, claim: Claim, *, turn: int, at: int, reason: ClaimReason) -> None:
         self.partition = partition
@@ -92,7 +96,8 @@ class Holding:
         self.done = claim.done
         self.part = 0
         self.turn = turn
-        self.next = at
+        self.next = self.taken = at
+        self.lost = False
         self.arrived = float("-inf")
         self.reason: ClaimReason = reason
         self.proven = False
@@ -159,6 +164,8 @@ class Ownership:
         for task in self._acquiring.values():
             task.cancel()
         self._acquiring.clear()
+        for holding in self._holdings.values():
+            holding.lost = True
         self._holdings.clear()
         self._assigned = frozenset()
 
@@ -174,6 +181,7 @@ class Ownership:
         log.warning(
             "partition lost", partition=partition, reason=reason, epoch=holding.epoch, done=holding.done
         )
+        holding.lost = True
         del self._holdings[partition]
         self._log.pause(partition)
         self._count(reason)

@@ -1,35 +1,33 @@
-"""Batches decisions across lanes: requests of one event loop iteration share one run of the policy."""
+"""The live layouts of a round, decided in runs of the policy that fit the cache."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
 
-from models.visitor.state import VisitorState
 from schemas.ids import Version, VisitorId
 from streams.runtime.clock import Clock
+from streams.runtime.tasks import LoopSharing
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 
 log = logger("decider")
 
-BATCH_MAX = 64
-"""Visitors of one run: the loop is held for 5 to 10 ms, and a matrix of 64 × 200 rows is still in cache."""
+BATCH_MAX = 16
+"""Visitors of one run: their feature matrices stay in the second-level cache, and the loop gets its turns."""
 
 
 class LiveLayoutRequest(Struct, frozen=True, kw_only=True, gc=False):
-    """One visitor's live layout to be decided for `state`.
+    """One visitor's live layout to be decided for `state`, which is packed.
 
     `previous` is what the page shows (None: unknown); `body` what Redis has of it when nothing is cached;
     `whole` asks for the body even when the content did not change.
     """
 
     visitor: VisitorId
-    state: VisitorState
+    state: bytes
     version: Version
     previous: Any = None
     body: bytes | None = None
@@ -59,60 +57,31 @@ class Decide(Protocol):
         ...
 
 
-Waiting = tuple[Sequence[LiveLayoutRequest], "asyncio.Future[Sequence[LiveLayoutUpdate | None]]"]
-
-
 class Decider:
-    """Collects the requests of all lanes and runs the policy once per event loop iteration.
+    """Runs the policy for all visitors of a round, BATCH_MAX at a time; other tasks run in between.
 
     Args:
-        decide: the policy; at most BATCH_MAX visitors a run.
+        decide: the policy.
         clock: says when it is decided.
         metrics: `stage_duration_seconds` of stage `decide`, `ranker_failures_total`.
     """
 
     def __init__(self, decide: Decide, *, clock: Clock, metrics: Metrics) -> None:
         self._decide, self._clock, self._metrics = decide, clock, metrics
-        self._waiting: deque[Waiting] = deque()
-        self._scheduled = False
 
-    async def __call__(self, requests: Sequence[LiveLayoutRequest]) -> Sequence[LiveLayoutUpdate | None]:
-        """An update for each of at most BATCH_MAX requests; None for a visitor on whom the policy failed.
+    async def __call__(self, requests: Sequence[LiveLayoutRequest]) -> list[LiveLayoutUpdate | None]:
+        """An update for each request; None for a visitor on whom the policy failed.
 
-        Never raises what the policy raised. Waits for the next loop iteration, and for requests before it.
+        Never raises what the policy raised.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Sequence[LiveLayoutUpdate | None]] = loop.create_future()
-        self._waiting.append((requests, future))
-        self._schedule(loop)
-        return await future
+        updates: list[LiveLayoutUpdate | None] = []
+        sharing = LoopSharing(self._clock)
+        for start in range(0, len(requests), BATCH_MAX):
+            updates += self._run_policy(requests[start : start + BATCH_MAX])
+            await sharing.pause_when_due()
+        return updates
 
-    def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
-        if not self._scheduled:
-            self._scheduled = True
-            loop.call_soon(self._run, loop)
-
-    def _run(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._scheduled = False
-        batch = self._next_batch()
-        updates = self._run_policy([one for requests, _ in batch for one in requests])
-        at = 0
-        for requests, future in batch:
-            if not future.done():  # its lane may have been cancelled
-                future.set_result(updates[at : at + len(requests)])
-            at += len(requests)
-        if self._waiting:
-            self._schedule(loop)  # other tasks run in between
-
-    def _next_batch(self) -> list[Waiting]:
-        batch = [self._waiting.popleft()]
-        size = len(batch[0][0])
-        while self._waiting and size + len(self._waiting[0][0]) <= BATCH_MAX:
-            size += len(self._waiting[0][0])
-            batch.append(self._waiting.popleft())
-        return batch
-
-    def _run_policy(self, requests: list[LiveLayoutRequest]) -> Sequence[LiveLayoutUpdate | None]:
+    def _run_policy(self, requests: Sequence[LiveLayoutRequest]) -> Sequence[LiveLayoutUpdate | None]:
         started = self._clock.monotonic()
         try:
             updates = self._decide(requests, self._clock.now())

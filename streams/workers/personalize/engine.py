@@ -1,48 +1,50 @@
-"""One chunk of events, start to end: decode, load, fold, bury, decide, write. Knows neither Faust nor Kafka.
+"""Rounds of events, start to end: decode, load, fold, decide, bury, write. Knows neither Faust nor Kafka.
 
-Everything a chunk changes is written in slices by the store's fenced script, its checkpoint (`done`, `part`)
-in the same write as the states: a chunk that is read again folds to the same states.
+The chunks of all partitions of a round go through each stage together. Everything a chunk changes is written
+in slices by the store's fenced script, its checkpoint (`done`, `part`) in the same write as the states: a
+chunk that is read again folds to the same states. The next round folds on what was decided, written or not.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from models.visitor.fold import fold
-from models.visitor.packing import unpack
-from models.visitor.state import EMPTY, EventRecord, VisitorState
+from models.visitor.fold import fold_packed
+from models.visitor.packing import version_of
+from models.visitor.state import EventRecord
 from schemas.dead_letters import DeadLetter
-from schemas.errors import UnknownVersion
-from schemas.ids import Version, VisitorId
+from schemas.errors import Fenced, Regressed, UnknownVersion
+from schemas.ids import VisitorId
 from streams.kafka.producer import Publisher
 from streams.kafka.transport.chunks import Record
 from streams.runtime.clock import Clock
 from streams.runtime.retries import Retry
+from streams.runtime.tasks import LoopSharing
 from streams.runtime.telemetry.metrics import Metrics
-from streams.stores.protocols import Loaded, SliceWrite, VisitorStore, VisitorWrite
+from streams.stores.protocols import Loaded, SliceWrite, VisitorStore
 from streams.workers.group.dead_letters import DeadLetters
 from streams.workers.group.ownership import Holding
-from streams.workers.personalize.decider import Decider, LiveLayoutRequest, LiveLayoutUpdate
-from streams.workers.personalize.decoding import DecodedChunk, EventsTopic, decode_chunk, letter_of
+from streams.workers.group.round_processor import HeldChunk, Outcome
+from streams.workers.personalize.decider import Decider, LiveLayoutRequest
+from streams.workers.personalize.decoding import EventsTopic, decode_chunk, letter_of
 from streams.workers.personalize.slices import (
     SLICE_VISITORS,
+    PreparedChunk,
+    SliceSender,
     TouchedVisitor,
-    build_write,
-    split_batches,
-    split_by_layouts,
+    cut_slices,
 )
 from streams.workers.personalize.stage_metrics import StageMetrics
 from streams.workers.personalize.visitor_cache import CachedVisitor, VisitorCache
 
-Fold = Callable[[VisitorState, EventRecord], VisitorState]
-CountSignals = Callable[[VisitorState, EventRecord], None]
-"""Counts one applied record for the crowd's signals; gets the state before it. Never waits or raises."""
-KnownVisitor = tuple[CachedVisitor, bytes | None]
-"""A visitor as last written, and the body of the stored layout where that was read with it."""
+Fold = Callable[[bytes, EventRecord], bytes]
+CountSignals = Callable[[bytes, EventRecord], None]
+"""Counts one applied record for the crowd; gets the packed state before it. Never waits or raises."""
+KnownVisitors = dict[VisitorId, tuple[CachedVisitor, bytes | None]]
+"""Visitors before a chunk, each with the body of the stored layout where that was read with it."""
 
 
 class EngineConfig(Struct, frozen=True, kw_only=True):
@@ -72,11 +74,19 @@ class EngineDependencies(Struct, frozen=True, kw_only=True):
     metrics: Metrics
     decider: Decider | None = None
     count_signals: CountSignals | None = None
-    fold: Fold = fold
+    fold: Fold = fold_packed
 
 
 class Engine:
-    """Applies chunks. `apply` may run for several partitions at once, and never twice at once for one."""
+    """The `RoundProcessor` of the workers.
+
+    Raises, from `prepare` and `write`:
+        StoreUnavailable, StreamUnavailable: Redis or Kafka failed until the retries gave up.
+        DeadLetterLimit: too many of the last records cannot be applied.
+        UnknownVersion: a stored state was written by newer code.
+
+    In none of these cases may a chunk of the round be acknowledged.
+    """
 
     def __init__(self, config: EngineConfig, dependencies: EngineDependencies) -> None:
         self._config, self._deps = config, dependencies
@@ -86,47 +96,57 @@ class Engine:
         self._cache = VisitorCache(config.lru_visitors)
         dependencies.metrics.watch("lru_visitors", lambda: len(self._cache))
 
-    async def apply(self, holding: Holding, records: Sequence[Record], end: int) -> Awaitable[None] | None:
-        """Fold the records, bury those that can never be applied, decide and write what changed.
+    async def prepare(self, chunks: Sequence[HeldChunk]) -> list[PreparedChunk]:
+        """Decode, fold and decide a round; records that were applied before change nothing.
 
-        Args:
-            holding: how the partition is held; its `done`, `part` and `proven` move with each write.
-            records: of this partition, by ascending offset; any that were applied before change nothing.
-            end: the offset behind the last of them.
-
-        Returns:
-            An awaitable that completes once Kafka acknowledged every published decision record; None when
-            nothing was published. States and dead letters are safe already.
-
-        Raises:
-            Fenced, Regressed: the store refused; the partition must be acquired again.
-            StoreUnavailable, StreamUnavailable: Redis or Kafka failed until the retries gave up.
-            DeadLetterLimit: too many of the last records cannot be applied.
-            UnknownVersion: a stored state was written by newer code.
-
-        In none of these cases may the chunk be acknowledged. Complexity: O(records) folds and one decision a
-        visitor; one load for all visitors not cached, one write a slice of `slice_visitors`.
+        Complexity: O(records) folds, a decision a visitor; one round trip for all visitors not cached. The
+        loop is never held for more than one chunk's decoding, some folds, or a run of the policy.
         """
-        started, received = self._clock.monotonic(), self._clock.now()
-        decoded = decode_chunk(self._config.events_topic, holding.partition, records)
+        sharing = LoopSharing(self._clock)
+        received, started = self._clock.now(), self._clock.monotonic()
+        prepared = []
+        for chunk in chunks:
+            decoded = decode_chunk(self._config.events_topic, chunk.holding.partition, chunk.records)
+            prepared.append(PreparedChunk(chunk, decoded))
+            await sharing.pause_when_due()
         started = self._stage("decode", started)
-        known = await self._look_up(holding, decoded.by_visitor)
+        known = await self._look_up(prepared)
         started = self._stage("load", started)
-        touched = self._fold_visitors(decoded, known, records)
+        for one in prepared:
+            await self._fold_visitors(one, known, sharing)
         self._stage("fold", started)
-        times = (_milliseconds(received), _milliseconds(self._clock.now()))
-        # Dead letters are in Kafka before `done` passes their records: each ends applied or buried.
-        await self._deps.dead_letters.bury(decoded.letters, of=len(records))
-        published = await self._write_slices(holding, touched, end, times)
-        self._stage_metrics.count_chunk(decoded, touched, len(records))
-        return published
+        folded = self._clock.now()
+        await self._decide(prepared)
+        times = _milliseconds(received), _milliseconds(folded), _milliseconds(self._clock.now())
+        for one in prepared:
+            one.times = times
+            self._remember(one)
+        return prepared
+
+    async def write(self, prepared: Sequence[PreparedChunk]) -> list[Outcome]:
+        """Bury, publish and write a round, all of it in one send.
+
+        Decision records are not waited for: an outcome's `published` does.
+        """
+        await self._bury(prepared)
+        published = [self._publish(one) for one in prepared]
+        sharing = LoopSharing(self._clock)
+        for one in prepared:
+            one.slices = cut_slices(one, self._config.slice_visitors)
+            await sharing.pause_when_due()
+        started = self._clock.monotonic()
+        refused = await self._send([one.slices for one in prepared])
+        self._stage("write", started)
+        written = [one for index, one in enumerate(prepared) if index not in refused]
+        for one in written:
+            holding = one.chunk.holding
+            holding.done, holding.part, holding.proven = one.chunk.end, 0, True
+        self._stage_metrics.count_round(written)
+        await self._count_signals(written, sharing)
+        return [Outcome(refused.get(index), waiting) for index, waiting in enumerate(published)]
 
     async def verify(self, holding: Holding) -> None:
-        """Write nothing, expecting the store to stand where we left it.
-
-        Raises:
-            Fenced, Regressed, StoreUnavailable: as in `apply`.
-        """
+        """Write nothing, expecting the store to stand where we left it, as `RoundProcessor.verify`."""
         unchanged = SliceWrite(
             partition=holding.partition, epoch=holding.epoch,
             expect_done=holding.done, expect_part=holding.part, done=holding.done, part=holding.part,
@@ -135,165 +155,143 @@ class Engine:
 
     # -- loading
 
-    async def _look_up(
-        self, holding: Holding, visitors: Iterable[VisitorId]
-    ) -> dict[VisitorId, KnownVisitor]:
-        """Each visitor as last written, from the cache or else from the store."""
-        known: dict[VisitorId, KnownVisitor] = {}
-        missing: list[VisitorId] = []
-        for visitor in visitors:
-            entry = self._cache.get(visitor, holding)
-            if entry is None:
-                missing.append(visitor)
-            else:
-                known[visitor] = entry, None
+    async def _look_up(self, prepared: Sequence[PreparedChunk]) -> KnownVisitors:
+        """Each visitor of the round as last decided, from the cache or else from the store."""
+        known: KnownVisitors = {}
+        missing: list[tuple[Holding, list[VisitorId]]] = []
+        for one in prepared:
+            holding, absent = one.chunk.holding, []
+            for visitor in one.decoded.by_visitor:
+                entry = self._cache.get(visitor, holding)
+                if entry is None:
+                    absent.append(visitor)
+                else:
+                    known[visitor] = entry, None
+            if absent:
+                missing.append((holding, absent))
         self._metrics.count("lru_hits_total", len(known))
         if missing:
-            self._metrics.count("lru_misses_total", len(missing))
-            for visitor, loaded in zip(missing, await self._load(holding, missing), strict=True):
-                state = EMPTY if loaded.state is None else _unpack_state(holding.partition, loaded.state)
-                known[visitor] = CachedVisitor(holding, state, None, float("-inf")), loaded.body
+            self._metrics.count("lru_misses_total", sum(len(absent) for _, absent in missing))
+            for (holding, absent), found in zip(missing, await self._load(missing), strict=True):
+                for visitor, loaded in zip(absent, found, strict=True):
+                    entry = CachedVisitor(holding, loaded.state or b"", None, float("-inf"), end=0)
+                    known[visitor] = entry, loaded.body
         return known
 
-    async def _load(self, holding: Holding, visitors: list[VisitorId]) -> list[Loaded]:
-        bodies = self._deps.decider is not None
+    async def _load(self, missing: Sequence[tuple[Holding, list[VisitorId]]]) -> list[list[Loaded]]:
+        """Of each partition what the store has of its visitors, in one round trip for all."""
+        load, bodies = self._deps.store.load, self._deps.decider is not None
         return await self._deps.retries(
-            "load", lambda: self._deps.store.load(holding.partition, visitors, bodies=bodies)
+            "load",
+            lambda: asyncio.gather(
+                *(load(holding.partition, visitors, bodies=bodies) for holding, visitors in missing)
+            ),
         )
 
     # -- folding
 
-    def _fold_visitors(
-        self, decoded: DecodedChunk, known: dict[VisitorId, KnownVisitor], raw: Sequence[Record]
-    ) -> list[TouchedVisitor]:
-        """The visitors whom the chunk changed; a record on whom fold fails gets a letter in `decoded`."""
-        touched = []
-        for visitor, records in decoded.by_visitor.items():
-            entry, body = known[visitor]
-            one = TouchedVisitor(visitor, entry, entry.state, body, [], [])
+    async def _fold_visitors(self, one: PreparedChunk, known: KnownVisitors, sharing: LoopSharing) -> None:
+        """Notes the visitors whom the chunk changed; a record on whom fold fails gets a letter."""
+        for visitor, records in one.decoded.by_visitor.items():
+            before, body = known[visitor]
+            touched = TouchedVisitor(visitor, before, before.state, body, [], [])
             for record in records:
-                failed = self._fold_one(one, record)
+                failed = self._fold_one(touched, record)
                 if failed is not None:
-                    decoded.letters.append(self._fold_failure(record, raw, failed))
-            if one.applied:
-                touched.append(one)
-        return touched
+                    one.decoded.letters.append(self._fold_failure(record, one.chunk.records, failed))
+            if touched.applied:
+                one.touched.append(touched)
+            await sharing.pause_when_due()
 
-    def _fold_one(self, one: TouchedVisitor, record: EventRecord) -> Exception | None:
+    def _fold_one(self, touched: TouchedVisitor, record: EventRecord) -> Exception | None:
         """Fold one record in; returns the error of a defect in fold, which buries that record alone."""
-        before = one.state
+        before = touched.state
         try:
-            one.state = self._deps.fold(before, record)
+            touched.state = self._deps.fold(before, record)
+        except UnknownVersion as exc:  # never to be overwritten
+            raise UnknownVersion(f"partition {record.partition} holds {exc}") from exc
         except Exception as exc:
             return exc
-        if one.state is not before:
-            one.arrivals.append(record.arrival)
-            one.applied.append((before, record))
+        if touched.state is not before:
+            touched.arrivals.append(record.arrival)
+            touched.applied.append((before, record))
         return None
 
     def _fold_failure(self, record: EventRecord, raw: Sequence[Record], failed: Exception) -> DeadLetter:
         source = next(each for each in raw if each.offset == record.offset)
         return letter_of(self._config.events_topic.topic, source, "fold_failed", repr(failed))
 
-    # -- deciding and writing
+    # -- deciding
 
-    async def _write_slices(
-        self, holding: Holding, touched: list[TouchedVisitor], end: int, times: tuple[float, ...]
-    ) -> Awaitable[None] | None:
-        """Decide, publish and write, slice by slice; the last slice moves `done` to `end`."""
-        published: list[asyncio.Task[None]] = []
-        groups = list(split_batches(touched, self._config.slice_visitors))
-        for at, batch in enumerate(groups):
-            updates = await self._decide(holding, batch)
-            records = [
-                (one.visitor.encode(), update.record)
-                for one, update in zip(batch, updates, strict=True)
-                if update is not None and update.record is not None
-            ]
-            if records:
-                published.append(self._deps.publisher.publish(self._config.decisions_topic, records))
-            slices = split_by_layouts(batch, updates)
-            ranked = _milliseconds(self._clock.now())
-            for number, (visitors, layouts) in enumerate(slices):
-                last = at == len(groups) - 1 and number == len(slices) - 1
-                write = build_write(holding, visitors, layouts, end if last else None)
-                await self._write(holding, replace(write, times=(*times, ranked)), visitors, layouts)
-        if not groups:
-            await self._write(holding, build_write(holding, [], [], end), [], [])
-        return _wait_for_all(published) if published else None
-
-    async def _decide(
-        self, holding: Holding, batch: Sequence[TouchedVisitor]
-    ) -> list[LiveLayoutUpdate | None]:
-        """A layout update for each visitor whose newest record is young enough to matter."""
-        updates: list[LiveLayoutUpdate | None] = [None] * len(batch)
+    async def _decide(self, prepared: Sequence[PreparedChunk]) -> None:
+        """A layout update for each visitor of the round whose newest record is young enough to matter."""
         if self._deps.decider is None:
-            return updates
+            return
         oldest = self._clock.now() - self._config.decide_within_s
-        young = [index for index, one in enumerate(batch) if one.arrivals[-1] >= oldest]
-        if young:
-            decided = await self._deps.decider(
-                [self._layout_request(holding, batch[index]) for index in young]
-            )
-            for index, update in zip(young, decided, strict=True):
-                updates[index] = update
-        return updates
+        young = [
+            (one.chunk.holding.partition, touched)
+            for one in prepared
+            for touched in one.touched
+            if touched.arrivals[-1] >= oldest
+        ]
+        updates = await self._deps.decider([self._layout_request(*each) for each in young])
+        for (_, touched), update in zip(young, updates, strict=True):
+            touched.update = update
 
-    def _layout_request(self, holding: Holding, one: TouchedVisitor) -> LiveLayoutRequest:
-        shown_at = one.before.shown_at
+    def _layout_request(self, partition: int, touched: TouchedVisitor) -> LiveLayoutRequest:
         return LiveLayoutRequest(
-            visitor=one.visitor,
-            state=one.state,
-            version=Version(one.state.incarnation, holding.partition, one.state.offset),
-            previous=one.before.fills,
-            body=one.body,
+            visitor=touched.visitor,
+            state=touched.state,
+            version=version_of(touched.state, partition),
+            previous=touched.before.fills,
+            body=touched.body,
             # Half its life after it was last written, Redis may soon have let it go.
-            whole=self._clock.monotonic() - shown_at > self._config.layout_ttl_s / 2,
+            whole=self._clock.monotonic() - touched.before.shown_at > self._config.layout_ttl_s / 2,
         )
 
-    async def _write(
-        self,
-        holding: Holding,
-        write: SliceWrite,
-        touched: Sequence[TouchedVisitor],
-        updates: Sequence[LiveLayoutUpdate | None],
-    ) -> None:
-        started = self._clock.monotonic()
-        await self._deps.retries("write", lambda: self._deps.store.write(write))
-        now = self._stage("write", started)
-        holding.done, holding.part, holding.proven = write.done, write.part, True
-        self._remember(holding, zip(touched, write.visitors, updates, strict=True), now)
-        self._stage_metrics.count_slice(touched, updates)
+    def _remember(self, one: PreparedChunk) -> None:
+        """Caches what will be written: void, with its holding, when it is not."""
+        now = self._clock.monotonic()
+        for touched in one.touched:
+            fills, shown_at = (touched.update.fills, now) if touched.update else (None, float("-inf"))
+            entry = CachedVisitor(one.chunk.holding, touched.state, fills, shown_at, end=one.chunk.end)
+            self._cache.put(touched.visitor, entry)
 
-    def _remember(
-        self,
-        holding: Holding,
-        slice_: Iterable[tuple[TouchedVisitor, VisitorWrite, LiveLayoutUpdate | None]],
-        now: float,
-    ) -> None:
-        """Caches what was written, and counts it for the crowd's signals."""
-        count_signals = self._deps.count_signals
-        for one, written, update in slice_:
-            fills, shown_at = (update.fills, now) if update else (None, float("-inf"))
-            entry = CachedVisitor(holding, one.state, fills, shown_at, packed=written.state)
-            self._cache.put(one.visitor, entry)
-            if count_signals is not None:
-                for before, record in one.applied:
-                    count_signals(before, record)
+    # -- writing
 
+    async def _bury(self, prepared: Sequence[PreparedChunk]) -> None:
+        """Letters are in Kafka before `done` passes their records: each ends applied or buried."""
+        letters = []
+        for one in prepared:
+            self._deps.dead_letters.check(one.decoded.letters, of=len(one.chunk.records))
+            letters += one.decoded.letters
+        if letters:
+            await self._deps.dead_letters.bury(letters)
 
-def _unpack_state(partition: int, packed: bytes) -> VisitorState:
-    """The state; UnknownVersion names the partition, for such a state is not to be overwritten."""
-    try:
-        return unpack(packed)
-    except UnknownVersion as exc:
-        raise UnknownVersion(f"partition {partition} holds {exc}") from exc
+    def _publish(self, one: PreparedChunk) -> Awaitable[None] | None:
+        records = [
+            (touched.visitor.encode(), touched.update.record)
+            for touched in one.touched
+            if touched.update is not None and touched.update.record is not None
+        ]
+        return self._deps.publisher.publish(self._config.decisions_topic, records) if records else None
+
+    async def _send(self, chunks: Sequence[Sequence[SliceWrite]]) -> dict[int, Fenced | Regressed]:
+        """Write the slices of each chunk; why, for each index of a chunk that was refused."""
+        sender = SliceSender(self._deps.store, chunks)
+        await self._deps.retries("write", sender)
+        return sender.refused
+
+    async def _count_signals(self, written: Sequence[PreparedChunk], sharing: LoopSharing) -> None:
+        count = self._deps.count_signals
+        if count is None:
+            return
+        for one in written:
+            for touched in one.touched:
+                for before, record in touched.applied:
+                    count(before, record)
+            await sharing.pause_when_due()
 
 
 def _milliseconds(moment: float) -> float:
-    """Epoch milliseconds, as notices carry them."""
     return round(moment * 1000, 1)
-
-
-async def _wait_for_all(tasks: Sequence[asyncio.Task[None]]) -> None:
-    await asyncio.gather(*tasks)

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from models.layout.context import PageRequest
-from models.layout.fills import PackedFills, fills_of_body
+from models.layout.fills.packed_fills import PackedFills, fills_of_body
 from models.policy.decide import decide
-from models.policy.explain import decision_record
-from models.policy.layout_decision import LayoutDecision
+from models.policy.inspection.explain import decision_record
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash64
@@ -51,11 +50,16 @@ class LivePage:
         if previous is None and one.body is not None:
             previous = fills_of_body(one.body)
         return PageRequest(
-            visitor=one.visitor, state=one.state, version=one.version, page=self._page, previous=previous
+            visitor=one.visitor,
+            state=one.state,
+            version=one.version,
+            page=self._page,
+            previous=previous,
+            explained=self._is_sampled(one.visitor),
         )
 
     def _update(self, made: LayoutDecision, *, whole: bool) -> LiveLayoutUpdate:
-        recorded = made.changed and self._is_sampled(made.request.visitor)
+        recorded = made.changed and made.request.explained
         return LiveLayoutUpdate(
             head=made.head(),
             body=made.body() if whole else None,

@@ -1,4 +1,4 @@
-"""`etalage worker`: one process, wired up: store, shop, producer, engine, ownership, lanes, Faust app.
+"""`etalage worker`: one process, wired up: store, shop, producer, engine, ownership, rounds, Faust app.
 
 Everything is closed in the reverse order of its opening.
 """
@@ -8,16 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from typing import Any, cast
+from typing import Any
 
 from msgspec import Struct
 
-from models.visitor.fold import fold
+from models.visitor.fold import fold_packed
 from schemas.errors import ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
 from streams.kafka.admin import RECORD_BYTES_MAX
 from streams.kafka.producer import ProducerConfig, Publisher, open_producer
-from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
 from streams.runtime.process_context import ProcessContext, halt
@@ -32,12 +31,12 @@ from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import VisitorStore
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.visitors import Lifetimes, RedisVisitors
-from streams.workers.group.agents import add_agent
+from streams.workers.group.agents import join_group
 from streams.workers.group.dead_letters import BadRecordLimit, DeadLetters
 from streams.workers.group.faust_app import build_app, events_topic
 from streams.workers.group.lifecycle import GroupMember, ProcessLifecycle
 from streams.workers.group.ownership import Ownership
-from streams.workers.group.partition_lanes import PartitionLanes
+from streams.workers.group.rounds import Rounds
 from streams.workers.group.watchdog import Watchdog
 from streams.workers.personalize.decider import Decider
 from streams.workers.personalize.decoding import EventsTopic
@@ -70,7 +69,7 @@ class WorkerOverrides(Struct, frozen=True, kw_only=True):
 
     store: StoreOf = redis_store
     engine: type[Engine] = Engine
-    fold: Fold = fold
+    fold: Fold = fold_packed
 
 
 class Worker:
@@ -124,14 +123,11 @@ class WorkerWiring:
         app = build_app(settings, self._metrics, GROUP)
         events_log = PartitionLog(app, EVENTS.full_name(settings.namespace))
         ownership = self._make_ownership(store, events_log)
-        transport = cast(ChunkTransport, app.transport)
-        transport.owner = ownership
-        lanes = PartitionLanes(engine, ownership, self._context)
-        transport.wait_for_capacity = lanes.wait_for_capacity
-        add_agent(app, GROUP, events_topic(app, settings), lanes, halt)
-        app.finalize()
+        rounds = Rounds(engine, ownership, self._context)
+        topic = events_topic(app, settings)
+        join_group(app, topic, rounds, name=GROUP, owner=ownership, halt=halt)
         watchdog = self._start_watchdog(ownership, events_log)
-        run_in_background(self._stack, lanes.verify_idle_partitions(), "idle-partitions")
+        run_in_background(self._stack, rounds.verify_idle_partitions(), "idle-partitions")
         run_in_background(self._stack, keep_checking(meta, connection, keys, settings, halt), "meta")
         return GroupMember(
             app=app,

@@ -1,107 +1,149 @@
-"""Cuts the visitors changed by a chunk into slices; each is written atomically by one Redis Lua script."""
+"""Cuts the visitors changed by a chunk into slices, each written whole by one Lua script, and sends them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import TypeVar
 
 from msgspec import Struct
 
-from models.visitor.packing import pack
-from models.visitor.state import EventRecord, VisitorState
+from models.visitor.packing import version_of
+from models.visitor.state import EventRecord
+from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
-from streams.stores.protocols import SliceWrite, VisitorWrite
-from streams.workers.group.ownership import Holding
+from streams.stores.protocols import SliceWrite, VisitorStore, VisitorWrite
+from streams.workers.group.round_processor import HeldChunk
 from streams.workers.personalize.decider import LiveLayoutUpdate
+from streams.workers.personalize.decoding import DecodedChunk
 from streams.workers.personalize.visitor_cache import CachedVisitor
 
-T = TypeVar("T")
-
-SLICE_VISITORS = 64
-"""States written by one script: about 0.4 ms of Redis."""
-SLICE_LAYOUTS = 32
-"""Whole layouts (4 to 5 KB each) written by one script."""
+SLICE_VISITORS = 32
+"""Visitors written by one script: about 0.3 ms of Redis."""
+SLICE_BYTES = 256 * 1024
+"""States and layouts written by one script."""
 
 
 class TouchedVisitor(Struct, gc=False):
-    """A visitor whom the chunk changed.
+    """A visitor whom a chunk changed.
 
     Attributes:
         visitor: Its id.
-        before: The visitor as last written.
-        state: The state after the records applied so far.
+        before: The visitor before the chunk.
+        state: The packed state after the records applied so far.
         body: The stored layout's body, when it was loaded from the store; None: not stored, or not read.
         arrivals: Broker append times of the applied records, epoch seconds.
-        applied: (state before, record) of each applied record.
+        applied: (packed state before, record) of each applied record.
+        update: What becomes of the live layout; None: the stored one is deleted.
     """
 
     visitor: VisitorId
     before: CachedVisitor
-    state: VisitorState
+    state: bytes
     body: bytes | None
     arrivals: list[float]
-    applied: list[tuple[VisitorState, EventRecord]]
+    applied: list[tuple[bytes, EventRecord]]
+    update: LiveLayoutUpdate | None = None
 
 
-def split_batches(many: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """Batches of `size`, the last one possibly smaller."""
-    iterator = iter(many)
-    while batch := list(islice(iterator, size)):
-        yield batch
+class PreparedChunk(Struct, gc=False):
+    """A chunk that only has to be written: what it decoded to, whom it changed, when (epoch ms), and how."""
+
+    chunk: HeldChunk
+    decoded: DecodedChunk
+    touched: list[TouchedVisitor] = []
+    times: tuple[float, ...] = ()
+    slices: list[SliceWrite] = []
 
 
-def split_by_layouts(
-    batch: Sequence[TouchedVisitor], updates: Sequence[LiveLayoutUpdate | None]
-) -> list[tuple[list[TouchedVisitor], list[LiveLayoutUpdate | None]]]:
-    """Cuts a batch into (visitors, updates) with at most SLICE_LAYOUTS whole layouts each.
-
-    An update of None deletes the visitor's stored layout.
-    """
-    slices: list[tuple[list[TouchedVisitor], list[LiveLayoutUpdate | None]]] = [([], [])]
-    layouts = 0
-    for one, update in zip(batch, updates, strict=True):
-        layouts += update is not None and update.body is not None
-        if layouts > SLICE_LAYOUTS:
-            slices.append(([], []))
-            layouts = 1
-        slices[-1][0].append(one)
-        slices[-1][1].append(update)
-    return slices
-
-
-def build_write(
-    holding: Holding,
-    touched: Sequence[TouchedVisitor],
-    updates: Sequence[LiveLayoutUpdate | None],
-    end: int | None,
-) -> SliceWrite:
-    """The write of one slice.
+def cut_slices(prepared: PreparedChunk, size: int = SLICE_VISITORS) -> list[SliceWrite]:
+    """The writes of a chunk, to be carried out in this order; there is one at least, for `done`.
 
     Args:
-        holding: the claim: epoch and expected checkpoint; the write fails if the store's differ.
-        touched: the slice's visitors.
-        updates: the layout update of each; None: its stored layout is deleted.
-        end: the next offset to apply, with the last slice of a chunk; None: more slices follow.
+        prepared: its holding says where the store must stand before the first of them, so all that came
+            before must be written.
+        size: visitors of one slice, at most; SLICE_BYTES bound it too.
     """
-    return SliceWrite(
-        partition=holding.partition,
-        epoch=holding.epoch,
-        expect_done=holding.done,
-        expect_part=holding.part,
-        done=holding.done if end is None else end,
-        part=holding.part + 1 if end is None else 0,
-        visitors=[_visitor_write(holding, one, update) for one, update in zip(touched, updates, strict=True)],
-    )
+    holding, end = prepared.chunk.holding, prepared.chunk.end
+    visitors = [_visitor_write(holding.partition, one) for one in prepared.touched]
+    batches = list(_batch(visitors, size)) or [[]]
+    done, first = holding.done, holding.part
+    return [
+        SliceWrite(
+            partition=holding.partition,
+            epoch=holding.epoch,
+            expect_done=done,
+            expect_part=first + number,
+            done=done if number < len(batches) - 1 else end,
+            part=first + number + 1 if number < len(batches) - 1 else 0,
+            last=(end, 0),
+            visitors=batch,
+            times=prepared.times,
+        )
+        for number, batch in enumerate(batches)
+    ]
 
 
-def _visitor_write(holding: Holding, one: TouchedVisitor, update: LiveLayoutUpdate | None) -> VisitorWrite:
-    state = one.state
+def _visitor_write(partition: int, one: TouchedVisitor) -> VisitorWrite:
+    update = one.update
     return VisitorWrite(
         visitor=one.visitor,
-        state=pack(state),
-        version=f"{state.incarnation}.{holding.partition}.{state.offset}",
+        state=one.state,
+        version=version_of(one.state, partition).text(),
         head=update.head if update else None,
         body=update.body if update else None,
         drop_layout=update is None,
     )
+
+
+def _batch(visitors: Sequence[VisitorWrite], size: int) -> Iterator[list[VisitorWrite]]:
+    batch: list[VisitorWrite] = []
+    filled = 0
+    for one in visitors:
+        length = len(one.state) + len(one.head or b"") + len(one.body or b"")
+        if batch and (len(batch) == size or filled + length > SLICE_BYTES):
+            yield batch
+            batch, filled = [], 0
+        batch.append(one)
+        filled += length
+    if batch:
+        yield batch
+
+
+class SliceSender:
+    """The slices of a round on their way to the store; each call is an attempt to write what is left.
+
+    Args:
+        store: where to.
+        chunks: the slices of each chunk, in order.
+
+    Attributes:
+        refused: why, for each index of a chunk that was refused.
+    """
+
+    def __init__(self, store: VisitorStore, chunks: Sequence[Sequence[SliceWrite]]) -> None:
+        self._store = store
+        self._left = dict(enumerate(chunks))
+        self.refused: dict[int, Fenced | Regressed] = {}
+
+    async def __call__(self) -> None:
+        """Write all that is left, in one send.
+
+        Raises:
+            StoreUnavailable: of some it is not known whether they are written: they are left.
+        """
+        outcomes = await self._store.write_all([write for left in self._left.values() for write in left])
+        since, unknown = 0, None
+        for index, writes in list(self._left.items()):
+            of_chunk = outcomes[since : since + len(writes)]
+            since += len(writes)
+            # The first failure decides: that those behind it are refused is its consequence.
+            failed = next((at for at, outcome in enumerate(of_chunk) if outcome is not None), len(writes))
+            del self._left[index]
+            if failed == len(writes):
+                continue
+            why = of_chunk[failed]
+            if isinstance(why, StoreUnavailable):
+                unknown, self._left[index] = why, writes[failed:]
+            elif why is not None:
+                self.refused[index] = why
+        if unknown is not None:
+            raise unknown

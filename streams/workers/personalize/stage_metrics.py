@@ -1,15 +1,14 @@
-"""The engine's metrics: counted once a slice or a chunk, but for the freshness of each decided visitor."""
+"""The engine's metrics: counted once a round, but for the freshness of each decided visitor."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import inf
 
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
-from streams.workers.personalize.decider import LiveLayoutUpdate
-from streams.workers.personalize.decoding import DecodedChunk
-from streams.workers.personalize.slices import TouchedVisitor
+from streams.workers.personalize.slices import PreparedChunk, TouchedVisitor
 
 
 class StageMetrics:
@@ -24,32 +23,40 @@ class StageMetrics:
         self._metrics.observe("stage_duration_seconds", now - started, stage=stage)
         return now
 
-    def count_slice(
-        self, touched: Sequence[TouchedVisitor], updates: Sequence[LiveLayoutUpdate | None]
-    ) -> None:
-        """A slice was written: freshness of each decided visitor; of the others once, by the oldest."""
+    def count_round(self, written: Sequence[PreparedChunk]) -> None:
+        """Chunks of a round were written."""
+        touched = [one for chunk in written for one in chunk.touched]
+        self._count_layouts(touched)
+        names: Counter[str] = Counter()
+        records = buried = 0
+        for chunk in written:
+            for one in chunk.slices:
+                self._metrics.observe("slice_visitors", len(one.visitors))
+            self._metrics.observe("chunk_records", len(chunk.chunk.records))
+            records += len(chunk.chunk.records)
+            buried += len(chunk.decoded.letters)
+            names.update(chunk.decoded.names)
+        count = self._metrics.count
+        for name, of_name in names.items():
+            count("events_received_total", of_name, type=name)
+        applied = sum(len(one.applied) for one in touched)
+        count("events_processed_total", applied, outcome="applied")
+        count("events_processed_total", buried, outcome="buried")
+        # Known: applied before.
+        count("events_processed_total", records - applied - buried, outcome="known")
+
+    def _count_layouts(self, touched: Sequence[TouchedVisitor]) -> None:
+        """Freshness of each decided visitor; of the others once, by the oldest."""
         wall, observe = self._clock.now(), self._metrics.observe
         folded, whole, heads = inf, 0, 0
-        for one, update in zip(touched, updates, strict=True):
-            if update is None:
+        for one in touched:
+            if one.update is None:
                 folded = min(folded, one.arrivals[0])
                 continue
             observe("freshness_seconds", max(0.0, wall - one.arrivals[-1]), origin="decided")
-            whole += update.body is not None
-            heads += update.body is None
+            whole += one.update.body is not None
+            heads += one.update.body is None
         if folded < inf:
             observe("freshness_seconds", max(0.0, wall - folded), origin="folded")
-        observe("slice_visitors", len(touched))
         self._metrics.count("layouts_written_total", whole, part="whole")
         self._metrics.count("layouts_written_total", heads, part="head")
-
-    def count_chunk(self, decoded: DecodedChunk, touched: Sequence[TouchedVisitor], records: int) -> None:
-        """A chunk was settled: its records by event name and by outcome (`known`: applied before)."""
-        count, buried = self._metrics.count, len(decoded.letters)
-        applied = sum(len(one.applied) for one in touched)
-        self._metrics.observe("chunk_records", records)
-        for name, of_name in decoded.names.items():
-            count("events_received_total", of_name, type=name)
-        count("events_processed_total", applied, outcome="applied")
-        count("events_processed_total", buried, outcome="buried")
-        count("events_processed_total", records - applied - buried, outcome="known")

@@ -1,6 +1,6 @@
-"""An LRU cache of visitors as last written (state and fills), so that most records need no read.
+"""An LRU cache of visitors (packed state and fills), so that most records need no read.
 
-The most recent keep their state unpacked; the others only the packed bytes, a fifth of its size.
+It holds them as last decided, written or not: the next round folds on while Redis writes the one before.
 """
 
 from __future__ import annotations
@@ -9,54 +9,39 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any
 
-from models.visitor.packing import unpack
-from models.visitor.state import VisitorState
 from schemas.ids import VisitorId
 from streams.workers.group.ownership import Holding
 
-UNPACKED_MAX = 8_000
-"""Visitors whose state is kept unpacked: those with several events in the same seconds."""
-
 
 class CachedVisitor:
-    """One visitor as last written under `holding`; `packed` are the bytes of `state`.
+    """One visitor after the records below offset `end`, under `holding`; `state` is packed, b"" for none.
 
-    `fills` is what the live layout shows (None: unknown or dropped); `shown_at` when it was last written (s).
+    `fills` is what the live layout shows (None: unknown or dropped); `shown_at` when it was last decided (s).
     """
 
-    __slots__ = ("_packed", "_state", "fills", "holding", "shown_at")
+    __slots__ = ("end", "fills", "holding", "shown_at", "state")
 
-    def __init__(
-        self, holding: Holding, state: VisitorState, fills: Any, shown_at: float, *, packed: bytes = b""
-    ) -> None:
-        self.holding = holding
-        self._state: VisitorState | None = state
-        self._packed = packed
-        self.fills = fills
-        self.shown_at = shown_at
+    def __init__(self, holding: Holding, state: bytes, fills: Any, shown_at: float, *, end: int) -> None:
+        self.holding, self.state, self.end = holding, state, end
+        self.fills, self.shown_at = fills, shown_at
 
     @property
-    def state(self) -> VisitorState:
-        """The state; unpacked anew, at each call, after `drop_unpacked`."""
-        return unpack(self._packed) if self._state is None else self._state
-
-    def drop_unpacked(self) -> None:
-        """Keep only the packed bytes, when there are any."""
-        if self._packed:
-            self._state = None
+    def is_needed(self) -> bool:
+        """Whether the store has it not yet, and may still get it: what it has is then too old to fold on."""
+        done = self.holding.done
+        return not self.holding.lost and (done is None or done < self.end)
 
 
 class VisitorCache:
-    """Up to `size` visitors, `unpacked` of them with their state unpacked; least recently used leave first.
+    """Up to `size` visitors, and all that are not yet written; of the others the least recently used leave.
 
-    An entry of another holding than the current one is void: the store may have gone back meanwhile. Every
-    operation takes constant time.
+    An entry of another holding than the current one is void: it may never have been written, or the store
+    may have gone back meanwhile. Every operation takes constant time.
     """
 
-    def __init__(self, size: int, *, unpacked: int = UNPACKED_MAX) -> None:
-        self._size, self._unpacked = size, unpacked
+    def __init__(self, size: int) -> None:
+        self._size = size
         self._entries: OrderedDict[VisitorId, CachedVisitor] = OrderedDict()
-        self._unpacked_entries: OrderedDict[VisitorId, CachedVisitor] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -71,17 +56,13 @@ class VisitorCache:
             return None
         if entry.holding is not holding:
             del self._entries[visitor]
-            self._unpacked_entries.pop(visitor, None)
             return None
         return entry
 
     def put(self, visitor: VisitorId, entry: CachedVisitor) -> None:
-        """Cache as the most recent; past `size` the least recent leaves."""
-        for kept in (self._entries, self._unpacked_entries):
-            kept[visitor] = entry
-            kept.move_to_end(visitor)
-        if len(self._unpacked_entries) > self._unpacked:
-            self._unpacked_entries.popitem(last=False)[1].drop_unpacked()
-        if len(self._entries) > self._size:
-            gone, _ = self._entries.popitem(last=False)
-            self._unpacked_entries.pop(gone, None)
+        """Cache as the most recent; past `size` the least recent leaves, once it is written."""
+        entries = self._entries
+        entries[visitor] = entry
+        entries.move_to_end(visitor)
+        while len(entries) > self._size and not next(iter(entries.values())).is_needed:
+            entries.popitem(last=False)

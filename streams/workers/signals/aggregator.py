@@ -24,6 +24,7 @@ from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.protocols import Claim, fresh_nonce
 from streams.workers.group.ownership import Holding, SeekableLog
+from streams.workers.group.round_processor import HeldChunk, Outcome
 from streams.workers.signals.partition_sums import PartitionSums
 
 FLUSH_EVERY_S = 1.0
@@ -34,7 +35,7 @@ GATHER_S = 0.05
 
 
 class SignalAggregator:
-    """The sums of all partitions this process holds; the `Claims` of ownership, the processor of lanes.
+    """The sums of all partitions this process holds; the `Claims` of ownership, the processor of rounds.
 
     Args:
         settings: kafka, namespace and session_timeout_s are used.
@@ -110,18 +111,19 @@ class SignalAggregator:
             parts[record.partition].append(record)
         return parts
 
-    async def apply(self, holding: Holding, records: list[Any], end: int) -> Awaitable[None]:
-        """Sum a chunk, as `ChunkProcessor.apply`.
-
-        Returns:
-            An awaitable that completes once the flush that holds its signals is written.
-        """
-        new = self._sums[holding.epoch].apply(records)
-        self._metrics.count("deltas_total", new, direction="summed")
-        self._waiting += len(records)
+    async def prepare(self, chunks: Sequence[HeldChunk]) -> list[asyncio.Future[None]]:
+        """Sum a round, as `RoundProcessor.prepare`; the result is the flush that writes its signals."""
+        for chunk in chunks:
+            new = self._sums[chunk.holding.epoch].apply(chunk.records)
+            self._metrics.count("deltas_total", new, direction="summed")
+            self._waiting += len(chunk.records)
         if self._waiting >= FLUSH_DELTAS:
             self._flush_now.set()
-        return asyncio.shield(self._written)
+        return [self._written] * len(chunks)
+
+    async def write(self, prepared: Sequence[asyncio.Future[None]]) -> list[Outcome]:
+        """Nothing is refused; published is what the flush has written."""
+        return [Outcome(published=asyncio.shield(written)) for written in prepared]
 
     async def verify(self, holding: Holding) -> None:
         """Nothing to compare: the checkpoint stands in the log, which does not go back."""

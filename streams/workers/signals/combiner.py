@@ -10,9 +10,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from models.catalog.signals.extraction import ItemInteractions, extract
+from models.catalog.signals.extraction import ItemInteractions, extract, may_interact
 from models.storefront.shop import Shop
-from models.visitor.state import EventRecord, VisitorState
+from models.visitor.state import EventRecord
 from schemas.codec import encode
 from schemas.ids import ItemId
 from schemas.signals import Delta
@@ -78,15 +78,15 @@ class SignalCombiner:
         self._producer: Any = None
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, before: VisitorState, record: EventRecord, shop: Shop) -> None:
+    def add(self, before: bytes, record: EventRecord, shop: Shop) -> None:
         """Count one record. A few µs; never waits or raises.
 
         Args:
-            before: the visitor's state without the record.
+            before: the visitor's packed state without the record.
             record: older than COUNT_WITHIN_S, it is left out.
             shop: whose items are counted.
         """
-        if self._clock.now() - record.arrival > COUNT_WITHIN_S:
+        if not may_interact(record.event) or self._clock.now() - record.arrival > COUNT_WITHIN_S:
             return
         interactions = extract(before, record, shop.items)
         if interactions is not None:

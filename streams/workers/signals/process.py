@@ -6,14 +6,12 @@ import asyncio
 import os
 from collections.abc import Iterable
 from contextlib import AsyncExitStack, suppress
-from typing import cast
 
 from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
 from streams.kafka.admin import list_topics
 from streams.kafka.consumer_lag import report_group_lags
 from streams.kafka.producer import open_producer
-from streams.kafka.transport.consumer import ChunkTransport
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
 from streams.runtime.process_context import ProcessContext, halt
@@ -22,11 +20,11 @@ from streams.runtime.settings import Settings
 from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
 from streams.runtime.telemetry.probes import readiness_of
-from streams.workers.group.agents import add_agent
+from streams.workers.group.agents import join_group
 from streams.workers.group.faust_app import build_app
 from streams.workers.group.lifecycle import GroupMember, ProcessLifecycle
 from streams.workers.group.ownership import Ownership
-from streams.workers.group.partition_lanes import PartitionLanes
+from streams.workers.group.rounds import Rounds
 from streams.workers.group.watchdog import Watchdog
 from streams.workers.signals.aggregator import SignalAggregator
 
@@ -87,13 +85,14 @@ class ItemsProcess:
             self._settings, deltas, producer, retries=self._retries, metrics=self._metrics, clock=self._clock
         )
         ownership = self._make_ownership(aggregator, deltas)
-        transport = cast(ChunkTransport, app.transport)
-        transport.owner = RebalanceListener(ownership, aggregator)
-        topic = app.topic(self._topic, key_serializer="raw", value_serializer="raw")
-        lanes = PartitionLanes(aggregator, ownership, self._context)
-        transport.wait_for_capacity = lanes.wait_for_capacity
-        add_agent(app, GROUP, topic, lanes, halt)
-        app.finalize()
+        join_group(
+            app,
+            app.topic(self._topic, key_serializer="raw", value_serializer="raw"),
+            Rounds(aggregator, ownership, self._context),
+            name=GROUP,
+            owner=RebalanceListener(ownership, aggregator),
+            halt=halt,
+        )
         watchdog = self._make_watchdog(ownership, deltas)
         run_in_background(stack, watchdog.run(), "watchdog")
         run_in_background(stack, _flush_or_halt(aggregator), "flush-signals")

@@ -33,6 +33,8 @@ class OddRanker:
 
     name = "odd"
     version = "3"
+    inline = True
+    bounds = None
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         weights = np.cos(np.arange(len(SPEC), dtype=np.float32) * 7)

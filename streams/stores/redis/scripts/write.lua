@@ -1,9 +1,13 @@
 -- Write one slice of a chunk, or nothing at all. The first part decides, the second writes.
 -- KEYS: own, then a state key and a layout key for each visitor.
 -- ARGV: epoch, done expected, part expected, done, part, state TTL, layout TTL, channel, notice ('' for none),
---       then for each visitor: state, action, head, body ('' where the action needs none).
+--       done and part after the last of the slices that were sent together, then for each visitor: state, action, head, body ('' where the action needs none).
 -- Actions: w writes head and body, h the head alone, d drops the layout, k keeps it.
 -- Answers {'OK' | 'FENCED' | 'REGRESSED', done, part} (-1 for no done).
+local function is_before(done, part, other_done, other_part)
+  return done < other_done or (done == other_done and part < other_part)
+end
+
 local own = redis.call('HMGET', KEYS[1], 'e', 'done', 'part')
 local done, part = tonumber(own[2] or '-1'), tonumber(own[3] or '0')
 if not own[1] then
@@ -18,17 +22,18 @@ if own[1] ~= ARGV[1] then
 end
 local expect_done, expect_part = tonumber(ARGV[2]), tonumber(ARGV[3])
 if done ~= expect_done or part ~= expect_part then
-  if done == tonumber(ARGV[4]) and part == tonumber(ARGV[5]) then
-    return {'OK', done, part} -- this very write, tried again after its answer was lost
-  end
-  if done < expect_done or (done == expect_done and part < expect_part) then
+  if is_before(done, part, expect_done, expect_part) then
     return {'REGRESSED', done, part}
+  end
+  if not is_before(done, part, tonumber(ARGV[4]), tonumber(ARGV[5]))
+    and not is_before(tonumber(ARGV[10]), tonumber(ARGV[11]), done, part) then
+    return {'OK', done, part} -- this very write, tried again after its answer was lost, with those after it
   end
   return {'FENCED', done, part} -- a write of long ago, carried out late
 end
 
 for at = 2, #KEYS, 2 do
-  local from = 2 * at + 6
+  local from = 2 * at + 8
   redis.call('SET', KEYS[at], ARGV[from], 'EX', ARGV[6])
   local action = ARGV[from + 1]
   if action == 'w' then

@@ -10,14 +10,16 @@ import pytest
 from models.catalog.build import build_items
 from models.catalog.signals.extraction import CART_WEIGHT, ORDER_WEIGHT, ItemInteractions, extract
 from models.catalog.table import ItemTable
-from models.visitor.fold import fold
-from models.visitor.state import EMPTY, EventRecord, VisitorState
+from models.visitor.fold import fold_packed
+from models.visitor.state import EventRecord
 from schemas.catalog import Item
 from schemas.codec import decode_event
 from schemas.events import Event
 from schemas.ids import ItemId
 
 T0 = 1_760_000_000.0
+NEW = b""
+"""The packed state of a new visitor."""
 I1, I2, I3 = ItemId("i1"), ItemId("i2"), ItemId("i3")
 TABLE: ItemTable = build_items(
     [Item(item_id=f"i{n}", title=f"Item {n}", categories=["things"], price=10.0 + n) for n in range(12)],
@@ -41,18 +43,18 @@ def record(given: Event, *, offset: int = 0, at: float = T0) -> EventRecord:
     return EventRecord(event=given, partition=0, offset=offset, arrival=at, incarnation=1)
 
 
-def after(*events: Event) -> VisitorState:
-    state = EMPTY
+def after(*events: Event) -> bytes:
+    state = NEW
     for offset, given in enumerate(events):
-        state = fold(state, record(given, offset=offset, at=given.timestamp.timestamp()))
+        state = fold_packed(state, record(given, offset=offset, at=given.timestamp.timestamp()))
     return state
 
 
-def views(*items: str) -> VisitorState:
+def views(*items: str) -> bytes:
     return after(*(event("view_item", item, message=f"v{n}", at=T0 + n) for n, item in enumerate(items)))
 
 
-def interactions_of(state: VisitorState, given: Event, at: float = T0 + 60) -> ItemInteractions | None:
+def interactions_of(state: bytes, given: Event, at: float = T0 + 60) -> ItemInteractions | None:
     return extract(state, record(given, offset=99, at=at), TABLE)
 
 
@@ -80,8 +82,8 @@ def test_pairs_are_bounded() -> None:
 
 
 def test_an_item_the_catalogue_does_not_know_says_nothing() -> None:
-    assert interactions_of(EMPTY, event("view_item", "made-up")) is None
-    assert interactions_of(EMPTY, event("view_item", "made-up", "i1")) == ItemInteractions("views", [I1])
+    assert interactions_of(NEW, event("view_item", "made-up")) is None
+    assert interactions_of(NEW, event("view_item", "made-up", "i1")) == ItemInteractions("views", [I1])
 
 
 def test_an_item_that_left_the_catalogue_is_no_neighbour() -> None:
@@ -121,17 +123,17 @@ def test_the_cart_pairs_a_newcomer_with_what_lies_in_it() -> None:
 
 
 def test_an_order_counts_each_item_once_and_pairs_them_all() -> None:
-    interactions = interactions_of(EMPTY, event("purchase", "i1", "i2", "i1", "i3", transaction_id="t"))
+    interactions = interactions_of(NEW, event("purchase", "i1", "i2", "i1", "i3", transaction_id="t"))
     pairs = [(I1, I2), (I1, I3), (I2, I3)]
     assert interactions == ItemInteractions("purchases", [I1, I2, I3], "co_bought", pairs, ORDER_WEIGHT)
 
 
 def test_shares_count() -> None:
-    assert interactions_of(EMPTY, event("share", "i1")) == ItemInteractions("shares", [I1])
+    assert interactions_of(NEW, event("share", "i1")) == ItemInteractions("shares", [I1])
 
 
 @pytest.mark.parametrize(
     "name", ["page_view", "select_item", "view_cart", "add_to_wishlist", "email_opened", "new"]
 )
 def test_other_events_say_nothing(name: str) -> None:
-    assert interactions_of(EMPTY, event(name, "i1")) is None
+    assert interactions_of(NEW, event(name, "i1")) is None

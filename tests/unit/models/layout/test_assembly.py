@@ -11,10 +11,9 @@ from msgspec.structs import replace
 from models.catalog.build import build_items
 from models.catalog.table import ItemTable
 from models.layout.assembly import BRAND_SHARE, CATEGORY_SHARE
-from models.layout.context import PageRequest
-from models.layout.stability import UPPER_SLOT_MARGIN
+from models.layout.assembly.stability import UPPER_SLOT_MARGIN
 from models.policy.decide import decide
-from models.policy.layout_decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import build_snapshot
 from models.ranking.popularity import PopularityRanker
 from models.storefront.shop import Shop, build_shop

@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 
 from models.catalog.table import ItemTable
-from models.layout.context import PageContext, PageRequest, build_context
+from models.layout.context import PageContext, build_context
 from models.layout.kinds.kind import Pool
 from models.layout.kinds.personal import EVERYTHING
 from models.layout.kinds.registry import kind_of, used_pools
 from models.layout.kinds.related import SIMILAR
 from models.layout.pools import LEAD_RANK, CandidatePools, build_pools
+from models.policy.layout_decision import PageRequest
 from models.policy.scoring import score_contexts
 from models.policy.snapshot import build_snapshot
 from models.storefront.shop import Shop, build_shop

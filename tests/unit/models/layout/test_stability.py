@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.layout.stability import ITEM_ENTRY_MARGIN, ITEM_SWAP_MARGIN, slot_margin, stabilise
+from models.layout.assembly.stability import ITEM_ENTRY_MARGIN, ITEM_SWAP_MARGIN, slot_margin, stabilise
 
 VALUE = {1: 3.0, 2: 2.5, 3: 2.0, 4: 1.9, 5: 1.0, 6: 2.04}
 

@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from models.layout.context import PageRequest
 from models.layout.validity import mark_of, still_valid
 from models.policy.decide import decide
+from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import build_snapshot
 from models.storefront.shop import Shop, build_shop
 from schemas.catalog import Item

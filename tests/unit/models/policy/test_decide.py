@@ -11,9 +11,8 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from models.catalog.build import with_signals
-from models.layout.context import PageRequest
 from models.policy.decide import decide, popular_layout
-from models.policy.layout_decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot, build_snapshot, empty_snapshot
 from models.ranking.popularity import PopularityRanker
 from models.ranking.ranker import Ranker

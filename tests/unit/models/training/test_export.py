@@ -10,8 +10,10 @@ import pytest
 from numpy.typing import NDArray
 
 from models.features.spec import FINGERPRINT, NAMES
+from models.ranking.bounds import format_bounds
 from models.ranking.manifest import Manifest, digest
 from models.ranking.onnx import OnnxRanker
+from models.ranking.ranker import Bounds
 from models.training.export import (
     ExportFailed,
     booster_to_onnx,
@@ -42,18 +44,33 @@ def manifest(model: bytes, **other: object) -> Manifest:
     return Manifest(**{**known, **other})  # type: ignore[arg-type]
 
 
+def bounds_of(network: Network) -> Bounds:
+    return Bounds(network.low, network.high)
+
+
+def ranker_of(network: Network, model: bytes) -> OnnxRanker:
+    return OnnxRanker(model, manifest(model, bounds=format_bounds(bounds_of(network))))
+
+
 def test_onnx_scores_as_the_network(network: Network, model: bytes) -> None:
     rows = random_groups()[0].reshape(-1, WIDTH)
-    assert check_parity(model, network.score, rows) < 1e-5
-    ranker = OnnxRanker(model, manifest(model))
+    assert check_parity(model, network.score, rows, bounds_of(network)) < 1e-5
+    ranker = ranker_of(network, model)
     outside = np.vstack([rows[:5] * 1e6, rows[:5] - 1e6]).astype(np.float32)
     assert np.allclose(ranker.score(outside), network.score(outside), atol=1e-4)
+
+
+def test_parity_is_that_of_clipped_features(network: Network, model: bytes) -> None:
+    rows = random_groups()[0].reshape(-1, WIDTH) * 3
+    check_parity(model, network.score, rows, bounds_of(network))
+    with pytest.raises(ExportFailed):
+        check_parity(model, network.score, rows)
 
 
 def test_a_cold_visitor_is_ranked_by_the_linear_score_alone(model: bytes, network: Network) -> None:
     rows = random_groups()[0][0]
     linear = (network.standardise(rows) @ network.linear)[:, 0]
-    assert np.allclose(OnnxRanker(model, manifest(model)).score(rows), linear, atol=1e-4)
+    assert np.allclose(ranker_of(network, model).score(rows), linear, atol=1e-4)
     known = rows.copy()
     known[:, COLD] = 0
     assert not np.allclose(network.score(known), linear, atol=1e-2)

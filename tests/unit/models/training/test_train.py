@@ -39,11 +39,17 @@ def test_one_seed_makes_one_artifact(tmp_path: Path) -> None:
     assert first.sha256 == digest(model)
     assert first.version == digest(model)[:12]
     assert first.created_by == "etalage train --out DIR --kind mlp --seed 1"
-    assert load_ranker(tmp_path / "a").manifest == first
+    ranker = load_ranker(tmp_path / "a")
+    assert ranker.manifest == first
+    assert ranker.inline
+    assert ranker.bounds is not None
+    assert (ranker.bounds.low < ranker.bounds.high).any()
     assert 0 < first.train_metrics["mrr_of_20"] <= 1
 
 
 def test_trees_too(tmp_path: Path) -> None:
     made = train_small(tmp_path, "lightgbm")
     assert made.name == "baseline-lightgbm"
-    assert load_ranker(tmp_path).version == made.version
+    ranker = load_ranker(tmp_path)
+    assert ranker.version == made.version
+    assert (ranker.inline, ranker.bounds) == (False, None)

@@ -10,12 +10,13 @@ import pytest
 from msgspec.structs import replace
 
 from models.visitor.fold import fold
-from models.visitor.packing import pack, unpack
-from models.visitor.state import EMPTY, EventRecord, VisitorState
+from models.visitor.packing import pack, unpack, version_of
+from models.visitor.state import EMPTY, EventRecord, RecentItem, VisitorState
 from models.visitor.state_fields import PACKED_MAX
 from models.visitor.typed_state import STATE_VERSION
 from schemas.codec import decode_event
 from schemas.errors import UnknownVersion
+from schemas.ids import Version
 from tests.random_events import START, random_event
 from tests.unit.models.visitor.folding import BOOT, DAY, LAMP, MORNING, SNEAKER, act, after
 
@@ -83,6 +84,22 @@ def test_equal_histories_give_equal_bytes() -> None:
 
 def test_no_bytes_are_a_new_visitor() -> None:
     assert unpack(b"") == EMPTY
+
+
+def test_the_version_stands_in_the_head() -> None:
+    assert version_of(pack(random_history(1, 20)), 3) == Version(7, 3, 19)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"events": 2**32}, {"shares": 256}, {"offset": -2}, {"price_weight": 0.5001}, {"brands": {-1: 1.0}},
+        {"wishlist": tuple(range(9))}, {"recent": (RecentItem(1, MORNING + 999 * DAY),)},
+    ],
+)  # fmt: skip
+def test_a_state_that_does_not_fit_is_refused(changed: dict[str, Any]) -> None:
+    with pytest.raises((ValueError, KeyError)):
+        pack(replace(random_history(1, 20), **changed))
 
 
 def test_newer_versions_are_not_read() -> None:

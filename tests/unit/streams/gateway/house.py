@@ -12,8 +12,8 @@ import httpx
 from msgspec import Struct
 
 from models.catalog.build import build_items
-from models.layout.context import PageRequest
 from models.policy.decide import decide
+from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.storefront.shop import Shop, build_shop, empty_shop
 from models.visitor.packing import pack

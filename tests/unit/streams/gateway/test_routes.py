@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from models.policy.visitor_profile import VisitorProfile
+from models.policy.inspection.visitor_profile import VisitorProfile
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash32
 from streams.gateway.admin.openapi import document

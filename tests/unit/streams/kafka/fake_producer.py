@@ -15,7 +15,11 @@ Written = tuple[str, int, bytes | None, bytes | None]
 
 
 class FakeProducer:
-    """`failures` are raised by the next sends, one each; with `silent` nothing is acknowledged."""
+    """Sends at once what it is given, unless told otherwise.
+
+    `failures` are raised by the next sends, one each; with `silent` nothing is acknowledged; with `busy`
+    batches wait, and take more records, until `send_waiting`.
+    """
 
     def __init__(self, partitions: int = 1, *, batch_bytes: int = 16 << 10) -> None:
         self.client: Any = SimpleNamespace(fetch_all_metadata=self._metadata)
@@ -25,7 +29,8 @@ class FakeProducer:
         self.failures: list[BaseException] = []
         self.unacknowledged: list[asyncio.Future[Any]] = []
         self.start_failure: BaseException | None = None
-        self.silent = self.hangs = False
+        self.silent = self.hangs = self.busy = False
+        self._waiting: list[tuple[Any, str, int, asyncio.Future[Any]]] = []
         self.started = self.stopped = False
         self._partitions, self._batch_bytes = partitions, batch_bytes
 
@@ -42,18 +47,21 @@ class FakeProducer:
     async def partitions_for(self, topic: str) -> set[int]:
         return set(range(self._partitions))
 
-    async def send(
-        self, topic: str, value: bytes | None, key: bytes | None, partition: int
-    ) -> asyncio.Future[Any]:
-        return self._write([(topic, partition, key, value)])
-
     def create_batch(self) -> BatchBuilder:
         return BatchBuilder(self._batch_bytes, DefaultRecordBatch.CODEC_NONE)
 
     async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]:
-        batch.close()
-        records = MemoryRecords(bytes(batch._build())).next_batch()
-        return self._write([(topic, partition, record.key, record.value) for record in records])
+        if self.busy:
+            acknowledged: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            self._waiting.append((batch, topic, partition, acknowledged))
+            return acknowledged
+        return self._write(_written(batch, topic, partition))
+
+    def send_waiting(self) -> None:
+        """Send what waited while this was `busy`."""
+        for batch, topic, partition, acknowledged in self._waiting:
+            acknowledged.set_result(self._write(_written(batch, topic, partition)).result())
+        self._waiting = []
 
     def _write(self, records: list[Written]) -> asyncio.Future[Any]:
         self.sends += 1
@@ -69,3 +77,15 @@ class FakeProducer:
 
     async def _metadata(self) -> Any:
         return SimpleNamespace(topics=lambda: self.topics)
+
+    def give_up_waiting(self, why: Exception) -> None:
+        """Fail what waited, as aiokafka does when a partition has had no leader for too long."""
+        for _, _, _, acknowledged in self._waiting:
+            acknowledged.set_exception(why)
+        self._waiting = []
+
+
+def _written(batch: Any, topic: str, partition: int) -> list[Written]:
+    """The records of a batch, which takes no more from now on."""
+    records = MemoryRecords(bytes(batch._build())).next_batch()
+    return [(topic, partition, record.key, record.value) for record in records]

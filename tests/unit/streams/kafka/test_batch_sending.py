@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
@@ -16,11 +14,9 @@ from schemas.errors import StreamUnavailable
 from streams.kafka.batch_sending import (
     BUILT_AT_ONCE,
     TOGETHER_BYTES_MAX,
-    Message,
     Pair,
     _group_by_partition,
     send_all,
-    send_each,
     send_together,
 )
 from streams.kafka.partitioner import partition_of
@@ -86,35 +82,3 @@ async def test_what_is_sent_together_is_one_batch() -> None:
     assert await send_together(producer, "t", [(b"a", b"1"), (b"b", None)]) == 0
     assert await send_together(producer, "t", [(b"c", b"3")]) == 2
     assert producer.sends == 2
-
-
-def messages(count: int) -> list[Message]:
-    return [Message("t", 0, b"k", b"%d" % n) for n in range(count)]
-
-
-async def test_each_record_has_its_offset() -> None:
-    producer = FakeProducer()
-    assert await send_each(producer, messages(200)) == list(range(200))
-    assert [value for *_, value in producer.written] == [message.value for message in messages(200)]
-    assert await send_each(producer, []) == []
-
-
-@pytest.mark.parametrize("failure", [KafkaTimeoutError(), OSError("gone"), AssertionError()])
-async def test_what_comes_after_a_failure_is_not_surely_written(failure: Exception) -> None:
-    producer = FakeProducer()
-    await send_each(producer, messages(1))
-    producer.failures = [failure]
-    assert await send_each(producer, messages(2)) == [None, None]
-    assert await send_each(producer, messages(1)) == [1]
-
-
-async def test_what_is_not_acknowledged_in_time_is_not_surely_written() -> None:
-    complaints: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
-    producer = FakeProducer()
-    producer.silent = True
-    assert await send_each(producer, messages(3), within_s=0) == [None] * 3
-    producer.unacknowledged.pop().set_exception(KafkaTimeoutError())  # aiokafka gives up later
-    await asyncio.sleep(0)
-    gc.collect()
-    assert complaints == []

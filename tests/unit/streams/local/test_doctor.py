@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import models
 from models.ranking.manifest import MANIFEST_FILE, MODEL_FILE
 from models.ranking.onnx import load_ranker
 from streams.local.doctor import Finding, examine
@@ -46,3 +47,9 @@ def test_a_broken_model_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     found = ranker()
     assert found.state == "fail"
     assert found.found.startswith(f"{MANIFEST_FILE} is not a manifest: ")
+
+
+@pytest.mark.parametrize(("build", "state"), [("compiled", "ok"), ("interpreted: why", "warn")])
+def test_the_build_of_the_policy_is_named(build: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "BUILD", build)
+    assert [f for f in examine() if f.what == "policy"] == [Finding("policy", state, build)]  # type: ignore[arg-type]

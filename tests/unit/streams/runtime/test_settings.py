@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import InvalidSetting
-from streams.cli.run import up
 from streams.runtime.settings import Settings, as_environment, redis_url_of, settings_from
 
 
@@ -112,12 +111,8 @@ def test_redis_may_be_given_either_way(given: str, url: str) -> None:
     assert redis_url_of(given) == url
 
 
-def test_production_has_64_partitions_and_up_16(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("ETALAGE_PARTITIONS", raising=False)
+def test_production_has_64_partitions() -> None:
     assert settings_from({}).partitions == 64
-    assert up._settings(port=None, namespace=None, data=None).partitions == 16
-    monkeypatch.setenv("ETALAGE_PARTITIONS", "5")
-    assert up._settings(port=None, namespace=None, data=None).partitions == 5
 
 
 @pytest.mark.parametrize("heartbeat", ["4", "12.5"])

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from models.catalog.build import build_items
-from models.layout.context import PageRequest
-from models.layout.fills import Fill, fills_of_body, hash_subject, translate_fills
+from models.layout.fills.packed_fills import fills_of_body, translate_fills
+from models.layout.fills.page_fills import Fill, hash_subject
 from models.layout.rendering.answer import (
     decode_layout,
     head_json,
@@ -20,7 +20,7 @@ from models.layout.rendering.answer import (
 from models.layout.rendering.cards import card_of, hydrate
 from models.policy.decide import decide
 from models.policy.fallback import static_layout
-from models.policy.layout_decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import build_snapshot
 from models.storefront.edition import FIRST, Edition
 from models.storefront.shop import build_shop

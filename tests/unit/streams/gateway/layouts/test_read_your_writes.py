@@ -9,7 +9,7 @@ import pytest
 
 from schemas.ids import Version, VisitorId
 from streams.gateway.layouts.fallbacks import MARGIN_S
-from streams.gateway.layouts.read_your_writes import POLL_EVERY_S
+from streams.gateway.layouts.read_your_writes import POLL_AFTER_S
 from tests.unit.streams.gateway.house import META, House, state_after_views
 from tests.unit.streams.gateway.layout_requests import break_store, get_layout, labels
 from tests.unit.streams.gateway.virtual_time import virtual_loop
@@ -28,7 +28,7 @@ async def test_a_token_is_waited_for(house: House, client: httpx.AsyncClient) ->
     await house.write(state_after_views(["sneakers-0001"], offset=5))
     token = Version(META.incarnation, house.partition(), 6).text()
     asking = asyncio.create_task(get_layout(client, after=token, deadline_ms=1000))
-    await asyncio.sleep(2.5 * POLL_EVERY_S)
+    await asyncio.sleep(2.5 * POLL_AFTER_S)
     assert not asking.done()
     started = virtual_loop().time()
     await house.write(state_after_views(["bags-0001", "sneakers-0001"], offset=6))

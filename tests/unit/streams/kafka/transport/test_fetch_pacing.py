@@ -1,4 +1,4 @@
-"""FetchPacing: a lone record is not waited for, a stream is gathered."""
+"""FetchPacing: a loop with time to spare gets each record at once, a busy one gets them gathered."""
 
 from __future__ import annotations
 
@@ -7,34 +7,71 @@ from typing import Any
 
 import pytest
 
-from streams.kafka.transport import fetch_pacing
-from streams.kafka.transport.fetch_pacing import FetchPacing
+from streams.kafka.transport.fetch_pacing import BUSY_SHARE, FREE_SHARE, FetchPacing
 from tests.unit.streams.eventually import eventually
 
-LONE, STREAM = (500, 1), (4, 200_000)
+AT_ONCE = (500, 1)
 
 
-def fetch_settings(fetcher: Any) -> tuple[int, int]:
-    return fetcher._fetch_max_wait_ms, fetcher._fetch_min_bytes
+class Loop:
+    """A fetcher, and the clocks of the loop that it runs on."""
+
+    def __init__(self) -> None:
+        self.fetcher: Any = SimpleNamespace()
+        self.wall = self.used = 0.0
+        self.pacing = FetchPacing(self.fetcher, wall=lambda: self.wall, used=lambda: self.used)
+
+    def deliver(self, share: float, *, seconds: float) -> None:
+        """A delivery after `seconds` of which the loop worked this share."""
+        self.wall += seconds
+        self.used += share * seconds
+        self.pacing.note_delivery()
+
+    @property
+    def fetch_settings(self) -> tuple[int, int]:
+        return self.fetcher._fetch_max_wait_ms, self.fetcher._fetch_min_bytes
 
 
-async def test_a_first_record_is_sent_at_once_and_what_follows_is_gathered() -> None:
-    fetcher = SimpleNamespace()
-    paced = FetchPacing(fetcher)
-    assert fetch_settings(fetcher) == LONE
-    paced.note_delivery()
-    assert fetch_settings(fetcher) == STREAM
-    await eventually(lambda: fetch_settings(fetcher) == LONE)
+async def test_records_are_sent_at_once_while_there_is_time_to_spare() -> None:
+    loop = Loop()
+    assert loop.fetch_settings == AT_ONCE
+    for _ in range(100):
+        loop.deliver(FREE_SHARE, seconds=0.01)
+    assert loop.fetch_settings == AT_ONCE
 
 
-async def test_a_stream_is_gathered_as_long_as_it_flows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch_pacing, "BUSY_FOR_S", 3600)
-    paced = FetchPacing(fetcher := SimpleNamespace())
-    paced.note_delivery()
-    first = paced._busy_end
-    paced.note_delivery()
-    assert first is not None
-    assert first.cancelled()
-    assert fetch_settings(fetcher) == STREAM
-    assert paced._busy_end is not None
-    paced._busy_end.cancel()
+@pytest.mark.parametrize(
+    ("share", "hold_ms"), [(1.0, 4), (BUSY_SHARE, 4), ((FREE_SHARE + BUSY_SHARE) / 2, 2)]
+)
+async def test_the_busier_the_loop_the_longer_records_are_gathered(share: float, hold_ms: int) -> None:
+    loop = Loop()
+    for _ in range(400):
+        loop.deliver(share, seconds=0.01)
+    assert loop.fetch_settings == (hold_ms, 200_000)
+
+
+async def test_one_busy_moment_is_not_yet_a_busy_loop() -> None:
+    loop = Loop()
+    loop.deliver(1.0, seconds=0.1)
+    assert loop.fetch_settings == AT_ONCE
+
+
+async def test_after_a_lull_the_first_record_is_sent_at_once() -> None:
+    loop = Loop()
+    loop.deliver(1.0, seconds=5)
+    assert loop.fetch_settings != AT_ONCE
+    await eventually(lambda: loop.fetch_settings == AT_ONCE)
+
+
+async def test_a_busy_time_is_forgotten() -> None:
+    loop = Loop()
+    loop.deliver(1.0, seconds=5)
+    loop.deliver(0.0, seconds=5)
+    assert loop.fetch_settings == AT_ONCE
+
+
+async def test_two_deliveries_of_one_moment_are_no_division_by_zero() -> None:
+    loop = Loop()
+    loop.deliver(1.0, seconds=5)
+    loop.deliver(1.0, seconds=0)
+    assert loop.fetch_settings == (4, 200_000)

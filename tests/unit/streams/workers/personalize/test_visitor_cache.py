@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-from msgspec.structs import replace
-
-from models.visitor.packing import pack
-from models.visitor.state import EMPTY
 from schemas.ids import VisitorId
 from streams.stores.protocols import Claim
 from streams.workers.group.ownership import Holding
@@ -12,40 +8,45 @@ from streams.workers.personalize.visitor_cache import CachedVisitor, VisitorCach
 A, B, C = VisitorId("a:a"), VisitorId("a:b"), VisitorId("a:c")
 
 
-def make_holding() -> Holding:
-    return Holding(0, Claim("1:x", None), turn=1, at=0, reason="assigned")
+def make_holding(done: int | None = None) -> Holding:
+    return Holding(0, Claim("1:x", done), turn=1, at=0, reason="assigned")
+
+
+def cached(holding: Holding, end: int = 1) -> CachedVisitor:
+    return CachedVisitor(holding, b"", None, 0.0, end=end)
 
 
 def test_the_least_recent_leaves() -> None:
-    cache, holding = VisitorCache(2), make_holding()
+    cache, holding = VisitorCache(2), make_holding(done=1)
     for visitor in (A, B, A, C):
-        cache.put(visitor, CachedVisitor(holding, EMPTY, None, 0.0))
+        cache.put(visitor, cached(holding))
     assert list(cache) == [A, C]
     assert cache.get(B, holding) is None
 
 
 def test_what_another_holding_remembered_is_void() -> None:
     cache, before, now = VisitorCache(2), make_holding(), make_holding()
-    cache.put(A, CachedVisitor(before, EMPTY, None, 0.0))
+    cache.put(A, cached(before))
     assert cache.get(A, before) is not None
     assert cache.get(A, now) is None
     assert len(cache) == 0
 
 
-def test_older_states_are_kept_packed_and_come_back_equal() -> None:
-    cache, holding = VisitorCache(3, unpacked=1), make_holding()
-    states = {visitor: replace(EMPTY, at=n, offset=n) for n, visitor in enumerate((A, B, C), start=1)}
-    for visitor, state in states.items():
-        cache.put(visitor, CachedVisitor(holding, state, None, 0.0, packed=pack(state)))
-    entries = {visitor: cache.get(visitor, holding) for visitor in states}
-    assert {visitor: entry.state for visitor, entry in entries.items() if entry} == states
-    assert [visitor for visitor, entry in entries.items() if entry and entry.state is states[visitor]] == [C]
+def test_what_is_not_yet_written_stays_until_it_is() -> None:
+    """The store has an older state of it: the next round must not fold on that."""
+    cache, holding = VisitorCache(1), make_holding(done=4)
+    cache.put(A, cached(holding, end=5))
+    cache.put(B, cached(holding, end=5))
+    cache.put(C, cached(holding, end=9))
+    assert list(cache) == [A, B, C]
+    holding.done = 5
+    cache.put(C, cached(holding, end=9))
+    assert list(cache) == [C]
 
 
-def test_what_leaves_is_let_go_everywhere() -> None:
-    cache, holding = VisitorCache(1, unpacked=5), make_holding()
-    for visitor in (A, B):
-        cache.put(visitor, CachedVisitor(holding, EMPTY, None, 0.0))
-    assert list(cache._unpacked_entries) == [B]
-    assert cache.get(B, make_holding()) is None
-    assert not cache._unpacked_entries
+def test_what_will_never_be_written_keeps_nobody_out() -> None:
+    cache, lost, holding = VisitorCache(1), make_holding(), make_holding(done=1)
+    cache.put(A, cached(lost, end=5))
+    lost.lost = True
+    cache.put(B, cached(holding))
+    assert list(cache) == [B]

@@ -10,7 +10,7 @@ import pytest
 
 from models.catalog.build import build_items
 from models.storefront.shop import Shop, build_shop
-from models.visitor.state import EMPTY, EventRecord
+from models.visitor.state import EventRecord
 from schemas.catalog import Item
 from schemas.codec import decode_event
 from schemas.ids import ItemId
@@ -48,8 +48,8 @@ def counter(metrics: Metrics | None = None) -> SignalCombiner:
 
 def test_events_of_a_window_become_one_delta_an_item(shop: Shop) -> None:
     count = counter()
-    count.add(EMPTY, purchase("i1", "i2"), shop)
-    count.add(EMPTY, purchase("i1", "i3", at=T0 + 0.5), shop)
+    count.add(b"", purchase("i1", "i2"), shop)
+    count.add(b"", purchase("i1", "i3", at=T0 + 0.5), shop)
     deltas = {delta.item_id: delta for delta in count.drain()}
     one, two, three = ItemId("i1"), ItemId("i2"), ItemId("i3")
     assert deltas == {
@@ -62,7 +62,7 @@ def test_events_of_a_window_become_one_delta_an_item(shop: Shop) -> None:
 
 def test_records_read_again_long_after_are_not_counted(shop: Shop) -> None:
     count = counter()
-    count.add(EMPTY, purchase("i1", at=T0 - combiner.COUNT_WITHIN_S - 1), shop)
+    count.add(b"", purchase("i1", at=T0 - combiner.COUNT_WITHIN_S - 1), shop)
     assert count.drain() == []
 
 
@@ -70,7 +70,7 @@ def test_a_window_is_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(combiner, "ITEMS_MAX", 2)
     metrics = Metrics()
     count = counter(metrics)
-    count.add(EMPTY, purchase("i1", "i2", "i3"), shop)
+    count.add(b"", purchase("i1", "i2", "i3"), shop)
     assert len(count.drain()) == 2
     assert b'etalage_deltas_total{direction="dropped"}' in metrics.render()
 
@@ -78,8 +78,8 @@ def test_a_window_is_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_delta_carries_the_heaviest_neighbours_only(shop: Shop) -> None:
     count = counter()
     for n in range(1, 150):
-        count.add(EMPTY, purchase("i0", f"i{n}"), shop)
-    count.add(EMPTY, purchase("i0", "i149"), shop)
+        count.add(b"", purchase("i0", f"i{n}"), shop)
+    count.add(b"", purchase("i0", "i149"), shop)
     delta = next(delta for delta in count.drain() if delta.item_id == "i0")
     assert len(delta.co_bought) == combiner.NEIGHBOURS_MAX
     assert delta.co_bought[ItemId("i149")] == 6
@@ -96,7 +96,7 @@ async def test_a_window_that_cannot_be_sent_is_lost_and_counted(shop: Shop) -> N
     metrics = Metrics()
     count = counter(metrics)
     count.start(Broken())
-    count.add(EMPTY, purchase("i1", "i2"), shop)
+    count.add(b"", purchase("i1", "i2"), shop)
     await count.stop()
     assert b'etalage_deltas_total{direction="dropped"} 2.0' in metrics.render()
     assert count.drain() == []

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from models.candidates.generation import Candidates
 from models.candidates.sources import sources_of
 from models.features.spec import FINGERPRINT, NAMES
-from models.layout.fills import Fill
+from models.layout.fills.page_fills import Fill
 from models.layout.rendering.answer import NO_VERSION, layout_bytes
-from models.policy.layout_decision import LayoutDecision
+from models.policy.layout_decision import LayoutDecision, no_evidence
+from models.storefront.rules import page_rules
 from schemas.decisions import DecidedItem, DecidedSlot, Decision
 from schemas.ids import ItemId
 from schemas.layouts import Layout, LayoutItem, Why
@@ -66,9 +67,10 @@ class Explainer(Struct, frozen=True, eq=False):
 
 
 def explained_layout(decision: LayoutDecision) -> Layout:
-    """The layout of a decision with a `why` on each item: the values that the ranker saw."""
-    explainer = _explainer_of(decision)
-    pinned = {pin.row: pin.rule for pins in decision.context.rules.pins.values() for pin in pins}
+    """The layout of a decision with a `why` on each item: its features as computed, and its score."""
+    explainer = explainer_of(decision)
+    rules = page_rules(decision.shop.view.rules, decision.request.page, decision.at)
+    pinned = {pin.row: pin.rule for pins in rules.pins.values() for pin in pins}
     layout = decision.layout
     slots = []
     for slot, fill in zip(layout.slots, decision.assembled, strict=True):
@@ -93,7 +95,7 @@ def decision_record(decision: LayoutDecision) -> Decision:
     Complexity: O(items shown · len(SPEC)); as much work as the decision itself (DESIGN, decision 9).
     """
     request, provenance = decision.request, decision.fills.provenance
-    explainer = _explainer_of(decision)
+    explainer = explainer_of(decision)
     slots = decision.shop.storefront.pages[request.page].slots
     return Decision(
         layout_id=decision.fills.layout_id,
@@ -109,8 +111,10 @@ def decision_record(decision: LayoutDecision) -> Decision:
     )
 
 
-def _explainer_of(decision: LayoutDecision) -> Explainer:
-    return Explainer(decision.context.candidates, decision.scored.scores, decision.scored.features)
+def explainer_of(decision: LayoutDecision) -> Explainer:
+    """The explainer of a decision whose request asked for its evidence (`explained`)."""
+    evidence = decision.evidence or no_evidence()
+    return Explainer(evidence.candidates, evidence.scores, evidence.features)
 
 
 def _slot_record(decision: LayoutDecision, explainer: Explainer, slot: str, fill: Fill) -> DecidedSlot:

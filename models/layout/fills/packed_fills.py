@@ -1,28 +1,22 @@
-"""Fills: which module with which items is in which slot, as numbers and in the packed form that is stored.
+"""The content of a page in the packed form that is kept of every active visitor, and read back from answers.
 
-The packed form is small enough to keep for every active visitor and can be compared without making JSON: a
-decision with the same content as the visitor's last one keeps its layout id.
+It is compared as bytes, without making JSON: a decision with the same content as the visitor's last one keeps
+its layout id.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable, Mapping, Sequence
 from weakref import ref
 
 import msgspec
 from msgspec import Struct
 
+from models.layout.fills.page_fills import UNKNOWN_SUBJECT, Fill, PageFills
 from models.storefront.view import StorefrontView
 from schemas.codec import DECODE_ERRORS
 from schemas.layouts import Mode, Reason
 from schemas.storefront import PageType
-
-NO_SUBJECT = -1
-"""The subject of a module that is about nothing. An item's is its row; see `hash_subject` for others."""
-
-UNKNOWN_SUBJECT = -(1 << 40)
-"""The subject of fills read back from a stored answer, which does not hold it."""
 
 
 class Provenance(Struct, frozen=True):
@@ -43,23 +37,6 @@ class Provenance(Struct, frozen=True):
     role: str
 
 
-class Fill(Struct, frozen=True, array_like=True):
-    """One module in one slot.
-
-    Attributes:
-        slot: The slot's number on its page.
-        module: The module's number in the storefront.
-        subject: What the module is about: an item row, `hash_subject` of a category, brand or query,
-            NO_SUBJECT or UNKNOWN_SUBJECT.
-        rows: Item rows, in the order shown.
-    """
-
-    slot: int
-    module: int
-    subject: int
-    rows: list[int]
-
-
 def absent_view() -> None:
     """Stands in for the view of fills whose view is not known: returns None."""
 
@@ -67,23 +44,21 @@ def absent_view() -> None:
 class PackedFills(Struct, frozen=True, eq=False, kw_only=True):
     """The content of one page, packed.
 
-    Either `view` gives the view whose numbers `codes` and `rows` are, or the fills were restored from a
-    stored answer and `texts` holds names. The view is referenced weakly: fills of visitors of long ago would
+    Either `view` gives the view whose numbers `content` holds, or the fills were restored from a stored
+    answer and `texts` holds names. The view is referenced weakly: fills of visitors of long ago would
     keep many catalogues in memory.
 
     Attributes:
         layout_id: The id of the content.
         provenance: How it was made.
-        codes: Slot, module, subject and number of items of each fill, one after the other.
-        rows: All item rows as int32 bytes.
+        content: `PageFills.pack`.
         view: Gives the view, or None once no Shop holds it.
         texts: Names in place of numbers.
     """
 
     layout_id: str
     provenance: Provenance
-    codes: tuple[int, ...] = ()
-    rows: bytes = b""
+    content: bytes = b""
     view: Callable[[], StorefrontView | None] = absent_view
     texts: RestoredFills | None = None
 
@@ -93,16 +68,6 @@ class RestoredFills(Struct, frozen=True, eq=False):
 
     fills: list[tuple[str, str, list[str]]]
     json: bytes
-
-
-def hash_subject(key: int) -> int:
-    """The subject for the hash32 of a category, a brand or a query; below NO_SUBJECT."""
-    return -2 - key
-
-
-def subject_hash(subject: int) -> int:
-    """The hash32 of a subject; the inverse of `hash_subject`."""
-    return -2 - subject
 
 
 def pack_fills(
@@ -116,30 +81,16 @@ def pack_fills(
         provenance: How it was made.
         view: Kept by a weak reference.
     """
-    codes: list[int] = []
-    rows: list[int] = []
-    for fill in fills:
-        codes += (fill.slot, fill.module, fill.subject, len(fill.rows))
-        rows += fill.rows
-    return PackedFills(
-        layout_id=layout_id,
-        provenance=provenance,
-        codes=tuple(codes),
-        rows=array("i", rows).tobytes(),
-        view=ref(view),
-    )
+    typed = PageFills()
+    typed.read_list(fills)
+    return PackedFills(layout_id=layout_id, provenance=provenance, content=typed.pack(), view=ref(view))
 
 
 def unpack_fills(fills: PackedFills) -> list[Fill]:
     """The fills in the numbers of their own view; the inverse of `pack_fills`."""
-    rows = array("i", fills.rows).tolist()
-    codes = iter(fills.codes)
-    unpacked = []
-    start = 0
-    for slot, module, subject, count in zip(codes, codes, codes, codes, strict=True):
-        unpacked.append(Fill(slot, module, subject, rows[start : start + count]))
-        start += count
-    return unpacked
+    typed = PageFills()
+    typed.read(fills.content)
+    return typed.to_list()
 
 
 def translate_fills(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from models.policy.visitor_profile import Affinity, VisitorProfile, build_profile
+from models.policy.inspection.visitor_profile import Affinity, VisitorProfile, build_profile
 from models.storefront.shop import build_shop, empty_shop
 from models.visitor.state import EMPTY, VisitorState
 from schemas.ids import Version, hash32, hash48

@@ -1,4 +1,4 @@
-"""The consumer thread: fetches, seeks and commits on a loop of its own; each fetch knows its turn.
+"""The Kafka client of a chunk consumer: fetches, seeks and commits; each fetch knows its turn.
 
 A turn is the time from one seek of a partition to the next: records of an older turn are void.
 """
@@ -14,12 +14,12 @@ import aiokafka
 from aiokafka import TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 from aiokafka.structs import OffsetAndMetadata
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
 from schemas.errors import EtalageError
 from streams.kafka.transport.chunks import FetchedRecords
 from streams.kafka.transport.errors import MADE_ANEW
 from streams.kafka.transport.fetch_pacing import FetchPacing
+from streams.kafka.transport.loop_client import LoopClient
 from streams.runtime.telemetry.logs import logger
 
 log = logger("transport")
@@ -29,11 +29,11 @@ class OffsetsWentBack(EtalageError):
     """The log delivered offsets below those already read: it was truncated or created anew."""
 
 
-class ChunkThread(AIOKafkaConsumerThread):
+class ChunkClient(LoopClient):
     """Tags what is fetched with its turn and the offset it should begin at; reports records that are gone.
 
-    Turns and expected offsets are touched on this thread's loop only, so a fetch and a seek never mix. A
-    partition without an expected offset was not sought yet: what is fetched of it is dropped.
+    Records are tagged in the same turn of the loop in which they leave the fetcher, so a fetch and a seek
+    never mix. A partition without an expected offset was not sought yet: what is fetched of it is dropped.
 
     Attributes:
         heartbeat_sent_at: When the last heartbeat was sent that the coordinator answered with membership and
@@ -107,21 +107,20 @@ class ChunkThread(AIOKafkaConsumerThread):
         """
         try:
             begins = await self._ensure_consumer().beginning_offsets([tp])
-        except KafkaError as exc:  # an escaping error would end the thread, and this is only for the log
+        except KafkaError as exc:  # an escaping error would end the client, and this is only for the log
             log.warning("checking a gap failed", topic=tp.topic, partition=tp.partition, error=repr(exc))
             return
         if begins[tp] > start:
             log.error("records are gone unapplied", partition=tp.partition, first=start, next=next_read)
             transport: Any = self.transport
-            # On the app's loop, because metrics are not thread-safe.
-            self.consumer.loop.call_soon_threadsafe(transport.on_lost, min(begins[tp], next_read) - start)
+            transport.on_lost(min(begins[tp], next_read) - start)
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         self._expected.clear()
         await super().on_partitions_revoked(revoked)
 
-    async def seek_to(self, tp: Any, offset: int) -> int:
-        """Read on from `offset`; may be called from another thread's loop.
+    def seek_to(self, tp: Any, offset: int) -> int:
+        """Read on from `offset`.
 
         Returns:
             The number of the turn that begins.
@@ -129,10 +128,6 @@ class ChunkThread(AIOKafkaConsumerThread):
         Raises:
             IllegalStateError: aiokafka's; the partition is not assigned.
         """
-        turn: int = await self.call_thread(self._seek_to, tp, offset)
-        return turn
-
-    async def _seek_to(self, tp: Any, offset: int) -> int:
         self._ensure_consumer().seek(tp, offset)
         self._expected[tp] = offset
         self._turns[tp] = self._turns.get(tp, 0) + 1
@@ -147,12 +142,8 @@ class ChunkThread(AIOKafkaConsumerThread):
         Raises:
             KafkaError: aiokafka's; Kafka did not answer.
         """
-        ends: Mapping[Any, int] = await self.call_thread(self._ends, tuple(tps))
-        return ends
-
-    async def _ends(self, tps: tuple[Any, ...]) -> Mapping[Any, int]:
         consumer = self._ensure_consumer()
-        ends: dict[Any, int] = await consumer.end_offsets(tps)
+        ends: dict[Any, int] = await consumer.end_offsets(tuple(tps))
         for tp, end in ends.items():
             # After a seek the consumer knows where it stands, so this does not wait: both are of one moment.
             if tp in self._expected and await consumer.position(tp) >= end:

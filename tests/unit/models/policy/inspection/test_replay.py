@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from random import Random
 
-from models.layout.context import PageRequest
 from models.policy.decide import decide
-from models.policy.replay import records_of, replay
+from models.policy.inspection.replay import records_of, replay
+from models.policy.layout_decision import PageRequest
 from models.visitor.fold import fold
 from models.visitor.packing import pack
 from models.visitor.state import EMPTY

@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 
-from models.layout.context import PageRequest
-from models.layout.fills import PackedFills
+from models.layout.fills.packed_fills import PackedFills
 from models.policy.decide import decide
-from models.policy.explain import Explainer
-from models.policy.layout_decision import LayoutDecision
+from models.policy.inspection.explain import explainer_of
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
-from models.visitor.fold import fold
-from models.visitor.state import EMPTY, EventRecord, VisitorState
+from models.visitor.fold import fold_packed
+from models.visitor.packing import unpack
+from models.visitor.state import EventRecord, VisitorState
 from schemas.events import Event
 from schemas.ids import ItemId, Version, VisitorId
 from schemas.layouts import Why
@@ -60,23 +60,28 @@ def replay(
     Yields:
         A step for each record.
     """
-    states: dict[VisitorId, VisitorState] = {}
+    states: dict[VisitorId, bytes] = {}
     shown: dict[VisitorId, PackedFills] = {}
     for record in records:
         visitor = record.event.visitor
-        before = states.get(visitor, EMPTY)
-        state = states[visitor] = fold(before, record)
+        before = states.get(visitor, b"")
+        state = states[visitor] = fold_packed(before, record)
         version = Version(record.incarnation, record.partition, record.offset)
         request = PageRequest(
-            visitor=visitor, state=state, version=version, page=page, previous=shown.get(visitor)
+            visitor=visitor,
+            state=state,
+            version=version,
+            page=page,
+            previous=shown.get(visitor),
+            explained=True,
         )
         decision = decide(snapshot, [request], record.arrival)[0]
         shown[visitor] = decision.fills
         yield Step(
             record=record,
             visitor=visitor,
-            before=before,
-            state=state,
+            before=unpack(before),
+            state=unpack(state),
             top=best_candidates(decision, top),
             decision=decision,
         )
@@ -92,9 +97,8 @@ def records_of(events: Iterable[Event], *, incarnation: int = 1, partition: int 
 
 def best_candidates(decision: LayoutDecision, count: int) -> list[tuple[ItemId, Why]]:
     """The `count` highest scored candidates with their explanations, whatever rules and slots did to them."""
-    candidates, scored = decision.context.candidates, decision.scored
-    explainer = Explainer(candidates, scored.scores, scored.features)
+    explainer = explainer_of(decision)
     ids = decision.shop.items.ids
-    order = (-scored.scores).argsort(kind="stable")[:count].tolist() if len(scored.scores) else []
-    rows = [int(candidates.rows[index]) for index in order]
+    order = (-explainer.scores).argsort(kind="stable")[:count].tolist()
+    rows = [int(explainer.candidates.rows[index]) for index in order]
     return [(ItemId(ids[row]), explainer.why(row)) for row in rows]

@@ -9,10 +9,9 @@ import pytest
 
 from models.features.index import index_features
 from models.features.spec import FINGERPRINT, NAMES, Batch, matrix
-from models.layout.context import PageRequest
 from models.policy.decide import decide
-from models.policy.explain import decision_record, explained_answer, explained_layout
-from models.policy.layout_decision import LayoutDecision
+from models.policy.inspection.explain import decision_record, explained_answer, explained_layout
+from models.policy.layout_decision import LayoutDecision, PageRequest
 from schemas.codec import encode
 from schemas.decisions import Decision
 from schemas.ids import Version, VisitorId

@@ -1,0 +1,1 @@
+"""The fills of a page: typed while it is decided, packed while it is kept."""

@@ -1,0 +1,157 @@
+"""A page's scored candidates, best first, and the rows of each pool that was collected from them."""
+
+import cython
+import numpy as np
+
+from models import use_compiled
+
+if not cython.compiled:
+    from models.catalog.columns import Columns, single
+    from models.layout.context import PageContext
+
+POOL_CAPACITY = cython.declare(cython.int, 512)
+"""The most candidates of a page, and the most rows of a pool; candidate generation gives half of that."""
+LEAD_RANK = cython.declare(cython.int, 4)
+"""A pool's lead score is that of its first and its LEAD_RANK-th item. Own choice, not tuned."""
+
+
+@cython.final
+@cython.cclass
+class ScoredCandidates:
+    """What pools are collected from, and what was collected. Made once and used again.
+
+    Attributes:
+        context: The page.
+        count: Candidates that rules allow.
+        rows, scores, sources: Of each: item row, standardised score, bits of the sources that proposed it.
+        sizes: Number of rows of each pool.
+        pool_rows: int[pools, POOL_CAPACITY], the rows of each pool, in the order they are shown in.
+        lead_scores: Of each pool the sum of the scores of its first and its LEAD_RANK-th (or last) row.
+    """
+
+    context: PageContext
+    columns: Columns
+    count: cython.int
+    rows: cython.int[::1]
+    scores: cython.double[::1]
+    sources: cython.ulonglong[::1]
+    sizes: cython.int[::1]
+    pool_rows: cython.int[:, ::1]
+    lead_scores: cython.double[::1]
+    _pool: cython.int
+    _anchor_code: cython.int
+    _anchor_price: cython.double
+    _marks: cython.int[::1]
+    _indexes: cython.int[::1]
+    _mark: cython.int
+
+    def __init__(self) -> None:
+        self.count = self._pool = self._mark = 0
+        self.rows = np.zeros(POOL_CAPACITY, np.int32).data
+        self.scores = np.zeros(POOL_CAPACITY, np.float64).data
+        self.sources = np.zeros(POOL_CAPACITY, np.uint64).data
+        self.sizes = np.zeros(1, np.int32).data
+        self.lead_scores = np.zeros(1, np.float64).data
+        self.pool_rows = np.zeros((1, POOL_CAPACITY), np.int32).data
+        self._marks = np.zeros(1, np.int32).data
+        self._indexes = np.zeros(1, np.int32).data
+        self._anchor_code, self._anchor_price = -1, 1.0
+
+    @cython.ccall
+    def begin(self, context: PageContext) -> cython.void:
+        """Starts a page without candidates; `put` adds them, best first."""
+        columns: Columns = context.visit.columns
+        pools: cython.int = len(context.page.pools)
+        self.context, self.columns, self.count = context, columns, 0
+        if self.sizes.shape[0] < pools:
+            self.sizes = np.zeros(pools, np.int32).data
+            self.lead_scores = np.zeros(pools, np.float64).data
+            self.pool_rows = np.zeros((pools, POOL_CAPACITY), np.int32).data
+        self._mark += 1
+        if self._marks.shape[0] != columns.n or self._mark == 0x7FFF_FFFF:
+            self._marks = np.zeros(max(columns.n, 1), np.int32).data
+            self._indexes = np.zeros(max(columns.n, 1), np.int32).data
+            self._mark = 1
+        self._anchor_code, self._anchor_price = -1, 1.0
+        if context.anchor_row >= 0:
+            self._anchor_code = columns.category[context.anchor_row]
+            self._anchor_price = columns.price[context.anchor_row]
+
+    @cython.cfunc
+    def put(self, row: cython.int, score: cython.double, sources: cython.ulonglong) -> cython.void:
+        """Adds the next best candidate."""
+        self.rows[self.count], self.scores[self.count], self.sources[self.count] = row, score, sources
+        self._marks[row], self._indexes[row] = self._mark, self.count
+        self.count += 1
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def index_of(self, row: cython.int) -> cython.int:
+        """The index of a row among the candidates; -1 for one that is none."""
+        if 0 <= row < self._marks.shape[0] and self._marks[row] == self._mark:
+            return self._indexes[row]
+        return -1
+
+    @cython.cfunc
+    def begin_pool(self, number: cython.int) -> cython.void:
+        """From now on rows are added to this pool of the page."""
+        self._pool = number
+        self.sizes[number] = 0
+
+    @cython.cfunc
+    def end_pool(self) -> cython.void:
+        """Sets the lead score of the pool."""
+        number: cython.int = self._pool
+        size: cython.int = self.sizes[number]
+        self.lead_scores[number] = 0.0
+        if size:
+            first: cython.int = self.index_of(self.pool_rows[number, 0])
+            last: cython.int = self.index_of(self.pool_rows[number, min(size, LEAD_RANK) - 1])
+            if first >= 0 and last >= 0:
+                self.lead_scores[number] = self.scores[first] + self.scores[last]
+
+    # -- what a pool reads and says
+
+    @cython.ccall
+    def add(self, index: cython.int) -> cython.void:
+        """Adds a candidate to the pool that is being collected."""
+        self.add_row(self.rows[index])
+
+    @cython.ccall
+    def add_row(self, row: cython.int) -> cython.void:
+        """Adds an item row to the pool that is being collected; it need not be a candidate."""
+        size: cython.int = self.sizes[self._pool]
+        if size < POOL_CAPACITY:
+            self.pool_rows[self._pool, size] = row
+            self.sizes[self._pool] = size + 1
+
+    @cython.ccall
+    def add_proposed(self, bit: cython.ulonglong) -> cython.void:
+        """Adds every candidate that the source with this bit proposed."""
+        i: cython.int
+        for i in range(self.count):
+            if self.sources[i] & bit:
+                self.add_row(self.rows[i])
+
+    @cython.ccall
+    @cython.exceptval(check=False)
+    def is_similar(self, index: cython.int) -> cython.bint:
+        """Whether a candidate is of the anchor's finest category, and not the anchor itself."""
+        row: cython.int = self.rows[index]
+        return self.columns.category[row] == self._anchor_code and row != self.context.anchor_row
+
+    @cython.ccall
+    @cython.exceptval(check=False)
+    def is_in_focus(self, index: cython.int) -> cython.bint:
+        """Whether a candidate is of the page's focus category."""
+        return self.columns.category[self.rows[index]] == self.context.focus_code
+
+    @cython.ccall
+    @cython.exceptval(check=False)
+    def price_ratio(self, index: cython.int) -> cython.double:
+        """The price of a candidate over that of the anchor, as float32; over 1 without an anchor."""
+        return single(self.columns.price[self.rows[index]] / self._anchor_price)
+
+
+if not cython.compiled:
+    use_compiled(globals())

@@ -1,0 +1,1 @@
+"""Decisions, recorded sessions and visitors made readable for people."""

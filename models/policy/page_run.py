@@ -1,0 +1,199 @@
+"""One run of the policy: up to RUN_MAX pages whose candidates are scored together.
+
+What a run works with is made once and used again: a decision allocates little.
+"""
+
+from typing import Any
+from weakref import ref
+
+import cython
+import numpy as np
+
+from models import use_compiled
+from models.candidates.generation import CANDIDATES_MAX, copy_candidates, find_page_rows
+from models.catalog.search import count_words
+from models.features.spec import NAMES
+from models.layout.fills.packed_fills import PackedFills, translate_fills
+from models.layout.kinds.registry import page_columns
+from models.policy.layout_decision import Evidence, LayoutDecision
+from models.policy.scoring import UNDERSTUDY, provenance_of, score_rows
+from schemas.errors import UnknownVersion
+from schemas.ids import hash32
+from schemas.storefront import PAGE_ORDER
+
+if not cython.compiled:
+    from models.candidates.sources import propose_candidates
+    from models.candidates.visit import Visit
+    from models.features.index import limit_features, write_features
+    from models.layout.assembly.slots import Assembly
+    from models.layout.context import PageContext, newest_event_at, state_reason
+    from models.layout.fills.page_fills import PageFills
+    from models.layout.kinds.candidates import ScoredCandidates
+    from models.layout.pools import PoolBuilder
+    from models.policy.content import Content
+
+RUN_MAX = cython.declare(cython.int, 16)
+"""Pages of one run: their features are 400 kB, which stay in cache; with 64 a page takes half as long again."""
+_NO_PAGE_ROWS = np.empty(0, np.int32).data
+_NO_WORDS: dict[Any, Any] = {}
+_PAGE_NUMBERS: dict[Any, Any] = {page: number for number, page in enumerate(PAGE_ORDER)}
+
+
+@cython.final
+@cython.cclass
+class PageRun:
+    """What a run works with. Of one caller at a time."""
+
+    _visits: list[Any]
+    _contexts: list[Any]
+    _reasons: list[Any]
+    _as_of: list[Any]
+    _ends: list[Any]
+    _pools: PoolBuilder
+    _candidates: ScoredCandidates
+    _assembly: Assembly
+    _features: Any
+    _matrix: cython.float[:, ::1]
+    _unbounded: dict[Any, Any]
+
+    def __init__(self) -> None:
+        self._visits = [Visit() for _ in range(RUN_MAX)]
+        self._contexts = [PageContext() for _ in range(RUN_MAX)]
+        self._reasons, self._as_of, self._ends = [], [], []
+        self._pools, self._candidates, self._assembly = PoolBuilder(), ScoredCandidates(), Assembly()
+        self._features = np.empty((RUN_MAX * CANDIDATES_MAX, len(NAMES)), np.float32)
+        self._matrix = self._features.data
+        self._unbounded = {}
+
+    def decide(self, snapshot: Any, requests: list[Any], at: float) -> list[Any]:
+        """Decides at most RUN_MAX requests; see `models.policy.decide.decide`."""
+        self._reasons, self._as_of, self._ends, self._unbounded = [], [], [0], {}
+        number: cython.int = 0
+        for request in requests:
+            self._begin(snapshot, number, request, at)
+            self._write_features(snapshot, number, request)
+            number += 1
+        scores, failed = self._score(snapshot)
+        column: cython.float[::1] = scores.data
+        provenances: dict[Any, Any] = {
+            reason: provenance_of(snapshot.ranker, reason, failed) for reason in set(self._reasons)
+        }
+        decisions: list[Any] = []
+        number = 0
+        for request in requests:
+            self._assemble(snapshot, number, request, column)
+            content = Content(
+                snapshot.shop.view, request, self._assembly.fills, provenances[self._reasons[number]]
+            )
+            decisions.append(
+                LayoutDecision(
+                    request=request,
+                    fills=PackedFills(
+                        layout_id=content.layout_id,
+                        provenance=provenances[self._reasons[number]],
+                        content=content.packed,
+                        view=ref(snapshot.shop.view),
+                    ),
+                    changed=content.changed,
+                    shop=snapshot.shop,
+                    as_of=self._as_of[number],
+                    at=at,
+                    subject_known=self._visit(number).page_row_count > 0,
+                    slots_without_id=content.slots,
+                    evidence=self._evidence(number, scores) if request.explained else None,
+                )
+            )
+            number += 1
+        return decisions
+
+    @cython.cfunc
+    def _visit(self, number: cython.int) -> Visit:
+        return self._visits[number]
+
+    @cython.cfunc
+    def _begin(self, snapshot: Any, number: cython.int, request: Any, at: cython.double) -> cython.void:
+        """Reads the state and proposes candidates."""
+        visit: Visit = self._visits[number]
+        context: PageContext = self._contexts[number]
+        table = snapshot.shop.items
+        state: bytes = request.state
+        page: str = request.page
+        page_number: cython.int = _PAGE_NUMBERS[page]
+        rows = _NO_PAGE_ROWS
+        if page != "home":
+            rows = find_page_rows(table, page, item=request.item, category=request.category, q=request.q).data
+        visit.begin(table.columns, state, page_number, rows, at)
+        if state and not visit.known:
+            raise UnknownVersion(f"a state of version {state[0]} that cannot be read")
+        reason = state_reason(visit.state)
+        self._reasons.append(reason)
+        self._as_of.append(newest_event_at(visit.state))
+        if reason != "ok":
+            visit.begin(table.columns, b"", page_number, rows, at)
+        propose_candidates(visit, CANDIDATES_MAX)
+        category: cython.longlong = 0
+        query: str = ""
+        word_counts = _NO_WORDS
+        if page == "category" and request.category:
+            category = hash32(request.category)
+        elif page == "search" and request.q:
+            query, word_counts = request.q, count_words(table.words, request.q)
+        context.begin(visit, page_columns(snapshot.shop.view, page, at), category, query, word_counts)
+
+    @cython.cfunc
+    def _write_features(self, snapshot: Any, number: cython.int, request: Any) -> cython.void:
+        """Writes the features of a page after those of the one before, within the bounds of the ranker that
+        scores them."""
+        visit: Visit = self._visits[number]
+        ranker = snapshot.ranker
+        first: cython.int = self._ends[number]
+        end: cython.int = first + visit.count
+        write_features(visit, snapshot.features, self._matrix, first)
+        if request.explained:
+            self._unbounded[number] = self._features[first:end].copy()
+        if self._reasons[number] == "ok" and ranker is not None and ranker.bounds is not None:
+            limit_features(self._matrix, first, end, ranker.bounds.low, ranker.bounds.high)
+        self._ends.append(end)
+
+    @cython.cfunc
+    def _score(self, snapshot: Any) -> tuple[Any, ...]:
+        """Scores of all rows, and why the ranker gave none."""
+        known = None
+        if self._reasons.count("ok") < len(self._reasons):
+            known = np.array([reason == "ok" for reason in self._reasons]).repeat(np.diff(self._ends))
+        features = self._features[: self._ends[len(self._reasons)]]
+        scores, failed = score_rows(snapshot.ranker, features, known, clipped=True)
+        if failed == "model_failed":  # the understudy's features have no bounds
+            number: cython.int
+            for number in range(len(self._reasons)):
+                write_features(self._visits[number], snapshot.features, self._matrix, self._ends[number])
+            scores = UNDERSTUDY.score(features)
+        return scores, failed
+
+    @cython.cfunc
+    def _assemble(
+        self, snapshot: Any, number: cython.int, request: Any, scores: cython.float[::1]
+    ) -> cython.void:
+        """Fills the slots of a page, given what the visitor saw last, in the numbers of this Shop's view."""
+        shop, previous = snapshot.shop, request.previous
+        context: PageContext = self._contexts[number]
+        fills: PageFills = self._assembly.items.previous
+        if previous is None:
+            fills.clear()
+        elif previous.view() is shop.view:
+            fills.read(previous.content)
+        else:
+            fills.read_list(translate_fills(previous, shop.view, request.page, shop.items.row_by_id))
+        self._pools.build(context, scores, self._ends[number], self._candidates)
+        self._assembly.assemble(context, self._candidates, shop.view.columns)
+
+    @cython.cfunc
+    def _evidence(self, number: cython.int, scores: Any) -> Any:
+        first, end = self._ends[number], self._ends[number + 1]
+        return Evidence(
+            copy_candidates(self._visits[number]), scores[first:end].copy(), self._unbounded[number]
+        )
+
+
+if not cython.compiled:
+    use_compiled(globals())
