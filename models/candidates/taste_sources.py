@@ -50,6 +50,15 @@ class TasteSource(Source):
 
 
 @cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def is_stronger(state: TypedState, kind: cython.int, one: cython.int, other: cython.int) -> cython.bint:
+    if state.codes[kind, one] != state.codes[kind, other]:
+        return state.codes[kind, one] > state.codes[kind, other]
+    return state.keys[kind, one] > state.keys[kind, other]
+
+
+@cython.cfunc
 @cython.exceptval(check=False)
 def strongest_key(state: TypedState, kind: cython.int, other: cython.longlong) -> cython.longlong:
     """The heaviest key of a kind of affinity, but for one; -1 when there is none.
@@ -59,9 +68,7 @@ def strongest_key(state: TypedState, kind: cython.int, other: cython.longlong) -
     best: cython.int = -1
     i: cython.int
     for i in range(state.sizes[kind]):
-        if state.keys[kind, i] == other:
-            continue
-        if best < 0 or state.codes[kind, i] > state.codes[kind, best] or (state.codes[kind, i] == state.codes[kind, best] and state.keys[kind, i] > state.keys[kind, best]):
+        if state.keys[kind, i] != other and (best < 0 or is_stronger(state, kind, i, best)):
             best = i
     return state.keys[kind, best] if best >= 0 else -1
 

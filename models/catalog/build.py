@@ -19,7 +19,7 @@ from models.catalog.orderings import (
     rank_rows,
 )
 from models.catalog.search import build_index
-from models.catalog.signal_columns import SignalColumns, build_columns, refresh_columns
+from models.catalog.signals.columns import SignalColumns, build_columns, refresh_columns
 from models.catalog.table import CatalogueKeys, ItemTable, Rows
 from models.visitor.affinities import price_band
 from schemas.catalog import Item
@@ -121,11 +121,8 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
     stock = np.array([item.stock for item in items], np.float32)
     categories = encode_labels([item.category for item in items])
     families = encode_labels([item.categories[max(len(item.categories) - 2, 0)] for item in items])
-    brands, colours = (
-        encode_labels([item.brand for item in items]),
-        encode_labels([item.colour for item in items]),
-    )
-    bands = np.array([price_band(item.price) for item in items], np.uint8)
+    brands = encode_labels([item.brand for item in items])
+    colours = encode_labels([item.colour for item in items])
     row_by_key = {hash48(item_id): row for row, item_id in enumerate(ids)}
     pairs = _category_pairs(items)
     step_up, better = find_alternatives(categories.column, price, stock > 0)
@@ -136,10 +133,10 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
         "row_by_id": {item_id: row for row, item_id in enumerate(ids)},
         "row_by_key": row_by_key,
         "keys": CatalogueKeys(
-            KeyIndex(row_by_key),
-            _group_index(pairs[2]),
-            KeyIndex(brands.code_by_hash),
-            KeyIndex(categories.code_by_hash),
+            row_by_key=KeyIndex(row_by_key),
+            category_groups=_group_index(pairs[2]),
+            brand_groups=KeyIndex(brands.code_by_hash),
+            category_code_by_hash=KeyIndex(categories.code_by_hash),
         ),
         "categories": categories,
         "brands": brands,
@@ -148,11 +145,9 @@ def _catalogue_columns(items: list[Item]) -> dict[str, Any]:
         "price": price,
         "list_price": np.maximum(listed, price),
         "log_price": np.log1p(price),
-        "price_band": bands,
+        "price_band": np.array([price_band(item.price) for item in items], np.uint8),
         "stock": stock,
-        "created_at": np.array(
-            [item.created_at.timestamp() if item.created_at else 0.0 for item in items], np.float64
-        ),
+        "created_at": np.array([_created_at(item) for item in items], np.float64),
         "category_pairs": pairs,
         "words": build_index(items),
         "step_up": step_up,
@@ -170,5 +165,10 @@ def _category_pairs(items: list[Item]) -> tuple[Rows, Rows, NDArray[np.uint32], 
     return table[:, 0].copy(), table[:, 1].copy(), keys, dict(zip(hashes, names, strict=True))
 
 
+def _created_at(item: Item) -> float:
+    return item.created_at.timestamp() if item.created_at else 0.0
+
+
 def _group_index(keys: NDArray[np.uint32]) -> KeyIndex:
+    """hash32 of a category of any level -> its code; code 0 is none."""
     return KeyIndex({key: code for code, key in enumerate(keys.tolist()) if code})

@@ -42,7 +42,7 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True, dict=True):
     """Columns over `n` items. A row is an item's index here and in every array of rows; -1 means none.
 
     Money is in the shop's currency, times are epoch seconds. Counts of signals are decayed to `at`, see
-    `models.catalog.signal_aggregation` for their half-lives.
+    `models.catalog.signals.aggregation` for their half-lives.
     """
 
     at: float

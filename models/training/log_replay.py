@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct, field
 
 from models.catalog.build import build_items, with_signals
-from models.catalog.signal_aggregation import apply_delta
-from models.catalog.signal_extraction import NeighbourKind, extract
+from models.catalog.signals.aggregation import apply_delta
+from models.catalog.signals.extraction import NeighbourKind, extract
 from models.catalog.table import ItemTable
 from models.features.index import FeatureIndex, index_features
 from models.training.simulation.shoppers import ContextualEvent

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from models.catalog.signal_aggregation import apply_delta
+from models.catalog.signals.aggregation import apply_delta
 from schemas.codec import encode
 from schemas.ids import ItemId
 from schemas.signals import Delta, Signal

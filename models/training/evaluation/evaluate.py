@@ -58,7 +58,7 @@ def make_scorer(ranker: Ranker) -> Scorer:
     def score(views: Sequence[LabelledView]) -> Scores:
         index = views[0].index
         table = index.table
-        rows, sources = np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint16)
+        rows, sources = np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint64)
         partial = [candidates_from_rows(table, view.state, ()) for view in views]
         full = [Candidates(rows, sources, one.anchor_row, one.recent) for one in partial]
         states, pages = [view.state for view in views], [view.page for view in views]
@@ -74,7 +74,7 @@ def make_empty_state_scorer(ranker: Ranker) -> Scorer:
     def score(views: Sequence[LabelledView]) -> Scores:
         index = views[0].index
         table = index.table
-        full = Candidates(np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint16), -1, [])
+        full = Candidates(np.arange(table.n, dtype=np.int32), np.zeros(table.n, np.uint64), -1, [])
         scores = ranker.score(matrix(Batch(index, [EMPTY], [full], ["home"], views[0].at)))
         return np.tile(scores, (len(views), 1))
 

@@ -15,7 +15,7 @@ from streams.demo.shoppers.events import EventBody, EventFactory
 from streams.demo.shoppers.preferences import sample_preferences
 from streams.demo.shoppers.rate_limit import RateLimiter
 from streams.demo.shoppers.shop_client import ShopClient, ShopUnavailable, connect_shop
-from streams.demo.shoppers.visit import Visit
+from streams.demo.shoppers.visit import ShoppingTrip
 from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.telemetry.logs import logger
 
@@ -102,7 +102,7 @@ async def _run_shopper(
     wait_s = first_wait_s
     while True:
         try:
-            await Visit(shop, events, preferences, random).run()
+            await ShoppingTrip(shop, events, preferences, random).run()
             shop.stats.visits += 1
             wait_s = first_wait_s
             await asyncio.sleep(random.expovariate(1 / BETWEEN_VISITS_S))

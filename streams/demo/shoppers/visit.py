@@ -52,7 +52,7 @@ class ShownProduct(Struct, frozen=True):
     card: Card
 
 
-class Visit:
+class ShoppingTrip:
     """The state of a visit: the cart, and the token of the last event (for read-your-writes)."""
 
     def __init__(

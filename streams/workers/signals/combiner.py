@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from models.catalog.signal_extraction import ItemInteractions, extract, may_interact
+from models.catalog.signals.extraction import ItemInteractions, extract, may_interact
 from models.storefront.shop import Shop
 from models.visitor.state import EventRecord
 from schemas.codec import encode

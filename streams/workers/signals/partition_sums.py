@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
-from models.catalog.signal_aggregation import apply_delta
+from models.catalog.signals.aggregation import apply_delta
 from schemas.codec import DECODE_ERRORS
 from schemas.ids import ItemId
 from schemas.signals import Delta, Signal

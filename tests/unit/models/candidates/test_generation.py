@@ -114,7 +114,8 @@ def test_unknown_subjects_still_give_candidates(page: str) -> None:
 
 def test_items_that_left_the_catalogue_are_passed_over() -> None:
     cart = (CartLine(hash48("gone"), 0, 1, 1.0),)
-    gone = replace(EMPTY, at=int(AT), recent=a_visitor(5).recent[:1], cart=cart, wishlist=(7, hash48("i001")))
+    state = a_visitor(5)
+    gone = replace(EMPTY, at=state.at, recent=state.recent[:1], cart=cart, wishlist=(7, hash48("i001")))
     found = propose(shop(), gone, "home", (), AT)
     assert numbers(found.of("wishlist")) == {1}
 

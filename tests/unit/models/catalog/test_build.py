@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from models.catalog.build import build_items, with_signals
-from models.catalog.signal_aggregation import POPULARITY_HALF_LIFE_S, TREND_HALF_LIFE_S
+from models.catalog.signals.aggregation import POPULARITY_HALF_LIFE_S, TREND_HALF_LIFE_S
 from models.catalog.table import ItemTable
 from models.features.item import item_block
 from schemas.ids import ItemId

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.catalog.signal_aggregation import (
+from models.catalog.signals.aggregation import (
     CO_BOUGHT_MAX,
     CO_VIEWED_MAX,
     POPULARITY_HALF_LIFE_S,

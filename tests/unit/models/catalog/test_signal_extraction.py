@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from models.catalog.build import build_items
-from models.catalog.signal_extraction import CART_WEIGHT, ORDER_WEIGHT, ItemInteractions, extract
+from models.catalog.signals.extraction import CART_WEIGHT, ORDER_WEIGHT, ItemInteractions, extract
 from models.catalog.table import ItemTable
 from models.visitor.fold import fold_packed
 from models.visitor.state import EventRecord

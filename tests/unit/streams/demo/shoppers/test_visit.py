@@ -12,7 +12,7 @@ from schemas.codec import decode_event
 from schemas.events import OtherEvent
 from streams.demo.catalogue import demo_items
 from streams.demo.shoppers.events import EventFactory
-from streams.demo.shoppers.visit import Visit
+from streams.demo.shoppers.visit import ShoppingTrip
 from tests.unit.streams.demo.shoppers.in_memory_shop import SNEAKERHEAD, InMemoryShop
 
 AT = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
@@ -20,7 +20,7 @@ AT = datetime(2026, 11, 1, 9, 0, tzinfo=UTC)
 
 async def shop_after_visit(seed: int) -> InMemoryShop:
     shop = InMemoryShop()
-    await Visit(shop, EventFactory("s1", "run", lambda: AT, "mobile"), SNEAKERHEAD, Random(seed)).run()
+    await ShoppingTrip(shop, EventFactory("s1", "run", lambda: AT, "mobile"), SNEAKERHEAD, Random(seed)).run()
     return shop
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from models.catalog.signal_aggregation import (
+from models.catalog.signals.aggregation import (
     CO_BOUGHT_MAX,
     CO_VIEWED_MAX,
     POPULARITY_HALF_LIFE_S,
