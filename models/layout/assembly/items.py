@@ -82,6 +82,7 @@ class ItemSelection:
                 self._mark(visit.bought_rows[i], KNOWN)
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def place(self, row: cython.int) -> cython.void:
         """Marks an item as being on the page."""
         self._mark(row, PLACED | KNOWN)
@@ -152,9 +153,10 @@ class ItemSelection:
                 self._append(self._fresh, row)
 
     @cython.cfunc
-    def _append(self, rows: ScoredRows, row: cython.int) -> cython.void:
+    @cython.exceptval(-1)
+    def _append(self, rows: ScoredRows, row: cython.int) -> cython.int:
         index: cython.int = self._candidates.index_of(row)
-        rows.insert(rows.count, row, self._candidates.scores[index] if index >= 0 else 0.0)
+        return rows.insert(rows.count, row, self._candidates.scores[index] if index >= 0 else 0.0)
 
     @cython.cfunc
     def _take_varied(self, pool: cython.int, taken: cython.int, size: cython.int) -> cython.void:

@@ -79,8 +79,9 @@ class PageFills:
         self.starts[self.count] = self.starts[self.count - 1]
 
     @cython.ccall
-    def add(self, row: cython.int) -> cython.void:
-        """Adds an item at the end of the last fill."""
+    @cython.exceptval(-1)
+    def add(self, row: cython.int) -> cython.int:
+        """Adds an item at the end of the last fill; returns how many items all fills have."""
         end: cython.int = self.starts[self.count]
         if end == self.rows.shape[0]:
             longer = np.zeros(2 * end, np.int32)
@@ -88,6 +89,7 @@ class PageFills:
             self.rows = longer.data
         self.rows[end] = row
         self.starts[self.count] = end + 1
+        return end + 1
 
     @cython.ccall
     def insert(self, index: cython.int, row: cython.int) -> cython.void:

@@ -78,6 +78,7 @@ class ScoredCandidates:
             self._anchor_price = columns.price[context.anchor_row]
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def put(self, row: cython.int, score: cython.double, sources: cython.ulonglong) -> cython.void:
         """Adds the next best candidate."""
         self.rows[self.count], self.scores[self.count], self.sources[self.count] = row, score, sources
@@ -93,12 +94,14 @@ class ScoredCandidates:
         return -1
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def begin_pool(self, number: cython.int) -> cython.void:
         """From now on rows are added to this pool of the page."""
         self._pool = number
         self.sizes[number] = 0
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def end_pool(self) -> cython.void:
         """Sets the lead score of the pool."""
         number: cython.int = self._pool
@@ -120,11 +123,13 @@ class ScoredCandidates:
         return self.rows[index]
 
     @cython.ccall
+    @cython.exceptval(check=False)
     def add(self, index: cython.int) -> cython.void:
         """Adds a candidate to the pool that is being collected."""
         self.add_row(self._row_at(index))
 
     @cython.ccall
+    @cython.exceptval(check=False)
     def add_row(self, row: cython.int) -> cython.void:
         """Adds an item row to the pool that is being collected; it need not be a candidate."""
         if row < 0 or row >= self.columns.n:
@@ -135,6 +140,7 @@ class ScoredCandidates:
             self.sizes[self._pool] = size + 1
 
     @cython.ccall
+    @cython.exceptval(check=False)
     def add_proposed(self, bit: cython.ulonglong) -> cython.void:
         """Adds every candidate that the source with this bit proposed."""
         i: cython.int
