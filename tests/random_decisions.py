@@ -1,7 +1,7 @@
 """Decisions drawn from seeds: of each a shop of any size, its visitors, and three turns of their pages.
 
-`python -m tests.random_decisions FIRST COUNT` prints a line for each decision of so many seeds: its name, and a
-digest of all that can be seen of it; above them which build of the policy ran.
+`python -m tests.random_decisions FIRST COUNT` prints a line for each decision of so many seeds: its name, and
+a digest of all that can be seen of it; above them which build of the policy ran.
 """
 
 from __future__ import annotations

@@ -84,10 +84,11 @@ class AffinityIndex:
         self._kinds = np.array([kind for _, kind, _, _ in SHARES], np.int32).data
         self._half_lives = np.array([tick_s * STEPS_PER_OCTAVE for _, _, tick_s, _ in SHARES], float).data
         self._codes = [codes[attribute][0] for attribute in attributes]
-        self._cells = cells[:-1].data
-        item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1) + cells[:-1]
+        self._cells = cells[:-1].data  # a Python object
+        item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1)
+        item_cells += cells[:-1]  # a Python object
         self._item_cells = np.ascontiguousarray(item_cells, np.int32).data
-        self._shares = np.zeros(max(int(cells[-1]), 1), np.float32).data
+        self._shares = np.zeros(max(int(cells[-1]), 1), np.float32).data  # a Python object
 
     @cython.cfunc
     def write(self, rows: FeatureRows) -> cython.void:

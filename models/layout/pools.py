@@ -12,7 +12,7 @@ from models import use_compiled
 
 if cython.compiled:
     from cython.cimports.libc.math import rint
-else:
+if not cython.compiled:
     from models.candidates.visit import Visit
     from models.catalog.columns import single
     from models.layout.context import PageContext
@@ -110,8 +110,8 @@ class PoolBuilder:
     @cython.cfunc
     @cython.exceptval(check=False)
     def _boost(self, context: PageContext) -> cython.void:
-        """Scores multiplied by their boost, counted from the page's lowest: so a factor means the same for any
-        ranker. In float32, as scores are."""
+        """Scores multiplied by their boost, counted from the page's lowest: so a factor means the same for
+        any ranker. In float32, as scores are."""
         i: cython.int
         if not self._count:
             return

@@ -70,7 +70,7 @@ class PageColumns:
     module_count: cython.int
     slot_count: cython.int
     admits: cython.uchar[:, ::1]
-    choices: list
+    choices: list[Any]
     allowed = cython.declare(cython.uchar[::1], visibility="readonly")
     boosted: cython.bint
     boost: cython.float[::1]

@@ -14,9 +14,11 @@ from models.candidates.source import Source
 from models.candidates.sources import SOURCES, source_bit
 from models.candidates.visit import Visit
 from models.layout.context import PageContext
-from models.layout.fills.page_fills import NO_SUBJECT, Fill, PageFills, subject_hash
+from models.layout.fills.fill import Fill
+from models.layout.fills.page_fills import NO_SUBJECT, PageFills, subject_hash
+from models.layout.kind_traits import Words
 from models.layout.kinds.candidates import ScoredCandidates
-from models.layout.kinds.kind import ModuleKind, Pool, Words
+from models.layout.kinds.kind import ModuleKind, Pool
 from models.layout.kinds.registry import KINDS, kind_of
 from models.layout.rendering.wording import reason_of
 from models.policy.decide import decide

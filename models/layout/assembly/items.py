@@ -113,7 +113,7 @@ class ItemSelection:
         return self._marks[row] >> 2 == self._turn and self._marks[row] & bits != 0
 
     @cython.cfunc
-    def choose(self, module: cython.int, subject: cython.longlong, pins: cython.int) -> ScoredRows:
+    def choose(self, module: cython.int, subject: cython.longlong, pins: cython.int) -> ScoredRows | None:
         """The rows that a module shows beside `pins` pinned ones, best first; None when too few are left.
 
         Pins do not count towards the module's minimum: a module that has too little for one slot has too
@@ -224,7 +224,8 @@ class ItemSelection:
                 continue
             if self._is_offered(pool, row):
                 self._append(self._shown, row)
-        return self._stabiliser.stabilise(self._fresh, self._shown, size)
+        stabilised: ScoredRows = self._stabiliser.stabilise(self._fresh, self._shown, size)
+        return stabilised
 
     @cython.cfunc
     def _is_offered(self, pool: cython.int, row: cython.int) -> cython.bint:

@@ -113,31 +113,39 @@ class ScoredCandidates:
             if first >= 0 and last >= 0:
                 self.lead_scores[number] = self.scores[first] + self.scores[last]
 
-    # -- what a pool reads and says
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _push(self, row: cython.int) -> cython.int:
+        size: cython.int = self.sizes[self._pool]
+        if size == POOL_CAPACITY:
+            return size
+        self.pool_rows[self._pool, size] = row
+        self.sizes[self._pool] = size + 1
+        return size + 1
+
+    # -- what a pool reads and says: it may be ordinary Python, so its indexes and rows are checked
 
     @cython.cfunc
+    @cython.exceptval(-1)
     def _row_at(self, index: cython.int) -> cython.int:
-        """The row of a candidate. A pool may be ordinary Python, so its indexes are checked."""
         if index < 0 or index >= self.count:
             raise IndexError(f"{index} is none of {self.count} candidates")
         return self.rows[index]
 
     @cython.ccall
-    @cython.exceptval(check=False)
-    def add(self, index: cython.int) -> cython.void:
-        """Adds a candidate to the pool that is being collected."""
-        self.add_row(self._row_at(index))
+    @cython.exceptval(-1)
+    def add(self, index: cython.int) -> cython.int:
+        """Adds a candidate to the pool that is being collected; returns the pool's size."""
+        return self._push(self._row_at(index))
 
     @cython.ccall
-    @cython.exceptval(check=False)
-    def add_row(self, row: cython.int) -> cython.void:
-        """Adds an item row to the pool that is being collected; it need not be a candidate."""
+    @cython.exceptval(-1)
+    def add_row(self, row: cython.int) -> cython.int:
+        """Adds an item row to the pool that is being collected, which need not be a candidate; returns the
+        pool's size."""
         if row < 0 or row >= self.columns.n:
             raise IndexError(f"{row} is no row of {self.columns.n} items")
-        size: cython.int = self.sizes[self._pool]
-        if size < POOL_CAPACITY:
-            self.pool_rows[self._pool, size] = row
-            self.sizes[self._pool] = size + 1
+        return self._push(row)
 
     @cython.ccall
     @cython.exceptval(check=False)
@@ -146,7 +154,7 @@ class ScoredCandidates:
         i: cython.int
         for i in range(self.count):
             if self.sources[i] & bit:
-                self.add_row(self.rows[i])
+                self._push(self.rows[i])
 
     @cython.ccall
     def is_similar(self, index: cython.int) -> cython.bint:

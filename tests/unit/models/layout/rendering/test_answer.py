@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from models.catalog.build import build_items
+from models.layout.fills.fill import Fill
 from models.layout.fills.packed_fills import fills_of_body, translate_fills
-from models.layout.fills.page_fills import Fill, PageFills, hash_subject
+from models.layout.fills.page_fills import PageFills, hash_subject
 from models.layout.rendering.answer import (
     decode_layout,
     head_json,
