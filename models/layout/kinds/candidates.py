@@ -116,6 +116,7 @@ class ScoredCandidates:
     # -- what a pool reads and says
 
     @cython.cfunc
+    @cython.exceptval(-1)
     def _row_at(self, index: cython.int) -> cython.int:
         """The row of a candidate. A pool may be ordinary Python, so its indexes are checked."""
         if index < 0 or index >= self.count:
@@ -123,24 +124,25 @@ class ScoredCandidates:
         return self.rows[index]
 
     @cython.ccall
-    @cython.exceptval(check=False)
-    def add(self, index: cython.int) -> cython.void:
-        """Adds a candidate to the pool that is being collected."""
-        self.add_row(self._row_at(index))
+    @cython.exceptval(-1)
+    def add(self, index: cython.int) -> cython.int:
+        """Adds a candidate to the pool that is being collected; returns how many rows that has."""
+        return self.add_row(self._row_at(index))
 
     @cython.ccall
-    @cython.exceptval(check=False)
-    def add_row(self, row: cython.int) -> cython.void:
-        """Adds an item row to the pool that is being collected; it need not be a candidate."""
+    @cython.exceptval(-1)
+    def add_row(self, row: cython.int) -> cython.int:
+        """Adds an item row to the pool that is being collected, which need not be a candidate; returns how many
+        rows that has."""
         if row < 0 or row >= self.columns.n:
             raise IndexError(f"{row} is no row of {self.columns.n} items")
         size: cython.int = self.sizes[self._pool]
         if size < POOL_CAPACITY:
             self.pool_rows[self._pool, size] = row
             self.sizes[self._pool] = size + 1
+        return self.sizes[self._pool]
 
     @cython.ccall
-    @cython.exceptval(check=False)
     def add_proposed(self, bit: cython.ulonglong) -> cython.void:
         """Adds every candidate that the source with this bit proposed."""
         i: cython.int
