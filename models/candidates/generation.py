@@ -1,4 +1,4 @@
-"""Candidate generation for callers in Python: which items are scored for a visitor on a page, as numpy arrays.
+"""Candidate generation for callers in Python: which items are scored for a visitor on a page, as arrays.
 
 `models.candidates.sources.propose_candidates` does it, and fills a Visit.
 """

@@ -187,7 +187,7 @@ def propose_candidates(visit: Visit, limit: cython.int) -> cython.void:
     Reference: Own heuristic, not tuned on data: the sources, their row counts, and the preference for rows
         that more sources proposed.
     """
-    sources: dict = SOURCES
+    sources: dict[str, Source] = SOURCES
     source: Source
     number: cython.int
     if len(sources) > SOURCES_MAX:
@@ -218,7 +218,8 @@ def bit_of(number: cython.int) -> cython.ulonglong:
 
 def source_bit(name: str) -> int:
     """The bit of a source in masks."""
-    return bit_of(list(SOURCES).index(name))
+    bit: int = bit_of(list(SOURCES).index(name))
+    return bit
 
 
 def sources_of(mask: int) -> list[str]:

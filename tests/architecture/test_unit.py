@@ -103,7 +103,9 @@ def test_no_module_of_the_unit_counts_from_an_end(module: str) -> None:
     assert negative_subscripts(unit_sources()[module]) == set()
 
 
-@pytest.mark.parametrize("planted", ["x[-1]", "x[0, -2]", "x[-3:]", "x[:-1]", "x[y[-1]]", "x[-1] = 0", "x[-N]"])
+@pytest.mark.parametrize(
+    "planted", ["x[-1]", "x[0, -2]", "x[-3:]", "x[:-1]", "x[y[-1]]", "x[-1] = 0", "x[-N]"]
+)
 def test_counting_from_an_end_is_seen(planted: str) -> None:
     assert len(negative_subscripts(f"a = 1\n{planted}")) == 1 + planted.count("y[")
     assert negative_subscripts(f"{planted}  {NEGATIVE}") == set()

@@ -1,4 +1,4 @@
-"""The form in which serving keeps a visitor's state between two events, for every benchmark."""
+"""The form in which serving keeps a visitor's state between two events: benchmarks take it from here."""
 
 from __future__ import annotations
 
