@@ -15,15 +15,18 @@ from typing import get_args
 from msgspec.structs import replace
 
 import models
+from models.catalog.build import with_signals
 from models.layout.fills.packed_fills import fills_of_body
 from models.policy.decide import decide
 from models.policy.inspection.explain import decision_record, explained_answer
 from models.policy.layout_decision import LayoutDecision, PageRequest
-from models.policy.snapshot import Snapshot
+from models.policy.snapshot import Snapshot, build_snapshot
+from models.storefront.shop import with_items
 from models.visitor.packing import pack
 from models.visitor.typed_state import TypedState
 from schemas.codec import encode
-from schemas.ids import Version, VisitorId, hash32, hash48
+from schemas.ids import ItemId, Version, VisitorId, hash32, hash48
+from schemas.signals import Signal
 from schemas.storefront import PageType
 from tests.unit.models.random_shops import AT, KINDS, random_snapshot, random_state
 
@@ -35,16 +38,16 @@ QUERIES = ("thing 3", "sneakers", "nothing like it", "")
 def decisions_of(seed: int) -> Iterator[tuple[str, LayoutDecision]]:
     """The decisions of one seed, named `seed/turn/visitor/page`.
 
-    Between turns some visitors move on, and a shop may get another catalogue with other rules. What a visitor
-    was shown before is given as it was kept in memory, or as a store gave it back.
+    Between turns some visitors move on, and a shop may get other signals, or another catalogue with other
+    rules. What a visitor was shown before is given as it was kept in memory, or as a store gave it back.
     """
     random = Random(seed)
     shops = [_random_shop(random)]
     ids = shops[0].shop.items.ids
     requests = [_random_request(random, ids, number) for number in range(VISITORS)]
     for turn in range(TURNS):
-        if turn and random.random() < 0.3:
-            shops.append(_random_shop(random))  # the one before stays in memory: fills refer to it weakly
+        if turn:  # the shop before stays in memory: fills refer to it weakly
+            shops.append(random.choice((_random_shop, _with_new_signals))(random, shops[-1]))
         decisions = decide(shops[-1], requests, AT + 60 * turn)
         for decision in decisions:
             yield f"{seed}/{turn}/{decision.request.visitor}/{decision.request.page}", decision
@@ -88,8 +91,19 @@ def damage(random: Random, packed: bytes) -> bytes:
     return bytes(spoilt)
 
 
-def _random_shop(random: Random) -> Snapshot:
+def _random_shop(random: Random, before: Snapshot | None = None) -> Snapshot:
     return random_snapshot(random, random.choice(SIZES), ranker=random.random() < 0.8)
+
+
+def _with_new_signals(random: Random, before: Snapshot) -> Snapshot:
+    """The shop after a while: the crowd looks at other things, so scores move and margins count."""
+    shop, signals = before.shop, dict[ItemId, Signal]()
+    for row, name in enumerate(map(ItemId, shop.items.ids)):
+        moved = float(shop.items.popularity[row]) * random.uniform(0.8, 1.3)
+        signals[name] = Signal(item_id=name, at=AT, delta_offset=2, popularity=moved, trend=moved / 9)
+    table = with_signals(shop.items, signals, AT)
+    newer = with_items(shop, table, generation=shop.generation + 1, built_at=AT)
+    return build_snapshot(newer, before.ranker, before)
 
 
 def _random_request(random: Random, ids: list[str], number: int) -> PageRequest:
