@@ -11,7 +11,7 @@ from tests.architecture.tree import ROOT
 from tests.both_builds import compiled
 from tests.random_decisions import TURNS, VISITORS, decisions_of, lines
 
-SEEDS = range(int(os.environ.get("ETALAGE_TEST_SEEDS", "150")))
+SEEDS = range(int(os.environ.get("ETALAGE_TEST_SEEDS", "100")))
 """24 decisions each; those of tests.golden among them. `make soak` takes many more."""
 
 
