@@ -187,24 +187,20 @@ def propose_candidates(visit: Visit, limit: cython.int) -> cython.void:
     Reference: Own heuristic, not tuned on data: the sources, their row counts, and the preference for rows
         that more sources proposed.
     """
-    sources: dict = SOURCES
+    sources: dict[str, Source] = SOURCES
     source: Source
     number: cython.int
     if len(sources) > SOURCES_MAX:
         raise ValueError(f"at most {SOURCES_MAX} candidate sources fit a mask, these are {len(sources)}")
     visit.propose_as(ITSELF)
     visit.propose_span(visit.about, 0, visit.about_count)
-    number = 0
-    for source in sources.values():
+    for number, source in enumerate(sources.values()):
         visit.propose_as(bit_of(number))
         source.propose(visit)
-        number += 1
     missing: cython.int = CANDIDATES_WANTED - visit.proposed
-    number = 0
-    for source in sources.values():
+    for number, source in enumerate(sources.values()):
         visit.propose_as(bit_of(number))
         source.fill(visit, missing)
-        number += 1
     visit.settle(limit)
 
 
@@ -218,7 +214,8 @@ def bit_of(number: cython.int) -> cython.ulonglong:
 
 def source_bit(name: str) -> int:
     """The bit of a source in masks."""
-    return bit_of(list(SOURCES).index(name))
+    bit: int = bit_of(list(SOURCES).index(name))
+    return bit
 
 
 def sources_of(mask: int) -> list[str]:

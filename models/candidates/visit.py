@@ -31,8 +31,8 @@ SEEDS_MAX = cython.declare(cython.int, 4)
 class Visit(CandidateRows):
     """One page for one visitor, and the candidates for it. Rows are rows of `columns`.
 
-    The rows of the state's items stand in the state's order, as many as the state has; -1 is an item that left
-    the catalogue.
+    The rows of the state's items stand in the state's order, as many as the state has; -1 is an item that
+    left the catalogue.
     """
 
     state = cython.declare(TypedState, visibility="readonly")

@@ -1,9 +1,9 @@
 """Affinity features: how large a share of the visitor's interest speaks for an item's category, brand, ...
 
 A state holds affinities as keys with weights, of several kinds. A feature is the item's share in one kind,
-weight / (sum of weights + PRIOR), decayed from the state's time to now. PRIOR keeps a single view from being a
-share of 1. Shares are found from the visitor's side: each key adds its share to one cell, and an item reads the
-cell of its category, its brand, ...
+weight / (sum of weights + PRIOR), decayed from the state's time to now. PRIOR keeps a single view from being
+a share of 1. Shares are found from the visitor's side: each key adds its share to one cell, and an item reads
+the cell of its category, its brand, ...
 """
 
 from typing import Any
@@ -47,8 +47,8 @@ SHARES = (
     (AFFINITY_FEATURES.add("colour_taste", 1), KIND_COLOURS, LONG_TICK_S, "colour"),
     (AFFINITY_FEATURES.add("price_band_taste", 1), KIND_PRICE_BANDS, LONG_TICK_S, "band"),
 )
-"""(column, kind of affinity, its clock, attribute of the item). `family`, the level above the finest category,
-has no affinities of its own: its share is the sum over its categories."""
+"""(column, kind of affinity, its clock, attribute of the item). `family`, the level above the finest
+category, has no affinities of its own: its share is the sum over its categories."""
 
 
 @cython.final
@@ -56,7 +56,8 @@ has no affinities of its own: its share is the sum over its categories."""
 class AffinityIndex:
     """Which cells the keys of a visitor add to, and which cells each item reads.
 
-    It depends on the catalogue alone, not on crowd signals. Each feature has a cell for each code of its attribute.
+    It depends on the catalogue alone, not on crowd signals. Each feature has a cell for each code of its
+    attribute.
     """
 
     _columns: cython.int[::1]
@@ -65,7 +66,7 @@ class AffinityIndex:
     """the kind of affinity,"""
     _half_lives: cython.double[::1]
     """its half-life in seconds,"""
-    _codes: list
+    _codes: list[KeyIndex]
     """the KeyIndex of its attribute's codes,"""
     _cells: cython.int[::1]
     """and its first cell."""
@@ -150,7 +151,7 @@ class AffinityIndex:
 
 
 def attribute_codes(table: Any) -> dict[str, Any]:
-    """For each attribute of items: the KeyIndex of its codes, int32[n] the code of each row, how many codes."""
+    """For each attribute of items: the KeyIndex of its codes, int32[n] the code by row, how many codes."""
     keys, families, colours = table.keys, table.families, table.colours
     categories, brands = table.categories, table.brands
     bands = KeyIndex({band: band for band in range(BANDS)})

@@ -89,7 +89,8 @@ def write_features(
     Complexity: O(candidates · len(SPEC)).
     """
     if first < 0 or first + visit.count > out.shape[0] or out.shape[1] != MATRIX_COLUMNS:
-        raise ValueError(f"{visit.count} rows from {first} do not fit {out.shape[0]} of {out.shape[1]} columns")
+        shape = f"{out.shape[0]} of {out.shape[1]} columns"
+        raise ValueError(f"{visit.count} rows from {first} do not fit {shape}")
     if not index.is_of(visit):
         raise ValueError("the candidates are of other items than the index")
     rows = FeatureRows(visit, out, first)

@@ -50,7 +50,8 @@ def newness(created_at: NDArray[np.float64], at: float) -> NDArray[np.float32]:
 
 def trend_share(table: Any) -> NDArray[np.float32]:
     """Share of the recent trend in all decayed views: near 1 for what took off today."""
-    return table.trend / (table.popularity + RISING_PRIOR)
+    share: NDArray[np.float32] = table.trend / (table.popularity + RISING_PRIOR)
+    return share
 
 
 def price_in_category(table: Any) -> NDArray[np.float32]:
@@ -58,7 +59,8 @@ def price_in_category(table: Any) -> NDArray[np.float32]:
     codes = table.category
     sums = np.bincount(codes, table.log_price, minlength=1)
     means = sums / np.maximum(np.bincount(codes, minlength=1), 1)
-    return (table.log_price - means[codes]).astype(np.float32)
+    gap: NDArray[np.float32] = (table.log_price - means[codes]).astype(np.float32)
+    return gap
 
 
 ITEM_FEATURES = FeatureGroup("item")

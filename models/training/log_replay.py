@@ -45,7 +45,8 @@ class LabelledView(Struct, frozen=True, eq=False):
 
     @property
     def table(self) -> ItemTable:
-        return self.index.table
+        table: ItemTable = self.index.table
+        return table
 
 
 class _ItemSums(Struct):

@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from models.candidates.generation import candidates_from_rows, propose
 from models.catalog.build import build_items
+from models.features.feature_rows import Feature
 from models.features.index import index_features
 from models.features.item import RATE_PRIOR
-from models.features.feature_rows import Feature
 from models.features.spec import FINGERPRINT, NAMES, SPEC, Batch, fingerprint, matrix, vectorize
 from models.ranking.ranker import split_by_visitor
 from models.visitor.state import EMPTY, VisitorState
