@@ -1,6 +1,6 @@
-"""Candidate generation for callers in Python: which items are scored for a visitor on a page, as arrays.
+"""Candidates for callers in Python, as numpy arrays: which items are scored for a visitor on a page.
 
-`models.candidates.sources.propose_candidates` does it, and fills a Visit.
+The work is done by `models.candidates.sources.propose_candidates`, in a Visit.
 """
 
 from __future__ import annotations

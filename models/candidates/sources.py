@@ -194,17 +194,13 @@ def propose_candidates(visit: Visit, limit: cython.int) -> cython.void:
         raise ValueError(f"at most {SOURCES_MAX} candidate sources fit a mask, these are {len(sources)}")
     visit.propose_as(ITSELF)
     visit.propose_span(visit.about, 0, visit.about_count)
-    number = 0
-    for source in sources.values():
+    for number, source in enumerate(sources.values()):
         visit.propose_as(bit_of(number))
         source.propose(visit)
-        number += 1
     missing: cython.int = CANDIDATES_WANTED - visit.proposed
-    number = 0
-    for source in sources.values():
+    for number, source in enumerate(sources.values()):
         visit.propose_as(bit_of(number))
         source.fill(visit, missing)
-        number += 1
     visit.settle(limit)
 
 

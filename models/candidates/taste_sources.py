@@ -19,7 +19,7 @@ SAME_CATEGORY_ROWS = cython.declare(cython.int, 40)
 
 @cython.cclass
 class TasteSource(Source):
-    """The most popular items of what the visitor likes most: two keys of a running session, two long-term."""
+    """The most popular of what the visitor likes most: two keys of the running session, two of all time."""
 
     _session_kind: cython.int
     _kind: cython.int

@@ -66,7 +66,7 @@ class AffinityIndex:
     """the kind of affinity,"""
     _half_lives: cython.double[::1]
     """its half-life in seconds,"""
-    _codes: list[Any]
+    _codes: list[KeyIndex]
     """the KeyIndex of its attribute's codes,"""
     _cells: cython.int[::1]
     """and its first cell."""
@@ -85,11 +85,10 @@ class AffinityIndex:
         self._kinds = np.array([kind for _, kind, _, _ in SHARES], np.int32).data
         self._half_lives = np.array([tick_s * STEPS_PER_OCTAVE for _, _, tick_s, _ in SHARES], float).data
         self._codes = [codes[attribute][0] for attribute in attributes]
-        self._cells = cells[:-1].data  # a Python object
-        item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1)
-        item_cells += cells[:-1]  # a Python object
+        self._cells = cells[:-1].data
+        item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1) + cells[:-1]
         self._item_cells = np.ascontiguousarray(item_cells, np.int32).data
-        self._shares = np.zeros(max(int(cells[-1]), 1), np.float32).data  # a Python object
+        self._shares = np.zeros(max(int(cells[-1]), 1), np.float32).data
 
     @cython.cfunc
     def write(self, rows: FeatureRows) -> cython.void:
@@ -152,7 +151,7 @@ class AffinityIndex:
 
 
 def attribute_codes(table: Any) -> dict[str, Any]:
-    """For each attribute of items: the KeyIndex of its codes, int32[n] the code of each row, their number."""
+    """For each attribute of items: the KeyIndex of its codes, int32[n] the code by row, how many codes."""
     keys, families, colours = table.keys, table.families, table.colours
     categories, brands = table.categories, table.brands
     bands = KeyIndex({band: band for band in range(BANDS)})

@@ -54,9 +54,8 @@ class FeatureGroup:
         """
         column = self.start + len(self.features)
         if column == self.end:
-            raise ValueError(
-                f"{name} is one more than GROUP_SIZES says of {self.name}: {GROUP_SIZES[self.name]}"
-            )
+            size = GROUP_SIZES[self.name]
+            raise ValueError(f"{name} is one more than GROUP_SIZES says of {self.name}: {size}")
         self.features.append(Feature(name, version, self.name))
         return column
 

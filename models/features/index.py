@@ -89,9 +89,8 @@ def write_features(
     Complexity: O(candidates · len(SPEC)).
     """
     if first < 0 or first + visit.count > out.shape[0] or out.shape[1] != MATRIX_COLUMNS:
-        raise ValueError(
-            f"{visit.count} rows from {first} do not fit {out.shape[0]} of {out.shape[1]} columns"
-        )
+        shape = f"{out.shape[0]} of {out.shape[1]} columns"
+        raise ValueError(f"{visit.count} rows from {first} do not fit {shape}")
     if not index.is_of(visit):
         raise ValueError("the candidates are of other items than the index")
     rows = FeatureRows(visit, out, first)
@@ -127,10 +126,8 @@ def limit_features(
     if low.shape[0] != out.shape[1] or high.shape[0] != out.shape[1] or first < 0 or end > out.shape[0]:
         raise ValueError(f"bounds of {low.shape[0]} and {high.shape[0]} columns for {out.shape[1]}")
     for i in range(first, end):
-        for column in range(out.shape[1]):  # one assignment without branches, which the compiler makes wide
-            value: cython.float = out[i, column]
-            value = low[column] if value < low[column] else value
-            out[i, column] = high[column] if value > high[column] else value
+        for column in range(out.shape[1]):
+            out[i, column] = min(max(out[i, column], low[column]), high[column])
 
 
 if not cython.compiled:

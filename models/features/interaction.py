@@ -1,7 +1,7 @@
 """Interaction features: what links a visitor to single items: viewed, in the cart, bought, or a neighbour.
 
-They are zero for most rows, so they are found from the visitor's side: what is viewed, bought, near to such
-names an item, and where that is a candidate its value is added to the matrix.
+They are zero for most rows, so they are found from the visitor's side: what was viewed or bought, or is near
+to such, names an item, and where that is a candidate its value is added to the matrix.
 """
 
 import cython
