@@ -126,8 +126,10 @@ def limit_features(
     if low.shape[0] != out.shape[1] or high.shape[0] != out.shape[1] or first < 0 or end > out.shape[0]:
         raise ValueError(f"bounds of {low.shape[0]} and {high.shape[0]} columns for {out.shape[1]}")
     for i in range(first, end):
-        for column in range(out.shape[1]):
-            out[i, column] = min(max(out[i, column], low[column]), high[column])
+        for column in range(out.shape[1]):  # assignments without branches, which become wide instructions
+            value: cython.float = out[i, column]
+            value = low[column] if value < low[column] else value
+            out[i, column] = high[column] if value > high[column] else value
 
 
 if not cython.compiled:
