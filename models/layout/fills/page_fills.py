@@ -17,6 +17,8 @@ UNKNOWN_SUBJECT = cython.declare(cython.longlong, -(1 << 40))
 FILL_INTS = cython.declare(cython.int, 5)
 """int32 numbers of a fill in the packed form: slot, module, number of items, subject (low and high half)."""
 _LOW_HALF = cython.declare(cython.longlong, 0xFFFF_FFFF)
+_HALF = cython.declare(cython.longlong, 1 << 32)
+"""Multiplied by, for C does not define how a negative number is shifted."""
 
 
 @cython.final
@@ -156,7 +158,7 @@ class PageFills:
         for i in range(fills):
             head: cython.int = 1 + FILL_INTS * i
             high: cython.longlong = numbers[head + 4]
-            self.begin(numbers[head], numbers[head + 1], (high << 32) | (numbers[head + 3] & _LOW_HALF))
+            self.begin(numbers[head], numbers[head + 1], high * _HALF + (numbers[head + 3] & _LOW_HALF))
             if not 0 <= numbers[head + 2] <= size - at:
                 raise ValueError("not the packed form of fills")
             for _ in range(numbers[head + 2]):
