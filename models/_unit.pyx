@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False
+# cython: language_level=3, boundscheck=False, wraparound=False, initializedcheck=False, auto_pickle=False
 # distutils: extra_compile_args = -O3 -g0 -ffp-contract=off
 # Modules compiled as one, each after those it imports; all their top-level names share one namespace.
 include "visitor/decay.py"

@@ -24,10 +24,11 @@ SCORE_STEPS = cython.declare(cython.double, 10_000.0)
 and must not reorder a page."""
 DEVIATION_MIN = cython.declare(cython.double, 1e-6)
 """A deviation below this counts as equal scores."""
-SORT_RUN = cython.declare(cython.int, 12)
-_INDEX_BITS = cython.declare(cython.int, 16)
-_STEPS_OFFSET = cython.declare(cython.longlong, 1 << 40)
-"""Above any score in steps: of m candidates none is further than the root of m deviations from the mean."""
+DIGIT_BITS = cython.declare(cython.int, 7)
+DIGIT_MAX = cython.declare(cython.int, 127)
+KEY_BITS = cython.declare(cython.int, 21)
+_KEY_OF_MEAN = cython.declare(cython.int, 1 << 20)
+"""Keys fall with the score: of m candidates none is further than the root of m deviations from the mean."""
 
 
 @cython.cfunc
@@ -46,16 +47,18 @@ class PoolBuilder:
     _rows: cython.int[::1]
     _sources: cython.ulonglong[::1]
     _scores: cython.double[::1]
-    _keys: cython.longlong[::1]
-    _spare: cython.longlong[::1]
+    _keys: cython.int[::1]
+    _order: cython.int[::1]
+    _other_order: cython.int[::1]
     _count: cython.int
 
     def __init__(self) -> None:
         self._rows = np.zeros(POOL_CAPACITY, np.int32).data
         self._sources = np.zeros(POOL_CAPACITY, np.uint64).data
         self._scores = np.zeros(POOL_CAPACITY, np.float64).data
-        self._keys = np.zeros(POOL_CAPACITY, np.int64).data
-        self._spare = np.zeros(POOL_CAPACITY, np.int64).data
+        self._keys = np.zeros(POOL_CAPACITY, np.int32).data
+        self._order = np.zeros(POOL_CAPACITY, np.int32).data
+        self._other_order = np.zeros(POOL_CAPACITY, np.int32).data
         self._count = 0
 
     @cython.ccall
@@ -80,7 +83,7 @@ class PoolBuilder:
         self._standardise()
         self._sort()
         for i in range(self._count):
-            index: cython.int = cython.cast(cython.int, self._keys[i] & ((1 << _INDEX_BITS) - 1))
+            index: cython.int = self._order[i]
             out.put(self._rows[index], self._scores[index], self._sources[index])
         self._collect(context, out)
 
@@ -140,57 +143,29 @@ class PoolBuilder:
         for i in range(self._count):
             steps: cython.double = round_half_even((self._scores[i] - mean) / deviation * SCORE_STEPS)
             self._scores[i] = single(steps / SCORE_STEPS)
-            self._keys[i] = (_STEPS_OFFSET - cython.cast(cython.longlong, steps)) << _INDEX_BITS | i
+            self._keys[i], self._order[i] = _KEY_OF_MEAN - cython.cast(cython.int, steps), i
 
     @cython.cfunc
     @cython.exceptval(check=False)
     def _sort(self) -> cython.void:
-        """Sorts `_keys`, ascending: short runs by insertion, then merges of doubling width."""
-        width: cython.int = SORT_RUN
-        start: cython.int
-        for start in range(0, self._count, SORT_RUN):
-            _insertion_sort(self._keys, start, min(start + SORT_RUN, self._count))
-        while width < self._count:
-            for start in range(0, self._count, 2 * width):
-                middle: cython.int = min(start + width, self._count)
-                _merge(self._keys, self._spare, start, middle, min(middle + width, self._count))
-            self._keys, self._spare = self._spare, self._keys
-            width *= 2
-
-
-@cython.cfunc
-@cython.exceptval(check=False)
-def _insertion_sort(keys: cython.longlong[::1], start: cython.int, end: cython.int) -> cython.void:
-    i: cython.int
-    for i in range(start + 1, end):
-        key: cython.longlong = keys[i]
-        at: cython.int = i
-        while at > start and keys[at - 1] > key:
-            keys[at] = keys[at - 1]
-            at -= 1
-        keys[at] = key
-
-
-@cython.cfunc
-@cython.exceptval(check=False)
-def _merge(
-    keys: cython.longlong[::1],
-    out: cython.longlong[::1],
-    start: cython.int,
-    middle: cython.int,
-    end: cython.int,
-) -> cython.void:
-    """Merges two sorted neighbours into the same place of `out`."""
-    left: cython.int = start
-    right: cython.int = middle
-    at: cython.int
-    for at in range(start, end):
-        if left < middle and (right >= end or keys[left] < keys[right]):
-            out[at] = keys[left]
-            left += 1
-        else:
-            out[at] = keys[right]
-            right += 1
+        """Puts `_order` into rising order of `_keys`: a radix sort by DIGIT_BITS, stable."""
+        starts = cython.declare(cython.int[129])
+        shift: cython.int = 0
+        i: cython.int
+        digit: cython.int
+        while shift < KEY_BITS:
+            for i in range(129):
+                starts[i] = 0
+            for i in range(self._count):
+                starts[(self._keys[i] >> shift & DIGIT_MAX) + 1] += 1
+            for i in range(DIGIT_MAX):
+                starts[i + 1] += starts[i]
+            for i in range(self._count):
+                digit = self._keys[self._order[i]] >> shift & DIGIT_MAX
+                self._other_order[starts[digit]] = self._order[i]
+                starts[digit] += 1
+            self._order, self._other_order = self._other_order, self._order
+            shift += DIGIT_BITS
 
 
 if not cython.compiled:
