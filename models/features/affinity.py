@@ -105,12 +105,14 @@ class AffinityIndex:
         feature: cython.int
         visit: Visit = rows.visit
         out: cython.float[:, ::1] = rows.out
+        cells: cython.int[:, ::1] = self._item_cells
+        shares: cython.float[::1] = self._shares
         for feature in range(self._columns.shape[0]):
             self._add_shares(visit, feature)
         for i in range(visit.count):
-            for feature in range(self._columns.shape[0]):
-                cell: cython.int = self._item_cells[visit.rows[i], feature]
-                out[rows.first + i, self._columns[feature]] = self._shares[cell]
+            row: cython.int = visit.rows[i]
+            for feature in range(cells.shape[1]):
+                out[rows.first + i, self._columns[feature]] = shares[cells[row, feature]]
         for feature in range(self._columns.shape[0]):
             self._clear_shares(visit.state, feature)
 
