@@ -62,8 +62,9 @@ test: $(STAMP) unit chromium libgomp test-checked ## Everything, on a real Kafka
 test-checked: $(STAMP) ## The tests of the compiled policy, with checks of bounds and sanitizers
 	$(BIN)/python -m tests.checked_unit
 
-soak: $(STAMP) unit ## The fault run in its long form, against the oracle (SEED=7 repeats one)
+soak: $(STAMP) unit ## The fault run and the comparison of both builds in their long forms (SEED=7 repeats a fault run)
 	$(BIN)/python -m tests.faults.run $(if $(SEED),--seed $(SEED))
+	ETALAGE_TEST_SEEDS=5000 $(BIN)/python -m pytest -q --timeout 3600 tests/properties/test_decisions_of_both_builds.py
 
 soak-mutants: $(STAMP) unit ## Take each safeguard away and see the fault run go red
 	$(BIN)/python -m tests.faults.soak_mutants $(if $(SEED),--seed $(SEED))

@@ -69,18 +69,18 @@ class PageContext:
         word_counts: Row -> how many words of the query its item carries.
     """
 
-    visit: Visit
-    page: PageColumns
-    anchor_row: cython.int
-    focus_category: cython.longlong
-    focus_code: cython.int
-    anchor_category: cython.longlong
-    recent: cython.int[::1]
-    recent_count: cython.int
-    cart: cython.int[::1]
-    cart_count: cython.int
-    query: str
-    word_counts: Any
+    visit = cython.declare(Visit, visibility="readonly")
+    page = cython.declare(PageColumns, visibility="readonly")
+    anchor_row = cython.declare(cython.int, visibility="readonly")
+    focus_category = cython.declare(cython.longlong, visibility="readonly")
+    focus_code = cython.declare(cython.int, visibility="readonly")
+    anchor_category = cython.declare(cython.longlong, visibility="readonly")
+    recent = cython.declare(cython.int[::1], visibility="readonly")
+    recent_count = cython.declare(cython.int, visibility="readonly")
+    cart = cython.declare(cython.int[::1], visibility="readonly")
+    cart_count = cython.declare(cython.int, visibility="readonly")
+    query = cython.declare(str, visibility="readonly")
+    word_counts = cython.declare(object, visibility="readonly")
 
     def __init__(self) -> None:
         self.recent = np.zeros(KNOWN_MAX, np.int32).data

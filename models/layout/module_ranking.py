@@ -90,6 +90,7 @@ class ModuleRanking:
             self._insert(i, subject, score)
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def _insert(self, module: cython.int, subject: cython.longlong, score: cython.double) -> cython.void:
         """Puts a module behind those whose score is not lower: modules come by number."""
         at: cython.int = self.count
@@ -101,6 +102,7 @@ class ModuleRanking:
         self.count += 1
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def remove(self, index: cython.int) -> cython.void:
         """Removes the module at an index."""
         i: cython.int

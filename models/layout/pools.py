@@ -12,7 +12,7 @@ from models import use_compiled
 
 if cython.compiled:
     from cython.cimports.libc.math import rint
-else:
+if not cython.compiled:
     from models.candidates.visit import Visit
     from models.catalog.columns import single
     from models.layout.context import PageContext
@@ -95,6 +95,7 @@ class PoolBuilder:
             number += 1
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def _select(self, context: PageContext, scores: cython.float[::1], first: cython.int) -> cython.void:
         """The candidates that rules allow."""
         visit: Visit = context.visit
@@ -107,9 +108,10 @@ class PoolBuilder:
                 self._count += 1
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def _boost(self, context: PageContext) -> cython.void:
-        """Scores multiplied by their boost, counted from the page's lowest: so a factor means the same for any
-        ranker. In float32, as scores are."""
+        """Scores multiplied by their boost, counted from the page's lowest: so a factor means the same for
+        any ranker. In float32, as scores are."""
         i: cython.int
         if not self._count:
             return
@@ -120,6 +122,7 @@ class PoolBuilder:
             self._scores[i] = single(single(self._scores[i] - lowest) * context.page.boost[self._rows[i]])
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def _standardise(self) -> cython.void:
         """Mean 0 and standard deviation 1, in whole SCORE_STEPS; equal scores all become 0."""
         i: cython.int
@@ -140,6 +143,7 @@ class PoolBuilder:
             self._keys[i] = (_STEPS_OFFSET - cython.cast(cython.longlong, steps)) << _INDEX_BITS | i
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def _sort(self) -> cython.void:
         """Sorts `_keys`, ascending: short runs by insertion, then merges of doubling width."""
         width: cython.int = SORT_RUN

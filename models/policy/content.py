@@ -1,4 +1,4 @@
-"""Whether a decided page shows what was shown before: the layout keeps its id then, else it gets a new one."""
+"""Whether a decided page shows what was shown before: then its layout keeps its id, else it gets another."""
 
 from functools import lru_cache
 from typing import Any

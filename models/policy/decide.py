@@ -12,8 +12,9 @@ from weakref import ref
 
 from msgspec.structs import replace
 
+from models.layout.fills.fill import Fill
 from models.layout.fills.packed_fills import PackedFills, Provenance
-from models.layout.fills.page_fills import NO_SUBJECT, Fill, PageFills
+from models.layout.fills.page_fills import NO_SUBJECT, PageFills
 from models.policy.content import Content
 from models.policy.fallback import NO_MODEL, static_modules
 from models.policy.layout_decision import LayoutDecision, PageRequest, no_evidence
@@ -51,7 +52,7 @@ def decide(snapshot: Snapshot, requests: Sequence[PageRequest], at: float) -> li
     decisions: list[LayoutDecision] = []
     run = _free_runs.pop() if _free_runs else PageRun()  # another thread may be deciding, too
     for start in range(0, len(requests), RUN_MAX):
-        decisions += run.decide(snapshot, requests[start : start + RUN_MAX], at)
+        decisions += run.decide(snapshot, list(requests[start : start + RUN_MAX]), at)
     _free_runs.append(run)  # not one that raised: it may be half-way through a page
     return decisions
 

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from models.candidates.generation import Candidates
 from models.features.spec import NAMES
+from models.layout.fills.fill import Fill
 from models.layout.fills.packed_fills import PackedFills, unpack_fills
-from models.layout.fills.page_fills import Fill, PageFills
+from models.layout.fills.page_fills import PageFills
 from models.layout.rendering.answer import (
     ID_PLACEHOLDER,
     NO_VERSION,

@@ -33,7 +33,7 @@ if not cython.compiled:
     from models.policy.content import Content
 
 RUN_MAX = cython.declare(cython.int, 16)
-"""Pages of one run: their features are 400 kB, which stay in cache; with 64 a page takes half as long again."""
+"""Pages of one run: their features, 400 kB, stay in cache; with 64 a page takes half as long again."""
 _NO_PAGE_ROWS = np.empty(0, np.int32).data
 _NO_WORDS: dict[Any, Any] = {}
 _PAGE_NUMBERS: dict[Any, Any] = {page: number for number, page in enumerate(PAGE_ORDER)}
@@ -108,7 +108,8 @@ class PageRun:
 
     @cython.cfunc
     def _visit(self, number: cython.int) -> Visit:
-        return self._visits[number]
+        visit: Visit = self._visits[number]
+        return visit
 
     @cython.cfunc
     def _begin(self, snapshot: Any, number: cython.int, request: Any, at: cython.double) -> cython.void:
@@ -138,7 +139,7 @@ class PageRun:
             category = hash32(request.category)
         elif page == "search" and request.q:
             query, word_counts = request.q, count_words(table.words, request.q)
-        context.begin(visit, page_columns(snapshot.shop.view, page, at), category, query, word_counts)
+        context.begin(visit, page_columns(snapshot.shop.view, request.page, at), category, query, word_counts)
 
     @cython.cfunc
     def _write_features(self, snapshot: Any, number: cython.int, request: Any) -> cython.void:

@@ -32,7 +32,7 @@ def score_rows(
     Args:
         ranker: The champion; None when there is none.
         features: float32[rows, len(SPEC)].
-        known: bool[rows], whether the row's visitor is known; the understudy scores the others. None: all are.
+        known: bool[rows], whether the row's visitor is known; the understudy scores the others. None: all.
         clipped: The rows of known visitors are within the champion's bounds already.
 
     Returns:

@@ -22,12 +22,12 @@ class ViewColumns:
         brands, categories: Number of codes.
     """
 
-    category: cython.int[::1]
-    brand: cython.int[::1]
-    product: cython.int[::1]
-    category_hashes: cython.uint[::1]
-    brands: cython.int
-    categories: cython.int
+    category = cython.declare(cython.int[::1], visibility="readonly")
+    brand = cython.declare(cython.int[::1], visibility="readonly")
+    product = cython.declare(cython.int[::1], visibility="readonly")
+    category_hashes = cython.declare(cython.uint[::1], visibility="readonly")
+    brands = cython.declare(cython.int, visibility="readonly")
+    categories = cython.declare(cython.int, visibility="readonly")
 
     def __init__(self, table: Any, products: Sequence[int]) -> None:
         self.category = np.ascontiguousarray(table.categories.column, np.int32).data
@@ -56,11 +56,11 @@ class PageColumns:
         pin_starts, pin_indexes, pin_rows: Pins of each slot, ascending by index.
     """
 
-    page: str
-    modules: list[Any]
-    kinds: list[Any]
-    pools: list[Any]
-    pool_of: cython.int[::1]
+    page = cython.declare(str, visibility="readonly")
+    modules = cython.declare(list, visibility="readonly")
+    kinds = cython.declare(list, visibility="readonly")
+    pools = cython.declare(list, visibility="readonly")
+    pool_of = cython.declare(cython.int[::1], visibility="readonly")
     module_codes: cython.int[::1]
     module_hashes: cython.uint[::1]
     items_min: cython.int[::1]
@@ -71,7 +71,7 @@ class PageColumns:
     slot_count: cython.int
     admits: cython.uchar[:, ::1]
     choices: list[Any]
-    allowed: cython.uchar[::1]
+    allowed = cython.declare(cython.uchar[::1], visibility="readonly")
     boosted: cython.bint
     boost: cython.float[::1]
     pin_starts: cython.int[::1]

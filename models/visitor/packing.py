@@ -9,7 +9,7 @@ from typing import Any
 import cython
 
 from models import use_compiled
-from models.visitor.state import CartLine, PurchasedItem, RecentItem, VisitorState
+from models.visitor.state import AFFINITY_FIELDS, CartLine, PurchasedItem, RecentItem, VisitorState
 from schemas.errors import UnknownVersion
 from schemas.ids import Version
 
@@ -30,12 +30,6 @@ if not cython.compiled:
         WISHLIST_MAX,
     )
     from models.visitor.typed_state import STATE_VERSION, TypedState
-
-AFFINITY_FIELDS = (
-    "categories", "brands", "colours", "sizes", "now_categories", "now_brands", "bought_categories",
-    "price_bands",
-)  # fmt: skip
-"""Fields of VisitorState, by the kind of affinity."""
 
 FREE_STATES: list[TypedState] = []
 

@@ -144,6 +144,12 @@ class VisitorState(Struct, frozen=True, kw_only=True, gc=False):
     """hash64 of the newest message ids, newest first: a client's retry is not counted twice."""
 
 
+AFFINITY_FIELDS = (
+    "categories", "brands", "colours", "sizes", "now_categories", "now_brands", "bought_categories",
+    "price_bands",
+)  # fmt: skip
+"""Fields of VisitorState, by the kind of affinity (models.visitor.state_fields)."""
+
 EMPTY = VisitorState()
 
 

@@ -8,7 +8,7 @@ from functools import cache
 import grimp
 import pytest
 
-LONGEST = {"models": 15, "streams": 12}
+LONGEST = {"models": 17, "streams": 12}
 
 
 def longest_chain(imports: Mapping[str, set[str]]) -> int:

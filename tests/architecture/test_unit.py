@@ -14,6 +14,8 @@ from tests.architecture.test_chains import imports_within
 from tests.architecture.tree import ROOT
 
 TAIL = "if not cython.compiled:\n    use_compiled(globals())"
+NEGATIVE = "# a Python object"
+"""Marks a line that may count from an end: what it subscripts is no typed column."""
 SCOPES = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)
 
 
@@ -62,6 +64,18 @@ def faults(module: str, text: str, unit: set[str]) -> set[str]:
     return found
 
 
+def negative_subscripts(text: str) -> set[str]:
+    """Subscripts that count from an end. Compiled, a typed column has none: it reads what lies before it."""
+    lines = text.splitlines()
+    return {
+        f"{node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Subscript)
+        and any(map(_is_negative, ast.walk(node.slice)))
+        and not lines[node.lineno - 1].endswith(NEGATIVE)
+    }
+
+
 def reached(imports: Mapping[str, set[str]], unit: Sequence[str]) -> set[tuple[str, str]]:
     """A module of the unit, and one that it needs when it runs, though that one has not run yet."""
     found = set()
@@ -82,6 +96,20 @@ def test_a_name_means_one_thing_in_the_unit() -> None:
 @pytest.mark.parametrize("module", models.unit_modules())
 def test_a_module_of_the_unit_is_the_same_both_ways(module: str) -> None:
     assert faults(module, unit_sources()[module], set(models.unit_modules())) == set()
+
+
+@pytest.mark.parametrize("module", models.unit_modules())
+def test_no_module_of_the_unit_counts_from_an_end(module: str) -> None:
+    assert negative_subscripts(unit_sources()[module]) == set()
+
+
+@pytest.mark.parametrize(
+    "planted", ["x[-1]", "x[0, -2]", "x[-3:]", "x[:-1]", "x[y[-1]]", "x[-1] = 0", "x[-N]"]
+)
+def test_counting_from_an_end_is_seen(planted: str) -> None:
+    assert len(negative_subscripts(f"a = 1\n{planted}")) == 1 + planted.count("y[")
+    assert negative_subscripts(f"{planted}  {NEGATIVE}") == set()
+    assert negative_subscripts("x[1 - 1], x[n - 1], -x[1], x[a:b]") == set()
 
 
 def test_a_module_of_the_unit_runs_after_those_it_imports() -> None:
@@ -133,6 +161,10 @@ def test_a_wrong_order_is_seen() -> None:
     imports = {"a": {"c"}, "b": set(), "c": {"b"}}
     assert reached(imports, ["b", "a"]) == set()
     assert reached(imports, ["a", "b"]) == {("a", "b")}
+
+
+def _is_negative(node: ast.AST) -> bool:
+    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub)
 
 
 def _bindings(node: ast.AST, module: str) -> Iterator[tuple[str, str]]:

@@ -1,31 +1,35 @@
-"""What every module kind must be, and that one value is enough to add one."""
+"""What every module kind must be, and that one class is enough to add one."""
 
 from __future__ import annotations
 
 from itertools import product
 from math import isfinite
 from random import Random
-from typing import cast, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from models.candidates.source import Source
-from models.candidates.sources import SOURCES
+from models.candidates.sources import SOURCES, source_bit
 from models.candidates.visit import Visit
-from models.layout.context import PageContext, build_context
-from models.layout.fills.page_fills import NO_SUBJECT, subject_hash
-from models.layout.kinds.kind import CandidateBatch, ModuleKind, Pool, Words
+from models.layout.context import PageContext
+from models.layout.fills.fill import Fill
+from models.layout.fills.page_fills import NO_SUBJECT, PageFills, subject_hash
+from models.layout.kind_traits import Words
+from models.layout.kinds.candidates import ScoredCandidates
+from models.layout.kinds.kind import ModuleKind, Pool
 from models.layout.kinds.registry import KINDS, kind_of
-from models.layout.pools import build_pools
 from models.layout.rendering.wording import reason_of
 from models.policy.decide import decide
 from models.policy.inspection.explain import explained_layout
 from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import Snapshot, build_snapshot
-from models.storefront.shop import build_shop
+from models.storefront.shop import Shop, build_shop
+from models.visitor.packing import pack
 from schemas.ids import VisitorId
 from schemas.storefront import ModuleDef, ModuleType, PageDef, PageType, SlotDef, Storefront
+from tests.unit.models.page_contexts import PagePools, begin_page, collect_pools, score_pages
 from tests.unit.models.random_shops import AT, OddRanker, random_snapshot, random_state
 
 PAGES: tuple[PageType, ...] = get_args(PageType)
@@ -37,21 +41,10 @@ every_kind = pytest.mark.parametrize("kind", EVERY, ids=lambda kind: f"{kind.nam
 
 
 def contexts() -> list[PageContext]:
+    """Of strangers, too."""
     ids = SHOP.items.ids
     return [
-        build_context(
-            SHOP,
-            PageRequest(
-                visitor=VisitorId("a:v"),
-                state=random_state(Random(seed), ids),
-                version=None,
-                page=page,
-                item=ids[seed],
-                category="mugs",
-                q="thing 12",
-            ),
-            AT,
-        )
+        begin_page(SHOP, random_state(Random(seed), ids), page, item=ids[seed])
         for seed, page in product(range(12), PAGES)
     ]
 
@@ -59,15 +52,21 @@ def contexts() -> list[PageContext]:
 CONTEXTS = contexts()
 
 
-def batch_of(contexts: list[PageContext]) -> CandidateBatch:
-    rows = [context.candidates.rows for context in contexts]
-    return CandidateBatch(
-        SHOP.items,
-        contexts,
-        rows=np.concatenate(rows),
-        sources=np.concatenate([context.candidates.sources for context in contexts]),
-        page_index=np.arange(len(contexts)).repeat([len(part) for part in rows]),
-    )
+def collect(shop: Shop, contexts: list[PageContext]) -> list[PagePools]:
+    return collect_pools(contexts, score_pages(shop, contexts))
+
+
+TOGETHER = collect(SHOP, CONTEXTS)
+
+
+def pages_with(kind: ModuleKind) -> list[int]:
+    return [number for number, context in enumerate(CONTEXTS) if kind.pool in context.page.pools]
+
+
+def fills_of(subject: int, rows: list[int]) -> PageFills:
+    fills = PageFills()
+    fills.read_list([Fill(0, 0, NO_SUBJECT, [1]), Fill(1, 1, subject, rows)])
+    return fills
 
 
 def test_every_type_of_the_contract_has_a_kind() -> None:
@@ -81,33 +80,24 @@ def test_a_name_belongs_to_one_pool() -> None:
 
 
 @every_kind
-def test_its_pool_is_made_in_one_way(kind: ModuleKind) -> None:
-    pool = kind.pool
-    assert [pool.mask is not None, pool.own is not None, pool.everything].count(True) == 1
-    assert pool.mask is not None or (pool.spare_mask is None and pool.order is None)
-    assert kind.known == (pool.own is not None)
+def test_its_pool_is_of_candidates_or_of_what_the_visitor_knows(kind: ModuleKind) -> None:
+    """Each row once, and none that rules remove."""
+    shown = 0
+    for number in pages_with(kind):
+        context, rows = CONTEXTS[number], TOGETHER[number].of(kind.pool)
+        known = {*context.recent[: context.recent_count], *context.cart[: context.cart_count]}
+        assert set(rows) <= (known if kind.known else set(TOGETHER[number].scores))
+        assert len(set(rows)) == len(rows)
+        assert all(context.page.allowed[row] for row in rows)
+        shown += len(rows)
+    assert shown, "no page of this shop has candidates for it"
 
 
 @every_kind
-def test_its_masks_cover_the_batch(kind: ModuleKind) -> None:
-    batch = batch_of(CONTEXTS)
-    for mask in (kind.pool.mask, kind.pool.spare_mask):
-        if mask is not None:
-            member = mask(batch)
-            assert member.dtype == np.bool_
-            assert member.shape == batch.rows.shape
-            assert member.any(), "no page of this shop has candidates for it"
-    if kind.pool.mask is not None and kind.pool.spare_mask is not None:
-        assert not (kind.pool.mask(batch) & kind.pool.spare_mask(batch)).any()
-
-
-@every_kind
-def test_a_mask_does_not_depend_on_the_other_pages(kind: ModuleKind) -> None:
-    batch = batch_of(CONTEXTS)
-    for mask in (kind.pool.mask, kind.pool.spare_mask):
-        if mask is not None:
-            alone = [mask(batch_of([context])) for context in CONTEXTS]
-            assert np.array_equal(np.concatenate(alone), mask(batch))
+def test_its_pool_does_not_depend_on_the_other_pages(kind: ModuleKind) -> None:
+    for number in pages_with(kind):
+        (alone,) = collect(SHOP, [CONTEXTS[number]])
+        assert alone.of(kind.pool) == TOGETHER[number].of(kind.pool)
 
 
 @every_kind
@@ -120,19 +110,22 @@ def test_its_subject_is_an_item_a_hash_or_nothing(kind: ModuleKind) -> None:
 
 @every_kind
 def test_its_evidence_is_a_number_and_none_for_a_stranger(kind: ModuleKind) -> None:
+    assert {context.visit.known for context in CONTEXTS} == {True, False}
     for context in CONTEXTS:
-        evidence = kind.evidence(context, AT)
+        evidence = kind.evidence(context)
         assert isfinite(evidence)
         assert evidence >= 0
-        if context.state_reason == "cold_start":
+        if not context.visit.known:
             assert evidence == 0
 
 
 @every_kind
 def test_it_can_say_whether_its_words_hold(kind: ModuleKind) -> None:
-    assert kind.about_holds(SHOP.view, NO_SUBJECT, [0, 1, 2])
+    assert kind.about_holds(SHOP.view.columns, fills_of(NO_SUBJECT, [0, 1, 2]), 1)
     for context in CONTEXTS:
-        assert kind.about_holds(SHOP.view, kind.subject(context), [3, 4]) in (True, False)
+        fills = fills_of(kind.subject(context), [3, 4])
+        assert kind.about_holds(SHOP.view.columns, fills, 1) in (True, False)
+        assert kind.about_holds(SHOP.view.columns, fills_of(kind.subject(context), []), 1) in (True, False)
 
 
 @every_kind
@@ -152,8 +145,8 @@ def test_what_its_module_shows_is_of_its_pool(kind: ModuleKind) -> None:
     table = snapshot.shop.items
     spare = set(getattr(table, kind.spare).tolist()) if kind.spare else set()
     shown = 0
-    for decision in decide(snapshot, requests_for(kind), AT):
-        (pools,) = build_pools(table, [decision.context], [decision.scored.scores], [kind.pool])
+    for decision, state in zip(decide(snapshot, requests_for(kind), AT), STATES, strict=True):
+        (pools,) = collect(snapshot.shop, [begin_page(snapshot.shop, state, decision.request.page)])
         for fill in decision.assembled:
             assert set(fill.rows) <= set(pools.of(kind.pool)) | spare
             shown += len(fill.rows)
@@ -170,18 +163,21 @@ def snapshot_with(kind: ModuleKind) -> Snapshot:
     return build_snapshot(shop, OddRanker())
 
 
+STATES = [random_state(Random(seed), SHOP.items.ids) for seed in range(12)]
+
+
 def requests_for(kind: ModuleKind) -> list[PageRequest]:
-    states = [random_state(Random(seed), SHOP.items.ids) for seed in range(12)]
     return [
         PageRequest(
             visitor=VisitorId("a:v"),
-            state=state,
+            state=pack(state),
             version=None,
             page=kind.lists or "home",
             category="mugs",
             q="thing 12",
+            explained=True,
         )
-        for state in states
+        for state in STATES
     ]
 
 
@@ -194,12 +190,35 @@ class UnderSixty(Source):
             visit.add(row)
 
 
-BARGAINS = ModuleKind(
-    name=cast(ModuleType, "bargains"),
-    pool=Pool("bargains", mask=lambda batch: batch.proposed_by("under_sixty")),
-    words=Words("Nothing here costs more than sixty"),
-    evidence=lambda context, at: 50.0,
+class BargainPool(Pool):
+    def collect(self, candidates: ScoredCandidates) -> None:
+        candidates.add_proposed(source_bit("under_sixty"))
+
+
+class Bargains(ModuleKind):
+    """About the cheapest candidate that is looked at, if it was not looked at before."""
+
+    def subject(self, context: PageContext) -> int:
+        visit = context.visit
+        rows: list[int] = list(visit.rows[: visit.count])
+        return min(rows, key=lambda row: visit.columns.price[row])
+
+    def evidence(self, context: PageContext) -> float:
+        return 50.0
+
+    def about_holds(self, columns: object, fills: PageFills, index: int) -> bool:
+        return fills.subjects[index] in fills.rows[fills.starts[index] : fills.starts[index + 1]]
+
+
+class StrayPool(Pool):
+    def collect(self, candidates: ScoredCandidates) -> None:
+        candidates.add(candidates.count)
+
+
+BARGAINS = Bargains(
+    "bargains", BargainPool("bargains"), Words("Nothing here costs more than sixty", about="From {it} on")
 )
+STRAY = ModuleKind("stray", StrayPool("stray"), Words("One too many"))
 
 
 def test_a_kind_and_a_source_from_outside_stand_on_a_page_explained(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,10 +227,22 @@ def test_a_kind_and_a_source_from_outside_stand_on_a_page_explained(monkeypatch:
     snapshot = snapshot_with(BARGAINS)
     (decision,) = decide(snapshot, requests_for(BARGAINS)[:1], AT)
     (slot,) = explained_layout(decision).slots
+    (fill,) = decision.assembled
     table = snapshot.shop.items
-    assert (slot.module.type, slot.module.reason) == ("bargains", BARGAINS.words.reason)
+    name = table.items[fill.subject].title if fill.subject in fill.rows else ""
+    reason = reason_of(BARGAINS.words, name, personal=True)
+    assert (slot.module.type, slot.module.reason) == ("bargains", reason)
     assert slot.module.items
     for item in slot.module.items:
         assert table.price[table.row_of(item.id)] < 60
         assert item.why is not None
         assert "under_sixty" in item.why.sources
+
+
+def test_a_kind_from_outside_that_fails_takes_no_other_page_along(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = [one.body() for one in decide(SNAPSHOT, requests_for(KINDS["hero"]), AT)]
+    with monkeypatch.context() as patch:
+        patch.setitem(KINDS, STRAY.name, STRAY)
+        with pytest.raises(IndexError, match="none of"):
+            decide(snapshot_with(STRAY), requests_for(STRAY), AT)
+    assert [one.body() for one in decide(SNAPSHOT, requests_for(KINDS["hero"]), AT)] == before

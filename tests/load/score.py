@@ -15,10 +15,10 @@ from statistics import median
 from time import process_time
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from models.layout.context import build_contexts
-from models.policy.scoring import score_contexts
+from models.policy.decide import decide
 from models.ranking.onnx import BASELINE, OnnxRanker, load_ranker
 from tests.load.decide import AT, a_snapshot, before_and_after_view, requests_of
 
@@ -31,8 +31,9 @@ def some_features() -> NDArray[np.float32]:
     random = Random(5)
     snapshot = a_snapshot(2000, random)
     visits = [before_and_after_view(snapshot.shop.items, random) for _ in range(max(SIZES) * 2)]
-    contexts = build_contexts(snapshot.shop, requests_of(snapshot, visits), AT + 400)
-    rows = np.concatenate([one.features for one in score_contexts(snapshot, contexts, AT + 400)])
+    requests = [replace(one, explained=True) for one in requests_of(snapshot, visits)]
+    decided = decide(snapshot, requests, AT + 400)
+    rows = np.concatenate([one.evidence.features for one in decided if one.evidence is not None])
     assert len(rows) >= max(SIZES) * CANDIDATES
     return rows
 

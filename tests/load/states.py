@@ -1,4 +1,4 @@
-"""The form in which serving keeps a visitor's state between two events: every benchmark takes it from here."""
+"""The form in which serving keeps a visitor's state between two events: benchmarks take it from here."""
 
 from __future__ import annotations
 

@@ -15,6 +15,7 @@ from models.policy.decide import decide
 from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.storefront.rules import matches
 from models.storefront.shop import Shop, with_items
+from models.visitor.packing import pack
 from schemas.codec import encode
 from schemas.ids import Version, VisitorId, hash32
 from schemas.storefront import PageType, RuleDef
@@ -30,7 +31,7 @@ def a_request(random: Random, table: ItemTable, page: PageType, number: int = 0)
     state = random_state(random, table.ids)
     return PageRequest(
         visitor=VisitorId(f"a:{number}"),
-        state=state,
+        state=pack(state),
         version=Version(state.incarnation, 2, state.offset),
         page=page,
         item=random.choice([*table.ids, "unknown"]),

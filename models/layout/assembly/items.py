@@ -82,6 +82,7 @@ class ItemSelection:
                 self._mark(visit.bought_rows[i], KNOWN)
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def place(self, row: cython.int) -> cython.void:
         """Marks an item as being on the page."""
         self._mark(row, PLACED | KNOWN)
@@ -112,7 +113,7 @@ class ItemSelection:
         return self._marks[row] >> 2 == self._turn and self._marks[row] & bits != 0
 
     @cython.cfunc
-    def choose(self, module: cython.int, subject: cython.longlong, pins: cython.int) -> ScoredRows:
+    def choose(self, module: cython.int, subject: cython.longlong, pins: cython.int) -> ScoredRows | None:
         """The rows that a module shows beside `pins` pinned ones, best first; None when too few are left.
 
         Pins do not count towards the module's minimum: a module that has too little for one slot has too
@@ -152,9 +153,10 @@ class ItemSelection:
                 self._append(self._fresh, row)
 
     @cython.cfunc
-    def _append(self, rows: ScoredRows, row: cython.int) -> cython.void:
+    @cython.exceptval(-1)
+    def _append(self, rows: ScoredRows, row: cython.int) -> cython.int:
         index: cython.int = self._candidates.index_of(row)
-        rows.insert(rows.count, row, self._candidates.scores[index] if index >= 0 else 0.0)
+        return rows.insert(rows.count, row, self._candidates.scores[index] if index >= 0 else 0.0)
 
     @cython.cfunc
     def _take_varied(self, pool: cython.int, taken: cython.int, size: cython.int) -> cython.void:
@@ -222,7 +224,8 @@ class ItemSelection:
                 continue
             if self._is_offered(pool, row):
                 self._append(self._shown, row)
-        return self._stabiliser.stabilise(self._fresh, self._shown, size)
+        stabilised: ScoredRows = self._stabiliser.stabilise(self._fresh, self._shown, size)
+        return stabilised
 
     @cython.cfunc
     def _is_offered(self, pool: cython.int, row: cython.int) -> cython.bint:

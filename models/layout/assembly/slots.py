@@ -95,7 +95,7 @@ class Assembly:
             module: cython.int = self._ranking.modules[best]
             subject: cython.longlong = self._ranking.subjects[best]
             self._ranking.remove(best)
-            chosen: ScoredRows = self.items.choose(module, subject, pins)
+            chosen: ScoredRows | None = self.items.choose(module, subject, pins)
             if chosen is not None:
                 kind: ModuleKind = self._page.kinds[module]
                 if kind.single_topic and self._home:
@@ -107,7 +107,7 @@ class Assembly:
 
     @cython.cfunc
     def _best_candidate(self, slot: cython.int, standing: cython.int) -> cython.int:
-        """The admitted module with the highest score; the one that stands in the slot is ahead by its margin."""
+        """The admitted module with the highest score; the one standing in the slot is ahead by its margin."""
         ranking: ModuleRanking = self._ranking
         i: cython.int
         best: cython.int = -1
@@ -143,8 +143,8 @@ class Assembly:
 
     @cython.cfunc
     def _fill_spare(self, slot: cython.int) -> cython.bint:
-        """Fills a slot with its default, or another admitted module, from its shop-wide order; its minimum does
-        not count. False when no module has a row left and nothing is pinned."""
+        """Fills a slot with its default, or another admitted module, from its shop-wide order; its minimum
+        does not count. False when no module has a row left and nothing is pinned."""
         pins: cython.int = self._page.pin_starts[slot + 1] - self._page.pin_starts[slot]
         choices: list[Any] = self._page.choices[slot]
         module: cython.int

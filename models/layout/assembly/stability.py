@@ -60,8 +60,9 @@ class ScoredRows:
         return [self.rows[i] for i in range(self.count)]
 
     @cython.ccall
-    def insert(self, index: cython.int, row: cython.int, score: cython.double) -> cython.void:
-        """Puts a row before the one at `index`; at the end for `count`."""
+    @cython.exceptval(-1)
+    def insert(self, index: cython.int, row: cython.int, score: cython.double) -> cython.int:
+        """Puts a row before the one at `index`, or at the end for `count`; returns how many there are now."""
         i: cython.int
         if self.count == self.rows.shape[0]:
             self._widen()
@@ -69,6 +70,7 @@ class ScoredRows:
             self.rows[i], self.scores[i] = self.rows[i - 1], self.scores[i - 1]
         self.rows[index], self.scores[index] = row, score
         self.count += 1
+        return self.count
 
     @cython.cfunc
     def _widen(self) -> cython.void:

@@ -12,7 +12,8 @@ from weakref import ref
 import msgspec
 from msgspec import Struct
 
-from models.layout.fills.page_fills import UNKNOWN_SUBJECT, Fill, PageFills
+from models.layout.fills.fill import Fill
+from models.layout.fills.page_fills import UNKNOWN_SUBJECT, PageFills
 from models.storefront.view import StorefrontView
 from schemas.codec import DECODE_ERRORS
 from schemas.layouts import Mode, Reason

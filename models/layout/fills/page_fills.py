@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import cython
 import numpy as np
-from msgspec import Struct
 
 from models import use_compiled
+from models.layout.fills.fill import Fill
 
 NO_SUBJECT = cython.declare(cython.longlong, -1)
 """The subject of a module that is about nothing. An item's is its row; see `hash_subject` for others."""
@@ -17,23 +17,6 @@ UNKNOWN_SUBJECT = cython.declare(cython.longlong, -(1 << 40))
 FILL_INTS = cython.declare(cython.int, 5)
 """int32 numbers of a fill in the packed form: slot, module, number of items, subject (low and high half)."""
 _LOW_HALF = cython.declare(cython.longlong, 0xFFFF_FFFF)
-
-
-class Fill(Struct, frozen=True, array_like=True):
-    """One module in one slot.
-
-    Attributes:
-        slot: The slot's number on its page.
-        module: The module's number in the storefront.
-        subject: What the module is about: an item row, `hash_subject` of a category, brand or query,
-            NO_SUBJECT or UNKNOWN_SUBJECT.
-        rows: Item rows, in the order shown.
-    """
-
-    slot: int
-    module: int
-    subject: int
-    rows: list[int]
 
 
 @cython.final
@@ -48,12 +31,12 @@ class PageFills:
         rows: Item rows of all fills, one after the other.
     """
 
-    count: cython.int
-    slots: cython.int[::1]
-    modules: cython.int[::1]
-    subjects: cython.longlong[::1]
-    starts: cython.int[::1]
-    rows: cython.int[::1]
+    count = cython.declare(cython.int, visibility="readonly")
+    slots = cython.declare(cython.int[::1], visibility="readonly")
+    modules = cython.declare(cython.int[::1], visibility="readonly")
+    subjects = cython.declare(cython.longlong[::1], visibility="readonly")
+    starts = cython.declare(cython.int[::1], visibility="readonly")
+    rows = cython.declare(cython.int[::1], visibility="readonly")
 
     def __init__(self) -> None:
         self.count = 0
@@ -79,8 +62,9 @@ class PageFills:
         self.starts[self.count] = self.starts[self.count - 1]
 
     @cython.ccall
-    def add(self, row: cython.int) -> cython.void:
-        """Adds an item at the end of the last fill."""
+    @cython.exceptval(-1)
+    def add(self, row: cython.int) -> cython.int:
+        """Adds an item at the end of the last fill; returns how many items all fills have."""
         end: cython.int = self.starts[self.count]
         if end == self.rows.shape[0]:
             longer = np.zeros(2 * end, np.int32)
@@ -88,6 +72,7 @@ class PageFills:
             self.rows = longer.data
         self.rows[end] = row
         self.starts[self.count] = end + 1
+        return end + 1
 
     @cython.ccall
     def insert(self, index: cython.int, row: cython.int) -> cython.void:
@@ -160,12 +145,14 @@ class PageFills:
         self.clear()
         if not packed:
             return
-        numbers: cython.const[cython.int][::1] = memoryview(packed).cast("i")
+        if len(packed) % 4:
+            raise ValueError("not the packed form of fills")
+        numbers: cython.const[cython.int][::1] = memoryview(packed).cast("i")  # type: ignore[valid-type]
         size: cython.int = numbers.shape[0]
         fills: cython.int = numbers[0]
-        at: cython.int = 1 + FILL_INTS * fills
-        if fills < 0 or at > size:
+        if fills < 0 or fills > (size - 1) // FILL_INTS:
             raise ValueError("not the packed form of fills")
+        at: cython.int = 1 + FILL_INTS * fills
         for i in range(fills):
             head: cython.int = 1 + FILL_INTS * i
             high: cython.longlong = numbers[head + 4]

@@ -29,15 +29,15 @@ class ScoredCandidates:
         lead_scores: Of each pool the sum of the scores of its first and its LEAD_RANK-th (or last) row.
     """
 
-    context: PageContext
-    columns: Columns
-    count: cython.int
-    rows: cython.int[::1]
-    scores: cython.double[::1]
-    sources: cython.ulonglong[::1]
-    sizes: cython.int[::1]
-    pool_rows: cython.int[:, ::1]
-    lead_scores: cython.double[::1]
+    context = cython.declare(PageContext, visibility="readonly")
+    columns = cython.declare(Columns, visibility="readonly")
+    count = cython.declare(cython.int, visibility="readonly")
+    rows = cython.declare(cython.int[::1], visibility="readonly")
+    scores = cython.declare(cython.double[::1], visibility="readonly")
+    sources = cython.declare(cython.ulonglong[::1], visibility="readonly")
+    sizes = cython.declare(cython.int[::1], visibility="readonly")
+    pool_rows = cython.declare(cython.int[:, ::1], visibility="readonly")
+    lead_scores = cython.declare(cython.double[::1], visibility="readonly")
     _pool: cython.int
     _anchor_code: cython.int
     _anchor_price: cython.double
@@ -78,6 +78,7 @@ class ScoredCandidates:
             self._anchor_price = columns.price[context.anchor_row]
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def put(self, row: cython.int, score: cython.double, sources: cython.ulonglong) -> cython.void:
         """Adds the next best candidate."""
         self.rows[self.count], self.scores[self.count], self.sources[self.count] = row, score, sources
@@ -93,12 +94,14 @@ class ScoredCandidates:
         return -1
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def begin_pool(self, number: cython.int) -> cython.void:
         """From now on rows are added to this pool of the page."""
         self._pool = number
         self.sizes[number] = 0
 
     @cython.cfunc
+    @cython.exceptval(check=False)
     def end_pool(self) -> cython.void:
         """Sets the lead score of the pool."""
         number: cython.int = self._pool
@@ -110,47 +113,64 @@ class ScoredCandidates:
             if first >= 0 and last >= 0:
                 self.lead_scores[number] = self.scores[first] + self.scores[last]
 
-    # -- what a pool reads and says
-
-    @cython.ccall
-    def add(self, index: cython.int) -> cython.void:
-        """Adds a candidate to the pool that is being collected."""
-        self.add_row(self.rows[index])
-
-    @cython.ccall
-    def add_row(self, row: cython.int) -> cython.void:
-        """Adds an item row to the pool that is being collected; it need not be a candidate."""
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def _push(self, row: cython.int) -> cython.int:
         size: cython.int = self.sizes[self._pool]
-        if size < POOL_CAPACITY:
-            self.pool_rows[self._pool, size] = row
-            self.sizes[self._pool] = size + 1
+        if size == POOL_CAPACITY:
+            return size
+        self.pool_rows[self._pool, size] = row
+        self.sizes[self._pool] = size + 1
+        return size + 1
+
+    # -- what a pool reads and says: it may be ordinary Python, so its indexes and rows are checked
+
+    @cython.cfunc
+    @cython.exceptval(-1)
+    def _row_at(self, index: cython.int) -> cython.int:
+        if index < 0 or index >= self.count:
+            raise IndexError(f"{index} is none of {self.count} candidates")
+        return self.rows[index]
 
     @cython.ccall
+    @cython.exceptval(-1)
+    def add(self, index: cython.int) -> cython.int:
+        """Adds a candidate to the pool that is being collected; returns the pool's size."""
+        return self._push(self._row_at(index))
+
+    @cython.ccall
+    @cython.exceptval(-1)
+    def add_row(self, row: cython.int) -> cython.int:
+        """Adds an item row to the pool that is being collected, which need not be a candidate; returns the
+        pool's size."""
+        if row < 0 or row >= self.columns.n:
+            raise IndexError(f"{row} is no row of {self.columns.n} items")
+        return self._push(row)
+
+    @cython.ccall
+    @cython.exceptval(check=False)
     def add_proposed(self, bit: cython.ulonglong) -> cython.void:
         """Adds every candidate that the source with this bit proposed."""
         i: cython.int
         for i in range(self.count):
             if self.sources[i] & bit:
-                self.add_row(self.rows[i])
+                self._push(self.rows[i])
 
     @cython.ccall
-    @cython.exceptval(check=False)
     def is_similar(self, index: cython.int) -> cython.bint:
         """Whether a candidate is of the anchor's finest category, and not the anchor itself."""
-        row: cython.int = self.rows[index]
+        row: cython.int = self._row_at(index)
         return self.columns.category[row] == self._anchor_code and row != self.context.anchor_row
 
     @cython.ccall
-    @cython.exceptval(check=False)
     def is_in_focus(self, index: cython.int) -> cython.bint:
         """Whether a candidate is of the page's focus category."""
-        return self.columns.category[self.rows[index]] == self.context.focus_code
+        return self.columns.category[self._row_at(index)] == self.context.focus_code
 
     @cython.ccall
-    @cython.exceptval(check=False)
     def price_ratio(self, index: cython.int) -> cython.double:
         """The price of a candidate over that of the anchor, as float32; over 1 without an anchor."""
-        return single(self.columns.price[self.rows[index]] / self._anchor_price)
+        return single(self.columns.price[self._row_at(index)] / self._anchor_price)
 
 
 if not cython.compiled:

@@ -3,11 +3,12 @@
 import cython
 
 from models import use_compiled
+from models.layout.kind_traits import Traits, Words
 
 if not cython.compiled:
     from models.layout.context import PageContext
     from models.layout.kinds.candidates import ScoredCandidates
-    from models.layout.kinds.kind import CART_WEIGHT, ModuleKind, Pool, Words
+    from models.layout.kinds.kind import CART_WEIGHT, ModuleKind, Pool
 
 RECENT_WEIGHT = cython.declare(cython.double, 0.1)
 """For each of up to RECENT_COUNTED items viewed. Own heuristic, not tuned on data."""
@@ -66,9 +67,9 @@ class FromCart(ModuleKind):
 
 HISTORY_KINDS = (
     RecentlyViewed(
-        "recently_viewed", RecentPool("recent"), Words("So that you find your way back"), known=True
+        "recently_viewed", RecentPool("recent"), Words("So that you find your way back"), Traits(known=True)
     ),
-    FromCart("from_cart", CartPool("cart"), Words("Ready when you are"), known=True),
+    FromCart("from_cart", CartPool("cart"), Words("Ready when you are"), Traits(known=True)),
 )
 
 if not cython.compiled:

@@ -1,9 +1,9 @@
 """What a module kind is: its pool, its subject, the evidence for it, its words, and how it is filled."""
 
 import cython
-from msgspec import Struct
 
 from models import use_compiled
+from models.layout.kind_traits import Traits, Words
 
 if not cython.compiled:
     from models.layout.context import PageContext
@@ -13,24 +13,7 @@ if not cython.compiled:
 
 CART_WEIGHT = cython.declare(cython.double, 0.6)
 """For modules about a cart that is not empty. Own heuristic, not tuned on data."""
-
-
-class Words(Struct, frozen=True):
-    """The texts of a module's reason, for shoppers to read; {it} stands for the subject's name.
-
-    A stranger is a visitor whose state is not used for the page (cold start or no consent).
-
-    Attributes:
-        reason: For a module without a subject.
-        about: For a module with one; "" for `reason`.
-        stranger: For a stranger, of whom no knowledge may be claimed; "" for the others.
-        mixed: When the kind's `about_holds` is false; "": `reason`, without the subject's name.
-    """
-
-    reason: str
-    about: str = ""
-    stranger: str = ""
-    mixed: str = ""
+_ORDINARY = Traits()
 
 
 @cython.cclass
@@ -73,14 +56,7 @@ class ModuleKind:
         name: The module type of the storefront document.
         pool: The candidates it shows.
         words: Its reasons.
-        known: It shows items the visitor knows already, in their own order.
-        lists: The page type whose listing it is: there it comes first and may show what the visitor knows.
-        variety: No brand and no category takes more than its share of its items.
-        single_topic: It shows one item's surroundings or one category; on the home page each such module
-            lowers the next one's score.
-        stable: Its items keep their places until others are better by a margin.
-        spare: The shop-wide order of the item table that may replace an empty pool: its words stay true.
-            One of by_popularity, by_trend, by_newness, or None.
+        known, lists, variety, single_topic, stable, spare: Its Traits.
         without_item: The kind that the type stands for when the module's title names no item.
     """
 
@@ -100,18 +76,12 @@ class ModuleKind:
         name: str,
         pool: Pool,
         words: Words,
-        *,
-        known: bool = False,
-        lists: str | None = None,
-        variety: bool = False,
-        single_topic: bool = False,
-        stable: bool = True,
-        spare: str | None = None,
+        traits: Traits = _ORDINARY,
         without_item: "ModuleKind | None" = None,
     ) -> None:
-        self.name, self.pool, self.words = name, pool, words
-        self.known, self.variety, self.single_topic, self.stable = known, variety, single_topic, stable
-        self.lists, self.spare, self.without_item = lists, spare, without_item
+        self.name, self.pool, self.words, self.without_item = name, pool, words, without_item
+        self.known, self.variety, self.stable = traits.known, traits.variety, traits.stable
+        self.single_topic, self.lists, self.spare = traits.single_topic, traits.lists, traits.spare
 
     @cython.ccall
     def subject(self, context: PageContext) -> cython.longlong:

@@ -5,6 +5,7 @@ from typing import Any
 import cython
 
 from models import use_compiled
+from models.layout.kind_traits import Traits, Words
 from schemas.ids import hash32
 
 if not cython.compiled:
@@ -13,7 +14,7 @@ if not cython.compiled:
     from models.layout.context import PageContext
     from models.layout.fills.page_fills import NO_SUBJECT, hash_subject
     from models.layout.kinds.candidates import ScoredCandidates
-    from models.layout.kinds.kind import ModuleKind, Pool, Words
+    from models.layout.kinds.kind import ModuleKind, Pool
 
 _SUBJECT_BIT = cython.declare(cython.ulonglong, source_bit("subject"))
 RANKS_PER_SCORE = 8.0
@@ -89,15 +90,13 @@ LISTING_KINDS = (
         "category_grid",
         CategoryPool("category"),
         Words("Your likely favourites first", stranger="Shoppers' favourites first"),
-        lists="category",
-        single_topic=True,
+        Traits(lists="category", single_topic=True),
     ),
     SearchResults(
         "search_results",
         ResultsPool("results"),
         Words("Best matches first"),
-        lists="search",
-        stable=False,  # in the order of the words, not of the scores
+        Traits(lists="search", stable=False),  # in the order of the words, not of the scores
     ),
 )
 

@@ -3,12 +3,13 @@
 import cython
 
 from models import use_compiled
+from models.layout.kind_traits import Traits, Words
 
 if not cython.compiled:
     from models.layout.context import PageContext
     from models.layout.fills.page_fills import NO_SUBJECT, PageFills, hash_subject, subject_hash
     from models.layout.kinds.candidates import ScoredCandidates
-    from models.layout.kinds.kind import ModuleKind, Pool, Words
+    from models.layout.kinds.kind import ModuleKind, Pool
     from models.storefront.columns import ViewColumns
 
 
@@ -50,8 +51,8 @@ class AboutLatest(ModuleKind):
 
     @cython.ccall
     def about_holds(self, columns: ViewColumns, fills: PageFills, index: cython.int) -> cython.bint:
-        """Whether the subject's category comes first and makes up half of the items, which a varied row seldom
-        exceeds; true for other subjects."""
+        """Whether the subject's category comes first and makes up half of the items, which a varied row
+        seldom exceeds; true for other subjects."""
         subject: cython.longlong = fills.subjects[index]
         if subject >= NO_SUBJECT:
             return True
@@ -90,8 +91,7 @@ PERSONAL_KINDS = (
             about="Because {it} caught your eye",
             stranger="What other shoppers like most",
         ),
-        variety=True,
-        spare="by_popularity",
+        Traits(variety=True, spare="by_popularity"),
     ),
     AboutLatest(
         "recommended",
@@ -101,15 +101,13 @@ PERSONAL_KINDS = (
             about="You seem to like {it}",
             stranger="A bit of everything that shoppers like",
         ),
-        variety=True,
-        spare="by_popularity",
+        Traits(variety=True, spare="by_popularity"),
     ),
     AboutFocus(
         "discover",
         OtherPool("other"),
         Words("A change from the usual", about="A change from {it}", stranger="Others like these, too"),
-        variety=True,
-        spare="by_popularity",
+        Traits(variety=True, spare="by_popularity"),
     ),
 )
 

@@ -4,12 +4,13 @@ import cython
 
 from models import use_compiled
 from models.catalog.orderings import CHEAPER_MAX_FACTOR, DEARER_MIN_FACTOR, PRICE_RATIO_MAX
+from models.layout.kind_traits import Traits, Words
 
 if not cython.compiled:
     from models.catalog.columns import Columns, single
     from models.layout.context import PageContext
     from models.layout.kinds.candidates import ScoredCandidates
-    from models.layout.kinds.kind import AboutAnchor, ModuleKind, Pool, Words
+    from models.layout.kinds.kind import AboutAnchor, ModuleKind, Pool
     from models.visitor.typed_state import TypedState
 
 REDUCED_SHARE = cython.declare(cython.double, 0.92)
@@ -77,14 +78,14 @@ PRICE_KINDS = (
         "step_up",
         PriceRangePool("step_up", DEARER_MIN_FACTOR, PRICE_RATIO_MAX),
         Words("The same kind of thing, one step finer"),
-        single_topic=True,
+        Traits(single_topic=True),
     ),
     BetterPrice(
         "better_price",
         PriceRangePool("better_price", 1 / PRICE_RATIO_MAX, CHEAPER_MAX_FACTOR),
         _BELOW_USUAL,
-        single_topic=True,
-        without_item=ModuleKind("better_price", ReducedPool("reduced"), _BELOW_USUAL, variety=True),
+        Traits(single_topic=True),
+        without_item=ModuleKind("better_price", ReducedPool("reduced"), _BELOW_USUAL, Traits(variety=True)),
     ),
 )
 

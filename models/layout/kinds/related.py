@@ -4,6 +4,7 @@ import cython
 from cython.cimports.libc.math import exp
 
 from models import use_compiled
+from models.layout.kind_traits import Traits, Words
 
 if not cython.compiled:
     from models.candidates.sources import source_bit
@@ -12,7 +13,7 @@ if not cython.compiled:
     from models.layout.context import PageContext
     from models.layout.fills.page_fills import NO_SUBJECT, PageFills
     from models.layout.kinds.candidates import ScoredCandidates
-    from models.layout.kinds.kind import CART_WEIGHT, AboutAnchor, ModuleKind, Pool, ProposedPool, Words
+    from models.layout.kinds.kind import CART_WEIGHT, AboutAnchor, ModuleKind, Pool, ProposedPool
     from models.storefront.columns import ViewColumns
 
 _NEIGHBOURS_BIT = cython.declare(cython.ulonglong, source_bit("neighbours"))
@@ -25,7 +26,7 @@ LAST_VIEW_TIME_CONSTANT_S = cython.declare(cython.double, 600.0)
 @cython.final
 @cython.cclass
 class SimilarPool(Pool):
-    """Items of the anchor's category; then those of others that were viewed together with the anchor itself."""
+    """Items of the anchor's category; then those of others that were viewed together with the anchor."""
 
     @cython.ccall
     def collect(self, candidates: ScoredCandidates) -> cython.void:
@@ -34,9 +35,10 @@ class SimilarPool(Pool):
             if candidates.is_similar(i):
                 candidates.add(i)
         for i in range(candidates.count):
-            if candidates.sources[i] & _NEIGHBOURS_BIT and not candidates.is_similar(i):
-                if _is_co_viewed(candidates, candidates.rows[i]):
-                    candidates.add(i)
+            if not candidates.sources[i] & _NEIGHBOURS_BIT or candidates.is_similar(i):
+                continue
+            if _is_co_viewed(candidates, candidates.rows[i]):
+                candidates.add(i)
 
 
 @cython.cfunc
@@ -59,7 +61,7 @@ class BecauseYouViewed(AboutAnchor):
 
     @cython.ccall
     def evidence(self, context: PageContext) -> cython.double:
-        """LAST_VIEW_WEIGHT · exp(-t / T) on the home page, t seconds after the last view; 0 on other pages."""
+        """LAST_VIEW_WEIGHT · exp(-t / T) on the home page, t seconds after the last view; 0 elsewhere."""
         visit: Visit = context.visit
         if not visit.state.recent_count or visit.page != PAGE_HOME:
             return 0.0
@@ -110,7 +112,7 @@ RELATED_KINDS = (
             stranger="The same kind of thing, shoppers' favourites first",
             mixed="Others looked at these together with it",
         ),
-        single_topic=True,
+        Traits(single_topic=True),
     ),
     BoughtTogether(
         "bought_together",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.layout.fills.page_fills import NO_SUBJECT, subject_hash
-from models.layout.kinds.kind import Words
+from models.layout.kind_traits import Words
 from models.storefront.index import ModulePlan
 from models.storefront.view import StorefrontView
 from schemas.layouts import Reason

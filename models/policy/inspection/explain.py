@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from models.candidates.generation import Candidates
 from models.candidates.sources import sources_of
 from models.features.spec import FINGERPRINT, NAMES
-from models.layout.fills.page_fills import Fill
+from models.layout.fills.fill import Fill
 from models.layout.rendering.answer import NO_VERSION, layout_bytes
 from models.policy.layout_decision import LayoutDecision, no_evidence
 from models.storefront.rules import page_rules

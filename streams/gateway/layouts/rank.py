@@ -131,9 +131,7 @@ class RankRoute:
             return b"", "", "model_failed"
         return packed, version_of(packed, partition).text(), None
 
-    async def _rank(
-        self, request: RankRequest, state: bytes, until: float
-    ) -> tuple[Ranked, Reason | None]:
+    async def _rank(self, request: RankRequest, state: bytes, until: float) -> tuple[Ranked, Reason | None]:
         """The order, with the reason why the ranker has no part in it (None: it is as good as can be)."""
         snapshot, at = self._snapshot(), self._clock.now()
 

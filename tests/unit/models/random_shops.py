@@ -29,7 +29,7 @@ BRANDS = ("Kestrand", "Pellam", "Umberline", None)
 
 
 class OddRanker:
-    """Arbitrary scores, but the same for the same features."""
+    """Arbitrary scores, but the same for the same features: whatever else is scored, and on any machine."""
 
     name = "odd"
     version = "3"
@@ -37,9 +37,13 @@ class OddRanker:
     bounds = None
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        weights = np.cos(np.arange(len(SPEC), dtype=np.float32) * 7)
-        scores: NDArray[np.float32] = (features * weights).sum(axis=1, dtype=np.float32)
-        return scores
+        scores = np.zeros(len(features))
+        for column in range(len(SPEC)):
+            scores += features[:, column] * np.float64(7 * column % 13 - 6)
+        return scores.astype(np.float32)
+
+    def score_clipped(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return self.score(features)
 
 
 def random_items(random: Random, count: int) -> list[Item]:

@@ -10,14 +10,15 @@ from msgspec.structs import replace
 
 from models.catalog.build import build_items
 from models.catalog.table import ItemTable
-from models.layout.assembly import BRAND_SHARE, CATEGORY_SHARE
+from models.layout.assembly.items import BRAND_SHARE, CATEGORY_SHARE
 from models.layout.assembly.stability import UPPER_SLOT_MARGIN
 from models.policy.decide import decide
 from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import build_snapshot
 from models.ranking.popularity import PopularityRanker
 from models.storefront.shop import Shop, build_shop
-from models.visitor.state import EMPTY, CartLine, RecentItem, VisitorState
+from models.visitor.packing import pack
+from models.visitor.state import CartLine, RecentItem, VisitorState
 from schemas.catalog import Item
 from schemas.ids import ItemId, VisitorId, hash32, hash48
 from schemas.signals import Neighbour, Signal
@@ -53,7 +54,7 @@ def decide_page(
 ) -> LayoutDecision:
     request = PageRequest(
         visitor=VisitorId("a:v"),
-        state=state or viewer("k1-000"),
+        state=pack(state or viewer("k1-000")),
         version=None,
         previous=previous.fills if previous else None,
     )
@@ -267,7 +268,7 @@ def test_a_listing_stands_on_its_own_page_however_popular_something_else_is(
     signals = {famous: Signal(item_id=famous, at=AT, delta_offset=1, popularity=1e6, trend=1e6)}
     shop = build_shop(build_items(table().items, signals, AT))
     where: PageType = "category" if kind else "search"
-    request = PageRequest(visitor=VisitorId("a:v"), state=EMPTY, version=None, page=where, category=kind, q=q)
+    request = PageRequest(visitor=VisitorId("a:v"), state=b"", version=None, page=where, category=kind, q=q)
     first = decide(build_snapshot(shop, PopularityRanker()), [request], AT)[0].layout.slots[0].module
     assert first.type == ("category_grid" if kind else "search_results")
     assert {item.id[:2] for item in first.items} == {"k5"}

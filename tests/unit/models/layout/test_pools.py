@@ -8,48 +8,35 @@ import numpy as np
 import pytest
 
 from models.catalog.table import ItemTable
-from models.layout.context import PageContext, build_context
-from models.layout.kinds.kind import Pool
+from models.layout.context import PageContext
+from models.layout.kinds.candidates import LEAD_RANK, POOL_CAPACITY, ScoredCandidates
 from models.layout.kinds.personal import EVERYTHING
-from models.layout.kinds.registry import kind_of, used_pools
-from models.layout.kinds.related import SIMILAR
-from models.layout.pools import LEAD_RANK, CandidatePools, build_pools
-from models.policy.layout_decision import PageRequest
-from models.policy.scoring import score_contexts
-from models.policy.snapshot import build_snapshot
+from models.layout.kinds.registry import KINDS
+from models.layout.pools import SORT_RUN, PoolBuilder
 from models.storefront.shop import Shop, build_shop
-from schemas.ids import VisitorId
 from schemas.storefront import PAGE_ORDER, Match, PageType, RuleDef, Storefront
-from tests.unit.models.random_shops import AT, OddRanker, random_snapshot, random_state, random_table
+from tests.unit.models.page_contexts import PagePools, begin_page, collect_pools, score_pages
+from tests.unit.models.random_shops import random_snapshot, random_state, random_table
 
 SHOP = random_snapshot(Random(21), 300, rules=False).shop
 TABLE: ItemTable = SHOP.items
+OWN = {kind.pool.name for kind in KINDS.values() if kind.known}
+"""Pools of what the visitor knows, in the visitor's order."""
 
 
 def context(shop: Shop, seed: int, page: PageType = "home") -> PageContext:
-    state = random_state(Random(seed), shop.items.ids)
-    request = PageRequest(
-        visitor=VisitorId("a:v"), state=state, version=None, page=page, category="mugs", q="thing 12"
-    )
-    return build_context(shop, request, AT)
+    return begin_page(shop, random_state(Random(seed), shop.items.ids), page)
 
 
-def shown_pools(page: PageContext) -> list[Pool]:
-    """The pools that the modules of a page show."""
-    return list({kind_of(module).pool.name: kind_of(module).pool for module in page.plan.modules}.values())
-
-
-def pools_of_contexts(shop: Shop, *contexts: PageContext) -> list[CandidatePools]:
-    scores = [scored.scores for scored in score_contexts(build_snapshot(shop, OddRanker()), contexts, AT)]
-    return list(build_pools(shop.items, contexts, scores, used_pools(contexts)))
+def pools_of_contexts(shop: Shop, *contexts: PageContext) -> list[PagePools]:
+    return collect_pools(contexts, score_pages(shop, contexts))
 
 
 @pytest.mark.parametrize("seed", range(6))
 def test_every_pool_holds_what_its_kind_shows(seed: int) -> None:
     one = context(SHOP, seed)
     pools = pools_of_contexts(SHOP, one)[0]
-    rows = {pool.name: pools.of(pool) for pool in shown_pools(one)}
-    assert {name: len(found) for name, found in rows.items()} == pools.counts
+    rows = pools.rows
     kinds = [item.category for item in TABLE.items]
     focus = SHOP.view.category_names.get(one.focus_category)
     assert {kinds[row] for row in rows["category"]} <= {focus}
@@ -61,24 +48,38 @@ def test_every_pool_holds_what_its_kind_shows(seed: int) -> None:
         assert all(TABLE.price[row] > 1.1 * TABLE.price[one.anchor_row] for row in rows["step_up"])
         assert all(TABLE.price[row] < 0.95 * TABLE.price[one.anchor_row] for row in rows["better_price"])
     assert all(TABLE.stock[row] > 0 for name in rows for row in rows[name])
+    assert all(len(set(found)) == len(found) for found in rows.values())
+    assert all(set(found) <= set(pools.scores) for name, found in rows.items() if name not in OWN)
     assert rows["trending"]
     assert rows["popular"]
 
 
 def test_best_first_and_equal_ones_by_id() -> None:
     one = context(SHOP, 3)
-    equal = [np.zeros(len(one.candidates.rows), np.float32)]
-    page_pools = next(build_pools(TABLE, [one], equal, used_pools([one])))
+    (page_pools,) = collect_pools([one], [np.zeros(one.visit.count, np.float32)])
     assert page_pools.of(EVERYTHING) == sorted(page_pools.of(EVERYTHING))
+    assert set(page_pools.scores.values()) == {0.0}
     page_pools = pools_of_contexts(SHOP, one)[0]
-    for pool in shown_pools(one):
-        name, rows = pool.name, page_pools.of(pool)
-        if pool.own is None:
+    for name, rows in page_pools.rows.items():
+        if name not in OWN:
             scores = page_pools.scores
-            assert not rows or page_pools.lead_scores[name] == scores[rows[0]] + scores[rows[:LEAD_RANK][-1]]
+            lead = scores[rows[0]] + scores[rows[:LEAD_RANK][-1]] if rows else 0.0
+            assert page_pools.lead_scores[name] == lead
             own = TABLE.category[one.anchor_row]
             keys = [(name == "similar" and TABLE.category[row] != own, -scores[row], row) for row in rows]
             assert keys == sorted(keys), name
+
+
+@pytest.mark.parametrize("step", [1.0, -1.0, 0.37])
+def test_many_candidates_are_sorted(step: float) -> None:
+    """More than one run of the sort holds; rising, falling and mixed scores, some equal."""
+    one = context(SHOP, 3)
+    scores = np.round(np.arange(one.visit.count) * step % 40, 1).astype(np.float32)
+    (pools,) = collect_pools([one], [scores])
+    score_by_row = dict(zip(np.asarray(one.visit.rows).tolist(), scores.tolist(), strict=False))
+    expected = sorted(pools.scores, key=lambda row: (-score_by_row[row], row))
+    assert one.visit.count > 6 * SORT_RUN
+    assert pools.of(EVERYTHING) == list(pools.scores) == expected
 
 
 def test_co_viewed_items_come_after_those_of_the_same_category() -> None:
@@ -87,7 +88,8 @@ def test_co_viewed_items_come_after_those_of_the_same_category() -> None:
         one = context(SHOP, seed)
         if one.anchor_row >= 0:
             own = TABLE.category[one.anchor_row]
-            others = [bool(TABLE.category[row] != own) for row in pools_of_contexts(SHOP, one)[0].of(SIMILAR)]
+            similar = pools_of_contexts(SHOP, one)[0].rows["similar"]
+            others = [bool(TABLE.category[row] != own) for row in similar]
             assert others == sorted(others)
             mixed += any(others) and not all(others)
     assert mixed
@@ -102,9 +104,8 @@ def test_pages_do_not_mix() -> None:
     contexts = [context(SHOP, seed, page) for seed, page in enumerate(PAGE_ORDER)]
     for one, together in zip(contexts, pools_of_contexts(SHOP, *contexts), strict=True):
         alone = pools_of_contexts(SHOP, one)[0]
-        for module in one.plan.modules:
-            pool = kind_of(module).pool
-            assert together.of(pool) == alone.of(pool), (one.plan.page, module.id)
+        assert together == alone, one.page.page
+        assert list(together.rows) == [pool.name for pool in one.page.pools]
 
 
 def test_a_boost_counts_from_the_lowest_score() -> None:
@@ -116,3 +117,25 @@ def test_a_boost_counts_from_the_lowest_score() -> None:
     values = pools_of_contexts(shop, context(shop, 1))[0].scores
     assert item in rows
     assert values[item] == min(values.values())
+
+
+def test_what_a_pool_asks_for_is_checked() -> None:
+    """A pool may be ordinary Python; compiled code behind it does not look again."""
+    one, found = context(SHOP, 3), ScoredCandidates()
+    PoolBuilder().build(one, score_pages(SHOP, [one])[0].data, 0, found)
+    for index in (-1, found.count, 1 << 30):
+        for read in (found.add, found.is_similar, found.is_in_focus, found.price_ratio):
+            with pytest.raises(IndexError, match=f"{index} is none of {found.count} candidates"):
+                read(index)
+    for row in (-1, TABLE.n, 1 << 30):
+        with pytest.raises(IndexError, match=f"{row} is no row of {TABLE.n} items"):
+            found.add_row(row)
+
+
+def test_a_pool_that_is_full_takes_no_more() -> None:
+    one, found = context(SHOP, 3), ScoredCandidates()
+    PoolBuilder().build(one, score_pages(SHOP, [one])[0].data, 0, found)
+    last = len(one.page.pools) - 1
+    for _ in range(POOL_CAPACITY + 10):
+        found.add_row(7)
+    assert found.sizes[last] == POOL_CAPACITY

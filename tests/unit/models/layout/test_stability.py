@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.layout.assembly.stability import ITEM_ENTRY_MARGIN, ITEM_SWAP_MARGIN, slot_margin, stabilise
+from models.layout.assembly.stability import (
+    ITEM_ENTRY_MARGIN,
+    ITEM_SWAP_MARGIN,
+    ScoredRows,
+    Stabiliser,
+    slot_margin,
+)
 
 VALUE = {1: 3.0, 2: 2.5, 3: 2.0, 4: 1.9, 5: 1.0, 6: 2.04}
+STABILISER = Stabiliser()
+
+
+def stabilise(fresh: list[int], shown: list[int], value: Mapping[int, float], size: int) -> list[int]:
+    rows = [ScoredRows([(row, value[row]) for row in part]) for part in (fresh, shown)]
+    stabilised: list[int] = STABILISER.stabilise(*rows, size).to_list()
+    return stabilised
 
 
 def test_an_item_stays_while_others_are_nearly_as_good() -> None:
@@ -52,3 +67,8 @@ def test_stabilising_again_changes_nothing(
     once = stabilise(fresh, shown[:size], value, size)
     assert len(set(once)) == len(once) <= max(size, len(fresh))
     assert stabilise(fresh, once, value, size) == once
+
+
+def test_more_rows_than_there_was_room_for_are_kept() -> None:
+    pairs = [(row, float(-row)) for row in range(200)]
+    assert ScoredRows(pairs).to_list() == [row for row, _ in pairs]

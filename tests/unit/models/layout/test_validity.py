@@ -14,6 +14,7 @@ from models.policy.decide import decide
 from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import build_snapshot
 from models.storefront.shop import Shop, build_shop
+from models.visitor.packing import pack
 from schemas.catalog import Item
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Layout
@@ -33,7 +34,7 @@ def shop() -> Shop:
 def decide_home(shop: Shop) -> bytes:
     """The home page of a visitor as a worker stores it."""
     state, version = a_visitor(), Version(1, 0, 9)
-    request = PageRequest(visitor=VisitorId("a:ann"), state=state, version=version)
+    request = PageRequest(visitor=VisitorId("a:ann"), state=pack(state), version=version)
     decision = decide(build_snapshot(shop), [request], AT)[0]
     return decision.head() + decision.body()
 

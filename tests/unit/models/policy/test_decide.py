@@ -18,6 +18,7 @@ from models.ranking.popularity import PopularityRanker
 from models.ranking.ranker import Ranker
 from models.storefront.shop import build_shop, with_items
 from models.visitor.fold import fold
+from models.visitor.packing import pack
 from models.visitor.state import EMPTY, EventRecord, VisitorState
 from schemas.codec import decode_event, encode
 from schemas.errors import RankerFailed
@@ -87,11 +88,18 @@ def request(
 ) -> PageRequest:
     return PageRequest(
         visitor=VisitorId("a:x"),
-        state=state,
+        state=pack(state),
         version=Version(7, 0, state.offset) if state.offset >= 0 else None,
         page=page,
         previous=previous.fills if previous else None,
+        explained=True,
     )
+
+
+def candidates_of(decided: LayoutDecision) -> list[int]:
+    assert decided.evidence is not None
+    rows: list[int] = decided.evidence.candidates.rows.tolist()
+    return rows
 
 
 def slots_of(decided: LayoutDecision) -> dict[str, str]:
@@ -136,7 +144,7 @@ def test_a_refusal_leaves_no_trace_of_the_state() -> None:
 def test_one_run_for_all_known_visitors() -> None:
     ranker = CountingRanker()
     decided = decide(a_snapshot(ranker), [request(VIEWER), request(EMPTY), request(VIEWER)], AT + 60)
-    known = [len(one.context.candidates.rows) for one in (decided[0], decided[2])]
+    known = [len(candidates_of(one)) for one in (decided[0], decided[2])]
     assert ranker.runs == [sum(known)]
     assert [one.layout.mode for one in decided] == ["full", "popular", "full"]
 
@@ -227,7 +235,7 @@ def test_a_boost_moves_items_up() -> None:
     mug = in_stock("mugs")[0]
     boosted = RuleDef(id="b", action="boost", match=Match(items=[TABLE.ids[mug]]), factor=60.0)
     page = decide(a_snapshot(RANKER, boosted), [request(VIEWER)], AT + 60)[0]
-    if mug in page.context.candidates.rows:
+    if mug in candidates_of(page):
         assert TABLE.ids[mug] == page.layout.slots[0].module.items[0].id
     else:
         pytest.fail("the item to boost is no candidate; choose another")
@@ -247,7 +255,9 @@ def test_the_popular_layout_says_why() -> None:
 
 
 def test_search_results_follow_the_words() -> None:
-    page = PageRequest(visitor=VisitorId("a:x"), state=VIEWER, version=None, page="search", q="thing 17")
+    page = PageRequest(
+        visitor=VisitorId("a:x"), state=pack(VIEWER), version=None, page="search", q="thing 17"
+    )
     results = decide(a_snapshot(), [page], AT)[0].layout.slots[0].module
     assert results.title == "Results for thing 17"
     assert TABLE.items[TABLE.row_of("i0017")].stock
@@ -255,7 +265,9 @@ def test_search_results_follow_the_words() -> None:
 
 
 def test_a_category_page_lists_its_category() -> None:
-    page = PageRequest(visitor=VisitorId("a:x"), state=VIEWER, version=None, page="category", category="mugs")
+    page = PageRequest(
+        visitor=VisitorId("a:x"), state=pack(VIEWER), version=None, page="category", category="mugs"
+    )
     grid = decide(a_snapshot(), [page], AT)[0].layout.slots[0].module
     assert (grid.id, grid.title) == ("category", "Mugs")
     assert {TABLE.items[TABLE.row_of(item.id)].category for item in grid.items} == {"mugs"}

@@ -8,11 +8,11 @@ import pytest
 
 from models.features.spec import NAMES
 from models.policy.rerank import rank
-from models.visitor.state import EMPTY
+from models.visitor.packing import pack
 from tests.unit.models.random_shops import AT, random_snapshot, random_state
 
 SNAPSHOT = random_snapshot(Random(3), 100, rules=False)
-STATE = random_state(Random(8), SNAPSHOT.shop.items.ids)
+STATE = pack(random_state(Random(8), SNAPSHOT.shop.items.ids))
 
 
 def test_all_come_back_best_first_and_the_unknown_last() -> None:
@@ -37,5 +37,5 @@ def test_an_explanation_on_request() -> None:
 
 
 def test_a_stranger_gets_the_understudys_order() -> None:
-    ranked = rank(SNAPSHOT, EMPTY, SNAPSHOT.shop.items.ids[:30], AT)
+    ranked = rank(SNAPSHOT, b"", SNAPSHOT.shop.items.ids[:30], AT)
     assert (ranked.mode, ranked.reason, ranked.model.role) == ("popular", "cold_start", "understudy")

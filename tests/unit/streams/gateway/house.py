@@ -102,7 +102,9 @@ class House:
             self._epochs[partition] = (await self.store.claim(partition, "unit", 1)).epoch
         version = Version(state.incarnation, partition, state.offset)
         decision = decide(
-            self.follower.snapshot, [PageRequest(visitor=visitor, state=state, version=version)], state.at
+            self.follower.snapshot,
+            [PageRequest(visitor=visitor, state=pack(state), version=version)],
+            state.at,
         )[0]
         after = state.offset + 1 if done is None else done
         one = VisitorWrite(

@@ -8,8 +8,9 @@ import msgspec
 import pytest
 
 from models.catalog.build import build_items
+from models.layout.fills.fill import Fill
 from models.layout.fills.packed_fills import fills_of_body, translate_fills
-from models.layout.fills.page_fills import Fill, hash_subject
+from models.layout.fills.page_fills import PageFills, hash_subject
 from models.layout.rendering.answer import (
     decode_layout,
     head_json,
@@ -24,6 +25,7 @@ from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import build_snapshot
 from models.storefront.edition import FIRST, Edition
 from models.storefront.shop import build_shop
+from models.visitor.packing import pack
 from schemas.catalog import Item
 from schemas.codec import encode
 from schemas.ids import Version, VisitorId, hash32
@@ -55,7 +57,7 @@ def decision() -> LayoutDecision:
     snapshot = random_snapshot(random, 150)
     state = random_state(random, snapshot.shop.items.ids)
     return decide(
-        snapshot, [PageRequest(visitor=VisitorId(AWKWARD), state=state, version=Version(1, 2, 3))], AT
+        snapshot, [PageRequest(visitor=VisitorId(AWKWARD), state=pack(state), version=Version(1, 2, 3))], AT
     )[0]
 
 
@@ -97,7 +99,9 @@ def reason(module: str, subject: int, shown: str, *, personal: bool = True) -> s
     names = {"j": "jacket", "b": "bag"}
     rows = [MIXED.items.row_of(f"{names[letter]}-{n}") for n, letter in enumerate(shown)]
     fill = Fill(0, MIXED.storefront.module_codes[module], subject, rows)
-    raw = slots_json(MIXED.view, "home", [fill], "id", personal=personal, query="")
+    fills = PageFills()
+    fills.read_list([fill])
+    raw = slots_json(MIXED.view, "home", fills, "id", personal=personal, query="")
     return msgspec.json.decode(raw, type=list[LayoutSlot])[0].module.reason
 
 
@@ -151,7 +155,7 @@ def test_hostile_ids_and_titles_keep_the_answer_whole() -> None:
     shop = build_shop(build_items(items, {}, AT))
     state = random_state(Random(2), [item.item_id for item in items])
     decision = decide(
-        build_snapshot(shop), [PageRequest(visitor=VisitorId("a:v"), state=state, version=None)], AT
+        build_snapshot(shop), [PageRequest(visitor=VisitorId("a:v"), state=pack(state), version=None)], AT
     )[0]
     layout = decode_layout(hydrate(decision.head() + decision.body(), shop))
     cards = {item.id: item.card for slot in layout.slots for item in slot.module.items}

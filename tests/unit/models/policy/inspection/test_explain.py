@@ -7,11 +7,14 @@ from random import Random
 import msgspec
 import pytest
 
+from models.candidates.generation import propose
 from models.features.index import index_features
 from models.features.spec import FINGERPRINT, NAMES, Batch, matrix
 from models.policy.decide import decide
 from models.policy.inspection.explain import decision_record, explained_answer, explained_layout
 from models.policy.layout_decision import LayoutDecision, PageRequest
+from models.storefront.rules import page_rules
+from models.visitor.packing import pack, unpack
 from schemas.codec import encode
 from schemas.decisions import Decision
 from schemas.ids import Version, VisitorId
@@ -24,7 +27,9 @@ def decision() -> LayoutDecision:
     random = Random(11)
     snapshot = random_snapshot(random, 150)
     state = random_state(random, snapshot.shop.items.ids)
-    request = PageRequest(visitor=VisitorId("a:v"), state=state, version=Version(3, 1, 9))
+    request = PageRequest(
+        visitor=VisitorId("a:v"), state=pack(state), version=Version(3, 1, 9), explained=True
+    )
     return decide(snapshot, [request], AT)[0]
 
 
@@ -36,11 +41,10 @@ def test_an_explanation_is_the_layout_with_reasons(decision: LayoutDecision) -> 
 
 
 def test_its_features_are_those_of_the_matrix(decision: LayoutDecision) -> None:
-    context = decision.context
-    features = matrix(
-        Batch(index_features(decision.shop.items), [context.state], [context.candidates], ["home"], AT)
-    )
-    rows = context.candidates.rows.tolist()
+    table, state = decision.shop.items, decision.request.state
+    candidates = propose(table, state, "home", (), AT)
+    features = matrix(Batch(index_features(table), [unpack(state)], [candidates], ["home"], AT))
+    rows = candidates.rows.tolist()
     checked = 0
     for slot in explained_layout(decision).slots:
         for item in slot.module.items:
@@ -56,7 +60,9 @@ def test_its_features_are_those_of_the_matrix(decision: LayoutDecision) -> None:
 
 
 def test_a_pin_names_its_rule(decision: LayoutDecision) -> None:
-    pins = {p.row: p.rule for pins in decision.context.rules.pins.values() for p in pins}
+    pins = {
+        p.row: p.rule for pins in page_rules(decision.shop.view.rules, "home", AT).pins.values() for p in pins
+    }
     whys = {
         decision.shop.items.row_of(item.id): item.why
         for slot in explained_layout(decision).slots

@@ -36,7 +36,9 @@ def test_layouts_are_those_of_decide_given_the_previous_content() -> None:
     previous = None
     for step in (step for step in replay(SNAPSHOT, records_of(EVENTS)) if step.visitor == "a:one"):
         version = Version(1, 0, step.record.offset)
-        request = PageRequest(visitor=step.visitor, state=step.state, version=version, previous=previous)
+        request = PageRequest(
+            visitor=step.visitor, state=pack(step.state), version=version, previous=previous
+        )
         expected = decide(SNAPSHOT, [request], step.record.arrival)[0]
         assert step.decision.layout == expected.layout
         assert step.decision.changed == expected.changed

@@ -1,0 +1,9 @@
+"""Decisions in random shops, byte for byte as they were."""
+
+from __future__ import annotations
+
+from tests.golden.decisions import FILE, digests
+
+
+def test_pages_are_decided_as_ever() -> None:
+    assert digests().splitlines() == FILE.read_text().splitlines()
