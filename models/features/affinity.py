@@ -80,15 +80,15 @@ class AffinityIndex:
         codes = attribute_codes(table)
         attributes = [attribute for _, _, _, attribute in SHARES]
         sizes = [codes[attribute][2] for attribute in attributes]
-        cells = np.cumsum([0, *sizes]).astype(np.int32)
+        starts = (np.cumsum(sizes) - sizes).astype(np.int32)
         self._columns = np.array([column for column, _, _, _ in SHARES], np.int32).data
         self._kinds = np.array([kind for _, kind, _, _ in SHARES], np.int32).data
         self._half_lives = np.array([tick_s * STEPS_PER_OCTAVE for _, _, tick_s, _ in SHARES], float).data
         self._codes = [codes[attribute][0] for attribute in attributes]
-        self._cells = cells[:-1].data
-        item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1) + cells[:-1]
+        self._cells = starts.data
+        item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1) + starts
         self._item_cells = np.ascontiguousarray(item_cells, np.int32).data
-        self._shares = np.zeros(max(int(cells[-1]), 1), np.float32).data
+        self._shares = np.zeros(sum(sizes), np.float32).data
 
     @cython.cfunc
     def write(self, rows: FeatureRows) -> cython.void:
