@@ -1,4 +1,4 @@
-"""`python -m tests.golden.candidates` writes the digests of candidates and features anew, after a change meant.
+"""`python -m tests.golden.candidates` writes the digests of candidates and features anew, when meant to.
 
 Those of candidates are of the numpy code that came before the compiled one.
 """
