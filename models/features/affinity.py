@@ -80,15 +80,15 @@ class AffinityIndex:
         codes = attribute_codes(table)
         attributes = [attribute for _, _, _, attribute in SHARES]
         sizes = [codes[attribute][2] for attribute in attributes]
-        cells = (np.cumsum(sizes) - sizes).astype(np.int32)
+        starts = (np.cumsum(sizes) - sizes).astype(np.int32)
         self._columns = np.array([column for column, _, _, _ in SHARES], np.int32).data
         self._kinds = np.array([kind for _, kind, _, _ in SHARES], np.int32).data
         self._half_lives = np.array([tick_s * STEPS_PER_OCTAVE for _, _, tick_s, _ in SHARES], float).data
         self._codes = [codes[attribute][0] for attribute in attributes]
-        self._cells = cells.data
-        item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1) + cells
+        self._cells = starts.data
+        item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1) + starts
         self._item_cells = np.ascontiguousarray(item_cells, np.int32).data
-        self._shares = np.zeros(max(sum(sizes), 1), np.float32).data
+        self._shares = np.zeros(sum(sizes), np.float32).data
 
     @cython.cfunc
     def write(self, rows: FeatureRows) -> cython.void:
@@ -105,12 +105,14 @@ class AffinityIndex:
         feature: cython.int
         visit: Visit = rows.visit
         out: cython.float[:, ::1] = rows.out
+        cells: cython.int[:, ::1] = self._item_cells
+        shares: cython.float[::1] = self._shares
         for feature in range(self._columns.shape[0]):
             self._add_shares(visit, feature)
         for i in range(visit.count):
-            for feature in range(self._columns.shape[0]):
-                cell: cython.int = self._item_cells[visit.rows[i], feature]
-                out[rows.first + i, self._columns[feature]] = self._shares[cell]
+            row: cython.int = visit.rows[i]
+            for feature in range(cells.shape[1]):
+                out[rows.first + i, self._columns[feature]] = shares[cells[row, feature]]
         for feature in range(self._columns.shape[0]):
             self._clear_shares(visit.state, feature)
 

@@ -44,10 +44,13 @@ class FeatureIndex:
         """Copies what was computed of each candidate."""
         i: cython.int
         column: cython.int
+        visit: Visit = rows.visit
+        block: cython.float[:, ::1] = self.block
         out: cython.float[:, ::1] = rows.out
-        for i in range(rows.visit.count):
+        for i in range(visit.count):
+            row: cython.int = visit.rows[i]
             for column in range(ITEM_COLUMNS):
-                out[rows.first + i, column] = self.block[rows.visit.rows[i], column]
+                out[rows.first + i, column] = block[row, column]
 
     @cython.cfunc
     @cython.exceptval(check=False)

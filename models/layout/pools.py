@@ -26,7 +26,7 @@ DEVIATION_MIN = cython.declare(cython.double, 1e-6)
 """A deviation below this counts as equal scores."""
 DIGIT_BITS = cython.declare(cython.int, 7)
 DIGIT_MAX = cython.declare(cython.int, 127)
-KEY_BITS = cython.declare(cython.int, 21)
+SCORE_KEY_BITS = cython.declare(cython.int, 21)
 _KEY_OF_MEAN = cython.declare(cython.int, 1 << 20)
 """Keys fall with the score: of m candidates none is further than the root of m deviations from the mean."""
 
@@ -153,7 +153,7 @@ class PoolBuilder:
         shift: cython.int = 0
         i: cython.int
         digit: cython.int
-        while shift < KEY_BITS:
+        while shift < SCORE_KEY_BITS:
             for i in range(129):
                 starts[i] = 0
             for i in range(self._count):

@@ -106,7 +106,7 @@ def test_sizes_of_groups_are_those_of_their_features() -> None:
     group = FeatureGroup("gap")
     columns = [group.add(f"gap-{number}", 1) for number in range(GROUP_SIZES["gap"])]
     assert columns == [number for number, feature in enumerate(SPEC) if feature.group == "gap"]
-    with pytest.raises(ValueError, match="one more than GROUP_SIZES says of gap: 6"):
+    with pytest.raises(ValueError, match="one more than GROUP_SIZES says of gap"):
         group.add("too many", 1)
 
 
@@ -129,7 +129,7 @@ def test_what_does_not_fit_is_refused() -> None:
         with pytest.raises(ValueError, match="do not fit"):
             write_features(visit, INDEX, poisoned(rows).data, first)
     with pytest.raises(ValueError, match="do not fit"):
-        write_features(visit, INDEX, np.zeros((visit.count, 45), np.float32).data, 0)
+        write_features(visit, INDEX, np.zeros((visit.count, len(SPEC) - 1), np.float32).data, 0)
     other = Visit()
     begin_visit(other, replace(TABLE), b"")
     with pytest.raises(ValueError, match="of other items"):
@@ -145,5 +145,5 @@ def test_limits_move_what_is_outside() -> None:
     limit_features(limited.data, 1, len(limited), low.data, high.data)
     assert np.array_equal(limited[0], features[0])
     assert np.array_equal(limited[1:], features[1:].clip(0.1, 0.5))
-    with pytest.raises(ValueError, match="bounds of 46 and 3 columns"):
+    with pytest.raises(ValueError, match=r"bounds of \d+ and 3 columns"):
         limit_features(limited.data, 0, 1, low.data, high[:3].data)
