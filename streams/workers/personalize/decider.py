@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -57,17 +57,29 @@ class Decide(Protocol):
         ...
 
 
+Updates = Sequence[LiveLayoutUpdate | None]
+RunPolicy = Callable[[Callable[[], Updates]], Awaitable[Updates]]
+
+
+async def run_inline(policy: Callable[[], Updates]) -> Updates:
+    """Runs the policy on the event loop."""
+    return policy()
+
+
 class Decider:
     """Runs the policy for all visitors of a round, BATCH_MAX at a time; other tasks run in between.
 
     Args:
         decide: the policy.
+        run: where it is run: on the event loop, or in a thread when its ranker would hold the loop up.
         clock: says when it is decided.
         metrics: `stage_duration_seconds` of stage `decide`, `ranker_failures_total`.
     """
 
-    def __init__(self, decide: Decide, *, clock: Clock, metrics: Metrics) -> None:
-        self._decide, self._clock, self._metrics = decide, clock, metrics
+    def __init__(
+        self, decide: Decide, *, clock: Clock, metrics: Metrics, run: RunPolicy = run_inline
+    ) -> None:
+        self._decide, self._run, self._clock, self._metrics = decide, run, clock, metrics
 
     async def __call__(self, requests: Sequence[LiveLayoutRequest]) -> list[LiveLayoutUpdate | None]:
         """An update for each request; None for a visitor on whom the policy failed.
@@ -77,17 +89,17 @@ class Decider:
         updates: list[LiveLayoutUpdate | None] = []
         sharing = LoopSharing(self._clock)
         for start in range(0, len(requests), BATCH_MAX):
-            updates += self._run_policy(requests[start : start + BATCH_MAX])
+            updates += await self._run_policy(requests[start : start + BATCH_MAX])
             await sharing.pause_when_due()
         return updates
 
-    def _run_policy(self, requests: Sequence[LiveLayoutRequest]) -> Sequence[LiveLayoutUpdate | None]:
-        started = self._clock.monotonic()
+    async def _run_policy(self, requests: Sequence[LiveLayoutRequest]) -> Updates:
+        started, now = self._clock.monotonic(), self._clock.now()
         try:
-            updates = self._decide(requests, self._clock.now())
+            updates = await self._run(lambda: self._decide(requests, now))
         except Exception as exc:
             if len(requests) > 1:  # one visitor's defect is nobody else's
-                return [update for one in requests for update in self._run_policy([one])]
+                return [update for one in requests for update in await self._run_policy([one])]
             # Deciding must never keep a state from being written: the gateway decides on request instead.
             log.error("decision failed", error=repr(exc))
             self._metrics.count("ranker_failures_total", reason="decide_failed")

@@ -26,6 +26,7 @@ from streams.runtime.tasks import run_in_background
 from streams.runtime.telemetry.metrics import Metrics
 from streams.runtime.telemetry.probes import readiness_of
 from streams.shop.follower import ShopFollower
+from streams.shop.policy_thread import PolicyThread
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import VisitorStore
@@ -174,11 +175,21 @@ class WorkerWiring:
             publisher=publisher,
             clock=self._clock,
             metrics=metrics,
-            decider=Decider(page, clock=self._clock, metrics=metrics),
+            decider=self._make_decider(page, follower),
             count_signals=lambda before, record: combiner.add(before, record, follower.shop),
             fold=self._overrides.fold,
         )
         return self._overrides.engine(self._engine_config(meta), dependencies)
+
+    def _make_decider(self, page: LivePage, follower: ShopFollower) -> Decider:
+        thread = PolicyThread()
+        self._stack.callback(thread.stop)
+        return Decider(
+            page,
+            run=lambda policy: thread.run(follower.snapshot.ranker, policy),
+            clock=self._clock,
+            metrics=self._metrics,
+        )
 
     def _engine_config(self, meta: Meta) -> EngineConfig:
         settings = self._settings

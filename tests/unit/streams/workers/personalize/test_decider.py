@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
+from models.ranking.popularity import PopularityRanker
 from schemas.ids import Version, VisitorId
 from streams.runtime.clock import ManualClock
 from streams.runtime.tasks import HOLD_LOOP_S
 from streams.runtime.telemetry.metrics import Metrics
+from streams.shop.policy_thread import PolicyThread
 from streams.workers.personalize.decider import BATCH_MAX, Decider, LiveLayoutRequest, LiveLayoutUpdate
 
 
@@ -76,3 +79,23 @@ async def test_one_visitors_defect_is_nobody_elses() -> None:
     decide = Decider(choosy, clock=ManualClock(), metrics=Metrics())
     answer = await decide(requests_of(3))
     assert [update is None for update in answer] == [False, True, False]
+
+
+async def test_a_ranker_that_is_slow_holds_the_thread_and_not_the_loop() -> None:
+    class Trees(PopularityRanker):
+        inline = False
+
+    loop_went_on = threading.Event()
+    policy = Policy()
+
+    def slow(requests: Sequence[LiveLayoutRequest], at: float) -> list[LiveLayoutUpdate]:
+        assert loop_went_on.wait(30)
+        return policy(requests, at)
+
+    thread = PolicyThread()
+    decide = Decider(slow, run=lambda run: thread.run(Trees(), run), clock=ManualClock(), metrics=Metrics())
+    deciding = asyncio.create_task(decide(requests_of(2)))
+    await asyncio.sleep(0)
+    loop_went_on.set()
+    assert [update is None for update in await deciding] == [False, False]
+    thread.stop()
