@@ -6,7 +6,7 @@ import numpy as np
 from models import use_compiled
 
 if not cython.compiled:
-    from models.catalog.columns import Columns, single
+    from models.catalog.columns import Columns
     from models.layout.context import PageContext
 
 POOL_CAPACITY = cython.declare(cython.int, 512)
@@ -24,6 +24,9 @@ class ScoredCandidates:
         context: The page.
         count: Candidates that rules allow.
         rows, scores, sources: Of each: item row, standardised score, bits of the sources that proposed it.
+        similar: uchar, 1 for a candidate of the anchor's finest category that is not the anchor itself.
+        in_focus: uchar, 1 for one of the page's focus category.
+        anchor_price: Price of the anchor; 1 without one.
         sizes: Number of rows of each pool.
         pool_rows: int[pools, POOL_CAPACITY], the rows of each pool, in the order they are shown in.
         lead_scores: Of each pool the sum of the scores of its first and its LEAD_RANK-th (or last) row.
@@ -35,12 +38,14 @@ class ScoredCandidates:
     rows = cython.declare(cython.int[::1], visibility="readonly")
     scores = cython.declare(cython.double[::1], visibility="readonly")
     sources = cython.declare(cython.ulonglong[::1], visibility="readonly")
+    similar = cython.declare(cython.uchar[::1], visibility="readonly")
+    in_focus = cython.declare(cython.uchar[::1], visibility="readonly")
+    anchor_price = cython.declare(cython.double, visibility="readonly")
     sizes = cython.declare(cython.int[::1], visibility="readonly")
     pool_rows = cython.declare(cython.int[:, ::1], visibility="readonly")
     lead_scores = cython.declare(cython.double[::1], visibility="readonly")
     _pool: cython.int
     _anchor_code: cython.int
-    _anchor_price: cython.double
     _marks: cython.int[::1]
     _indexes: cython.int[::1]
     _mark: cython.int
@@ -50,12 +55,14 @@ class ScoredCandidates:
         self.rows = np.zeros(POOL_CAPACITY, np.int32).data
         self.scores = np.zeros(POOL_CAPACITY, np.float64).data
         self.sources = np.zeros(POOL_CAPACITY, np.uint64).data
+        self.similar = np.zeros(POOL_CAPACITY, np.uint8).data
+        self.in_focus = np.zeros(POOL_CAPACITY, np.uint8).data
         self.sizes = np.zeros(1, np.int32).data
         self.lead_scores = np.zeros(1, np.float64).data
         self.pool_rows = np.zeros((1, POOL_CAPACITY), np.int32).data
         self._marks = np.zeros(1, np.int32).data
         self._indexes = np.zeros(1, np.int32).data
-        self._anchor_code, self._anchor_price = -1, 1.0
+        self._anchor_code, self.anchor_price = -1, 1.0
 
     @cython.ccall
     def begin(self, context: PageContext) -> cython.void:
@@ -72,16 +79,19 @@ class ScoredCandidates:
             self._marks = np.zeros(max(columns.n, 1), np.int32).data
             self._indexes = np.zeros(max(columns.n, 1), np.int32).data
             self._mark = 1
-        self._anchor_code, self._anchor_price = -1, 1.0
+        self._anchor_code, self.anchor_price = -1, 1.0
         if context.anchor_row >= 0:
             self._anchor_code = columns.category[context.anchor_row]
-            self._anchor_price = columns.price[context.anchor_row]
+            self.anchor_price = columns.price[context.anchor_row]
 
     @cython.cfunc
     @cython.exceptval(check=False)
     def put(self, row: cython.int, score: cython.double, sources: cython.ulonglong) -> cython.void:
         """Adds the next best candidate."""
         self.rows[self.count], self.scores[self.count], self.sources[self.count] = row, score, sources
+        category: cython.int = self.columns.category[row]
+        self.similar[self.count] = category == self._anchor_code and row != self.context.anchor_row
+        self.in_focus[self.count] = category == self.context.focus_code
         self._marks[row], self._indexes[row] = self._mark, self.count
         self.count += 1
 
@@ -123,6 +133,16 @@ class ScoredCandidates:
         self.sizes[self._pool] = size + 1
         return size + 1
 
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def _push_if(self, row: cython.int, wanted: cython.int) -> cython.void:
+        """Adds a row when `wanted` is 1, not when it is 0; without a branch, often guessed wrong."""
+        size: cython.int = self.sizes[self._pool]
+        if size < POOL_CAPACITY:
+            self.pool_rows[self._pool, size] = row
+            self.sizes[self._pool] = size + wanted
+
     # -- what a pool reads and says: it may be ordinary Python, so its indexes and rows are checked
 
     @cython.cfunc
@@ -153,24 +173,15 @@ class ScoredCandidates:
         """Adds every candidate that the source with this bit proposed."""
         i: cython.int
         for i in range(self.count):
-            if self.sources[i] & bit:
-                self._push(self.rows[i])
+            self._push_if(self.rows[i], (self.sources[i] & bit) != 0)
 
     @cython.ccall
-    def is_similar(self, index: cython.int) -> cython.bint:
-        """Whether a candidate is of the anchor's finest category, and not the anchor itself."""
-        row: cython.int = self._row_at(index)
-        return self.columns.category[row] == self._anchor_code and row != self.context.anchor_row
-
-    @cython.ccall
-    def is_in_focus(self, index: cython.int) -> cython.bint:
-        """Whether a candidate is of the page's focus category."""
-        return self.columns.category[self._row_at(index)] == self.context.focus_code
-
-    @cython.ccall
-    def price_ratio(self, index: cython.int) -> cython.double:
-        """The price of a candidate over that of the anchor, as float32; over 1 without an anchor."""
-        return single(self.columns.price[self._row_at(index)] / self._anchor_price)
+    @cython.exceptval(check=False)
+    def add_marked(self, marks: cython.uchar[::1]) -> cython.void:
+        """Adds every candidate whose mark is 1: `similar`, `in_focus`, or marks of a pool's own."""
+        i: cython.int
+        for i in range(min(self.count, cython.cast(cython.int, marks.shape[0]))):
+            self._push_if(self.rows[i], marks[i])
 
 
 if not cython.compiled:

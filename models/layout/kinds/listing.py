@@ -28,13 +28,10 @@ class CategoryPool(Pool):
 
     @cython.ccall
     def collect(self, candidates: ScoredCandidates) -> cython.void:
-        i: cython.int
         if candidates.context.visit.page == PAGE_CATEGORY:
             candidates.add_proposed(_SUBJECT_BIT)
-            return
-        for i in range(candidates.count):
-            if candidates.is_in_focus(i):
-                candidates.add(i)
+        else:
+            candidates.add_marked(candidates.in_focus)
 
 
 @cython.final

@@ -34,7 +34,7 @@ class OtherPool(Pool):
     def collect(self, candidates: ScoredCandidates) -> cython.void:
         i: cython.int
         for i in range(candidates.count):
-            if not candidates.is_in_focus(i) and not candidates.is_similar(i):
+            if not candidates.in_focus[i] and not candidates.similar[i]:
                 candidates.add(i)
 
 

@@ -39,8 +39,11 @@ class PriceRangePool(Pool):
         low: cython.double = single(self._low)
         high: cython.double = single(self._high)
         for i in range(candidates.count):
-            if candidates.is_similar(i) and low <= candidates.price_ratio(i) <= high:
-                candidates.add(i)
+            if candidates.similar[i]:
+                row: cython.int = candidates.rows[i]
+                ratio: cython.double = single(candidates.columns.price[row] / candidates.anchor_price)
+                if low <= ratio <= high:
+                    candidates.add(i)
 
 
 @cython.final

@@ -1,6 +1,7 @@
 """Module kinds related to one item or cart: items like it, and items that others bought with it."""
 
 import cython
+import numpy as np
 from cython.cimports.libc.math import exp
 
 from models import use_compiled
@@ -12,7 +13,7 @@ if not cython.compiled:
     from models.catalog.columns import Columns
     from models.layout.context import PageContext
     from models.layout.fills.page_fills import NO_SUBJECT, PageFills
-    from models.layout.kinds.candidates import ScoredCandidates
+    from models.layout.kinds.candidates import POOL_CAPACITY, ScoredCandidates
     from models.layout.kinds.kind import CART_WEIGHT, AboutAnchor, ModuleKind, Pool, ProposedPool
     from models.storefront.columns import ViewColumns
 
@@ -28,30 +29,31 @@ LAST_VIEW_TIME_CONSTANT_S = cython.declare(cython.double, 600.0)
 class SimilarPool(Pool):
     """Items of the anchor's category; then those of others that were viewed together with the anchor."""
 
+    _co_viewed: cython.uchar[::1]
+
+    def __init__(self, name: str) -> None:
+        Pool.__init__(self, name)
+        self._co_viewed = np.zeros(POOL_CAPACITY, np.uint8).data
+
     @cython.ccall
     def collect(self, candidates: ScoredCandidates) -> cython.void:
+        candidates.add_marked(candidates.similar)
+        if candidates.context.anchor_row >= 0:
+            self._mark_co_viewed(candidates, candidates.context.anchor_row)
+            candidates.add_marked(self._co_viewed)
+
+    @cython.cfunc
+    def _mark_co_viewed(self, candidates: ScoredCandidates, anchor: cython.int) -> cython.void:
+        """Marks neighbours of the anchor that `neighbours` proposed and that are not similar."""
+        columns: Columns = candidates.columns
         i: cython.int
+        j: cython.int
         for i in range(candidates.count):
-            if candidates.is_similar(i):
-                candidates.add(i)
-        for i in range(candidates.count):
-            if not candidates.sources[i] & _NEIGHBOURS_BIT or candidates.is_similar(i):
-                continue
-            if _is_co_viewed(candidates, candidates.rows[i]):
-                candidates.add(i)
-
-
-@cython.cfunc
-def _is_co_viewed(candidates: ScoredCandidates, row: cython.int) -> cython.bint:
-    """Whether a row is one of the anchor's neighbours."""
-    columns: Columns = candidates.columns
-    anchor: cython.int = candidates.context.anchor_row
-    j: cython.int
-    if anchor >= 0:
+            self._co_viewed[i] = 0
         for j in range(columns.co_viewed.shape[1]):
-            if columns.co_viewed[anchor, j] == row:
-                return True
-    return False
+            i = candidates.index_of(columns.co_viewed[anchor, j])
+            if i >= 0 and candidates.sources[i] & _NEIGHBOURS_BIT and not candidates.similar[i]:
+                self._co_viewed[i] = 1
 
 
 @cython.final
