@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from random import Random
 
+import numpy as np
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from models.catalog.build import build_items
 from models.policy.decide import decide
 from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot, build_snapshot
+from models.storefront.rules import page_rules
 from models.storefront.shop import build_shop
 from models.visitor.packing import pack
 from schemas.ids import VisitorId
-from schemas.storefront import PageType
+from schemas.storefront import Match, PageType, RuleDef, Storefront
 from tests.unit.models.random_shops import AT, OddRanker, random_items, random_state
 
 
@@ -38,3 +41,35 @@ def test_a_free_item_has_a_page() -> None:
     free = [replace(item, price=0.0, stock=5) for item in random_items(Random(3), 20)]
     snapshot = build_snapshot(build_shop(build_items(free, {}, AT), built_at=AT), OddRanker())
     assert rows_of(decide(snapshot, [a_request(snapshot, 1, "product")], AT)[0])
+
+
+def test_many_boosts_leave_an_order() -> None:
+    """The product of their factors is no float32; the page is that of one boost."""
+    table = build_items(random_items(Random(3), 60), {}, AT)
+    match, pages = Match(items=table.ids[:20]), []
+    for count in (5, 25):
+        rules = [RuleDef(id=f"b{n:02}", action="boost", match=match, factor=100.0) for n in range(count)]
+        snapshot = build_snapshot(build_shop(table, Storefront(rules=rules), built_at=AT))
+        boost = page_rules(snapshot.shop.view.rules, "home", AT).boost
+        assert boost is not None
+        assert np.isfinite(boost).all()
+        pages.append(rows_of(decide(snapshot, [a_request(snapshot)], AT)[0]))
+    assert pages[0] == pages[1]
+
+
+class HugeRanker(OddRanker):
+    """Finite scores, nearly as large as a float32 can be."""
+
+    def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.where(np.arange(len(features)) % 2, 3e38, -3e38).astype(np.float32)
+
+
+def test_a_boost_of_huge_scores_leaves_an_order() -> None:
+    table = build_items(random_items(Random(3), 60), {}, AT)
+    rule = RuleDef(id="b", action="boost", match=Match(items=table.ids[:20]), factor=100.0)
+    snapshot = build_snapshot(build_shop(table, Storefront(rules=[rule]), built_at=AT), HugeRanker())
+    decision = decide(snapshot, [a_request(snapshot)], AT)[0]
+    assert decision.evidence
+    scored = decision.evidence.candidates.rows, decision.evidence.scores
+    scores = dict(zip(*(column.tolist() for column in scored), strict=True))
+    assert min(scores[row] for row in rows_of(decision)[0]) > 0
