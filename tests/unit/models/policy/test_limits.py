@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from random import Random
 
 import numpy as np
@@ -17,7 +19,7 @@ from models.storefront.shop import build_shop
 from models.visitor.packing import pack
 from schemas.ids import VisitorId
 from schemas.storefront import Match, PageType, RuleDef, Storefront
-from tests.unit.models.random_shops import AT, OddRanker, random_items, random_state
+from tests.unit.models.random_shops import AT, OddRanker, random_items, random_snapshot, random_state
 
 
 def a_request(snapshot: Snapshot, number: int = 0, page: PageType = "home") -> PageRequest:
@@ -73,3 +75,15 @@ def test_a_boost_of_huge_scores_leaves_an_order() -> None:
     scored = decision.evidence.candidates.rows, decision.evidence.scores
     scores = dict(zip(*(column.tolist() for column in scored), strict=True))
     assert min(scores[row] for row in rows_of(decision)[0]) > 0
+
+
+def test_shops_of_long_ago_are_forgotten() -> None:
+    """Each run is smaller than the one before, so that not all of its pages are begun again."""
+    tables = []
+    for size in range(6, 0, -1):
+        snapshot = random_snapshot(Random(size), 20)
+        tables.append(weakref.ref(snapshot.shop.items.co_viewed))
+        decide(snapshot, [a_request(snapshot, number) for number in range(size)], AT)
+    del snapshot
+    gc.collect()
+    assert [table() is None for table in tables] == [True] * 6
