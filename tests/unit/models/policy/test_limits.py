@@ -7,9 +7,13 @@ import weakref
 from random import Random
 
 import numpy as np
+import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
+from models.candidates.source import Source
+from models.candidates.sources import SOURCES, propose_candidates
+from models.candidates.visit import Visit
 from models.catalog.build import build_items
 from models.policy.decide import decide
 from models.policy.layout_decision import LayoutDecision, PageRequest
@@ -87,3 +91,41 @@ def test_shops_of_long_ago_are_forgotten() -> None:
     del snapshot
     gc.collect()
     assert [table() is None for table in tables] == [True] * 6
+
+
+class Hoarder(Source):
+    """A source that proposes to pages of which it was asked before, too."""
+
+    def __init__(self) -> None:
+        Source.__init__(self, "hoarder")
+        self.visits: list[Visit] = []
+        self.refused = 0
+
+    def propose(self, visit: Visit) -> None:
+        self.visits.append(visit)
+        for earlier in self.visits[:-1]:
+            for row in range(300):
+                try:
+                    earlier.add(row)
+                except ValueError:
+                    self.refused += 1
+
+
+def test_a_page_that_was_proposed_for_takes_no_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    snapshot, hoarder = random_snapshot(Random(7), 300), Hoarder()
+    requests = [a_request(snapshot, number) for number in range(3)]
+    expected = [rows_of(one) for one in decide(snapshot, requests, AT)]
+    monkeypatch.setitem(SOURCES, "hoarder", hoarder)
+    decided = decide(snapshot, requests, AT)
+    assert [rows_of(one) for one in decided] == expected
+    for one in decided:
+        assert one.evidence
+        assert len(one.evidence.candidates.rows) == len(one.evidence.scores)
+    assert hoarder.refused == 3 * 300
+
+
+def test_a_visit_without_a_page_takes_no_rows() -> None:
+    with pytest.raises(ValueError, match="while no source is asked"):
+        Visit().add(3)
+    with pytest.raises(ValueError, match="without a page"):
+        propose_candidates(Visit(), 5)
