@@ -129,3 +129,20 @@ def test_a_visit_without_a_page_takes_no_rows() -> None:
         Visit().add(3)
     with pytest.raises(ValueError, match="without a page"):
         propose_candidates(Visit(), 5)
+
+
+class OneScore(OddRanker):
+    """A ranker that breaks its contract."""
+
+    def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.zeros(1, np.float32)
+
+
+@pytest.mark.parametrize("strangers", [0, 1])
+def test_a_ranker_with_too_few_scores_has_failed(strangers: int) -> None:
+    """Else what stands behind its scores in memory would be scores, or one score that of all."""
+    snapshot = build_snapshot(random_snapshot(Random(5), 300).shop, OneScore())
+    requests = [a_request(snapshot, number) for number in (1, 2)]
+    requests += [replace(requests[0], state=b"")] * strangers
+    decided = decide(snapshot, requests, AT)
+    assert [one.fills.provenance.reason for one in decided][:2] == ["model_failed"] * 2
