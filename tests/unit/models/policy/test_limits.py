@@ -15,9 +15,12 @@ from models.candidates.source import Source
 from models.candidates.sources import SOURCES, propose_candidates
 from models.candidates.visit import Visit
 from models.catalog.build import build_items
+from models.layout.kinds.kind import ModuleKind
 from models.policy.decide import decide
 from models.policy.layout_decision import LayoutDecision, PageRequest
+from models.policy.page_run import RUN_MAX, PageRun
 from models.policy.snapshot import Snapshot, build_snapshot
+from models.storefront.columns import PageColumns
 from models.storefront.rules import page_rules
 from models.storefront.shop import build_shop
 from models.visitor.packing import pack
@@ -146,3 +149,23 @@ def test_a_ranker_with_too_few_scores_has_failed(strangers: int) -> None:
     requests += [replace(requests[0], state=b"")] * strangers
     decided = decide(snapshot, requests, AT)
     assert [one.fills.provenance.reason for one in decided][:2] == ["model_failed"] * 2
+
+
+class Unmade(ModuleKind):
+    """Forgets to call the constructor that gives it its pool."""
+
+    def __init__(self) -> None:
+        pass
+
+
+def test_a_kind_without_a_pool_is_refused() -> None:
+    view = random_snapshot(Random(2), 20).shop.view
+    plan = view.storefront.pages["home"]
+    with pytest.raises(TypeError, match=r"ModuleKind\.__init__"):
+        PageColumns(plan, page_rules(view.rules, "home", AT), [Unmade() for _ in plan.modules])
+
+
+def test_a_run_has_an_end() -> None:
+    snapshot = random_snapshot(Random(2), 20)
+    with pytest.raises(ValueError, match="17 requests"):
+        PageRun().decide(snapshot, [a_request(snapshot)] * (RUN_MAX + 1), AT)
