@@ -42,7 +42,7 @@ class CandidateRows:
     proposed = cython.declare(cython.int, visibility="readonly")
     """How many rows sources proposed, padding and repeats included."""
     _source: cython.ulonglong
-    """The bit of the source that proposes now."""
+    """The bit of the source that proposes now; 0 for none."""
     _places: cython.int[::1]
     """By row of the table: 1 + its place among the candidates, 0 for no candidate."""
     _other_rows: cython.int[::1]
@@ -68,6 +68,7 @@ class CandidateRows:
         for i in range(self.count):
             self._places[self.rows[i]] = 0
         self.count = self.proposed = 0
+        self._source = 0
         self.columns = columns
         if self._places.shape[0] < columns.n:
             self._places = int_column(columns.n)
@@ -80,7 +81,13 @@ class CandidateRows:
         self._source = source
 
     def add(self, row: int) -> None:
-        """Proposes a row, for a source in ordinary Python; -1 is padding."""
+        """Proposes a row, for a source in ordinary Python; -1 is padding.
+
+        Raises:
+            ValueError: No source is asked now: its visit was kept, and went on to another page or step.
+        """
+        if self._source == 0:
+            raise ValueError(f"row {row} is proposed while no source is asked")
         self.propose_row(row)
 
     @cython.final
@@ -129,6 +136,7 @@ class CandidateRows:
     @cython.cfunc
     def settle(self, limit: cython.int) -> cython.void:
         """Sorts what was proposed, drops what the page is about, cuts to `limit`: O(candidates)."""
+        self._source = 0
         self._sort()
         self._drop_itself()
         if self.count > limit:

@@ -180,7 +180,7 @@ def propose_candidates(visit: Visit, limit: cython.int) -> cython.void:
         limit: The most candidates; those that more sources proposed stay, then the more popular.
 
     Raises:
-        ValueError: There are more than SOURCES_MAX sources.
+        ValueError: There are more than SOURCES_MAX sources, or the visit has not begun.
 
     Complexity: O(r) for about 200 rows that are proposed.
 
@@ -192,6 +192,8 @@ def propose_candidates(visit: Visit, limit: cython.int) -> cython.void:
     number: cython.int
     if len(sources) > SOURCES_MAX:
         raise ValueError(f"at most {SOURCES_MAX} candidate sources fit a mask, these are {len(sources)}")
+    if visit.columns is None:
+        raise ValueError("a visit without a page has no candidates")
     visit.propose_as(ITSELF)
     visit.propose_span(visit.about, 0, visit.about_count)
     for number, source in enumerate(sources.values()):

@@ -72,8 +72,9 @@ class AffinityIndex:
     """and its first cell."""
     _item_cells: cython.int[:, ::1]
     """By row and feature."""
-    _shares: cython.float[::1]
-    """By cell, of one visitor at a time; all zero between two visitors."""
+    _cell_count: cython.int
+    _free_shares: list[Any]
+    """By cell, the shares of one visitor at a time; all zero while free."""
 
     def __init__(self, table: Any) -> None:
         """Complexity: O(n · affinity features)."""
@@ -88,7 +89,7 @@ class AffinityIndex:
         self._cells = starts.data
         item_cells = np.stack([codes[attribute][1] for attribute in attributes], axis=1) + starts
         self._item_cells = np.ascontiguousarray(item_cells, np.int32).data
-        self._shares = np.zeros(sum(sizes), np.float32).data
+        self._cell_count, self._free_shares = sum(sizes), []
 
     @cython.cfunc
     def write(self, rows: FeatureRows) -> cython.void:
@@ -106,18 +107,21 @@ class AffinityIndex:
         visit: Visit = rows.visit
         out: cython.float[:, ::1] = rows.out
         cells: cython.int[:, ::1] = self._item_cells
-        shares: cython.float[::1] = self._shares
+        free: list[Any] = self._free_shares
+        lent = free.pop() if free else np.zeros(self._cell_count, np.float32).data  # of one thread
+        shares: cython.float[::1] = lent
         for feature in range(self._columns.shape[0]):
-            self._add_shares(visit, feature)
+            self._add_shares(visit, feature, shares)
         for i in range(visit.count):
             row: cython.int = visit.rows[i]
             for feature in range(cells.shape[1]):
                 out[rows.first + i, self._columns[feature]] = shares[cells[row, feature]]
         for feature in range(self._columns.shape[0]):
-            self._clear_shares(visit.state, feature)
+            self._clear_shares(visit.state, feature, shares)
+        free.append(lent)
 
     @cython.cfunc
-    def _add_shares(self, visit: Visit, feature: cython.int) -> cython.void:
+    def _add_shares(self, visit: Visit, feature: cython.int, shares: cython.float[::1]) -> cython.void:
         state: TypedState = visit.state
         kind: cython.int = self._kinds[feature]
         i: cython.int
@@ -133,16 +137,16 @@ class AffinityIndex:
             cell: cython.int = self._cell(feature, state.keys[kind, i])
             share: cython.double = single(WEIGHT_OF_CODE[state.codes[kind, i]] * left / total)
             if cell >= 0:
-                self._shares[cell] = self._shares[cell] + share
+                shares[cell] = shares[cell] + share
 
     @cython.cfunc
-    def _clear_shares(self, state: TypedState, feature: cython.int) -> cython.void:
+    def _clear_shares(self, state: TypedState, feature: cython.int, shares: cython.float[::1]) -> cython.void:
         kind: cython.int = self._kinds[feature]
         i: cython.int
         for i in range(state.sizes[kind]):
             cell: cython.int = self._cell(feature, state.keys[kind, i])
             if cell >= 0:
-                self._shares[cell] = 0.0
+                shares[cell] = 0.0
 
     @cython.cfunc
     def _cell(self, feature: cython.int, key: cython.longlong) -> cython.int:

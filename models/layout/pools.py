@@ -24,6 +24,8 @@ SCORE_STEPS = cython.declare(cython.double, 10_000.0)
 and must not reorder a page."""
 DEVIATION_MIN = cython.declare(cython.double, 1e-6)
 """A deviation below this counts as equal scores."""
+BOOSTED_MAX = cython.declare(cython.double, 1e30)
+"""No boosted score is higher, whatever the scale of the ranker: an infinite one has no place in an order."""
 DIGIT_BITS = cython.declare(cython.int, 7)
 DIGIT_MAX = cython.declare(cython.int, 127)
 SCORE_KEY_BITS = cython.declare(cython.int, 21)
@@ -122,7 +124,8 @@ class PoolBuilder:
         for i in range(self._count):
             lowest = min(lowest, self._scores[i])
         for i in range(self._count):
-            self._scores[i] = single(single(self._scores[i] - lowest) * context.page.boost[self._rows[i]])
+            gap: cython.double = min(single(self._scores[i] - lowest), BOOSTED_MAX)
+            self._scores[i] = min(single(gap * context.page.boost[self._rows[i]]), BOOSTED_MAX)
 
     @cython.cfunc
     @cython.exceptval(check=False)

@@ -24,8 +24,6 @@ from models.storefront.shop import Shop
 from models.visitor.packing import unpack
 from schemas.layouts import Layout, Reason
 
-_free_runs: list[PageRun] = []
-
 
 def decide(snapshot: Snapshot, requests: Sequence[PageRequest], at: float) -> list[LayoutDecision]:
     """Decides the layouts of many requests.
@@ -50,10 +48,11 @@ def decide(snapshot: Snapshot, requests: Sequence[PageRequest], at: float) -> li
     if not shop.items.n:
         return [_empty_catalogue_layout(shop, request, at) for request in requests]
     decisions: list[LayoutDecision] = []
-    run = _free_runs.pop() if _free_runs else PageRun()  # another thread may be deciding, too
+    free: list[PageRun] = snapshot.free_runs
+    run = free.pop() if free else PageRun()  # another thread may be deciding, too
     for start in range(0, len(requests), RUN_MAX):
         decisions += run.decide(snapshot, list(requests[start : start + RUN_MAX]), at)
-    _free_runs.append(run)  # not one that raised: it may be half-way through a page
+    free.append(run)  # not one that raised: it may be half-way through a page
     return decisions
 
 

@@ -67,6 +67,8 @@ class PageRun:
 
     def decide(self, snapshot: Any, requests: list[Any], at: float) -> list[Any]:
         """Decides at most RUN_MAX requests; see `models.policy.decide.decide`."""
+        if len(requests) > RUN_MAX:
+            raise ValueError(f"{len(requests)} requests in a run of {RUN_MAX}")
         self._reasons, self._as_of, self._ends, self._unbounded = [], [], [0], {}
         number: cython.int = 0
         for request in requests:

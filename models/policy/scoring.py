@@ -7,6 +7,7 @@ also scores everything while there is no champion, or when the champion fails.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
@@ -43,13 +44,21 @@ def score_rows(
     score = ranker.score_clipped if clipped and ranker.bounds is not None else ranker.score
     try:
         if known is None:
-            return score(features), None
+            return _score_each(score, features), None
         scores = UNDERSTUDY.score(features)
         if known.any():
-            scores[known] = score(features[known])
+            scores[known] = _score_each(score, features[known])
     except RankerFailed:
         return UNDERSTUDY.score(features), "model_failed"
     return scores, None
+
+
+def _score_each(score: Callable[[Floats], Floats], features: Floats) -> Floats:
+    """Scores of a ranker, one a row: what reads them does not look at their number again."""
+    scores = score(features)
+    if scores.shape != (len(features),):
+        raise RankerFailed(f"{list(scores.shape)} scores for {len(features)} rows")
+    return scores
 
 
 def provenance_of(ranker: Ranker | None, state_reason: Reason, failed: Reason | None) -> Provenance:

@@ -6,8 +6,9 @@ A process holds one reference to the newest Snapshot and swaps it between decisi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from models.features.index import FeatureIndex, index_features
 from models.ranking.ranker import Ranker
@@ -24,11 +25,13 @@ class Snapshot(Struct, frozen=True, eq=False, kw_only=True):
         shop: Items, storefront and rules.
         features: The feature index of `shop.items`.
         rankers: Role -> ranker; without a champion the understudy ranks.
+        free_runs: PageRuns that nobody uses now. They refer to these items, so they go with the snapshot.
     """
 
     shop: Shop
     features: FeatureIndex
     rankers: Mapping[str, Ranker]
+    free_runs: list[Any] = field(default_factory=list)
 
     @property
     def ranker(self) -> Ranker | None:

@@ -84,6 +84,8 @@ class PageColumns:
         self.page = plan.page
         self.modules, self.kinds = list(modules), list(kinds)
         self.pools = list(dict.fromkeys(kind.pool for kind in kinds))
+        if None in self.pools:
+            raise TypeError("a module kind without a pool: its __init__ must call ModuleKind.__init__")
         numbers = {pool: number for number, pool in enumerate(self.pools)}
         self.pool_of = _ints([numbers[kind.pool] for kind in kinds])
         self.module_codes = _ints([module.code for module in modules])

@@ -26,6 +26,8 @@ from schemas.ids import hash32
 from schemas.storefront import Match, PageType, RuleDef
 
 Mask = NDArray[np.bool_]
+BOOST_MAX = 1e9
+"""What factors multiply to at most: twenty of 100 would be more than a float32 holds."""
 
 
 class Pin(Struct, frozen=True):
@@ -170,7 +172,7 @@ def _combine(book: RuleBook, page: PagePlan, active: Sequence[CompiledRule]) -> 
             allowed[rule.rows] = False
         elif rule.rule.action == "boost":
             boost = np.ones(len(allowed), np.float32) if boost is None else boost
-            boost[rule.rows] *= rule.rule.factor
+            boost[rule.rows] = np.minimum(boost[rule.rows] * rule.rule.factor, BOOST_MAX)
     pins = _assign_pins(page, [rule for rule in active if rule.rule.action == "pin"], allowed)
     reserved = frozenset(pin.row for slot in pins.values() for pin in slot)
     return PageRules(allowed=allowed, boost=boost, pins=pins, reserved=reserved)

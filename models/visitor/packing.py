@@ -226,6 +226,8 @@ def _write_scalars(state: TypedState, visitor: VisitorState) -> cython.void:
     state.shares, state.dwell = _fit(visitor.shares, 8), _fit(int(visitor.dwell * 4), 16) / 4
     state.returns_to_item, state.carts_left = _fit(visitor.returns_to_item, 16), _fit(visitor.carts_left, 8)
     state.consent = _fit(visitor.consent, 16)
+    if (len(visitor.channels), len(visitor.devices)) != (6, 5):
+        raise ValueError("a state has 6 counts of channels and 5 of devices")
     for i in range(6):
         state.channels[i] = _fit(visitor.channels[i], 8)
     for i in range(5):

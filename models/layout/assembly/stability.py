@@ -64,6 +64,8 @@ class ScoredRows:
     def insert(self, index: cython.int, row: cython.int, score: cython.double) -> cython.int:
         """Puts a row before the one at `index`, or at the end for `count`; returns how many there are now."""
         i: cython.int
+        if index < 0 or index > self.count:
+            raise IndexError(f"{index} is no place among {self.count} rows")
         if self.count == self.rows.shape[0]:
             self._widen()
         for i in range(self.count, index, -1):

@@ -66,7 +66,13 @@ class PageFills:
     @cython.ccall
     @cython.exceptval(-1)
     def add(self, row: cython.int) -> cython.int:
-        """Adds an item at the end of the last fill; returns how many items all fills have."""
+        """Adds an item at the end of the last fill; returns how many items all fills have.
+
+        Raises:
+            IndexError: No fill was begun.
+        """
+        if self.count == 0:
+            raise IndexError("an item before the first fill")
         end: cython.int = self.starts[self.count]
         if end == self.rows.shape[0]:
             longer = np.zeros(2 * end, np.int32)
@@ -78,7 +84,13 @@ class PageFills:
 
     @cython.ccall
     def insert(self, index: cython.int, row: cython.int) -> cython.void:
-        """Puts an item at an index of the last fill, or at its end when that is shorter."""
+        """Puts an item at an index of the last fill, or at its end when that is shorter.
+
+        Raises:
+            IndexError: The index is negative, or no fill was begun.
+        """
+        if index < 0:
+            raise IndexError(f"{index} is no index of a fill")
         self.add(row)
         place: cython.int = self.starts[self.count] - 1
         least: cython.int = self.starts[self.count - 1] + index

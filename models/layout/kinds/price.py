@@ -24,7 +24,8 @@ HESITATION_MAX = cython.declare(cython.double, 3)
 @cython.final
 @cython.cclass
 class PriceRangePool(Pool):
-    """Items of the anchor's category whose price over that of the anchor lies within bounds (as float32)."""
+    """Items of the anchor's category whose price over that of the anchor lies within bounds (as float32);
+    none when that is free."""
 
     _low: cython.double
     _high: cython.double
@@ -38,6 +39,8 @@ class PriceRangePool(Pool):
         i: cython.int
         low: cython.double = single(self._low)
         high: cython.double = single(self._high)
+        if candidates.anchor_price <= 0.0:  # nothing is so many times the price of a free item
+            return
         for i in range(candidates.count):
             if candidates.similar[i]:
                 row: cython.int = candidates.rows[i]

@@ -1,7 +1,6 @@
 """Module kinds related to one item or cart: items like it, and items that others bought with it."""
 
 import cython
-import numpy as np
 from cython.cimports.libc.math import exp
 
 from models import use_compiled
@@ -29,31 +28,24 @@ LAST_VIEW_TIME_CONSTANT_S = cython.declare(cython.double, 600.0)
 class SimilarPool(Pool):
     """Items of the anchor's category; then those of others that were viewed together with the anchor."""
 
-    _co_viewed: cython.uchar[::1]
-
-    def __init__(self, name: str) -> None:
-        Pool.__init__(self, name)
-        self._co_viewed = np.zeros(POOL_CAPACITY, np.uint8).data
-
     @cython.ccall
     def collect(self, candidates: ScoredCandidates) -> cython.void:
         candidates.add_marked(candidates.similar)
         if candidates.context.anchor_row >= 0:
-            self._mark_co_viewed(candidates, candidates.context.anchor_row)
-            candidates.add_marked(self._co_viewed)
+            candidates.add_marked(self._mark_co_viewed(candidates, candidates.context.anchor_row))
 
     @cython.cfunc
-    def _mark_co_viewed(self, candidates: ScoredCandidates, anchor: cython.int) -> cython.void:
-        """Marks neighbours of the anchor that `neighbours` proposed and that are not similar."""
+    def _mark_co_viewed(self, candidates: ScoredCandidates, anchor: cython.int) -> cython.uchar[::1]:
+        """Marks of neighbours of the anchor that `neighbours` proposed and that are not similar."""
+        marks: cython.uchar[::1] = memoryview(bytearray(POOL_CAPACITY))
         columns: Columns = candidates.columns
         i: cython.int
         j: cython.int
-        for i in range(candidates.count):
-            self._co_viewed[i] = 0
         for j in range(columns.co_viewed.shape[1]):
             i = candidates.index_of(columns.co_viewed[anchor, j])
             if i >= 0 and candidates.sources[i] & _NEIGHBOURS_BIT and not candidates.similar[i]:
-                self._co_viewed[i] = 1
+                marks[i] = 1
+        return marks
 
 
 @cython.final

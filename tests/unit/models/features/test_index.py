@@ -147,3 +147,32 @@ def test_limits_move_what_is_outside() -> None:
     assert np.array_equal(limited[1:], features[1:].clip(0.1, 0.5))
     with pytest.raises(ValueError, match=r"bounds of \d+ and 3 columns"):
         limit_features(limited.data, 0, 1, low.data, high[:3].data)
+
+
+def test_another_thread_may_write_features_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python may go over to another thread anywhere: what one is half-way through is not seen by the other."""
+    module = interpreted("models.features.affinity")
+    index, visits = (
+        module.AffinityIndex(TABLE),
+        [interpreted("models.candidates.visit").Visit() for _ in "ab"],
+    )
+    for seed, visit in enumerate(visits, start=1):
+        begin_visit(visit, TABLE, varied_visitor(Random(seed)), at=AT)
+        interpreted("models.candidates.sources").propose_candidates(visit, 240)
+    rows_of = interpreted("models.features.feature_rows").FeatureRows
+    outs = [np.zeros((visit.count, len(SPEC)), np.float32) for visit in visits]
+    expected = [np.zeros_like(out) for out in outs]
+    for visit, out in zip(visits, expected, strict=True):
+        index.write(rows_of(visit, out.data, 0))
+    clear, others = index._clear_shares, [(visits[1], outs[1])]
+
+    def interrupt(*args: object) -> None:
+        while others:
+            visit, out = others.pop()
+            index.write(rows_of(visit, out.data, 0))
+        clear(*args)
+
+    monkeypatch.setattr(index, "_clear_shares", interrupt)
+    index.write(rows_of(visits[0], outs[0].data, 0))
+    for out, wanted in zip(outs, expected, strict=True):
+        np.testing.assert_array_equal(out, wanted)

@@ -115,3 +115,10 @@ def test_newer_versions_are_not_read() -> None:
 def test_bytes_that_are_no_state_are_named(damage: bytes) -> None:
     with pytest.raises(UnknownVersion):
         unpack(damage)
+
+
+@pytest.mark.parametrize("name", ["channels", "devices"])
+@pytest.mark.parametrize("counts", [(), (1, 2), (0,) * 9])
+def test_a_state_has_one_count_a_channel_and_a_device(name: str, counts: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="counts of channels"):
+        pack(replace(EMPTY, **{name: counts}))

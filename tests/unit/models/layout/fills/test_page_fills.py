@@ -80,3 +80,21 @@ def test_bytes_that_are_no_fills_are_refused(build: Build) -> None:
 def test_a_hash_as_subject_is_below_nothing(key: int) -> None:
     assert hash_subject(key) < -1
     assert subject_hash(hash_subject(key)) == key
+
+
+@both_builds
+def test_an_item_has_a_fill_and_a_place(build: Build) -> None:
+    fills = build("models.layout.fills.page_fills").PageFills()
+    with pytest.raises(IndexError, match="before the first fill"):
+        fills.add(3)
+    with pytest.raises(IndexError, match="before the first fill"):
+        fills.insert(0, 3)
+    fills.begin(0, 0, -1)
+    with pytest.raises(IndexError, match="no index of a fill"):
+        fills.insert(-2, 3)
+    assert fills.to_list() == [Fill(0, 0, -1, [])]
+    rows = build("models.layout.assembly.stability").ScoredRows([(5, 1.0)])
+    for index in (-1, 2, 1 << 20):
+        with pytest.raises(IndexError, match="no place among 1 rows"):
+            rows.insert(index, 3, 0.0)
+    assert rows.to_list() == [5]
