@@ -47,8 +47,10 @@ SHARES = (
     (AFFINITY_FEATURES.add("colour_taste", 1), KIND_COLOURS, LONG_TICK_S, "colour"),
     (AFFINITY_FEATURES.add("price_band_taste", 1), KIND_PRICE_BANDS, LONG_TICK_S, "band"),
 )
-"""(column, kind of affinity, its clock, attribute of the item). `family`, the level above the finest
-category, has no affinities of its own: its share is the sum over its categories."""
+"""(column, kind of affinity, tick of its clock in seconds, attribute of the item).
+
+`family`, the level above the finest category, has no affinities of its own: its share is the sum over its
+categories."""
 
 
 @cython.final
@@ -61,17 +63,17 @@ class AffinityIndex:
     """
 
     _columns: cython.int[::1]
-    """By feature, as those that follow: its column,"""
+    """By feature: its column in the matrix."""
     _kinds: cython.int[::1]
-    """the kind of affinity,"""
+    """By feature: the kind of affinity."""
     _half_lives: cython.double[::1]
-    """its half-life in seconds,"""
+    """By feature: the half-life of its weights in seconds."""
     _codes: list[KeyIndex]
-    """the KeyIndex of its attribute's codes,"""
+    """By feature: the KeyIndex of its attribute's codes."""
     _cells: cython.int[::1]
-    """and its first cell."""
+    """By feature: its first cell."""
     _item_cells: cython.int[:, ::1]
-    """By row and feature."""
+    """By row and feature: the cell that the item reads."""
     _cell_count: cython.int
     _free_shares: list[Any]
     """By cell, the shares of one visitor at a time; all zero while free."""

@@ -12,20 +12,23 @@ if not cython.compiled:
 
 GAP_FEATURES = FeatureGroup("gap")
 PRICE_GAP = cython.declare(cython.int, GAP_FEATURES.add("price_gap", 1))
-"""Price over the mean of what the visitor viewed, times the trust in that mean."""
+"""Price minus the mean of what the visitor viewed, times the trust in that mean."""
 PRICE_DISTANCE = cython.declare(cython.int, GAP_FEATURES.add("price_distance", 1))
 """Its absolute value."""
 BOUGHT_PRICE_GAP = cython.declare(cython.int, GAP_FEATURES.add("bought_price_gap", 1))
-"""Price over the mean of what the visitor bought; 0 without purchases."""
+"""Price minus the mean of what the visitor bought; 0 without purchases."""
 ANCHOR_PRICE_GAP = cython.declare(cython.int, GAP_FEATURES.add("anchor_price_gap", 1))
-"""Price over that of the anchor; this and the next two are 0 without an anchor."""
+"""Price minus that of the anchor; this and the next two are 0 without an anchor."""
 ANCHOR_SAME_CATEGORY = cython.declare(cython.int, GAP_FEATURES.add("anchor_same_category", 1))
 ANCHOR_SAME_BRAND = cython.declare(cython.int, GAP_FEATURES.add("anchor_same_brand", 1))
 
 
 @cython.cfunc
 def write_gaps(rows: FeatureRows) -> cython.void:
-    """Trust is weight / (weight + 1) of the evidence: 0 without any, towards 1 with much."""
+    """Writes the gap features.
+
+    Trust is weight / (weight + 1) of the evidence: 0 without any, towards 1 with much.
+    """
     visit: Visit = rows.visit
     state: TypedState = visit.state
     columns: Columns = visit.columns

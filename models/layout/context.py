@@ -58,9 +58,12 @@ class PageContext:
     Attributes:
         visit: The visitor on the page, with its candidates.
         page: The page's slots, modules and rules.
-        anchor_row: The row that the page, or else the visitor's last view, is about; -1 for none.
-        focus_category: hash32 of the page's category, else of the visitor's strongest one, else of the most
-            popular item's; 0 for none. `focus_code` is its code, -1 for none.
+        anchor_row: On a product page its item, on a cart page the first cart line that the shop still has,
+            elsewhere the row viewed last; -1 for none. Other than `visit.anchor_row`, it is never a view on
+            product and cart pages.
+        focus_category: hash32 of the page's category, on product and cart pages of the anchor's; else of the
+            visitor's strongest one, else of the most popular item's; 0 for none. `focus_code` is its code, -1
+            for none.
         anchor_category: hash32 of the anchor row's category; `focus_category` on a category page and without
             an anchor row.
         recent: Rows viewed, newest first, that rules allow, each once.
@@ -134,8 +137,8 @@ class PageContext:
 
     @cython.cfunc
     def _find_focus(self, category: cython.longlong) -> cython.longlong:
-        """The page's category, else the session's strongest, else the strongest long-term, else the most
-        popular item's; 0 for none."""
+        """The page's category, on product and cart pages the anchor's, else the visitor's strongest, else the
+        most popular item's; 0 for none, and for a category page's that the shop does not know."""
         visit: Visit = self.visit
         columns: Columns = visit.columns
         if visit.page == PAGE_CATEGORY and category:
@@ -149,7 +152,10 @@ class PageContext:
 
     @cython.cfunc
     def _strongest_category(self) -> cython.longlong:
-        """hash32 of the category with the most weight that the shop knows; of equal ones the smaller."""
+        """hash32 of the heaviest category that the shop knows, of equal ones the smaller; 0 for none.
+
+        Only the first list that is not empty is looked at: of the session, long-term, bought.
+        """
         state: TypedState = self.visit.state
         kind: cython.int = KIND_BOUGHT_CATEGORIES
         i: cython.int

@@ -137,7 +137,7 @@ class ScoredCandidates:
     @cython.inline
     @cython.exceptval(check=False)
     def _push_if(self, row: cython.int, wanted: cython.int) -> cython.void:
-        """Adds a row when `wanted` is 1, not when it is 0; without a branch, often guessed wrong."""
+        """Adds a row when `wanted` is 1, not when it is 0: without a branch, often mispredicted."""
         size: cython.int = self.sizes[self._pool]
         if size < POOL_CAPACITY:
             self.pool_rows[self._pool, size] = row
