@@ -150,7 +150,7 @@ def test_limits_move_what_is_outside() -> None:
 
 
 def test_another_thread_may_write_features_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python may go over to another thread anywhere: what one is half-way through is not seen by the other."""
+    """Python may go over to another thread anywhere: what one is half-way through the other does not see."""
     module = interpreted("models.features.affinity")
     index, visits = (
         module.AffinityIndex(TABLE),

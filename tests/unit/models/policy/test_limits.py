@@ -1,4 +1,4 @@
-"""What a shop, a ranker or an extension in ordinary Python may bring about: never a crash, never a lost page."""
+"""What a shop, a ranker or an extension in Python may bring about: never a crash, never a lost page."""
 
 from __future__ import annotations
 
