@@ -67,8 +67,6 @@ class PageRun:
 
     def decide(self, snapshot: Any, requests: list[Any], at: float) -> list[Any]:
         """Decides at most RUN_MAX requests; see `models.policy.decide.decide`."""
-        if len(requests) > RUN_MAX:
-            raise ValueError(f"{len(requests)} requests in a run of {RUN_MAX}")
         self._reasons, self._as_of, self._ends, self._unbounded = [], [], [0], {}
         number: cython.int = 0
         for request in requests:
@@ -116,6 +114,8 @@ class PageRun:
     @cython.cfunc
     def _begin(self, snapshot: Any, number: cython.int, request: Any, at: cython.double) -> cython.void:
         """Reads the state and proposes candidates."""
+        if number >= RUN_MAX:
+            raise ValueError(f"more than {RUN_MAX} requests in a run")
         visit: Visit = self._visits[number]
         context: PageContext = self._contexts[number]
         table = snapshot.shop.items

@@ -39,6 +39,12 @@ class AboutItself(Source):
             visit.add(visit.about[place])
 
 
+class Stray(Source):
+    def propose(self, visit: Visit) -> None:
+        for row in (-1, TABLE.n, 1 << 30, 5, 5):
+            visit.add(row)
+
+
 class Failing(Source):
     def propose(self, visit: Visit) -> None:
         raise RuntimeError("it fails")
@@ -128,13 +134,13 @@ def test_the_page_itself_is_no_candidate(page: str, monkeypatch: pytest.MonkeyPa
     assert 7 not in found.rows
 
 
-def test_rows_that_are_none_of_the_table_are_dropped() -> None:
+def test_rows_that_are_none_of_the_table_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SOURCES, "stray", Stray("stray"))
     visit = Visit()
     assert isinstance(visit, CandidateRows)
     begin(visit, 2)
-    for row in (-1, TABLE.n, 1 << 30, 5, 5):
-        visit.add(row)
-    assert copy_candidates(visit).rows.tolist() == [5]
+    propose_candidates(visit, CANDIDATES_MAX)
+    assert copy_candidates(visit).of("stray").tolist() == [5]
 
 
 def test_given_rows_must_be_ascending_rows_of_the_table() -> None:

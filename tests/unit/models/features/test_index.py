@@ -150,12 +150,10 @@ def test_limits_move_what_is_outside() -> None:
 
 
 def test_another_thread_may_write_features_in_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python may go over to another thread anywhere: what one is half-way through is not seen by the other."""
+    """Python may go over to another thread anywhere: what one is half-way through the other does not see."""
     module = interpreted("models.features.affinity")
-    index, visits = (
-        module.AffinityIndex(TABLE),
-        [interpreted("models.candidates.visit").Visit() for _ in "ab"],
-    )
+    index = module.AffinityIndex(TABLE)
+    visits = [interpreted("models.candidates.visit").Visit() for _ in range(2)]
     for seed, visit in enumerate(visits, start=1):
         begin_visit(visit, TABLE, varied_visitor(Random(seed)), at=AT)
         interpreted("models.candidates.sources").propose_candidates(visit, 240)

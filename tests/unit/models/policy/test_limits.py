@@ -167,5 +167,5 @@ def test_a_kind_without_a_pool_is_refused() -> None:
 
 def test_a_run_has_an_end() -> None:
     snapshot = random_snapshot(Random(2), 20)
-    with pytest.raises(ValueError, match="17 requests"):
+    with pytest.raises(ValueError, match="more than 16 requests"):
         PageRun().decide(snapshot, [a_request(snapshot)] * (RUN_MAX + 1), AT)
