@@ -55,6 +55,7 @@ class PageRun:
     _features: Any
     _matrix: cython.float[:, ::1]
     _unbounded: dict[Any, Any]
+    _at: cython.double
 
     def __init__(self) -> None:
         self._visits = [Visit() for _ in range(RUN_MAX)]
@@ -64,10 +65,12 @@ class PageRun:
         self._features = np.empty((RUN_MAX * CANDIDATES_MAX, len(NAMES)), np.float32)
         self._matrix = self._features.data
         self._unbounded = {}
+        self._at = 0.0
 
     def decide(self, snapshot: Any, requests: list[Any], at: float) -> list[Any]:
         """Decides at most RUN_MAX requests; see `models.policy.decide.decide`."""
         self._reasons, self._as_of, self._ends, self._unbounded = [], [], [0], {}
+        self._at = at
         number: cython.int = 0
         for request in requests:
             self._begin(snapshot, number, request, at)
@@ -82,29 +85,31 @@ class PageRun:
         number = 0
         for request in requests:
             self._assemble(snapshot, number, request, column)
-            content = Content(
-                snapshot.shop.view, request, self._assembly.fills, provenances[self._reasons[number]]
-            )
-            decisions.append(
-                LayoutDecision(
-                    request=request,
-                    fills=PackedFills(
-                        layout_id=content.layout_id,
-                        provenance=provenances[self._reasons[number]],
-                        content=content.packed,
-                        view=ref(snapshot.shop.view),
-                    ),
-                    changed=content.changed,
-                    shop=snapshot.shop,
-                    as_of=self._as_of[number],
-                    at=at,
-                    subject_known=self._visit(number).page_row_count > 0,
-                    slots_without_id=content.slots,
-                    evidence=self._evidence(number, scores) if request.explained else None,
-                )
-            )
+            provenance = provenances[self._reasons[number]]
+            decisions.append(self._finish(snapshot, number, request, scores, provenance))
             number += 1
         return decisions
+
+    def _finish(
+        self, snapshot: Any, number: cython.int, request: Any, scores: Any, provenance: Any
+    ) -> LayoutDecision:
+        """The decision for the page that was just assembled."""
+        shop = snapshot.shop
+        content = Content(shop.view, request, self._assembly.fills, provenance)
+        fills = PackedFills(
+            layout_id=content.layout_id, provenance=provenance, content=content.packed, view=ref(shop.view)
+        )
+        return LayoutDecision(
+            request=request,
+            fills=fills,
+            changed=content.changed,
+            shop=shop,
+            as_of=self._as_of[number],
+            at=self._at,
+            subject_known=self._visit(number).page_row_count > 0,
+            slots_without_id=content.slots,
+            evidence=self._evidence(number, scores) if request.explained else None,
+        )
 
     @cython.cfunc
     def _visit(self, number: cython.int) -> Visit:
