@@ -12,7 +12,6 @@ from msgspec.structs import replace
 
 from models.policy.rerank import Ranked, rank
 from models.policy.snapshot import Snapshot
-from models.visitor.packing import is_readable, version_of
 from schemas.codec import DECODE_ERRORS
 from schemas.ids import ItemId, VisitorId
 from schemas.layouts import Mode, ModelTag, Reason, Why
@@ -28,6 +27,7 @@ from streams.gateway.http.parameters import (
     refuse_parameters,
 )
 from streams.gateway.http.problems import Problem, error_field
+from streams.gateway.layouts.read_your_writes import state_version
 from streams.gateway.layouts.store_reads import ReadFailed, StoreReads
 from streams.runtime.clock import Clock
 from streams.shop.policy_thread import PolicyThread
@@ -127,9 +127,8 @@ class RankRoute:
             return b"", "", exc.reason
         if packed is None:
             return b"", "", None
-        if not is_readable(packed):
-            return b"", "", "model_failed"
-        return packed, version_of(packed, partition).text(), None
+        version = state_version(packed, partition)
+        return (packed, version.text(), None) if version else (b"", "", "model_failed")
 
     async def _rank(self, request: RankRequest, state: bytes, until: float) -> tuple[Ranked, Reason | None]:
         """The order, with the reason why the ranker has no part in it (None: it is as good as can be)."""

@@ -6,8 +6,8 @@ import asyncio
 from contextlib import suppress
 
 from models.layout.rendering.fields import field_of
-from models.visitor.packing import unpack
-from schemas.errors import InvalidToken, UnknownVersion
+from models.visitor.packing import is_readable, version_of
+from schemas.errors import InvalidToken
 from schemas.ids import Version, VisitorId
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.layouts.hub import Hub, Mailbox
@@ -129,10 +129,4 @@ def live_layout(stored: Stored, partition: int) -> bytes | None:
 
 def state_version(packed: bytes | None, partition: int) -> Version | None:
     """The version of a packed state; None for none, or for one that newer code wrote."""
-    if packed is None:
-        return None
-    try:
-        state = unpack(packed)
-    except UnknownVersion:
-        return None
-    return Version(state.incarnation, partition, state.offset)
+    return version_of(packed, partition) if packed and is_readable(packed) else None
