@@ -11,14 +11,11 @@ import numpy as np
 from models import use_compiled
 
 if not cython.compiled:
-    from models.candidates.visit import PAGE_CART, PAGE_CATEGORY, PAGE_PRODUCT, Visit
+    from models.candidates.visit import ITEMS_MAX, PAGE_CART, PAGE_CATEGORY, PAGE_PRODUCT, Visit
     from models.catalog.columns import Columns
     from models.storefront.columns import PageColumns
     from models.visitor.state_fields import KIND_BOUGHT_CATEGORIES, KIND_CATEGORIES, KIND_NOW_CATEGORIES
     from models.visitor.typed_state import TypedState
-
-KNOWN_MAX = cython.declare(cython.int, 16)
-"""More items than a state holds of one kind."""
 
 
 @cython.ccall
@@ -86,8 +83,8 @@ class PageContext:
     word_counts = cython.declare(object, visibility="readonly")
 
     def __init__(self) -> None:
-        self.recent = np.zeros(KNOWN_MAX, np.int32).data
-        self.cart = np.zeros(KNOWN_MAX, np.int32).data
+        self.recent = np.zeros(ITEMS_MAX, np.int32).data
+        self.cart = np.zeros(ITEMS_MAX, np.int32).data
         self.recent_count = self.cart_count = 0
         self.anchor_row = self.focus_code = -1
         self.focus_category = self.anchor_category = 0

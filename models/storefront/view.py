@@ -7,6 +7,7 @@ built anew when the catalogue or the storefront changes, not when crowd signals 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -19,19 +20,14 @@ from schemas.catalog import Item
 from schemas.codec import encode
 from schemas.storefront import PageType
 
-ITEMS_MAX = 48
-"""The most items of a module (schemas.storefront); pins may add some."""
 PHRASES_MAX = 50_000
 """Entries of `phrase_cache`; then it is emptied."""
 
 
+@lru_cache(maxsize=64)
 def index_json(count: int) -> tuple[bytes, ...]:
     """What follows `item_json` of each item in a row of `count` items: its index, `}` and the comma."""
     return tuple(b"%d}%b" % (n, b"," if n < count - 1 else b"") for n in range(count))
-
-
-INDEX_JSON = [index_json(count) for count in range(ITEMS_MAX + 1)]
-"""`index_json` of a row of so many items."""
 
 
 class StorefrontView(Struct, frozen=True, eq=False, weakref=True):

@@ -41,7 +41,6 @@ class ItemSelection:
     """
 
     previous = cython.declare(PageFills, visibility="readonly")
-    _context: PageContext
     _columns: Columns
     _view: ViewColumns
     _page: PageColumns
@@ -68,7 +67,7 @@ class ItemSelection:
         """Begins a page: what is pinned is placed, what the visitor knows is known."""
         visit: Visit = context.visit
         i: cython.int
-        self._context, self._candidates, self._view = context, candidates, view
+        self._candidates, self._view = candidates, view
         self._columns, self._page = visit.columns, context.page
         self._make_room()
         for i in range(self._page.pin_starts[self._page.slot_count]):

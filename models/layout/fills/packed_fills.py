@@ -6,8 +6,7 @@ its layout id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from weakref import ref
+from collections.abc import Callable, Mapping
 
 import msgspec
 from msgspec import Struct
@@ -71,24 +70,8 @@ class RestoredFills(Struct, frozen=True, eq=False):
     json: bytes
 
 
-def pack_fills(
-    fills: Sequence[Fill], layout_id: str, provenance: Provenance, view: StorefrontView
-) -> PackedFills:
-    """Packs the fills of a page.
-
-    Args:
-        fills: From the top, in the numbers of `view`.
-        layout_id: The id of the content.
-        provenance: How it was made.
-        view: Kept by a weak reference.
-    """
-    typed = PageFills()
-    typed.read_list(fills)
-    return PackedFills(layout_id=layout_id, provenance=provenance, content=typed.pack(), view=ref(view))
-
-
 def unpack_fills(fills: PackedFills) -> list[Fill]:
-    """The fills in the numbers of their own view; the inverse of `pack_fills`."""
+    """The fills in the numbers of their own view."""
     typed = PageFills()
     typed.read(fills.content)
     return typed.to_list()

@@ -46,12 +46,11 @@ class ScoredCandidates:
     lead_scores = cython.declare(cython.double[::1], visibility="readonly")
     _pool: cython.int
     _anchor_code: cython.int
-    _marks: cython.int[::1]
     _indexes: cython.int[::1]
-    _mark: cython.int
+    """By place among the candidates of the visit; -1 for one that rules remove."""
 
     def __init__(self) -> None:
-        self.count = self._pool = self._mark = 0
+        self.count = self._pool = 0
         self.rows = np.zeros(POOL_CAPACITY, np.int32).data
         self.scores = np.zeros(POOL_CAPACITY, np.float64).data
         self.sources = np.zeros(POOL_CAPACITY, np.uint64).data
@@ -60,8 +59,7 @@ class ScoredCandidates:
         self.sizes = np.zeros(1, np.int32).data
         self.lead_scores = np.zeros(1, np.float64).data
         self.pool_rows = np.zeros((1, POOL_CAPACITY), np.int32).data
-        self._marks = np.zeros(1, np.int32).data
-        self._indexes = np.zeros(1, np.int32).data
+        self._indexes = np.zeros(POOL_CAPACITY, np.int32).data
         self._anchor_code, self.anchor_price = -1, 1.0
 
     @cython.ccall
@@ -74,11 +72,9 @@ class ScoredCandidates:
             self.sizes = np.zeros(pools, np.int32).data
             self.lead_scores = np.zeros(pools, np.float64).data
             self.pool_rows = np.zeros((pools, POOL_CAPACITY), np.int32).data
-        self._mark += 1
-        if self._marks.shape[0] != columns.n or self._mark == 0x7FFF_FFFF:
-            self._marks = np.zeros(max(columns.n, 1), np.int32).data
-            self._indexes = np.zeros(max(columns.n, 1), np.int32).data
-            self._mark = 1
+        place: cython.int
+        for place in range(POOL_CAPACITY):
+            self._indexes[place] = -1
         self._anchor_code, self.anchor_price = -1, 1.0
         if context.anchor_row >= 0:
             self._anchor_code = columns.category[context.anchor_row]
@@ -92,16 +88,15 @@ class ScoredCandidates:
         category: cython.int = self.columns.category[row]
         self.similar[self.count] = category == self._anchor_code and row != self.context.anchor_row
         self.in_focus[self.count] = category == self.context.focus_code
-        self._marks[row], self._indexes[row] = self._mark, self.count
+        self._indexes[self.context.visit.place(row)] = self.count
         self.count += 1
 
     @cython.cfunc
     @cython.exceptval(check=False)
     def index_of(self, row: cython.int) -> cython.int:
         """The index of a row among the candidates; -1 for one that is none."""
-        if 0 <= row < self._marks.shape[0] and self._marks[row] == self._mark:
-            return self._indexes[row]
-        return -1
+        place: cython.int = self.context.visit.place(row) if row < self.columns.n else -1
+        return self._indexes[place] if 0 <= place < POOL_CAPACITY else -1
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -124,24 +119,17 @@ class ScoredCandidates:
                 self.lead_scores[number] = self.scores[first] + self.scores[last]
 
     @cython.cfunc
+    @cython.inline
     @cython.exceptval(check=False)
-    def _push(self, row: cython.int) -> cython.int:
+    def _push(self, row: cython.int, wanted: cython.int) -> cython.int:
+        """Adds a row when `wanted` is 1, not when it is 0 (a branch would often be mispredicted); returns the
+        pool's size."""
         size: cython.int = self.sizes[self._pool]
         if size == POOL_CAPACITY:
             return size
         self.pool_rows[self._pool, size] = row
-        self.sizes[self._pool] = size + 1
-        return size + 1
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(check=False)
-    def _push_if(self, row: cython.int, wanted: cython.int) -> cython.void:
-        """Adds a row when `wanted` is 1, not when it is 0: without a branch, often mispredicted."""
-        size: cython.int = self.sizes[self._pool]
-        if size < POOL_CAPACITY:
-            self.pool_rows[self._pool, size] = row
-            self.sizes[self._pool] = size + wanted
+        self.sizes[self._pool] = size + wanted
+        return size + wanted
 
     # -- what a pool reads and says: it may be ordinary Python, so its indexes and rows are checked
 
@@ -156,7 +144,7 @@ class ScoredCandidates:
     @cython.exceptval(-1)
     def add(self, index: cython.int) -> cython.int:
         """Adds a candidate to the pool that is being collected; returns the pool's size."""
-        return self._push(self._row_at(index))
+        return self._push(self._row_at(index), 1)
 
     @cython.ccall
     @cython.exceptval(-1)
@@ -165,7 +153,7 @@ class ScoredCandidates:
         pool's size."""
         if row < 0 or row >= self.columns.n:
             raise IndexError(f"{row} is no row of {self.columns.n} items")
-        return self._push(row)
+        return self._push(row, 1)
 
     @cython.ccall
     @cython.exceptval(check=False)
@@ -173,7 +161,7 @@ class ScoredCandidates:
         """Adds every candidate that the source with this bit proposed."""
         i: cython.int
         for i in range(self.count):
-            self._push_if(self.rows[i], (self.sources[i] & bit) != 0)
+            self._push(self.rows[i], (self.sources[i] & bit) != 0)
 
     @cython.ccall
     @cython.exceptval(check=False)
@@ -181,7 +169,7 @@ class ScoredCandidates:
         """Adds every candidate whose mark is 1: `similar`, `in_focus`, or marks of a pool's own."""
         i: cython.int
         for i in range(min(self.count, cython.cast(cython.int, marks.shape[0]))):
-            self._push_if(self.rows[i], marks[i])
+            self._push(self.rows[i], marks[i])
 
 
 if not cython.compiled:

@@ -8,7 +8,7 @@ from models.layout.kind_traits import Traits, Words
 if not cython.compiled:
     from models.layout.context import PageContext
     from models.layout.kinds.candidates import ScoredCandidates
-    from models.layout.kinds.kind import CART_WEIGHT, ModuleKind, Pool
+    from models.layout.kinds.kind import ModuleKind, Pool, cart_evidence
 
 RECENT_WEIGHT = cython.declare(cython.double, 0.1)
 """For each of up to RECENT_COUNTED items viewed. Own heuristic, not tuned on data."""
@@ -62,7 +62,7 @@ class FromCart(ModuleKind):
 
     @cython.ccall
     def evidence(self, context: PageContext) -> cython.double:
-        return CART_WEIGHT if context.visit.state.cart_count else 0.0
+        return cart_evidence(context)
 
 
 HISTORY_KINDS = (

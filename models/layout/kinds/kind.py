@@ -101,6 +101,13 @@ class ModuleKind:
         return True
 
 
+@cython.cfunc
+@cython.exceptval(check=False)
+def cart_evidence(context: PageContext) -> cython.double:
+    """CART_WEIGHT while there is something in the cart."""
+    return CART_WEIGHT if context.visit.state.cart_count else 0.0
+
+
 @cython.cclass
 class AboutAnchor(ModuleKind):
     """A kind about the item that the page, or else the visitor's last view, is about."""

@@ -38,6 +38,12 @@ class OtherPool(Pool):
                 candidates.add(i)
 
 
+@cython.cfunc
+def _known_subject(context: PageContext, category: cython.longlong) -> cython.longlong:
+    """The subject of a category (hash32, 0 for none); NO_SUBJECT for a stranger."""
+    return hash_subject(category) if context.visit.known and category else NO_SUBJECT
+
+
 @cython.final
 @cython.cclass
 class AboutLatest(ModuleKind):
@@ -45,9 +51,7 @@ class AboutLatest(ModuleKind):
 
     @cython.ccall
     def subject(self, context: PageContext) -> cython.longlong:
-        if context.visit.known and context.anchor_category:
-            return hash_subject(context.anchor_category)
-        return NO_SUBJECT
+        return _known_subject(context, context.anchor_category)
 
     @cython.ccall
     def about_holds(self, columns: ViewColumns, fills: PageFills, index: cython.int) -> cython.bint:
@@ -76,9 +80,7 @@ class AboutFocus(ModuleKind):
 
     @cython.ccall
     def subject(self, context: PageContext) -> cython.longlong:
-        if context.visit.known and context.focus_category:
-            return hash_subject(context.focus_category)
-        return NO_SUBJECT
+        return _known_subject(context, context.focus_category)
 
 
 EVERYTHING = EverythingPool("all")

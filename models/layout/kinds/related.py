@@ -13,7 +13,7 @@ if not cython.compiled:
     from models.layout.context import PageContext
     from models.layout.fills.page_fills import NO_SUBJECT, PageFills
     from models.layout.kinds.candidates import POOL_CAPACITY, ScoredCandidates
-    from models.layout.kinds.kind import CART_WEIGHT, AboutAnchor, ModuleKind, Pool, ProposedPool
+    from models.layout.kinds.kind import AboutAnchor, ModuleKind, Pool, ProposedPool, cart_evidence
     from models.storefront.columns import ViewColumns
 
 _NEIGHBOURS_BIT = cython.declare(cython.ulonglong, source_bit("neighbours"))
@@ -92,8 +92,7 @@ class BoughtTogether(ModuleKind):
 
     @cython.ccall
     def evidence(self, context: PageContext) -> cython.double:
-        """CART_WEIGHT while there is something in the cart."""
-        return CART_WEIGHT if context.visit.state.cart_count else 0.0
+        return cart_evidence(context)
 
 
 RELATED_KINDS = (

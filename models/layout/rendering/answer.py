@@ -17,7 +17,7 @@ from models.layout.kinds.registry import kind_of
 from models.layout.rendering.slots import PhraseKey, SlotPieces
 from models.layout.rendering.wording import reason_of, subject_name, title_of
 from models.storefront.edition import Edition
-from models.storefront.view import INDEX_JSON, PHRASES_MAX, StorefrontView, index_json
+from models.storefront.view import PHRASES_MAX, StorefrontView, index_json
 from schemas.codec import encode
 from schemas.layouts import Layout, ModelTag
 from schemas.storefront import PageType
@@ -119,7 +119,7 @@ def slots_json(
     pieces = view.slot_pieces.get(page)
     if pieces is None:
         kinds = [kind_of(module) for module in view.storefront.modules]
-        pieces = view.slot_pieces[page] = SlotPieces(view, page, kinds, INDEX_JSON, index_json)
+        pieces = view.slot_pieces[page] = SlotPieces(view, page, kinds, index_json)
     slots: bytes = pieces.join(fills, layout_id.encode(), personal, query, partial(_make_phrase, view))
     return slots
 

@@ -25,8 +25,7 @@ class SlotPieces:
         view: The StorefrontView; its JSON pieces and its phrase cache are used.
         page: The page type.
         kinds: The ModuleKind of each module of the storefront, by number.
-        index_json: What follows each item of a row of so many: index, `}` and comma.
-        long_json: The same for a row that `index_json` does not have.
+        index_json: Gives what follows each item of a row of so many: index, `}` and comma.
     """
 
     _items: list[Any]
@@ -37,22 +36,20 @@ class SlotPieces:
     _named_by_query: list[Any]
     _columns: ViewColumns
     _phrases: dict[Any, Any]
-    _index_json: list[Any]
-    _long_json: Any
+    _index_json: Any
 
     def __init__(
         self,
         view: Any,
         page: str,
         kinds: Sequence[Any],
-        index_json: Sequence[tuple[bytes, ...]],
-        long_json: Callable[[int], tuple[bytes, ...]],
+        index_json: Callable[[int], tuple[bytes, ...]],
     ) -> None:
         self._items, self._modules = view.item_json, view.module_json
         self._slots, self._names = view.slot_json[page], view.slot_names[page]
         self._kinds, self._columns, self._phrases = list(kinds), view.columns, view.phrase_cache
         self._named_by_query = [module.about == "query" for module in view.storefront.modules]
-        self._index_json, self._long_json = list(index_json), long_json
+        self._index_json = index_json
 
     def join(
         self,
@@ -92,9 +89,7 @@ class SlotPieces:
     def _add_items(self, parts: list[Any], fills: PageFills, index: cython.int) -> cython.void:
         start: cython.int = fills.starts[index]
         count: cython.int = fills.starts[index + 1] - start
-        ends: tuple[Any, ...] = (
-            self._index_json[count] if count < len(self._index_json) else self._long_json(count)
-        )
+        ends: tuple[Any, ...] = self._index_json(count)
         i: cython.int
         for i in range(count):
             parts.append(self._items[fills.rows[start + i]])
