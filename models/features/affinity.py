@@ -18,6 +18,7 @@ if not cython.compiled:
     from models.catalog.columns import single
     from models.catalog.key_index import KeyIndex
     from models.features.feature_rows import FeatureGroup, FeatureRows
+    from models.features.visitor import VISITOR_FEATURES
     from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, STEPS_PER_OCTAVE, WEIGHT_OF_CODE
     from models.visitor.state_fields import (
         KIND_BOUGHT_CATEGORIES,
@@ -35,7 +36,7 @@ PRIOR = cython.declare(cython.double, 1.0)
 BANDS = 16
 """Price bands: models.visitor.affinities.price_band gives 0 to 15."""
 
-AFFINITY_FEATURES = FeatureGroup("affinity")
+AFFINITY_FEATURES = FeatureGroup("affinity", VISITOR_FEATURES)
 SHARES = (
     (AFFINITY_FEATURES.add("category_taste", 1), KIND_CATEGORIES, LONG_TICK_S, "category"),
     (AFFINITY_FEATURES.add("category_now", 1), KIND_NOW_CATEGORIES, NOW_TICK_S, "category"),

@@ -18,26 +18,24 @@ class Feature(NamedTuple):
     group: str
 
 
-GROUP_SIZES = {"item": 12, "visitor": 10, "affinity": 9, "interaction": 9, "gap": 6}
-"""How many features each group has, in the order of their columns."""
-
-
 class FeatureGroup:
     """Features that one module writes, in columns side by side.
 
+    Args:
+        name: Of the group.
+        before: The group whose columns are to the left of these; None for the first. Nothing can be added to
+            it any more.
+
     Attributes:
-        name: Of GROUP_SIZES.
         start: The first column.
-        end: The column after the last one.
         features: What was added so far, in the order of the columns.
     """
 
-    def __init__(self, name: str) -> None:
-        before = list(GROUP_SIZES)[: list(GROUP_SIZES).index(name)]
+    def __init__(self, name: str, before: "FeatureGroup | None" = None) -> None:
         self.name = name
-        self.start = sum([GROUP_SIZES[other] for other in before])
-        self.end = self.start + GROUP_SIZES[name]
+        self.start = 0 if before is None else before.complete()
         self.features: list[Feature] = []
+        self._complete = False
 
     def add(self, name: str, version: int) -> int:
         """Declares the next feature of the group.
@@ -50,14 +48,17 @@ class FeatureGroup:
             The column to write it to.
 
         Raises:
-            ValueError: GROUP_SIZES has no column for it.
+            ValueError: The group is complete: the next column is another group's.
         """
-        column = self.start + len(self.features)
-        if column == self.end:
-            size = GROUP_SIZES[self.name]
-            raise ValueError(f"{name} is one more than GROUP_SIZES says of {self.name}: {size}")
+        if self._complete:
+            raise ValueError(f"{name} is added to the group {self.name}, which is complete")
         self.features.append(Feature(name, version, self.name))
-        return column
+        return self.start + len(self.features) - 1
+
+    def complete(self) -> int:
+        """The column after the last one; from now on nothing can be added."""
+        self._complete = True
+        return self.start + len(self.features)
 
 
 @cython.final

@@ -8,9 +8,10 @@ if not cython.compiled:
     from models.candidates.visit import Visit
     from models.catalog.columns import Columns, single
     from models.features.feature_rows import FeatureGroup, FeatureRows
+    from models.features.interaction import INTERACTION_FEATURES
     from models.visitor.typed_state import TypedState
 
-GAP_FEATURES = FeatureGroup("gap")
+GAP_FEATURES = FeatureGroup("gap", INTERACTION_FEATURES)
 PRICE_GAP = cython.declare(cython.int, GAP_FEATURES.add("price_gap", 1))
 """Price minus the mean of what the visitor viewed, times the trust in that mean."""
 PRICE_DISTANCE = cython.declare(cython.int, GAP_FEATURES.add("price_distance", 1))

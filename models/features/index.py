@@ -17,8 +17,8 @@ if not cython.compiled:
     from models.features.item import ITEM_FEATURES, item_block
     from models.features.visitor import write_visitor_features
 
-ITEM_COLUMNS = cython.declare(cython.int, ITEM_FEATURES.end)
-MATRIX_COLUMNS = cython.declare(cython.int, GAP_FEATURES.end)
+ITEM_COLUMNS = cython.declare(cython.int, ITEM_FEATURES.complete())
+MATRIX_COLUMNS = cython.declare(cython.int, GAP_FEATURES.complete())
 
 
 @cython.final

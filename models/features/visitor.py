@@ -8,13 +8,13 @@ from models import use_compiled
 if not cython.compiled:
     from models.candidates.visit import PAGE_CART, PAGE_CATEGORY, PAGE_PRODUCT, PAGE_SEARCH, Visit
     from models.features.feature_rows import FeatureGroup, FeatureRows
+    from models.features.item import ITEM_FEATURES
     from models.visitor.typed_state import TypedState
 
 SESSION_MAX_S = cython.declare(cython.double, 86_400.0)
 
-VISITOR_FEATURES = FeatureGroup("visitor")
+VISITOR_FEATURES = FeatureGroup("visitor", ITEM_FEATURES)
 VISITOR_START = cython.declare(cython.int, VISITOR_FEATURES.start)
-VISITOR_END = cython.declare(cython.int, VISITOR_FEATURES.end)
 VISITOR_IS_COLD = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_is_cold", 1))
 VISITOR_LOG_EVENTS = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_log_events", 1))
 VISITOR_LOG_ORDERS = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_log_orders", 1))
@@ -25,6 +25,7 @@ SESSION_LOG_AGE = cython.declare(cython.int, VISITOR_FEATURES.add("session_log_a
 IS_PRODUCT_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_product", 1))
 IS_LISTING_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_listing", 1))
 IS_CART_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_cart", 1))
+VISITOR_END = cython.declare(cython.int, VISITOR_FEATURES.complete())
 
 
 @cython.cfunc

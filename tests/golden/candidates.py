@@ -1,6 +1,7 @@
-"""`python -m tests.golden.candidates` writes the digests of candidates and features anew, when meant to.
+"""Digests of the candidates of random shops, and of each feature over all of them.
 
-Those of candidates are of the numpy code that came before the compiled one.
+Those of candidates are of the numpy code that came before the compiled one. A feature that was recorded stays
+as it was; one that came after is recorded when all is written anew, and nothing else changes by it.
 """
 
 from __future__ import annotations
@@ -11,41 +12,61 @@ from random import Random
 
 import numpy as np
 
-from models.features.feature_rows import GROUP_SIZES
-from models.features.spec import SPEC
+from models.features.spec import SPEC, Matrix
 from schemas.storefront import PAGE_ORDER
 from tests.both_builds import Build, compiled
 from tests.unit.models.asked_pages import Asker, full_state
 from tests.unit.models.random_shops import AT, random_table
 
 FILE = Path(__file__).with_suffix(".txt")
+FEATURES_FILE = FILE.with_name("features.txt")
 SHOPS = 24
 
 
-def digests(build: Build) -> str:
-    """A line for each shop and page: how many candidates, digests of them and of their features.
+def digests(build: Build) -> tuple[str, str]:
+    """Lines of FILE, one for each shop and page: how many candidates, and a digest of them; of FEATURES_FILE,
+    one a feature: its name, version, and a digest of it for all candidates of all shops.
 
     Features of the item alone have no part: numpy's logarithms of float32 differ between processors.
     """
-    return "".join(_of_shop(build, seed) for seed in range(SHOPS))
+    candidates, matrices = "", []
+    for seed in range(SHOPS):
+        found, of_shop = _of_shop(build, seed)
+        candidates += found
+        matrices += of_shop
+    columns = np.concatenate(matrices).T
+    lines = [
+        f"{feature.name} {feature.version} {_digest(column.tobytes())}\n"
+        for feature, column in zip(SPEC, columns, strict=True)
+        if feature.group != "item"
+    ]
+    return candidates, "".join(lines)
 
 
-def _of_shop(build: Build, seed: int) -> str:
+def _of_shop(build: Build, seed: int) -> tuple[str, list[Matrix]]:
     random = Random(seed)
     table = random_table(random, random.choice((3, 40, 200, 400)))
-    asker, lines = Asker(build, table), ""
+    asker, lines, matrices = Asker(build, table), "", []
     for page, name in enumerate(PAGE_ORDER):
         packed = full_state(random, table.ids) if random.random() < 0.8 else b""
         rows, sources, anchor, features = asker.ask(packed, page, random, AT + random.choice((0, 301, 5000)))
         found = np.array([*rows, *sources, anchor], np.int64)
-        written = np.frombuffer(features, np.float32).reshape(len(rows), len(SPEC))[:, GROUP_SIZES["item"] :]
-        lines += f"{seed} {name} {len(rows)} {_digest(found.tobytes())} {_digest(written.tobytes())}\n"
-    return lines
+        matrices.append(np.frombuffer(features, np.float32).reshape(len(rows), len(SPEC)))
+        lines += f"{seed} {name} {len(rows)} {_digest(found.tobytes())}\n"
+    return lines, matrices
+
+
+def only_recorded(features: str) -> str:
+    """The lines of the features that FEATURES_FILE names."""
+    recorded = {line.split()[0] for line in FEATURES_FILE.read_text().splitlines()}
+    return "".join(line for line in features.splitlines(keepends=True) if line.split()[0] in recorded)
 
 
 def _digest(data: bytes) -> str:
     return blake2b(data, digest_size=6).hexdigest()
 
 
-if __name__ == "__main__":
-    FILE.write_text(digests(compiled))
+def texts() -> dict[Path, str]:
+    """What is to be recorded, by file."""
+    candidates, features = digests(compiled)
+    return {FILE: candidates, FEATURES_FILE: features}

@@ -1,12 +1,10 @@
 """Digests of decisions in random shops: answers, whether they are new, and who proposed or pinned each item.
 
-What is decided changes on purpose only: `python -m tests.golden.decisions --write` records it anew. Features
-are left out: the last bits of theirs are the machine's.
+What is decided changes on purpose only. Features are left out: the last bits of theirs are the machine's.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from models.policy.inspection.explain import explained_layout
@@ -31,7 +29,6 @@ def _digest(decision: LayoutDecision) -> str:
     return digest(decision.head() + decision.body(), encode(whys), b"%d" % decision.changed)
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] != ["--write"]:
-        sys.exit("python -m tests.golden.decisions --write")
-    FILE.write_text(digests())
+def texts() -> dict[Path, str]:
+    """What is to be recorded, by file."""
+    return {FILE: digests()}

@@ -1,20 +1,19 @@
 """A made-up log of 60 visitors, and digests of the packed states it folds to.
 
 Stored states are read by newer code and compared byte for byte with the fold of the log, so how an event
-changes a state, to the bit, changes on purpose only:
-`python -m tests.golden.packed_states --write` regenerates the digests.
+changes a state, to the bit, changes on purpose only.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from models.visitor.fold import fold_packed
 from models.visitor.state import EventRecord
 from schemas.codec import decode_event
 from tests.random_events import START, random_event
@@ -73,18 +72,16 @@ def _vary(rng: Random, properties: dict[str, Any]) -> None:
         properties |= {"tactic": f"t{rng.randrange(10)}", "engagement_time_msec": rng.randrange(1_000_000)}
 
 
-def digests(fold_packed: FoldPacked) -> str:
+def digests(fold: FoldPacked) -> str:
     """One line a visitor: a digest of the state after each of its records, and the length of the last."""
     states = {f"a:{n}": b"" for n in range(VISITORS)}
     seen = {name: blake2b(digest_size=8) for name in states}
     for visitor, record in log_of_visitors():
-        states[visitor] = fold_packed(states[visitor], record)
+        states[visitor] = fold(states[visitor], record)
         seen[visitor].update(states[visitor])
     return "".join(f"{name} {seen[name].hexdigest()} {len(states[name])}\n" for name in states)
 
 
-if __name__ == "__main__":
-    from models.visitor.fold import fold_packed
-
-    if "--write" in sys.argv:
-        FILE.write_text(digests(fold_packed))
+def texts() -> dict[Path, str]:
+    """What is to be recorded, by file."""
+    return {FILE: digests(fold_packed)}

@@ -1,18 +1,19 @@
-"""The golden shop and how a transcript becomes text. `python -m tests.golden.sessions --write` regenerates.
+"""The golden shop and how a transcript becomes text.
 
 The ranker is the understudy, which is part of the code: a newly trained model must not move these pages.
 """
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from models.catalog.build import build_items
 from models.catalog.table import ItemTable
-from models.policy.inspection.replay import records_of, replay
+from models.policy.inspection.replay import Step, records_of, replay
 from models.policy.snapshot import Snapshot, build_snapshot
-from models.ranking.popularity import PopularityRanker
+from models.ranking.popularity import WEIGHTS, PopularityRanker
 from models.storefront.shop import build_shop
 from schemas.ids import ItemId
 from schemas.signals import Neighbour, Signal
@@ -51,17 +52,28 @@ def _table() -> ItemTable:
 
 
 def render_transcript(transcript: Path, snapshot: Snapshot) -> str:
-    """What `etalage replay` prints of a transcript in the golden shop."""
+    """What `etalage replay` prints of a transcript in the golden shop, of features those that its ranker weighs.
+
+    So one more feature changes no page that was recorded.
+    """
     events = complete_events(list(parse_event_lines(transcript.read_bytes())), snapshot.shop.items.items)
-    return "\n".join(format_step(step) for step in replay(snapshot, records_of(events), top=2)) + "\n"
+    steps = replay(snapshot, records_of(events), top=2)
+    return "\n".join(format_step(_with_weighed_features(step)) for step in steps) + "\n"
+
+
+def _with_weighed_features(step: Step) -> Step:
+    top = []
+    for item, why in step.top:
+        weighed = {name: value for name, value in why.features.items() if name in WEIGHTS}
+        top.append((item, replace(why, features=weighed)))
+    return replace(step, top=top)
 
 
 def expected_path(transcript: Path) -> Path:
     return transcript.with_suffix(".txt")
 
 
-if __name__ == "__main__":
-    if sys.argv[1:] != ["--write"]:
-        sys.exit("python -m tests.golden.sessions --write")
-    for one in TRANSCRIPTS:
-        expected_path(one).write_text(render_transcript(one, golden_snapshot()))
+def texts() -> dict[Path, str]:
+    """What is to be recorded, by file."""
+    snapshot = golden_snapshot()
+    return {expected_path(one): render_transcript(one, snapshot) for one in TRANSCRIPTS}

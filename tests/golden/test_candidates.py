@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from tests.both_builds import Build, both_builds
-from tests.golden.candidates import FILE, digests
+from tests.golden.candidates import FEATURES_FILE, FILE, digests, only_recorded
+from tests.golden.comparison import assert_as_recorded
 
 
 @both_builds
 def test_candidates_and_features_are_as_ever(build: Build) -> None:
-    assert digests(build) == FILE.read_text()
+    candidates, features = digests(build)
+    assert_as_recorded(candidates, FILE)
+    assert_as_recorded(only_recorded(features), FEATURES_FILE)

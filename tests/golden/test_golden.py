@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.golden.comparison import assert_as_recorded
 from tests.golden.sessions import TRANSCRIPTS, expected_path, golden_snapshot, render_transcript
 
 
 @pytest.mark.parametrize("transcript", TRANSCRIPTS, ids=lambda path: path.stem)
 def test_a_session_gives_the_pages_it_gave(transcript: Path) -> None:
-    """When the change is meant: `python -m tests.golden.sessions --write`, and read the diff."""
-    assert render_transcript(transcript, golden_snapshot()) == expected_path(transcript).read_text()
+    assert_as_recorded(render_transcript(transcript, golden_snapshot()), expected_path(transcript))
 
 
 def test_there_are_sessions() -> None:

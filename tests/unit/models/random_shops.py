@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.catalog.build import build_items
 from models.catalog.table import ItemTable
-from models.features.spec import SPEC
+from models.features.spec import NAMES
 from models.policy.snapshot import Snapshot, build_snapshot
 from models.storefront.index import index_storefront
 from models.storefront.shop import build_shop
@@ -28,6 +28,26 @@ KINDS = ("sneakers", "boots", "lamps", "mugs", "jackets")
 BRANDS = ("Kestrand", "Pellam", "Umberline", None)
 
 
+ODD_WEIGHTS = {
+    "item_log_trend": -6,
+    "item_popularity_rank": 5,
+    "item_discount": -2,
+    "item_newness": 3,
+    "page_listing": 1,
+    "category_taste": 4,
+    "family_now": -3,
+    "brand_now": 6,
+    "view_recency": -5,
+    "in_cart": 2,
+    "co_view_anchor": -4,
+    "co_view_recent": 5,
+    "co_buy": 6,
+    "price_gap": -1,
+    "anchor_same_brand": 2,
+}
+"""Of some features of each group: one more feature changes no decision that was recorded."""
+
+
 class OddRanker:
     """Arbitrary scores, but the same for the same features: whatever else is scored, and on any machine."""
 
@@ -38,8 +58,8 @@ class OddRanker:
 
     def score(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         scores = np.zeros(len(features))
-        for column in range(len(SPEC)):
-            scores += features[:, column] * np.float64(7 * column % 13 - 6)
+        for name, weight in ODD_WEIGHTS.items():
+            scores += features[:, NAMES.index(name)] * np.float64(weight)
         return scores.astype(np.float32)
 
     def score_clipped(self, features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from models.candidates.generation import begin_visit, propose
 from models.candidates.sources import propose_candidates
 from models.candidates.visit import Visit
 from models.catalog.build import build_items
-from models.features.feature_rows import GROUP_SIZES, FeatureGroup
+from models.features.feature_rows import FeatureGroup
 from models.features.index import index_features, limit_features, write_features
 from models.features.spec import NAMES, SPEC, Batch, matrix
 from models.visitor.packing import pack
@@ -80,7 +80,7 @@ def test_every_feature_varies() -> None:
     assert [name for name, spread in zip(NAMES, np.ptp(out, axis=0), strict=True) if not spread] == []
 
 
-@pytest.mark.parametrize("group", [name for name in GROUP_SIZES if name != "item"])
+@pytest.mark.parametrize("group", sorted({feature.group for feature in SPEC} - {"item"}))
 def test_a_group_writes_its_columns_and_no_other(group: str) -> None:
     visit = interpreted("models.candidates.visit").Visit()
     visit.begin(TABLE.columns, pack(a_visitor(5)), 0, np.zeros(0, np.int32).data, AT)
@@ -100,14 +100,14 @@ def test_a_group_writes_its_columns_and_no_other(group: str) -> None:
     assert np.isnan(out).all(axis=0).tolist() == [not mine for mine in wanted]
 
 
-def test_sizes_of_groups_are_those_of_their_features() -> None:
-    sizes = {name: sum(feature.group == name for feature in SPEC) for name in GROUP_SIZES}
-    assert sizes == GROUP_SIZES
-    group = FeatureGroup("gap")
-    columns = [group.add(f"gap-{number}", 1) for number in range(GROUP_SIZES["gap"])]
-    assert columns == [number for number, feature in enumerate(SPEC) if feature.group == "gap"]
-    with pytest.raises(ValueError, match="one more than GROUP_SIZES says of gap"):
-        group.add("too many", 1)
+def test_columns_of_groups_lie_side_by_side() -> None:
+    first = FeatureGroup("first")
+    assert [first.add("a", 1), first.add("b", 1)] == [0, 1]
+    second = FeatureGroup("second", first)
+    assert [second.add("c", 2), second.complete()] == [2, 3]
+    for group in (first, second):
+        with pytest.raises(ValueError, match=f"d is added to the group {group.name}, which is complete"):
+            group.add("d", 1)
 
 
 def test_given_rows_have_the_features_of_proposed_ones_however_many() -> None:
