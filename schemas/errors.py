@@ -11,7 +11,7 @@ EtalageError
 ├── Fenced             another owner has the partition   → forget, do not acknowledge
 ├── Regressed          Redis forgot its last writes      → seek to where it stands
 ├── RankerFailed       the model did not answer          → understudy
-├── FingerprintMismatch model and code define features differently → refuse the model
+├── FingerprintMismatch a feature the model learnt is gone or changed → refuse the model
 ├── DeadLetterLimit    too many burials                  → halt
 └── ServiceMissing     a server that cannot be had       → one line that says what to do
 """
@@ -78,7 +78,7 @@ class RankerFailed(EtalageError):
 
 
 class FingerprintMismatch(EtalageError):
-    """Model and code were built from different feature definitions."""
+    """A model learnt a feature that this code does not compute, or computes otherwise."""
 
 
 class DeadLetterLimit(EtalageError):

@@ -18,7 +18,6 @@ if not cython.compiled:
     from models.catalog.columns import single
     from models.catalog.key_index import KeyIndex
     from models.features.feature_rows import FeatureGroup, FeatureRows
-    from models.features.visitor import VISITOR_FEATURES
     from models.visitor.decay import BOUGHT_TICK_S, LONG_TICK_S, NOW_TICK_S, STEPS_PER_OCTAVE, WEIGHT_OF_CODE
     from models.visitor.state_fields import (
         KIND_BOUGHT_CATEGORIES,
@@ -36,7 +35,7 @@ PRIOR = cython.declare(cython.double, 1.0)
 BANDS = 16
 """Price bands: models.visitor.affinities.price_band gives 0 to 15."""
 
-AFFINITY_FEATURES = FeatureGroup("affinity", VISITOR_FEATURES)
+AFFINITY_FEATURES = FeatureGroup("affinity")
 SHARES = (
     (AFFINITY_FEATURES.add("category_taste", 1), KIND_CATEGORIES, LONG_TICK_S, "category"),
     (AFFINITY_FEATURES.add("category_now", 1), KIND_NOW_CATEGORIES, NOW_TICK_S, "category"),
@@ -64,7 +63,7 @@ class AffinityIndex:
     """
 
     _columns: cython.int[::1]
-    """By feature: its column in the matrix."""
+    """By feature: its column in the group."""
     _kinds: cython.int[::1]
     """By feature: the kind of affinity."""
     _half_lives: cython.double[::1]
@@ -118,7 +117,7 @@ class AffinityIndex:
         for i in range(visit.count):
             row: cython.int = visit.rows[i]
             for feature in range(cells.shape[1]):
-                out[rows.first + i, self._columns[feature]] = shares[cells[row, feature]]
+                out[rows.first + i, rows.start + self._columns[feature]] = shares[cells[row, feature]]
         for feature in range(self._columns.shape[0]):
             self._clear_shares(visit.state, feature, shares)
         free.append(lent)

@@ -21,44 +21,27 @@ class Feature(NamedTuple):
 class FeatureGroup:
     """Features that one module writes, in columns side by side.
 
-    Args:
-        name: Of the group.
-        before: The group whose columns are to the left of these; None for the first. Nothing can be added to
-            it any more.
-
     Attributes:
-        start: The first column.
-        features: What was added so far, in the order of the columns.
+        name: Of the group.
+        features: What was added, in the order of the columns.
     """
 
-    def __init__(self, name: str, before: "FeatureGroup | None" = None) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self.start = 0 if before is None else before.complete()
         self.features: list[Feature] = []
-        self._complete = False
 
     def add(self, name: str, version: int) -> int:
         """Declares the next feature of the group.
 
         Args:
             name: Unique among all features.
-            version: Raised when the feature's meaning changes: models trained before it are then refused.
+            version: Raised when the feature's meaning changes: models that learnt it before are then refused.
 
         Returns:
-            The column to write it to.
-
-        Raises:
-            ValueError: The group is complete: the next column is another group's.
+            The column to write it to, counted from the group's first (`FeatureRows.start`).
         """
-        if self._complete:
-            raise ValueError(f"{name} is added to the group {self.name}, which is complete")
         self.features.append(Feature(name, version, self.name))
-        return self.start + len(self.features) - 1
-
-    def complete(self) -> int:
-        """The column after the last one; from now on nothing can be added."""
-        self._complete = True
-        return self.start + len(self.features)
+        return len(self.features) - 1
 
 
 @cython.final
@@ -69,9 +52,11 @@ class FeatureRows:
     visit: Visit
     out: cython.float[:, ::1]
     first: cython.int
+    start: cython.int
+    """The first column of the group that is written; columns of features count from it."""
 
-    def __init__(self, visit: Visit, out: cython.float[:, ::1], first: cython.int) -> None:
-        self.visit, self.out, self.first = visit, out, first
+    def __init__(self, visit: Visit, out: cython.float[:, ::1], first: cython.int, start: cython.int) -> None:
+        self.visit, self.out, self.first, self.start = visit, out, first, start
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -79,6 +64,7 @@ class FeatureRows:
         """Adds a value to a column of an item row, when that is a candidate; -1 is none."""
         place: cython.int = self.visit.place(row)
         if place >= 0:
+            column += self.start
             self.out[self.first + place, column] = self.out[self.first + place, column] + value
 
     @cython.cfunc
@@ -87,26 +73,26 @@ class FeatureRows:
         """Sets a column of an item row to 1, however often, when that is a candidate; -1 is none."""
         place: cython.int = self.visit.place(row)
         if place >= 0:
-            self.out[self.first + place, column] = 1.0
+            self.out[self.first + place, self.start + column] = 1.0
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def fill(self, start: cython.int, end: cython.int, value: cython.double) -> cython.void:
-        """Sets the columns from `start` up to `end` of all rows."""
+    def fill(self, columns: cython.int, value: cython.double) -> cython.void:
+        """Sets the first `columns` columns of the group in all rows."""
         i: cython.int
         column: cython.int
         for i in range(self.first, self.first + self.visit.count):
-            for column in range(start, end):
+            for column in range(self.start, self.start + columns):
                 self.out[i, column] = value
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def repeat_first(self, start: cython.int, end: cython.int) -> cython.void:
-        """Copies the columns from `start` up to `end` of the first row into all others."""
+    def repeat_first(self, columns: cython.int) -> cython.void:
+        """Copies the first `columns` columns of the group from the first row into all others."""
         i: cython.int
         column: cython.int
         for i in range(self.first + 1, self.first + self.visit.count):
-            for column in range(start, end):
+            for column in range(self.start, self.start + columns):
                 self.out[i, column] = self.out[self.first, column]
 
 

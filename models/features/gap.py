@@ -8,10 +8,9 @@ if not cython.compiled:
     from models.candidates.visit import Visit
     from models.catalog.columns import Columns, single
     from models.features.feature_rows import FeatureGroup, FeatureRows
-    from models.features.interaction import INTERACTION_FEATURES
     from models.visitor.typed_state import TypedState
 
-GAP_FEATURES = FeatureGroup("gap", INTERACTION_FEATURES)
+GAP_FEATURES = FeatureGroup("gap")
 PRICE_GAP = cython.declare(cython.int, GAP_FEATURES.add("price_gap", 1))
 """Price minus the mean of what the visitor viewed, times the trust in that mean."""
 PRICE_DISTANCE = cython.declare(cython.int, GAP_FEATURES.add("price_distance", 1))
@@ -39,18 +38,20 @@ def write_gaps(rows: FeatureRows) -> cython.void:
     usual: cython.double = single(state.price)
     bought: cython.double = single(state.bought_price)
     anchor: cython.int = visit.anchor_row
+    start: cython.int = rows.start
     i: cython.int
     for i in range(rows.first, rows.first + visit.count):
         row: cython.int = visit.rows[i - rows.first]
         brand: cython.int = columns.brand[row]
+        category: cython.int = columns.category[row]
         price: cython.double = columns.log_price[row]
         gap: cython.double = single(price - usual)
-        out[i, PRICE_GAP] = gap * trust
-        out[i, PRICE_DISTANCE] = abs(gap) * trust
-        out[i, BOUGHT_PRICE_GAP] = price - bought if bought > 0 else 0.0
-        out[i, ANCHOR_PRICE_GAP] = price - columns.log_price[anchor] if anchor >= 0 else 0.0
-        out[i, ANCHOR_SAME_CATEGORY] = anchor >= 0 and columns.category[row] == columns.category[anchor]
-        out[i, ANCHOR_SAME_BRAND] = anchor >= 0 and brand > 0 and brand == columns.brand[anchor]
+        out[i, start + PRICE_GAP] = gap * trust
+        out[i, start + PRICE_DISTANCE] = abs(gap) * trust
+        out[i, start + BOUGHT_PRICE_GAP] = price - bought if bought > 0 else 0.0
+        out[i, start + ANCHOR_PRICE_GAP] = price - columns.log_price[anchor] if anchor >= 0 else 0.0
+        out[i, start + ANCHOR_SAME_CATEGORY] = anchor >= 0 and category == columns.category[anchor]
+        out[i, start + ANCHOR_SAME_BRAND] = anchor >= 0 and brand > 0 and brand == columns.brand[anchor]
 
 
 if not cython.compiled:

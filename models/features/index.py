@@ -10,15 +10,21 @@ from models import use_compiled
 
 if not cython.compiled:
     from models.candidates.visit import Visit
-    from models.features.affinity import AffinityIndex
+    from models.features.affinity import AFFINITY_FEATURES, AffinityIndex
     from models.features.feature_rows import FeatureRows
     from models.features.gap import GAP_FEATURES, write_gaps
-    from models.features.interaction import write_interactions
+    from models.features.interaction import INTERACTION_FEATURES, write_interactions
     from models.features.item import ITEM_FEATURES, item_block
-    from models.features.visitor import write_visitor_features
+    from models.features.visitor import VISITOR_FEATURES, write_visitor_features
 
-ITEM_COLUMNS = cython.declare(cython.int, ITEM_FEATURES.complete())
-MATRIX_COLUMNS = cython.declare(cython.int, GAP_FEATURES.complete())
+GROUPS = (ITEM_FEATURES, VISITOR_FEATURES, AFFINITY_FEATURES, INTERACTION_FEATURES, GAP_FEATURES)
+"""In the order of their columns."""
+# Where the columns of a group begin: after those of the groups before it.
+VISITOR_START = cython.declare(cython.int, len(ITEM_FEATURES.features))
+AFFINITY_START = cython.declare(cython.int, VISITOR_START + len(VISITOR_FEATURES.features))
+INTERACTION_START = cython.declare(cython.int, AFFINITY_START + len(AFFINITY_FEATURES.features))
+GAP_START = cython.declare(cython.int, INTERACTION_START + len(INTERACTION_FEATURES.features))
+MATRIX_COLUMNS = cython.declare(cython.int, GAP_START + len(GAP_FEATURES.features))
 
 
 @cython.final
@@ -49,7 +55,7 @@ class FeatureIndex:
         out: cython.float[:, ::1] = rows.out
         for i in range(visit.count):
             row: cython.int = visit.rows[i]
-            for column in range(ITEM_COLUMNS):
+            for column in range(VISITOR_START):
                 out[rows.first + i, column] = block[row, column]
 
     @cython.cfunc
@@ -96,11 +102,15 @@ def write_features(
         raise ValueError(f"{visit.count} rows from {first} do not fit {shape}")
     if not index.is_of(visit):
         raise ValueError("the candidates are of other items than the index")
-    rows = FeatureRows(visit, out, first)
+    rows = FeatureRows(visit, out, first, 0)
     index.write_item_features(rows)
+    rows.start = VISITOR_START
     write_visitor_features(rows)
+    rows.start = AFFINITY_START
     index.affinities.write(rows)
+    rows.start = INTERACTION_START
     write_interactions(rows)
+    rows.start = GAP_START
     write_gaps(rows)
 
 

@@ -13,12 +13,10 @@ from models import use_compiled
 if not cython.compiled:
     from models.candidates.visit import SEEDS_MAX, Visit
     from models.catalog.columns import single
-    from models.features.affinity import AFFINITY_FEATURES
     from models.features.feature_rows import FeatureGroup, FeatureRows
     from models.visitor.typed_state import TypedState
 
-INTERACTION_FEATURES = FeatureGroup("interaction", AFFINITY_FEATURES)
-INTERACTIONS_START = cython.declare(cython.int, INTERACTION_FEATURES.start)
+INTERACTION_FEATURES = FeatureGroup("interaction")
 VIEWED = cython.declare(cython.int, INTERACTION_FEATURES.add("viewed", 1))
 """ln(1 + times viewed)."""
 VIEW_RECENCY = cython.declare(cython.int, INTERACTION_FEATURES.add("view_recency", 1))
@@ -35,7 +33,7 @@ CO_VIEW_RECENT = cython.declare(cython.int, INTERACTION_FEATURES.add("co_view_re
 """The same, added over the items viewed last, by SEED_WEIGHT."""
 CO_BUY = cython.declare(cython.int, INTERACTION_FEATURES.add("co_buy", 1))
 """Square root of the share of co-purchases with the cart, else with the last purchase, by SEED_WEIGHT."""
-INTERACTIONS_END = cython.declare(cython.int, INTERACTION_FEATURES.complete())
+INTERACTION_COLUMNS = cython.declare(cython.int, len(INTERACTION_FEATURES.features))
 
 RECENCY_HALF_LIFE_S = 1800.0
 """Own choice, not tuned."""
@@ -53,7 +51,7 @@ CART_NEIGHBOURS = cython.declare(cython.int, 8)
 @cython.cfunc
 def write_interactions(rows: FeatureRows) -> cython.void:
     """Writes the interaction features. Complexity: O(candidates + about 200 interactions)."""
-    rows.fill(INTERACTIONS_START, INTERACTIONS_END, 0.0)
+    rows.fill(INTERACTION_COLUMNS, 0.0)
     add_views(rows)
     add_cart_wishlist_bought(rows)
     add_co_views(rows)

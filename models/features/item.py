@@ -86,7 +86,7 @@ ITEM_FORMULAS: tuple[tuple[int, Callable[[Any], NDArray[np.floating[Any]]]], ...
 
 def item_block(table: Any) -> NDArray[np.float32]:
     """float32[n, item features], row-major, so that one gather fetches all features of an item."""
-    block = np.empty((table.n, len(ITEM_FORMULAS)), np.float32)
+    block = np.empty((table.n, len(ITEM_FEATURES.features)), np.float32)
     for column, formula in ITEM_FORMULAS:
         block[:, column] = formula(table)
     return block

@@ -8,8 +8,9 @@ Training and serving both call `write_features`. SPEC has five groups, a module 
 - interaction: links to the single item: viewed, in the cart, bought, a neighbour of such.
 - gap: price and anchor of the visitor against those of the item.
 
-A change of a feature's meaning raises its version, and so changes the fingerprint: models trained before it
-are refused until they are trained again.
+A change of a feature's meaning raises its version, and so changes the fingerprint: models that learnt the old
+one are refused until they are trained again. One more feature changes nothing for models trained before it:
+each is given the features that it names.
 """
 
 from __future__ import annotations
@@ -23,25 +24,14 @@ from numpy.typing import NDArray
 
 from models.candidates.generation import Candidates, begin_visit
 from models.candidates.visit import Visit
-from models.features.affinity import AFFINITY_FEATURES
 from models.features.feature_rows import Feature
-from models.features.gap import GAP_FEATURES
-from models.features.index import FeatureIndex, write_features
-from models.features.interaction import INTERACTION_FEATURES
-from models.features.item import ITEM_FEATURES
-from models.features.visitor import VISITOR_FEATURES
+from models.features.index import GROUPS, FeatureIndex, write_features
 from models.visitor.state import VisitorState
 
 Matrix = NDArray[np.float32]
 """float32[rows, len(SPEC)], columns in the order of SPEC."""
 
-SPEC: tuple[Feature, ...] = (
-    *ITEM_FEATURES.features,
-    *VISITOR_FEATURES.features,
-    *AFFINITY_FEATURES.features,
-    *INTERACTION_FEATURES.features,
-    *GAP_FEATURES.features,
-)
+SPEC: tuple[Feature, ...] = tuple(feature for group in GROUPS for feature in group.features)
 """All features, in the order of the columns."""
 NAMES: tuple[str, ...] = tuple(feature.name for feature in SPEC)
 
@@ -70,7 +60,7 @@ class Batch(Struct, frozen=True, eq=False):
 
 
 def fingerprint(spec: Sequence[Feature]) -> str:
-    """A short hash of a specification: a model fits the code when both have the same.
+    """A short hash of features: a model fits the code when the code's have the hash of those it learnt.
 
     Returns:
         16 hex digits of BLAKE2b over names and versions in order; groups and formulas have no part in it.
@@ -80,7 +70,7 @@ def fingerprint(spec: Sequence[Feature]) -> str:
 
 
 FINGERPRINT = fingerprint(SPEC)
-"""Of the features that this code computes; a manifest that names another is refused."""
+"""Of all features that this code computes; a model may need fewer (models.ranking.manifest)."""
 
 
 def matrix(batch: Batch) -> Matrix:

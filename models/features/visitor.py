@@ -8,13 +8,11 @@ from models import use_compiled
 if not cython.compiled:
     from models.candidates.visit import PAGE_CART, PAGE_CATEGORY, PAGE_PRODUCT, PAGE_SEARCH, Visit
     from models.features.feature_rows import FeatureGroup, FeatureRows
-    from models.features.item import ITEM_FEATURES
     from models.visitor.typed_state import TypedState
 
 SESSION_MAX_S = cython.declare(cython.double, 86_400.0)
 
-VISITOR_FEATURES = FeatureGroup("visitor", ITEM_FEATURES)
-VISITOR_START = cython.declare(cython.int, VISITOR_FEATURES.start)
+VISITOR_FEATURES = FeatureGroup("visitor")
 VISITOR_IS_COLD = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_is_cold", 1))
 VISITOR_LOG_EVENTS = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_log_events", 1))
 VISITOR_LOG_ORDERS = cython.declare(cython.int, VISITOR_FEATURES.add("visitor_log_orders", 1))
@@ -25,7 +23,7 @@ SESSION_LOG_AGE = cython.declare(cython.int, VISITOR_FEATURES.add("session_log_a
 IS_PRODUCT_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_product", 1))
 IS_LISTING_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_listing", 1))
 IS_CART_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_cart", 1))
-VISITOR_END = cython.declare(cython.int, VISITOR_FEATURES.complete())
+VISITOR_COLUMNS = cython.declare(cython.int, len(VISITOR_FEATURES.features))
 
 
 @cython.cfunc
@@ -36,19 +34,20 @@ def write_visitor_features(rows: FeatureRows) -> cython.void:
     if visit.count == 0:
         return
     i: cython.int = rows.first
+    start: cython.int = rows.start
     out: cython.float[:, ::1] = rows.out
-    out[i, VISITOR_IS_COLD] = state.events == 0
-    out[i, VISITOR_LOG_EVENTS] = log1p(min(state.events, 500)) / 4
-    out[i, VISITOR_LOG_ORDERS] = log1p(min(state.orders, 20))
-    out[i, VISITOR_MOBILE] = state.devices[1] / max(count_all(state.devices), 1.0)
+    out[i, start + VISITOR_IS_COLD] = state.events == 0
+    out[i, start + VISITOR_LOG_EVENTS] = log1p(min(state.events, 500)) / 4
+    out[i, start + VISITOR_LOG_ORDERS] = log1p(min(state.orders, 20))
+    out[i, start + VISITOR_MOBILE] = state.devices[1] / max(count_all(state.devices), 1.0)
     channels: cython.double = count_all(state.channels)
-    out[i, VISITOR_OFF_WEB] = (channels - state.channels[0]) / max(channels, 1.0)
-    out[i, SESSION_LOG_VIEWS] = log1p(min(state.session_views, 100)) / 3
-    out[i, SESSION_LOG_AGE] = log1p(session_age(visit) / 60.0) / 4
-    out[i, IS_PRODUCT_PAGE] = visit.page == PAGE_PRODUCT
-    out[i, IS_LISTING_PAGE] = visit.page == PAGE_CATEGORY or visit.page == PAGE_SEARCH
-    out[i, IS_CART_PAGE] = visit.page == PAGE_CART
-    rows.repeat_first(VISITOR_START, VISITOR_END)
+    out[i, start + VISITOR_OFF_WEB] = (channels - state.channels[0]) / max(channels, 1.0)
+    out[i, start + SESSION_LOG_VIEWS] = log1p(min(state.session_views, 100)) / 3
+    out[i, start + SESSION_LOG_AGE] = log1p(session_age(visit) / 60.0) / 4
+    out[i, start + IS_PRODUCT_PAGE] = visit.page == PAGE_PRODUCT
+    out[i, start + IS_LISTING_PAGE] = visit.page == PAGE_CATEGORY or visit.page == PAGE_SEARCH
+    out[i, start + IS_CART_PAGE] = visit.page == PAGE_CART
+    rows.repeat_first(VISITOR_COLUMNS)
 
 
 @cython.cfunc

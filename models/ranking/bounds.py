@@ -5,7 +5,7 @@ They are applied to the feature matrix, not in the model's graph: there they too
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import NamedTuple
 
@@ -44,25 +44,27 @@ class Clipper:
         return out
 
 
-def parse_bounds(ranges: Mapping[str, Range]) -> Bounds:
-    """The bounds in a manifest, as arrays in the order of the columns.
+def parse_bounds(ranges: Mapping[str, Range], features: Sequence[str] = NAMES) -> Bounds:
+    """The bounds in a manifest, as arrays in the order of SPEC.
 
     Args:
         ranges: Feature name -> its range.
+        features: Those that the model is given; other columns are without bounds.
 
     Raises:
         RankerFailed: A feature has no range, or a range has no feature, is not of finite float32 numbers, or
             begins above its end; it names the feature.
     """
-    for name in sorted(ranges.keys() ^ set(NAMES)):
+    for name in sorted(ranges.keys() ^ set(features)):
         raise RankerFailed(f"bounds.{name}: {'no such feature' if name in ranges else 'missing'}")
     for name, (low, high) in ranges.items():
         if not all(side is None or _is_float32(side) for side in (low, high)):
             raise RankerFailed(f"bounds.{name}: [{low}, {high}] are not float32 numbers or null")
         if low is not None and high is not None and low > high:
             raise RankerFailed(f"bounds.{name}: [{low}, {high}] begins above its end")
-    lows = [-inf if (low := ranges[name].low) is None else low for name in NAMES]
-    highs = [inf if (high := ranges[name].high) is None else high for name in NAMES]
+    every = [ranges.get(name, Range(None, None)) for name in NAMES]
+    lows = [-inf if low is None else low for low, _ in every]
+    highs = [inf if high is None else high for _, high in every]
     return Bounds(np.array(lows, np.float32), np.array(highs, np.float32))
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 import msgspec
 from msgspec import Struct
 
-from models.features.spec import FINGERPRINT, NAMES
+from models.features.spec import NAMES, SPEC, fingerprint
 from models.ranking.bounds import Range
 from schemas.errors import FingerprintMismatch, RankerFailed
 
@@ -24,8 +25,8 @@ class Manifest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         name: The ranker's name in layouts and decision records.
         version: The ranker's version.
         kind: Model type: mlp or lightgbm.
-        fingerprint: FINGERPRINT of the code that trained it.
-        features: The feature names it was trained on, in the order of the columns.
+        fingerprint: Of the features it was trained on.
+        features: Their names, in the order of its columns. It is given these and no others.
         sha256: Hex SHA-256 of the model file.
         created_by: The command that trains it again.
         seed: The seed of that command.
@@ -79,7 +80,8 @@ def check_manifest(manifest: Manifest, model: bytes) -> None:
     Raises:
         RankerFailed: The manifest is of a later schema, or of the first and has bounds; or the bytes are not
             those that it describes.
-        FingerprintMismatch: The model was trained on other features than this code computes.
+        FingerprintMismatch: This code does not compute the features that the model was trained on, or
+            computes another version of one. It may compute more.
     """
     version = manifest.schema_version
     if not 1 <= version <= SCHEMA_VERSION:
@@ -88,8 +90,15 @@ def check_manifest(manifest: Manifest, model: bytes) -> None:
         raise RankerFailed("bounds: schema_version 1 has none")
     if digest(model) != manifest.sha256:
         raise RankerFailed(f"{MODEL_FILE} is not the file its manifest describes (sha256 differs)")
-    if manifest.fingerprint != FINGERPRINT or tuple(manifest.features) != NAMES:
+    if (computed := _fingerprint_of(manifest.features)) != manifest.fingerprint:
         raise FingerprintMismatch(
             f"model {manifest.name} {manifest.version} learnt features {manifest.fingerprint}, this code"
-            f" computes {FINGERPRINT}: train it again with `etalage train`"
+            f" computes {computed}: train it again with `etalage train`"
         )
+
+
+def _fingerprint_of(names: Sequence[str]) -> str:
+    """The fingerprint of the features of these names as this code computes them, or which it does not."""
+    computed = dict(zip(NAMES, SPEC, strict=True))
+    unknown = [name for name in names if name not in computed]
+    return f"no {', '.join(unknown)}" if unknown else fingerprint([computed[name] for name in names])

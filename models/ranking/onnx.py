@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from models.features.spec import NAMES
 from models.ranking.bounds import Clipper, parse_bounds
@@ -29,8 +31,8 @@ class OnnxRanker:
 
     Raises:
         RankerFailed: The bytes are not those of the manifest, its bounds are none, onnxruntime cannot load
-            the model, or it does not map float32[N, len(SPEC)] to one float32 score per row.
-        FingerprintMismatch: It was trained on other features than this code computes.
+            the model, or it does not map float32[N, its features] to one float32 score per row.
+        FingerprintMismatch: It was trained on features that this code does not compute, or otherwise.
     """
 
     def __init__(self, model: bytes, manifest: Manifest) -> None:
@@ -39,10 +41,11 @@ class OnnxRanker:
         self.name = manifest.name
         self.version = manifest.version
         self.inline = manifest.kind in INLINE_KINDS
-        self.bounds = None if manifest.bounds is None else parse_bounds(manifest.bounds)
+        self.bounds = None if manifest.bounds is None else parse_bounds(manifest.bounds, manifest.features)
         self._clip = None if self.bounds is None else Clipper(self.bounds)
+        self._columns = _columns_of(manifest.features)
         self._session = _open_session(model)
-        self._input, self._output = _check_signature(self._session)
+        self._input, self._output = _check_signature(self._session, len(manifest.features))
 
     def score(self, features: Matrix) -> Scores:
         """See Ranker.score."""
@@ -51,8 +54,9 @@ class OnnxRanker:
 
     def score_clipped(self, features: Matrix) -> Scores:
         """See Ranker.score_clipped."""
+        inputs = features if self._columns is None else features.take(self._columns, axis=1)
         try:
-            scores = self._session.run([self._output], {self._input: features})[0]
+            scores = self._session.run([self._output], {self._input: inputs})[0]
         except Exception as exc:  # onnxruntime raises classes of its own for each status code
             raise RankerFailed(f"{self.name} {self.version}: {exc}") from exc
         return check_scores(np.asarray(scores, np.float32).reshape(-1), len(features), self.name)
@@ -66,7 +70,7 @@ def load_ranker(folder: str | Path = BASELINE) -> OnnxRanker:
 
     Raises:
         RankerFailed: A file is missing or unreadable, or is not what it should be.
-        FingerprintMismatch: It was trained on other features than this code computes.
+        FingerprintMismatch: It was trained on features that this code does not compute, or otherwise.
     """
     try:
         manifest = (Path(folder) / MANIFEST_FILE).read_bytes()
@@ -74,6 +78,11 @@ def load_ranker(folder: str | Path = BASELINE) -> OnnxRanker:
     except OSError as exc:
         raise RankerFailed(f"no model in {folder}: {exc.strerror}") from exc
     return OnnxRanker(model, parse_manifest(manifest))
+
+
+def _columns_of(features: Sequence[str]) -> NDArray[np.intp] | None:
+    """The columns that a model is given; None for all, as they are."""
+    return None if tuple(features) == NAMES else np.array([NAMES.index(name) for name in features], np.intp)
 
 
 def _open_session(model: bytes) -> Any:
@@ -90,16 +99,16 @@ def _open_session(model: bytes) -> Any:
         raise RankerFailed(f"not a model that onnxruntime can load: {exc}") from exc
 
 
-def _check_signature(session: Any) -> tuple[str, str]:
+def _check_signature(session: Any, width: int) -> tuple[str, str]:
     """Names of input and output.
 
     Raises:
-        RankerFailed: The model does not map one float32[N, len(SPEC)] to one float tensor.
+        RankerFailed: The model does not map one float32[N, width] to one float tensor.
     """
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or inputs[0].shape[1:] != [len(NAMES)]:
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or inputs[0].shape[1:] != [width]:
         shapes = ", ".join(f"{tensor.name} {tensor.type} {tensor.shape}" for tensor in inputs)
-        raise RankerFailed(f"the model must take one float32[N, {len(NAMES)}], it takes {shapes}")
+        raise RankerFailed(f"the model must take one float32[N, {width}], it takes {shapes}")
     if len(outputs) != 1 or outputs[0].type != "tensor(float)":
         raise RankerFailed("the model must give one float32 score per row")
     return inputs[0].name, outputs[0].name

@@ -52,9 +52,9 @@ def _table() -> ItemTable:
 
 
 def render_transcript(transcript: Path, snapshot: Snapshot) -> str:
-    """What `etalage replay` prints of a transcript in the golden shop, of features those that its ranker weighs.
+    """What `etalage replay` prints of a transcript in the golden shop.
 
-    So one more feature changes no page that was recorded.
+    Of features only those that its ranker weighs: one more changes nothing that was recorded.
     """
     events = complete_events(list(parse_event_lines(transcript.read_bytes())), snapshot.shop.items.items)
     steps = replay(snapshot, records_of(events), top=2)

@@ -86,7 +86,8 @@ def test_a_group_writes_its_columns_and_no_other(group: str) -> None:
     visit.begin(TABLE.columns, pack(a_visitor(5)), 0, np.zeros(0, np.int32).data, AT)
     interpreted("models.candidates.sources").propose_candidates(visit, 40)
     out = poisoned(visit.count)
-    rows = interpreted("models.features.feature_rows").FeatureRows(visit, out.data, 0)
+    wanted = [feature.group == group for feature in SPEC]
+    rows = interpreted("models.features.feature_rows").FeatureRows(visit, out.data, 0, wanted.index(True))
     module = interpreted(f"models.features.{group}")
     writers = {
         "visitor": lambda: module.write_visitor_features(rows),
@@ -95,19 +96,14 @@ def test_a_group_writes_its_columns_and_no_other(group: str) -> None:
         "gap": lambda: module.write_gaps(rows),
     }
     writers[group]()
-    wanted = [feature.group == group for feature in SPEC]
     assert (~np.isnan(out)).all(axis=0).tolist() == wanted
     assert np.isnan(out).all(axis=0).tolist() == [not mine for mine in wanted]
 
 
-def test_columns_of_groups_lie_side_by_side() -> None:
-    first = FeatureGroup("first")
-    assert [first.add("a", 1), first.add("b", 1)] == [0, 1]
-    second = FeatureGroup("second", first)
-    assert [second.add("c", 2), second.complete()] == [2, 3]
-    for group in (first, second):
-        with pytest.raises(ValueError, match=f"d is added to the group {group.name}, which is complete"):
-            group.add("d", 1)
+def test_columns_of_a_group_are_counted_from_its_first() -> None:
+    group = FeatureGroup("first")
+    assert [group.add("a", 1), group.add("b", 2)] == [0, 1]
+    assert group.features == [("a", 1, "first"), ("b", 2, "first")]
 
 
 def test_given_rows_have_the_features_of_proposed_ones_however_many() -> None:
@@ -161,16 +157,16 @@ def test_another_thread_may_write_features_in_between(monkeypatch: pytest.Monkey
     outs = [np.zeros((visit.count, len(SPEC)), np.float32) for visit in visits]
     expected = [np.zeros_like(out) for out in outs]
     for visit, out in zip(visits, expected, strict=True):
-        index.write(rows_of(visit, out.data, 0))
+        index.write(rows_of(visit, out.data, 0, 0))
     clear, others = index._clear_shares, [(visits[1], outs[1])]
 
     def interrupt(*args: object) -> None:
         while others:
             visit, out = others.pop()
-            index.write(rows_of(visit, out.data, 0))
+            index.write(rows_of(visit, out.data, 0, 0))
         clear(*args)
 
     monkeypatch.setattr(index, "_clear_shares", interrupt)
-    index.write(rows_of(visits[0], outs[0].data, 0))
+    index.write(rows_of(visits[0], outs[0].data, 0, 0))
     for out, wanted in zip(outs, expected, strict=True):
         np.testing.assert_array_equal(out, wanted)

@@ -7,13 +7,12 @@ import onnx
 from msgspec.structs import replace
 from onnx import TensorProto, helper, numpy_helper
 
-from models.features.spec import NAMES
 from models.ranking.manifest import Manifest, digest
 from models.ranking.ranker import Bounds
 
 
 def self_clipping(model: bytes, manifest: Manifest, bounds: Bounds) -> tuple[bytes, Manifest]:
-    """The packaged model with its numbers in the graph that `etalage train` wrote before schema 2."""
+    """A model, and bounds of its inputs, in the graph that `etalage train` wrote before schema 2."""
     numbers = {one.name: one for one in onnx.load_from_string(model).graph.initializer}
     numbers |= {
         name: numpy_helper.from_array(value, name)
@@ -39,7 +38,7 @@ def self_clipping(model: bytes, manifest: Manifest, bounds: Bounds) -> tuple[byt
     graph = helper.make_graph(
         nodes,
         "ranker",
-        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["rows", len(NAMES)])],
+        [helper.make_tensor_value_info("features", TensorProto.FLOAT, ["rows", len(bounds.low)])],
         [helper.make_tensor_value_info("score", TensorProto.FLOAT, ["rows"])],
         [tensor for name, tensor in numbers.items() if name in used],
     )

@@ -28,6 +28,12 @@ def test_they_stand_in_the_order_of_the_columns() -> None:
     assert high.tolist() == [0.5, np.inf] + [2] * (WIDTH - 2)
 
 
+def test_what_the_model_is_not_given_has_none() -> None:
+    low, high = parse_bounds({SECOND: Range(-1.0, 2.0)}, [SECOND])
+    assert low.tolist() == [-np.inf, -1.0] + [-np.inf] * (WIDTH - 2)
+    assert high.tolist() == [np.inf, 2.0] + [np.inf] * (WIDTH - 2)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

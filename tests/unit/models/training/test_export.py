@@ -7,9 +7,11 @@ from collections.abc import Callable
 import lightgbm
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
-from models.features.spec import FINGERPRINT, NAMES
+from models.features.feature_rows import Feature
+from models.features.spec import FINGERPRINT, NAMES, SPEC, fingerprint
 from models.ranking.bounds import format_bounds
 from models.ranking.manifest import Manifest, digest
 from models.ranking.onnx import OnnxRanker
@@ -130,6 +132,8 @@ def test_another_fingerprint_is_refused(model: bytes) -> None:
         OnnxRanker(model, manifest(model, fingerprint="0" * 16))
     with pytest.raises(FingerprintMismatch):
         OnnxRanker(model, manifest(model, features=[*NAMES[1:], NAMES[0]]))
+    with pytest.raises(FingerprintMismatch, match="no heat, dew: train"):
+        OnnxRanker(model, manifest(model, features=[*NAMES[2:], "heat", "dew"]))
 
 
 def test_bytes_that_are_not_the_model_are_refused(model: bytes) -> None:
@@ -139,8 +143,9 @@ def test_bytes_that_are_not_the_model_are_refused(model: bytes) -> None:
         OnnxRanker(b"no model", manifest(b"no model"))
 
 
-def test_a_model_of_another_shape_is_refused(network: Network) -> None:
-    narrow = Network(
+def without_the_first(network: Network) -> Network:
+    """A network that was trained before the first feature was there."""
+    return Network(
         network.low[1:],
         network.high[1:],
         network.centre[1:],
@@ -150,6 +155,21 @@ def test_a_model_of_another_shape_is_refused(network: Network) -> None:
         network.biases,
         network.cold - 1,
     )
-    model = network_to_onnx(narrow)
+
+
+def test_a_model_is_given_the_features_it_names(network: Network) -> None:
+    narrow = without_the_first(network)
+    model, limits = network_to_onnx(narrow), format_bounds(bounds_of(network))
+    del limits[NAMES[0]]
+    known = manifest(model, features=list(NAMES[1:]), fingerprint=fingerprint(SPEC[1:]), bounds=limits)
+    rows = random_groups()[0].reshape(-1, WIDTH) * 3
+    assert np.allclose(OnnxRanker(model, known).score(rows), narrow.score(rows[:, 1:]), atol=1e-4)
+    newer = [Feature(SPEC[1].name, SPEC[1].version + 1, SPEC[1].group), *SPEC[2:]]
+    with pytest.raises(FingerprintMismatch):
+        OnnxRanker(model, replace(known, fingerprint=fingerprint(newer)))
+
+
+def test_a_model_of_another_shape_is_refused(network: Network) -> None:
+    model = network_to_onnx(without_the_first(network))
     with pytest.raises(RankerFailed, match=f"float32\\[N, {WIDTH}\\]"):
         OnnxRanker(model, manifest(model))
