@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import product
 from math import isfinite
 from random import Random
-from typing import get_args
+from typing import cast, get_args
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from models.candidates.source import Source
 from models.candidates.sources import SOURCES, source_bit
@@ -25,27 +26,59 @@ from models.policy.decide import decide
 from models.policy.inspection.explain import explained_layout
 from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import Snapshot, build_snapshot
+from models.storefront.defaults import DEFAULT_STOREFRONT
 from models.storefront.shop import Shop, build_shop
 from models.visitor.packing import pack
+from models.visitor.state import VisitorState
 from schemas.ids import VisitorId
 from schemas.storefront import ModuleDef, ModuleType, PageDef, PageType, SlotDef, Storefront
+from tests.unit.models.asked_pages import full_state
 from tests.unit.models.page_contexts import PagePools, begin_page, collect_pools, score_pages
 from tests.unit.models.random_shops import AT, OddRanker, random_snapshot, random_state
 
 PAGES: tuple[PageType, ...] = get_args(PageType)
-SNAPSHOT = random_snapshot(Random(31), 250)
+
+
+def with_every_kind(plain: Snapshot) -> Snapshot:
+    """A shop where kinds that no page has by default stand in one more slot of the home page."""
+    index = plain.shop.storefront
+    absent = KINDS.keys() - {module.type for page in index.pages.values() for module in page.modules}
+    if not absent:
+        return plain
+    modules = [
+        ModuleDef(id=f"a-{name}-{number}", type=cast(ModuleType, name), title=title)
+        for name in sorted(absent)
+        for number, title in enumerate(
+            ("A title", "Like {item}") if KINDS[name].without_item else ("A title",)
+        )
+    ]
+    names = [module.id for module in modules]
+    home = next(page for page in DEFAULT_STOREFRONT.pages if page.page == "home")
+    slots = [*home.slots, SlotDef(id="home.absent", admits=names, default=names[0])]
+    document = Storefront(pages=[replace(home, slots=slots)], modules=modules, rules=list(index.rules))
+    return build_snapshot(build_shop(plain.shop.items, document, generation=7, built_at=AT), plain.ranker)
+
+
+SNAPSHOT = with_every_kind(random_snapshot(Random(31), 250))
 SHOP = SNAPSHOT.shop
 EVERY = [*KINDS.values(), *(kind.without_item for kind in KINDS.values() if kind.without_item is not None)]
 
 every_kind = pytest.mark.parametrize("kind", EVERY, ids=lambda kind: f"{kind.name}-{kind.pool.name}")
 
 
+SEEDS = range(18)
+
+
+def a_state(seed: int, ids: list[str]) -> VisitorState:
+    """Some know little of the visitor, others have something everywhere."""
+    return (random_state if seed < 12 else full_state)(Random(seed), ids)
+
+
 def contexts() -> list[PageContext]:
     """Of strangers, too."""
     ids = SHOP.items.ids
     return [
-        begin_page(SHOP, random_state(Random(seed), ids), page, item=ids[seed])
-        for seed, page in product(range(12), PAGES)
+        begin_page(SHOP, a_state(seed, ids), page, item=ids[seed]) for seed, page in product(SEEDS, PAGES)
     ]
 
 
@@ -163,7 +196,7 @@ def snapshot_with(kind: ModuleKind) -> Snapshot:
     return build_snapshot(shop, OddRanker())
 
 
-STATES = [random_state(Random(seed), SHOP.items.ids) for seed in range(12)]
+STATES = [a_state(seed, SHOP.items.ids) for seed in SEEDS]
 
 
 def requests_for(kind: ModuleKind) -> list[PageRequest]:

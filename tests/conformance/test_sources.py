@@ -6,17 +6,15 @@ from random import Random
 
 import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from models.candidates.candidate_rows import CandidateRows
 from models.candidates.generation import CANDIDATES_MAX, begin_visit, copy_candidates, propose
 from models.candidates.source import Source
 from models.candidates.sources import SOURCES, SOURCES_MAX, propose_candidates, source_bit, sources_of
 from models.candidates.visit import Visit
-from models.visitor.decay import quantise
 from models.visitor.state import VisitorState
-from schemas.ids import hash32, hash48
-from tests.unit.models.random_shops import AT, random_state, random_table
+from tests.unit.models.asked_pages import full_state
+from tests.unit.models.random_shops import AT, random_table
 
 TABLE = random_table(Random(41), 300)
 ROWS_MAX = 240
@@ -51,9 +49,7 @@ class Failing(Source):
 
 
 def a_state(seed: int) -> VisitorState:
-    brands = {hash32("Pellam"): quantise(2.0), hash32("Kestrand"): quantise(1.0)}
-    wishlist = tuple(hash48(name) for name in (*TABLE.ids[seed : seed + 3], "gone"))
-    return replace(random_state(Random(seed), TABLE.ids), brands=brands, wishlist=wishlist)
+    return full_state(Random(seed), TABLE.ids)
 
 
 def begin(visit: Visit, seed: int) -> None:

@@ -13,6 +13,7 @@ from random import Random
 import numpy as np
 
 from models.features.spec import SPEC, Matrix
+from models.visitor.packing import pack
 from schemas.storefront import PAGE_ORDER
 from tests.both_builds import Build, compiled
 from tests.unit.models.asked_pages import Asker, full_state
@@ -48,7 +49,7 @@ def _of_shop(build: Build, seed: int) -> tuple[str, list[Matrix]]:
     table = random_table(random, random.choice((3, 40, 200, 400)))
     asker, lines, matrices = Asker(build, table), "", []
     for page, name in enumerate(PAGE_ORDER):
-        packed = full_state(random, table.ids) if random.random() < 0.8 else b""
+        packed = pack(full_state(random, table.ids)) if random.random() < 0.8 else b""
         rows, sources, anchor, features = asker.ask(packed, page, random, AT + random.choice((0, 301, 5000)))
         found = np.array([*rows, *sources, anchor], np.int64)
         matrices.append(np.frombuffer(features, np.float32).reshape(len(rows), len(SPEC)))

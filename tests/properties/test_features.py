@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.candidates.generation import CANDIDATES_MAX
+from models.visitor.packing import pack
 from schemas.storefront import PAGE_ORDER
 from tests.both_builds import compiled, interpreted
 from tests.unit.models.asked_pages import Asker, full_state
@@ -25,7 +26,7 @@ def test_compiled_and_interpreted_agree_on_every_bit(seed: int) -> None:
     ours, theirs = Asker(compiled, table), Asker(interpreted, table)
     at = AT + random.choice((0, 1, 60, 301, 1799, 1801, 5000, 1e6, -5000))
     for page in range(len(PAGE_ORDER)):
-        packed = random.choice((b"", full_state(random, table.ids)))
+        packed = random.choice((b"", pack(full_state(random, table.ids))))
         limit, choice = random.choice((CANDIDATES_MAX, 50, 1)), random.random()
         assert ours.ask(packed, page, Random(choice), at, limit) == theirs.ask(
             packed, page, Random(choice), at, limit
@@ -36,7 +37,7 @@ def test_damaged_states_give_finite_features_alike() -> None:
     random = Random(5)
     table = random_table(random, 150)
     ours, theirs = Asker(compiled, table), Asker(interpreted, table)
-    states = [full_state(random, table.ids) for _ in range(60)]
+    states = [pack(full_state(random, table.ids)) for _ in range(60)]
     for number in range(DAMAGED):
         packed = damaged(random, random.choice(states))
         page, choice = random.randrange(len(PAGE_ORDER)), random.random()

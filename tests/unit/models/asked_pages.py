@@ -11,7 +11,7 @@ from models.candidates.generation import CANDIDATES_MAX, find_page_rows
 from models.catalog.table import ItemTable
 from models.features.spec import SPEC
 from models.visitor.decay import quantise
-from models.visitor.packing import pack
+from models.visitor.state import VisitorState
 from schemas.ids import hash32, hash48
 from schemas.storefront import PAGE_ORDER
 from tests.both_builds import Build
@@ -49,8 +49,8 @@ class Asker:
         return *found, visit.anchor_row, out.tobytes()
 
 
-def full_state(random: Random, ids: list[str]) -> bytes:
-    """A state with something in each collection that features read."""
+def full_state(random: Random, ids: list[str]) -> VisitorState:
+    """A state with something in each collection that sources, features and module kinds read."""
     state = random_state(random, ids)
 
     def weights(names: list[str]) -> dict[int, float]:
@@ -58,7 +58,7 @@ def full_state(random: Random, ids: list[str]) -> bytes:
         return {hash32(name): quantise(random.choice((0.5, 1.0, 1.0, 7.3, 42.0))) for name in chosen}
 
     brands = [brand for brand in BRANDS if brand]
-    changed = replace(
+    return replace(
         state,
         categories=weights([*KINDS, "shoes", "none"]),
         now_categories=weights(list(KINDS[:4])),
@@ -74,4 +74,3 @@ def full_state(random: Random, ids: list[str]) -> bytes:
         channels=tuple(random.randint(0, 255) for _ in range(6)),
         devices=tuple(random.randint(0, 255) for _ in range(5)),
     )
-    return pack(changed)
