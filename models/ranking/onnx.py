@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 
 from models.features.spec import NAMES
-from models.ranking.bounds import Clipper, parse_bounds
+from models.ranking.bounds import clip, parse_bounds
 from models.ranking.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, check_manifest, parse_manifest
 from models.ranking.ranker import Matrix, Scores, check_features, check_scores
 from schemas.errors import RankerFailed
@@ -40,22 +39,23 @@ class OnnxRanker:
         self.version = manifest.version
         self.inline = manifest.kind in INLINE_KINDS
         self.bounds = None if manifest.bounds is None else parse_bounds(manifest.bounds)
-        self._clip = None if self.bounds is None else Clipper(self.bounds)
-        self._session = _open_session(model)
-        self._input, self._output = _check_signature(self._session)
+        session = _open_session(model)
+        self._run = session.run
+        self._input, output = _check_signature(session)
+        self._outputs = [output]
 
     def score(self, features: Matrix) -> Scores:
         """See Ranker.score."""
         check_features(features)
-        return self.score_clipped(features if self._clip is None else self._clip(features))
+        return self.score_clipped(features if self.bounds is None else clip(features, self.bounds))
 
     def score_clipped(self, features: Matrix) -> Scores:
         """See Ranker.score_clipped."""
         try:
-            scores = self._session.run([self._output], {self._input: features})[0]
+            scores = self._run(self._outputs, {self._input: features})[0]
         except Exception as exc:  # onnxruntime raises classes of its own for each status code
             raise RankerFailed(f"{self.name} {self.version}: {exc}") from exc
-        return check_scores(np.asarray(scores, np.float32).reshape(-1), len(features), self.name)
+        return check_scores(scores.reshape(-1), len(features), self.name)
 
 
 def load_ranker(folder: str | Path = BASELINE) -> OnnxRanker:
