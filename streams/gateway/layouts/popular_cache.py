@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from models.layout.rendering.answer import layout_bytes, make_layout_id
 from models.layout.rendering.fields import layout_id_of
 from models.policy.decide import popular_layout
