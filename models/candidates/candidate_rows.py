@@ -40,7 +40,7 @@ class CandidateRows:
     anchor_row = cython.declare(cython.int, visibility="readonly")
     """The row they are about: the page's, else the one viewed last, else -1."""
     proposed = cython.declare(cython.int, visibility="readonly")
-    """How many rows sources proposed, padding and repeats included."""
+    """How many rows sources proposed, repeats included, padding not."""
     _source: cython.ulonglong
     """The bit of the source that proposes now; 0 for none."""
     _places: cython.int[::1]
@@ -95,9 +95,9 @@ class CandidateRows:
     @cython.exceptval(check=False)
     def propose_row(self, row: cython.int) -> cython.void:
         """Proposes a row for the source named last; -1 is padding."""
-        self.proposed += 1
         if row < 0 or row >= self.columns.n:
             return
+        self.proposed += 1
         place: cython.int = self._places[row] - 1
         if place >= 0:
             self.sources[place] |= self._source

@@ -91,11 +91,11 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True, dict=True):
     purchases: Floats
     shares: Floats
     co_viewed: Rows
-    """int32[n, CO_VIEWED_MAX], heaviest first, -1 where none is left."""
+    """int32[n, width], at most CO_VIEWED_MAX, heaviest first, -1 where none is left."""
     co_viewed_weight: Floats
-    """float32[n, CO_VIEWED_MAX], the share of the row's co-views, 0..1."""
+    """float32[n, width], the share of the row's co-views, 0..1."""
     co_bought: Rows
-    """int32[n, CO_BOUGHT_MAX], likewise."""
+    """int32[n, width], at most CO_BOUGHT_MAX, likewise."""
     co_bought_weight: Floats
 
     by_popularity: Rows

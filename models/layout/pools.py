@@ -28,7 +28,10 @@ BOOSTED_MAX = cython.declare(cython.double, 1e30)
 """No boosted score is higher, whatever the scale of the ranker: an infinite one has no place in an order."""
 DIGIT_BITS = cython.declare(cython.int, 7)
 DIGIT_MAX = cython.declare(cython.int, 127)
-SCORE_KEY_BITS = cython.declare(cython.int, 21)
+DIGITS = cython.declare(cython.int, 3)
+INDEX_BITS = cython.declare(cython.int, 9)
+INDEX_MAX = cython.declare(cython.int, 511)
+"""A candidate is sorted as one number: DIGITS of its key, below them its index, less than POOL_CAPACITY."""
 _KEY_OF_MEAN = cython.declare(cython.int, 1 << 20)
 """Keys fall with the score: of m candidates none is further than the root of m deviations from the mean."""
 
@@ -46,21 +49,21 @@ def round_half_even(number: cython.double) -> cython.double:
 class PoolBuilder:
     """Puts a page's candidates in order and collects its pools. Made once and used again."""
 
+    _places: cython.int[::1]
     _rows: cython.int[::1]
     _sources: cython.ulonglong[::1]
     _scores: cython.double[::1]
-    _keys: cython.int[::1]
-    _order: cython.int[::1]
-    _other_order: cython.int[::1]
+    _sorted: cython.int[::1]
+    _other: cython.int[::1]
     _count: cython.int
 
     def __init__(self) -> None:
+        self._places = np.zeros(POOL_CAPACITY, np.int32).data
         self._rows = np.zeros(POOL_CAPACITY, np.int32).data
         self._sources = np.zeros(POOL_CAPACITY, np.uint64).data
         self._scores = np.zeros(POOL_CAPACITY, np.float64).data
-        self._keys = np.zeros(POOL_CAPACITY, np.int32).data
-        self._order = np.zeros(POOL_CAPACITY, np.int32).data
-        self._other_order = np.zeros(POOL_CAPACITY, np.int32).data
+        self._sorted = np.zeros(POOL_CAPACITY, np.int32).data
+        self._other = np.zeros(POOL_CAPACITY, np.int32).data
         self._count = 0
 
     @cython.ccall
@@ -85,8 +88,8 @@ class PoolBuilder:
         self._standardise()
         self._sort()
         for i in range(self._count):
-            index: cython.int = self._order[i]
-            out.put(self._rows[index], self._scores[index], self._sources[index])
+            index: cython.int = self._sorted[i] & INDEX_MAX
+            out.put(self._places[index], self._rows[index], self._scores[index], self._sources[index])
         self._collect(context, out)
 
     @cython.cfunc
@@ -108,8 +111,8 @@ class PoolBuilder:
         self._count = 0
         for i in range(min(visit.count, POOL_CAPACITY)):
             if context.page.allowed[visit.rows[i]]:
+                self._places[self._count], self._scores[self._count] = i, scores[first + i]
                 self._rows[self._count], self._sources[self._count] = visit.rows[i], visit.sources[i]
-                self._scores[self._count] = scores[first + i]
                 self._count += 1
 
     @cython.cfunc
@@ -146,29 +149,30 @@ class PoolBuilder:
         for i in range(self._count):
             steps: cython.double = round_half_even((self._scores[i] - mean) / deviation * SCORE_STEPS)
             self._scores[i] = single(steps / SCORE_STEPS)
-            self._keys[i], self._order[i] = _KEY_OF_MEAN - cython.cast(cython.int, steps), i
+            self._sorted[i] = (_KEY_OF_MEAN - cython.cast(cython.int, steps)) << INDEX_BITS | i
 
     @cython.cfunc
     @cython.exceptval(check=False)
     def _sort(self) -> cython.void:
-        """Puts `_order` into rising order of `_keys`: a radix sort by DIGIT_BITS, stable."""
+        """Puts `_sorted` into rising order: a radix sort by the digits of the keys, stable."""
         starts = cython.declare(cython.int[129])
-        shift: cython.int = 0
+        number: cython.int
+        shift: cython.int
         i: cython.int
         digit: cython.int
-        while shift < SCORE_KEY_BITS:
-            for i in range(129):
+        for number in range(DIGITS):
+            shift = INDEX_BITS + number * DIGIT_BITS
+            for i in range(DIGIT_MAX + 2):
                 starts[i] = 0
             for i in range(self._count):
-                starts[(self._keys[i] >> shift & DIGIT_MAX) + 1] += 1
+                starts[(self._sorted[i] >> shift & DIGIT_MAX) + 1] += 1
             for i in range(DIGIT_MAX):
                 starts[i + 1] += starts[i]
             for i in range(self._count):
-                digit = self._keys[self._order[i]] >> shift & DIGIT_MAX
-                self._other_order[starts[digit]] = self._order[i]
+                digit = self._sorted[i] >> shift & DIGIT_MAX
+                self._other[starts[digit]] = self._sorted[i]
                 starts[digit] += 1
-            self._order, self._other_order = self._other_order, self._order
-            shift += DIGIT_BITS
+            self._sorted, self._other = self._other, self._sorted
 
 
 if not cython.compiled:

@@ -75,7 +75,9 @@ class Content:
     def _is_same(self, provenance: Any) -> cython.bint:
         """Whether it was shown before: compared as numbers within one view, else by the JSON."""
         previous = self._request.previous
-        if previous is None or previous.provenance != provenance:
+        if previous is None:
+            return False
+        if previous.provenance is not provenance and previous.provenance != provenance:
             return False
         view = previous.view()
         if view is self._view:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
@@ -23,13 +21,11 @@ from models.layout.rendering.answer import (
     slots_json,
 )
 from models.layout.rendering.wording import PERSONAL_REASONS
-from models.policy.scoring import model_tag
 from models.storefront.shop import Shop
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Layout, ModelTag
 from schemas.storefront import SUBJECTS, PageType, SubjectName
 
-_model_tag = lru_cache(maxsize=64)(model_tag)
 _PLACEHOLDER = ID_PLACEHOLDER.encode()
 
 
@@ -119,8 +115,9 @@ class LayoutDecision(Struct, frozen=True, eq=False, kw_only=True):
         slots = self.slots_without_id
         slots = slots.replace(_PLACEHOLDER, layout_id.encode()) if slots else self.slots(layout_id)
         request = self.request
-        body = body_json(layout_id, request.visitor, request.page, provenance, self.model, slots=slots)
-        return add_unknown(body, self.unknown) if self.unknown else body
+        generation, unknown = self.shop.generation, self.unknown
+        body = body_json(layout_id, request.visitor, request.page, provenance, generation, slots=slots)
+        return add_unknown(body, unknown) if unknown else body
 
     @property
     def unknown(self) -> SubjectName | None:
@@ -151,7 +148,7 @@ class LayoutDecision(Struct, frozen=True, eq=False, kw_only=True):
     @property
     def model(self) -> ModelTag:
         """Who ranked, and the generation of the Shop."""
-        return _model_tag(self.fills.provenance, self.shop.generation)
+        return self.fills.provenance.model_tag(self.shop.generation)
 
     @property
     def layout(self) -> Layout:

@@ -35,6 +35,7 @@ if not cython.compiled:
 RUN_MAX = cython.declare(cython.int, 16)
 """Pages of one run: their features, 400 kB, stay in cache; with 64 a page takes half as long again."""
 _NO_PAGE_ROWS = np.empty(0, np.int32).data
+_UNBOUNDED = np.empty(0, np.float32).data
 _NO_WORDS: dict[Any, Any] = {}
 _PAGE_NUMBERS: dict[Any, Any] = {page: number for number, page in enumerate(PAGE_ORDER)}
 
@@ -54,6 +55,10 @@ class PageRun:
     _assembly: Assembly
     _features: Any
     _matrix: cython.float[:, ::1]
+    _ranker: Any
+    _low: cython.float[::1]
+    _high: cython.float[::1]
+    _columns: dict[Any, Any]
     _unbounded: dict[Any, Any]
     _at: cython.double
 
@@ -64,13 +69,16 @@ class PageRun:
         self._pools, self._candidates, self._assembly = PoolBuilder(), ScoredCandidates(), Assembly()
         self._features = np.empty((RUN_MAX * CANDIDATES_MAX, len(NAMES)), np.float32)
         self._matrix = self._features.data
-        self._unbounded = {}
+        self._ranker, self._low, self._high = None, _UNBOUNDED, _UNBOUNDED
+        self._columns, self._unbounded = {}, {}
         self._at = 0.0
 
     def decide(self, snapshot: Any, requests: list[Any], at: float) -> list[Any]:
         """Decides at most RUN_MAX requests; see `models.policy.decide.decide`."""
-        self._reasons, self._as_of, self._ends, self._unbounded = [], [], [0], {}
+        self._reasons, self._as_of, self._ends = [], [], [0]
+        self._columns, self._unbounded = {}, {}
         self._at = at
+        self._take_bounds(snapshot.ranker)
         number: cython.int = 0
         for request in requests:
             self._begin(snapshot, number, request, at)
@@ -89,6 +97,15 @@ class PageRun:
             decisions.append(self._finish(snapshot, number, request, scores, provenance))
             number += 1
         return decisions
+
+    @cython.cfunc
+    def _take_bounds(self, ranker: Any) -> cython.void:
+        """The bounds of the features that a ranker takes; kept until another ranker comes."""
+        if ranker is self._ranker:
+            return
+        self._ranker, self._low, self._high = ranker, _UNBOUNDED, _UNBOUNDED
+        if ranker is not None and ranker.bounds is not None:
+            self._low, self._high = ranker.bounds.low.data, ranker.bounds.high.data
 
     def _finish(
         self, snapshot: Any, number: cython.int, request: Any, scores: Any, provenance: Any
@@ -146,21 +163,23 @@ class PageRun:
             category = hash32(request.category)
         elif page == "search" and request.q:
             query, word_counts = request.q, count_words(table.words, request.q)
-        context.begin(visit, page_columns(snapshot.shop.view, request.page, at), category, query, word_counts)
+        columns = self._columns.get(page)
+        if columns is None:
+            columns = self._columns[page] = page_columns(snapshot.shop.view, request.page, at)
+        context.begin(visit, columns, category, query, word_counts)
 
     @cython.cfunc
     def _write_features(self, snapshot: Any, number: cython.int, request: Any) -> cython.void:
         """Writes the features of a page after those of the one before, within the bounds of the ranker that
         scores them."""
         visit: Visit = self._visits[number]
-        ranker = snapshot.ranker
         first: cython.int = self._ends[number]
         end: cython.int = first + visit.count
         write_features(visit, snapshot.features, self._matrix, first)
         if request.explained:
             self._unbounded[number] = self._features[first:end].copy()
-        if self._reasons[number] == "ok" and ranker is not None and ranker.bounds is not None:
-            limit_features(self._matrix, first, end, ranker.bounds.low, ranker.bounds.high)
+        if self._low.shape[0] and self._reasons[number] == "ok":
+            limit_features(self._matrix, first, end, self._low, self._high)
         self._ends.append(end)
 
     @cython.cfunc

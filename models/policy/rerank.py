@@ -17,7 +17,7 @@ from models.features.index import write_features
 from models.features.spec import NAMES
 from models.layout.context import state_reason
 from models.policy.inspection.explain import Explainer
-from models.policy.scoring import model_tag, provenance_of, score_rows
+from models.policy.scoring import provenance_of, score_rows
 from models.policy.snapshot import Snapshot
 from schemas.ids import ItemId
 from schemas.layouts import Mode, ModelTag, Reason, Why
@@ -94,7 +94,7 @@ def rank(snapshot: Snapshot, state: bytes, items: Sequence[str], at: float) -> R
         unknown=unknown,
         mode=provenance.mode,
         reason=provenance.reason,
-        model=model_tag(provenance, snapshot.shop.generation),
+        model=provenance.model_tag(snapshot.shop.generation),
     )
 
 

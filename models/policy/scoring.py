@@ -17,7 +17,7 @@ from models.layout.fills.packed_fills import Provenance
 from models.ranking.popularity import PopularityRanker
 from models.ranking.ranker import Ranker
 from schemas.errors import RankerFailed
-from schemas.layouts import ModelTag, Reason
+from schemas.layouts import Reason
 
 Floats = NDArray[np.float32]
 UNDERSTUDY = PopularityRanker()
@@ -77,10 +77,3 @@ def provenance_of(ranker: Ranker | None, state_reason: Reason, failed: Reason | 
         return _provenance("full", "ok", ranker.name, ranker.version, "champion")
     reason = failed if state_reason == "ok" and failed else state_reason
     return _provenance("popular", reason, UNDERSTUDY.name, UNDERSTUDY.version, "understudy")
-
-
-def model_tag(provenance: Provenance, generation: int) -> ModelTag:
-    """The tag of a layout: who ranked, and the generation of the Shop."""
-    return ModelTag(
-        name=provenance.model, version=provenance.model_version, generation=generation, role=provenance.role
-    )

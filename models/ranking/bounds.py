@@ -12,13 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from models.features.index import limit_features
 from models.features.spec import NAMES
 from models.ranking.ranker import Bounds, Matrix
 from schemas.errors import RankerFailed
-
-BLOCK_ROWS = 512
-"""Rows clipped at once. Of a broadcast numpy pays for each row anew, half of the time: so the bounds are kept
-once for each row of a block, 94 kB a side. Larger blocks are no faster."""
 
 
 class Range(NamedTuple):
@@ -28,20 +25,11 @@ class Range(NamedTuple):
     high: float | None
 
 
-class Clipper:
-    """Clips feature matrices to bounds. Safe to call from several threads."""
-
-    def __init__(self, bounds: Bounds) -> None:
-        self._low, self._high = (np.tile(side, (BLOCK_ROWS, 1)) for side in bounds)
-
-    def __call__(self, features: Matrix) -> Matrix:
-        """A copy with each value within its bounds; NaN stays NaN. O(values)."""
-        out = np.empty_like(features, order="C")
-        for start in range(0, len(features), BLOCK_ROWS):
-            block, clipped = features[start : start + BLOCK_ROWS], out[start : start + BLOCK_ROWS]
-            np.maximum(block, self._low[: len(block)], out=clipped)
-            np.minimum(clipped, self._high[: len(block)], out=clipped)
-        return out
+def clip(features: Matrix, bounds: Bounds) -> Matrix:
+    """A copy with each value within its bounds; NaN stays NaN. O(values)."""
+    clipped = np.array(features, order="C")
+    limit_features(clipped.data, 0, len(clipped), bounds.low.data, bounds.high.data)
+    return clipped
 
 
 def parse_bounds(ranges: Mapping[str, Range], features: Sequence[str] = NAMES) -> Bounds:

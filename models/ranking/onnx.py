@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from models.features.spec import NAMES
-from models.ranking.bounds import Clipper, parse_bounds
+from models.ranking.bounds import clip, parse_bounds
 from models.ranking.manifest import MANIFEST_FILE, MODEL_FILE, Manifest, check_manifest, parse_manifest
 from models.ranking.ranker import Matrix, Scores, check_features, check_scores
 from schemas.errors import RankerFailed
@@ -42,24 +42,25 @@ class OnnxRanker:
         self.version = manifest.version
         self.inline = manifest.kind in INLINE_KINDS
         self.bounds = None if manifest.bounds is None else parse_bounds(manifest.bounds, manifest.features)
-        self._clip = None if self.bounds is None else Clipper(self.bounds)
         self._columns = _columns_of(manifest.features)
-        self._session = _open_session(model)
-        self._input, self._output = _check_signature(self._session, len(manifest.features))
+        session = _open_session(model)
+        self._run = session.run
+        self._input, output = _check_signature(session, len(manifest.features))
+        self._outputs = [output]
 
     def score(self, features: Matrix) -> Scores:
         """See Ranker.score."""
         check_features(features)
-        return self.score_clipped(features if self._clip is None else self._clip(features))
+        return self.score_clipped(features if self.bounds is None else clip(features, self.bounds))
 
     def score_clipped(self, features: Matrix) -> Scores:
         """See Ranker.score_clipped."""
         inputs = features if self._columns is None else features.take(self._columns, axis=1)
         try:
-            scores = self._session.run([self._output], {self._input: inputs})[0]
+            scores = self._run(self._outputs, {self._input: inputs})[0]
         except Exception as exc:  # onnxruntime raises classes of its own for each status code
             raise RankerFailed(f"{self.name} {self.version}: {exc}") from exc
-        return check_scores(np.asarray(scores, np.float32).reshape(-1), len(features), self.name)
+        return check_scores(scores.reshape(-1), len(features), self.name)
 
 
 def load_ranker(folder: str | Path = BASELINE) -> OnnxRanker:

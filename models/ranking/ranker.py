@@ -104,13 +104,13 @@ def check_features(features: Matrix) -> None:
 def check_scores(scores: Scores, rows: int, name: str) -> Scores:
     """`scores`, when there is one finite number per row.
 
-    One sum tells whether all are finite: NaN and infinity survive adding. O(rows).
+    O(rows).
 
     Raises:
         RankerFailed: Another number of scores than `rows`, or one that is not finite; it names `name`.
     """
     if scores.shape != (rows,):
         raise RankerFailed(f"{name} gave {list(scores.shape)} scores for {rows} rows")
-    if not np.isfinite(scores.sum(dtype=np.float64)):
+    if np.count_nonzero(np.isfinite(scores)) != rows:  # `all` costs twice as much
         raise RankerFailed(f"{name} gave scores that are not finite")
     return scores

@@ -11,7 +11,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from models.ranking.bounds import Clipper
+from models.ranking.bounds import clip
 from models.ranking.ranker import Bounds
 from models.training.mlp import Network
 
@@ -154,7 +154,7 @@ def check_parity(
     """
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     extremes = np.concatenate([rows, rows.min(axis=0, keepdims=True), rows.max(axis=0, keepdims=True)])
-    inputs = extremes if bounds is None else Clipper(bounds)(extremes)
+    inputs = extremes if bounds is None else clip(extremes, bounds)
     scores = session.run(None, {session.get_inputs()[0].name: inputs})[0].reshape(-1)
     expected = np.asarray(original(extremes)).reshape(-1)
     worst = float(np.abs(scores - expected).max() / max(float(expected.std()), 1e-9))

@@ -64,9 +64,8 @@ def _measure(
     times: dict[str, list[float]] = {f"{name} {what}": [] for name in rankers for what in ("run", "score")}
     for _ in range(rounds):
         for name, ranker in rankers.items():
-            session = ranker._session
             started = process_time()
-            session.run([ranker._output], {ranker._input: clipped[name]})
+            ranker._run(ranker._outputs, {ranker._input: clipped[name]})
             between = process_time()
             ranker.score(features)
             times[f"{name} run"].append(between - started)

@@ -23,6 +23,9 @@ Floats = NDArray[np.float32]
 SHARE_PRIOR = 4.0
 """Added to the sum when a neighbour's weight becomes a share: one co-view alone is weak evidence. Own choice,
 not tuned."""
+NEIGHBOURS_STEP = 8
+"""Neighbour columns are as wide as the longest list needs, in steps of so many: most lists are short, and at
+at full width those of 100,000 items take 56 MB."""
 
 
 class SignalColumns(Struct, frozen=True, eq=False):
@@ -50,10 +53,8 @@ def empty_columns(n: int, at: float) -> SignalColumns:
         none,
         none,
         none,
-        np.full((n, CO_VIEWED_MAX), -1, np.int32),
-        np.zeros((n, CO_VIEWED_MAX), np.float32),
-        np.full((n, CO_BOUGHT_MAX), -1, np.int32),
-        np.zeros((n, CO_BOUGHT_MAX), np.float32),
+        *_no_neighbours(n, NEIGHBOURS_STEP),
+        *_no_neighbours(n, NEIGHBOURS_STEP),
     )
 
 
@@ -73,10 +74,10 @@ def refresh_columns(
     rows = np.array([row for row, _ in known], np.int32)
     signals = [signal for _, signal in known]
     viewed = _neighbour_columns(
-        rows, [s.co_viewed for s in signals], row_by_id, (old.co_viewed, old.co_viewed_weight)
+        rows, [s.co_viewed for s in signals], row_by_id, CO_VIEWED_MAX, (old.co_viewed, old.co_viewed_weight)
     )
     bought = _neighbour_columns(
-        rows, [s.co_bought for s in signals], row_by_id, (old.co_bought, old.co_bought_weight)
+        rows, [s.co_bought for s in signals], row_by_id, CO_BOUGHT_MAX, (old.co_bought, old.co_bought_weight)
     )
     trend, popularity, carts, purchases, shares = _count_columns(old, rows, signals, at)
     return SignalColumns(at, trend, popularity, carts, purchases, shares, *viewed, *bought)
@@ -92,17 +93,29 @@ def _count_columns(old: SignalColumns, rows: Rows, signals: Sequence[Signal], at
     return columns
 
 
+def _no_neighbours(n: int, width: int) -> tuple[Rows, Floats]:
+    return np.full((n, width), -1, np.int32), np.zeros((n, width), np.float32)
+
+
 def _neighbour_columns(
-    rows: Rows, lists: Sequence[list[Neighbour]], row_by_id: Mapping[str, int], old: tuple[Rows, Floats]
+    rows: Rows,
+    lists: Sequence[list[Neighbour]],
+    row_by_id: Mapping[str, int],
+    most: int,
+    old: tuple[Rows, Floats],
 ) -> tuple[Rows, Floats]:
-    """Neighbour rows and their shares, those of `rows` replaced; `old` itself when none had or has any."""
+    """At most `most` neighbour rows and their shares, those of `rows` replaced; `old` itself when none had or
+    has any."""
     if not any(lists) and not (old[0][rows] >= 0).any():
         return old
-    width = old[0].shape[1]
-    neighbours, weights = old[0].copy(), old[1].copy()
+    n, old_width = old[0].shape
+    longest = min(max(map(len, lists)), most)
+    width = max(old_width, -(-longest // NEIGHBOURS_STEP) * NEIGHBOURS_STEP)
+    neighbours, weights = _no_neighbours(n, width)
+    neighbours[:, :old_width], weights[:, :old_width] = old
     neighbours[rows], weights[rows] = -1, 0.0
     for row, near in zip(rows.tolist(), lists, strict=True):
-        known = [(r, n.weight) for n in near if (r := row_by_id.get(n.item_id, -1)) >= 0 and r != row][:width]
+        known = [(r, n.weight) for n in near if (r := row_by_id.get(n.item_id, -1)) >= 0 and r != row][:most]
         if known:
             neighbours[row, : len(known)] = [r for r, _ in known]
             total = sum(weight for _, weight in known) + SHARE_PRIOR

@@ -15,7 +15,7 @@ from models.layout.fills.fill import Fill
 from models.layout.fills.page_fills import UNKNOWN_SUBJECT, PageFills
 from models.storefront.view import StorefrontView
 from schemas.codec import DECODE_ERRORS
-from schemas.layouts import Mode, Reason
+from schemas.layouts import Mode, ModelTag, Reason
 from schemas.storefront import PageType
 
 
@@ -35,6 +35,10 @@ class Provenance(Struct, frozen=True):
     model: str
     model_version: str
     role: str
+
+    def model_tag(self, generation: int) -> ModelTag:
+        """The tag of a layout: who ranked, and the generation of the Shop."""
+        return ModelTag(name=self.model, version=self.model_version, generation=generation, role=self.role)
 
 
 def absent_view() -> None:

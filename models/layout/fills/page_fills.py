@@ -1,6 +1,7 @@
 """The fills of a page, as numbers: which module with which items is in which slot."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cython
 import numpy as np
@@ -39,6 +40,10 @@ class PageFills:
     subjects = cython.declare(cython.longlong[::1], visibility="readonly")
     starts = cython.declare(cython.int[::1], visibility="readonly")
     rows = cython.declare(cython.int[::1], visibility="readonly")
+    _packed: cython.int[::1]
+    """Room for the packed form."""
+    _packed_bytes: Any
+    """The same room as a memoryview of bytes."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -47,6 +52,7 @@ class PageFills:
         self.subjects = np.zeros(16, np.int64).data
         self.starts = np.zeros(17, np.int32).data
         self.rows = np.zeros(128, np.int32).data
+        self._packed, self._packed_bytes = self.rows[:0], b""
 
     @cython.ccall
     def clear(self) -> cython.void:
@@ -134,8 +140,11 @@ class PageFills:
     def pack(self) -> bytes:
         """The packed form: int32 numbers, FILL_INTS a fill and then all rows, behind the number of fills."""
         total: cython.int = self.starts[self.count]
-        packed = np.empty(1 + FILL_INTS * self.count + total, np.int32)
-        out: cython.int[::1] = packed.data
+        size: cython.int = 1 + FILL_INTS * self.count + total
+        if self._packed.shape[0] < size:
+            room = np.zeros(2 * size, np.int32).data
+            self._packed, self._packed_bytes = room, room.cast("B")
+        out: cython.int[::1] = self._packed
         i: cython.int
         at: cython.int = 1
         out[0] = self.count
@@ -147,8 +156,7 @@ class PageFills:
             at += FILL_INTS
         for i in range(total):
             out[at + i] = self.rows[i]
-        packed_bytes: bytes = packed.tobytes()
-        return packed_bytes
+        return bytes(self._packed_bytes[: 4 * size])
 
     def read(self, packed: bytes) -> None:
         """Reads the packed form.

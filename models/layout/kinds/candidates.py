@@ -24,6 +24,7 @@ class ScoredCandidates:
         context: The page.
         count: Candidates that rules allow.
         rows, scores, sources: Of each: item row, standardised score, bits of the sources that proposed it.
+        marks: uchar, room for marks of a pool's own; what stands there is of the pool before.
         similar: uchar, 1 for a candidate of the anchor's finest category that is not the anchor itself.
         in_focus: uchar, 1 for one of the page's focus category.
         anchor_price: Price of the anchor; 1 without one.
@@ -38,6 +39,7 @@ class ScoredCandidates:
     rows = cython.declare(cython.int[::1], visibility="readonly")
     scores = cython.declare(cython.double[::1], visibility="readonly")
     sources = cython.declare(cython.ulonglong[::1], visibility="readonly")
+    marks = cython.declare(cython.uchar[::1], visibility="readonly")
     similar = cython.declare(cython.uchar[::1], visibility="readonly")
     in_focus = cython.declare(cython.uchar[::1], visibility="readonly")
     anchor_price = cython.declare(cython.double, visibility="readonly")
@@ -54,6 +56,7 @@ class ScoredCandidates:
         self.rows = np.zeros(POOL_CAPACITY, np.int32).data
         self.scores = np.zeros(POOL_CAPACITY, np.float64).data
         self.sources = np.zeros(POOL_CAPACITY, np.uint64).data
+        self.marks = np.zeros(POOL_CAPACITY, np.uint8).data
         self.similar = np.zeros(POOL_CAPACITY, np.uint8).data
         self.in_focus = np.zeros(POOL_CAPACITY, np.uint8).data
         self.sizes = np.zeros(1, np.int32).data
@@ -82,13 +85,15 @@ class ScoredCandidates:
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def put(self, row: cython.int, score: cython.double, sources: cython.ulonglong) -> cython.void:
-        """Adds the next best candidate."""
+    def put(
+        self, place: cython.int, row: cython.int, score: cython.double, sources: cython.ulonglong
+    ) -> cython.void:
+        """Adds the next best candidate; `place` is its index among those of the visit."""
         self.rows[self.count], self.scores[self.count], self.sources[self.count] = row, score, sources
         category: cython.int = self.columns.category[row]
         self.similar[self.count] = category == self._anchor_code and row != self.context.anchor_row
         self.in_focus[self.count] = category == self.context.focus_code
-        self._indexes[self.context.visit.place(row)] = self.count
+        self._indexes[place] = self.count
         self.count += 1
 
     @cython.cfunc
@@ -157,6 +162,14 @@ class ScoredCandidates:
 
     @cython.ccall
     @cython.exceptval(check=False)
+    def add_all(self) -> cython.void:
+        """Adds every candidate."""
+        i: cython.int
+        for i in range(self.count):
+            self._push(self.rows[i], 1)
+
+    @cython.ccall
+    @cython.exceptval(check=False)
     def add_proposed(self, bit: cython.ulonglong) -> cython.void:
         """Adds every candidate that the source with this bit proposed."""
         i: cython.int
@@ -166,7 +179,7 @@ class ScoredCandidates:
     @cython.ccall
     @cython.exceptval(check=False)
     def add_marked(self, marks: cython.uchar[::1]) -> cython.void:
-        """Adds every candidate whose mark is 1: `similar`, `in_focus`, or marks of a pool's own."""
+        """Adds every candidate whose mark is 1: `similar`, `in_focus`, or `marks` that the pool wrote."""
         i: cython.int
         for i in range(min(self.count, cython.cast(cython.int, marks.shape[0]))):
             self._push(self.rows[i], marks[i])

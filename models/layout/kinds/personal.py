@@ -20,9 +20,7 @@ class EverythingPool(Pool):
 
     @cython.ccall
     def collect(self, candidates: ScoredCandidates) -> cython.void:
-        i: cython.int
-        for i in range(candidates.count):
-            candidates.add(i)
+        candidates.add_all()
 
 
 @cython.final
@@ -34,8 +32,8 @@ class OtherPool(Pool):
     def collect(self, candidates: ScoredCandidates) -> cython.void:
         i: cython.int
         for i in range(candidates.count):
-            if not candidates.in_focus[i] and not candidates.similar[i]:
-                candidates.add(i)
+            candidates.marks[i] = not (candidates.in_focus[i] | candidates.similar[i])
+        candidates.add_marked(candidates.marks)
 
 
 @cython.cfunc

@@ -42,11 +42,10 @@ class PriceRangePool(Pool):
         if candidates.anchor_price <= 0.0:  # nothing is so many times the price of a free item
             return
         for i in range(candidates.count):
-            if candidates.similar[i]:
-                row: cython.int = candidates.rows[i]
-                ratio: cython.double = single(candidates.columns.price[row] / candidates.anchor_price)
-                if low <= ratio <= high:
-                    candidates.add(i)
+            price: cython.double = candidates.columns.price[candidates.rows[i]]
+            ratio: cython.double = single(price / candidates.anchor_price)
+            candidates.marks[i] = candidates.similar[i] & (low <= ratio) & (ratio <= high)
+        candidates.add_marked(candidates.marks)
 
 
 @cython.final
@@ -61,8 +60,8 @@ class ReducedPool(Pool):
         i: cython.int
         for i in range(candidates.count):
             row: cython.int = candidates.rows[i]
-            if columns.price[row] <= single(columns.list_price[row] * share):
-                candidates.add(i)
+            candidates.marks[i] = columns.price[row] <= single(columns.list_price[row] * share)
+        candidates.add_marked(candidates.marks)
 
 
 @cython.final

@@ -12,7 +12,7 @@ if not cython.compiled:
     from models.catalog.columns import Columns
     from models.layout.context import PageContext
     from models.layout.fills.page_fills import NO_SUBJECT, PageFills
-    from models.layout.kinds.candidates import POOL_CAPACITY, ScoredCandidates
+    from models.layout.kinds.candidates import ScoredCandidates
     from models.layout.kinds.kind import AboutAnchor, ModuleKind, Pool, ProposedPool, cart_evidence
     from models.storefront.columns import ViewColumns
 
@@ -32,20 +32,22 @@ class SimilarPool(Pool):
     def collect(self, candidates: ScoredCandidates) -> cython.void:
         candidates.add_marked(candidates.similar)
         if candidates.context.anchor_row >= 0:
-            candidates.add_marked(self._mark_co_viewed(candidates, candidates.context.anchor_row))
+            self._mark_co_viewed(candidates, candidates.context.anchor_row)
+            candidates.add_marked(candidates.marks)
 
     @cython.cfunc
-    def _mark_co_viewed(self, candidates: ScoredCandidates, anchor: cython.int) -> cython.uchar[::1]:
-        """Marks of neighbours of the anchor that `neighbours` proposed and that are not similar."""
-        marks: cython.uchar[::1] = memoryview(bytearray(POOL_CAPACITY))
+    @cython.exceptval(check=False)
+    def _mark_co_viewed(self, candidates: ScoredCandidates, anchor: cython.int) -> cython.void:
+        """Marks the neighbours of the anchor that `neighbours` proposed and that are not similar."""
         columns: Columns = candidates.columns
         i: cython.int
         j: cython.int
+        for i in range(candidates.count):
+            candidates.marks[i] = 0
         for j in range(columns.co_viewed.shape[1]):
             i = candidates.index_of(columns.co_viewed[anchor, j])
             if i >= 0 and candidates.sources[i] & _NEIGHBOURS_BIT and not candidates.similar[i]:
-                marks[i] = 1
-        return marks
+                candidates.marks[i] = 1
 
 
 @cython.final

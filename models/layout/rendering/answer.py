@@ -6,10 +6,10 @@ Head and body joined are the whole answer. An event that changes nothing visible
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache, partial
-from hashlib import blake2b
+from functools import lru_cache
 
 import msgspec
+import xxhash
 
 from models.layout.fills.packed_fills import Provenance
 from models.layout.fills.page_fills import PageFills
@@ -19,7 +19,7 @@ from models.layout.rendering.wording import reason_of, subject_name, title_of
 from models.storefront.edition import Edition
 from models.storefront.view import PHRASES_MAX, StorefrontView, index_json
 from schemas.codec import encode
-from schemas.layouts import Layout, ModelTag
+from schemas.layouts import Layout
 from schemas.storefront import PageType
 
 NO_VERSION = "0.0.0"
@@ -33,7 +33,7 @@ decode_layout = msgspec.json.Decoder(Layout).decode
 
 
 def make_layout_id(*parts: object, slots: bytes = b"") -> str:
-    """The id of a content: 20 hex digits of BLAKE2b.
+    """The id of a content: 20 hex digits of XXH3, which tells contents apart and protects nothing.
 
     Args:
         parts: Visitor, page, how it was made and what was requested; their texts, kept apart by NUL.
@@ -44,7 +44,7 @@ def make_layout_id(*parts: object, slots: bytes = b"") -> str:
 
 def hash_content(made: bytes, slots: bytes) -> str:
     """`make_layout_id` with the parts as bytes."""
-    return blake2b(made + slots, digest_size=10).hexdigest()
+    return xxhash.xxh3_128_hexdigest(made + slots)[:20]
 
 
 def layout_bytes(layout: Layout) -> bytes:
@@ -70,16 +70,17 @@ def _time_json(at: int) -> bytes:
     return encode(datetime.fromtimestamp(at, UTC)) if at else b"null"
 
 
-@lru_cache(maxsize=64)
-def _labels_json(page: PageType, provenance: Provenance, model: ModelTag) -> bytes:
+@lru_cache(maxsize=256)
+def _labels_json(page: PageType, provenance: Provenance, generation: int) -> bytes:
     """The fields of a body between the visitor and the slots."""
     return b',"page":"%b","mode":"%b","reason":"%b","model":%b,"experiments":[],"slots":' % (
-        page.encode(), provenance.mode.encode(), provenance.reason.encode(), encode(model),
+        page.encode(), provenance.mode.encode(), provenance.reason.encode(),
+        encode(provenance.model_tag(generation)),
     )  # fmt: skip
 
 
 def body_json(
-    layout_id: str, visitor: str, page: PageType, provenance: Provenance, model: ModelTag, *, slots: bytes
+    layout_id: str, visitor: str, page: PageType, provenance: Provenance, generation: int, *, slots: bytes
 ) -> bytes:
     """The body of an answer, from the comma after the head to the closing brace.
 
@@ -88,11 +89,11 @@ def body_json(
         visitor: For whom.
         page: The page type.
         provenance: How the content was made: mode and reason.
-        model: Who ranked.
+        generation: Of the Shop.
         slots: From `slots_json`, under the same id.
     """
     return b'%b"%b","visitor_id":%b%b%b}' % (
-        _BODY_STARTS, layout_id.encode(), encode(visitor), _labels_json(page, provenance, model), slots,
+        _BODY_STARTS, layout_id.encode(), encode(visitor), _labels_json(page, provenance, generation), slots,
     )  # fmt: skip
 
 
@@ -119,8 +120,8 @@ def slots_json(
     pieces = view.slot_pieces.get(page)
     if pieces is None:
         kinds = [kind_of(module) for module in view.storefront.modules]
-        pieces = view.slot_pieces[page] = SlotPieces(view, page, kinds, index_json)
-    slots: bytes = pieces.join(fills, layout_id.encode(), personal, query, partial(_make_phrase, view))
+        pieces = view.slot_pieces[page] = SlotPieces(view, page, kinds, index_json, _make_phrase)
+    slots: bytes = pieces.join(view, fills, layout_id.encode(), personal, query)
     return slots
 
 

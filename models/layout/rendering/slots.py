@@ -26,6 +26,7 @@ class SlotPieces:
         page: The page type.
         kinds: The ModuleKind of each module of the storefront, by number.
         index_json: Gives what follows each item of a row of so many: index, `}` and comma.
+        make_phrase: Makes and caches title and reason of a key that the view's cache does not have.
     """
 
     _items: list[Any]
@@ -37,6 +38,7 @@ class SlotPieces:
     _columns: ViewColumns
     _phrases: dict[Any, Any]
     _index_json: Any
+    _make_phrase: Any
 
     def __init__(
         self,
@@ -44,29 +46,23 @@ class SlotPieces:
         page: str,
         kinds: Sequence[Any],
         index_json: Callable[[int], tuple[bytes, ...]],
+        make_phrase: Callable[[Any, PhraseKey], bytes],
     ) -> None:
         self._items, self._modules = view.item_json, view.module_json
         self._slots, self._names = view.slot_json[page], view.slot_names[page]
         self._kinds, self._columns, self._phrases = list(kinds), view.columns, view.phrase_cache
         self._named_by_query = [module.about == "query" for module in view.storefront.modules]
-        self._index_json = index_json
+        self._index_json, self._make_phrase = index_json, make_phrase
 
-    def join(
-        self,
-        fills: PageFills,
-        layout_id: bytes,
-        personal: bool,
-        query: str,
-        make_phrase: Callable[[PhraseKey], bytes],
-    ) -> bytes:
+    def join(self, view: Any, fills: PageFills, layout_id: bytes, personal: bool, query: str) -> bytes:
         """The `slots` of an answer.
 
         Args:
+            view: The view that these are the pieces of; a reference kept here would be a cycle.
             fills: From the top, in the numbers of the view.
             layout_id: The id for decision ids, or a placeholder.
             personal: Whether the visitor's state was used; a stranger reads other titles and reasons.
             query: The text of a search page.
-            make_phrase: Makes and caches title and reason of a key that the cache does not have.
 
         Complexity: O(items shown).
         """
@@ -77,7 +73,7 @@ class SlotPieces:
                 parts.append(b",")
             parts.append(self._slots[fills.slots[i]])
             parts.append(self._modules[fills.modules[i]])
-            parts.append(self._phrase(fills, i, personal, query, make_phrase))
+            parts.append(self._phrase(view, fills, i, personal, query))
             parts.append(layout_id)
             parts.append(self._names[fills.slots[i]])
             self._add_items(parts, fills, i)
@@ -96,9 +92,7 @@ class SlotPieces:
             parts.append(ends[i])
 
     @cython.cfunc
-    def _phrase(
-        self, fills: PageFills, index: cython.int, personal: Any, query: str, make_phrase: Any
-    ) -> bytes:
+    def _phrase(self, view: Any, fills: PageFills, index: cython.int, personal: Any, query: str) -> bytes:
         """`"title","reason":"…","decision_id":"` of a fill."""
         module: cython.int = fills.modules[index]
         kind: ModuleKind = self._kinds[module]
@@ -111,7 +105,7 @@ class SlotPieces:
             query if self._named_by_query[module] else "",
         )
         phrase: bytes | None = self._phrases.get(key)
-        return make_phrase(key) if phrase is None else phrase
+        return self._make_phrase(view, key) if phrase is None else phrase
 
 
 if not cython.compiled:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
-from models.layout.rendering.answer import layout_bytes
+from models.layout.rendering.answer import layout_bytes, make_layout_id
 from models.layout.rendering.fields import layout_id_of
 from models.policy.decide import popular_layout
 from models.policy.layout_decision import PageRequest
@@ -58,7 +56,7 @@ class PopularLayoutCache:
         if cached is None:
             cached = self._layouts[key] = _decide_popular(snapshot, query, reason, at)
         layout, layout_id = cached
-        own = blake2b(f"{layout_id}\0{query.visitor}".encode(), digest_size=10).hexdigest()
+        own = make_layout_id(layout_id, query.visitor)
         return layout.replace(layout_id.encode(), own.encode()).replace(
             _NOBODY_FIELD, b'"visitor_id":' + encode(query.visitor), 1
         )
