@@ -62,6 +62,8 @@ def measure(runs: int, say: Callable[[str], None]) -> list[Figure]:
     shops = {items: requests_at(items) for items in (FEW, MANY)}
     costs: dict[str, list[float]] = {}
     ranker = a_ranker()
+    gc.collect()
+    gc.freeze()  # a server does not traverse what lives as long as the process either
     for _ in range(runs):
         for size in SIZES:
             few, many = best_us(shops[FEW], size), best_us(shops[MANY], size)

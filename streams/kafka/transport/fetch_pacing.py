@@ -19,7 +19,7 @@ IDLE_WAIT_MS, IDLE_MIN_BYTES = 500, 1
 substitutes for it wait out the whole time."""
 HOLD_MS_MAX, HOLD_MIN_BYTES = 4, 200_000
 """A backlog of so many bytes is answered at once: several hundred records of 500 bytes."""
-FREE_SHARE, BUSY_SHARE = 0.5, 0.75
+FREE_SHARE, BUSY_SHARE = 0.7, 0.95
 """Shares of a core that the loop uses: nothing is held below the first, HOLD_MS_MAX from the second on."""
 AVERAGED_OVER_S = 0.5
 HOLD_FOR_S = 0.02
