@@ -49,7 +49,10 @@ class PageRun:
     _contexts: list[Any]
     _reasons: list[Any]
     _as_of: list[Any]
-    _ends: list[Any]
+    _firsts: list[Any]
+    """The first row of each page in the feature matrix; those of known visitors come before the others."""
+    _known_rows: cython.int
+    _rows: cython.int
     _pools: PoolBuilder
     _candidates: ScoredCandidates
     _assembly: Assembly
@@ -65,7 +68,8 @@ class PageRun:
     def __init__(self) -> None:
         self._visits = [Visit() for _ in range(RUN_MAX)]
         self._contexts = [PageContext() for _ in range(RUN_MAX)]
-        self._reasons, self._as_of, self._ends = [], [], []
+        self._reasons, self._as_of, self._firsts = [], [], []
+        self._known_rows = self._rows = 0
         self._pools, self._candidates, self._assembly = PoolBuilder(), ScoredCandidates(), Assembly()
         self._features = np.empty((RUN_MAX * CANDIDATES_MAX, len(NAMES)), np.float32)
         self._matrix = self._features.data
@@ -75,15 +79,18 @@ class PageRun:
 
     def decide(self, snapshot: Any, requests: list[Any], at: float) -> list[Any]:
         """Decides at most RUN_MAX requests; see `models.policy.decide.decide`."""
-        self._reasons, self._as_of, self._ends = [], [], [0]
+        self._reasons, self._as_of, self._firsts = [], [], [0] * len(requests)
         self._columns, self._unbounded = {}, {}
         self._at = at
         self._take_bounds(snapshot.ranker)
         number: cython.int = 0
         for request in requests:
             self._begin(snapshot, number, request, at)
-            self._write_features(snapshot, number, request)
             number += 1
+        self._rows = 0
+        self._write_pages(snapshot, requests, True)
+        self._known_rows = self._rows
+        self._write_pages(snapshot, requests, False)
         scores, failed = self._score(snapshot)
         column: cython.float[::1] = scores.data
         provenances: dict[Any, Any] = {
@@ -169,31 +176,31 @@ class PageRun:
         context.begin(visit, columns, category, query, word_counts)
 
     @cython.cfunc
-    def _write_features(self, snapshot: Any, number: cython.int, request: Any) -> cython.void:
-        """Writes the features of a page after those of the one before, within the bounds of the ranker that
-        scores them."""
-        visit: Visit = self._visits[number]
-        first: cython.int = self._ends[number]
-        end: cython.int = first + visit.count
-        write_features(visit, snapshot.features, self._matrix, first)
-        if request.explained:
-            self._unbounded[number] = self._features[first:end].copy()
-        if self._low.shape[0] and self._reasons[number] == "ok":
-            limit_features(self._matrix, first, end, self._low, self._high)
-        self._ends.append(end)
+    def _write_pages(self, snapshot: Any, requests: list[Any], known: cython.bint) -> cython.void:
+        """Writes the features of the pages of known visitors, or of the others, within the bounds of the
+        ranker that scores them."""
+        number: cython.int
+        for number in range(len(requests)):
+            if (self._reasons[number] == "ok") != known:
+                continue
+            first: cython.int = self._rows
+            self._firsts[number] = first
+            self._rows += self._visit(number).count
+            write_features(self._visit(number), snapshot.features, self._matrix, first)
+            if requests[number].explained:
+                self._unbounded[number] = self._features[first : self._rows].copy()
+            if known and self._low.shape[0]:
+                limit_features(self._matrix, first, self._rows, self._low, self._high)
 
     @cython.cfunc
     def _score(self, snapshot: Any) -> tuple[Any, ...]:
         """Scores of all rows, and why the ranker gave none."""
-        known = None
-        if self._reasons.count("ok") < len(self._reasons):
-            known = np.array([reason == "ok" for reason in self._reasons]).repeat(np.diff(self._ends))
-        features = self._features[: self._ends[len(self._reasons)]]
-        scores, failed = score_rows(snapshot.ranker, features, known, clipped=True)
+        features = self._features[: self._rows]
+        scores, failed = score_rows(snapshot.ranker, features, self._known_rows, clipped=True)
         if failed == "model_failed":  # the understudy's features have no bounds
             number: cython.int
             for number in range(len(self._reasons)):
-                write_features(self._visits[number], snapshot.features, self._matrix, self._ends[number])
+                write_features(self._visit(number), snapshot.features, self._matrix, self._firsts[number])
             scores = UNDERSTUDY.score(features)
         return scores, failed
 
@@ -211,12 +218,13 @@ class PageRun:
             fills.read(previous.content)
         else:
             fills.read_list(translate_fills(previous, shop.view, request.page, shop.items.row_by_id))
-        self._pools.build(context, scores, self._ends[number], self._candidates)
+        self._pools.build(context, scores, self._firsts[number], self._candidates)
         self._assembly.assemble(context, self._candidates, shop.view.columns)
 
     @cython.cfunc
     def _evidence(self, number: cython.int, scores: Any) -> Any:
-        first, end = self._ends[number], self._ends[number + 1]
+        first: cython.int = self._firsts[number]
+        end: cython.int = first + self._visit(number).count
         return Evidence(
             copy_candidates(self._visits[number]), scores[first:end].copy(), self._unbounded[number]
         )

@@ -37,7 +37,7 @@ class Ranked(Struct, frozen=True, kw_only=True):
         ids: All items, best first.
         scores: The score of each, on the ranker's scale.
         rows: The row of each that the shop has; those come first.
-        explainer: What `why` is made from.
+        explainer: What explanations are made from.
         unknown: The last of `ids`: items that the shop does not have, in the order given.
         mode: How good the order is.
         reason: Why the mode is not full, or ok.
@@ -53,9 +53,10 @@ class Ranked(Struct, frozen=True, kw_only=True):
     reason: Reason
     model: ModelTag
 
-    def why(self, index: int) -> Why | None:
-        """The explanation of an item; None for one that the shop does not have. A list's take 10 ms."""
-        return self.explainer.why(self.rows[index]) if index < len(self.rows) else None
+    def explain(self, start: int, end: int) -> list[Why | None]:
+        """The explanations of `ids[start:end]`; None for an item that the shop does not have."""
+        whys: list[Why | None] = [*self.explainer.explain(self.rows[start:end])]
+        return whys + [None] * (len(self.ids[start:end]) - len(whys))
 
 
 def rank(snapshot: Snapshot, state: bytes, items: Sequence[str], at: float) -> Ranked:
@@ -78,8 +79,7 @@ def rank(snapshot: Snapshot, state: bytes, items: Sequence[str], at: float) -> R
     visit, why = _begin_visit(snapshot, state, rows.take(known), at)
     features = np.empty((visit.count, len(NAMES)), np.float32)
     write_features(visit, snapshot.features, features.data, 0)
-    personal = None if why == "ok" else np.zeros(len(features), bool)
-    scores, failed = score_rows(ranker, features, personal)
+    scores, failed = score_rows(ranker, features, len(features) if why == "ok" else 0)
     candidates = copy_candidates(visit)
     order, values = _best_first(scores.take(candidates.rows.searchsorted(rows.take(known))))
     best = known.take(order)

@@ -26,14 +26,14 @@ _provenance = lru_cache(maxsize=64)(Provenance)
 
 
 def score_rows(
-    ranker: Ranker | None, features: Floats, known: NDArray[np.bool_] | None, *, clipped: bool = False
+    ranker: Ranker | None, features: Floats, known: int, *, clipped: bool = False
 ) -> tuple[Floats, Reason | None]:
     """A score for each row of a feature matrix.
 
     Args:
         ranker: The champion; None when there is none.
         features: float32[rows, len(SPEC)].
-        known: bool[rows], whether the row's visitor is known; the understudy scores the others. None: all.
+        known: How many rows, from the first on, are of known visitors; the understudy scores the others.
         clipped: The rows of known visitors are within the champion's bounds already.
 
     Returns:
@@ -43,11 +43,12 @@ def score_rows(
         return UNDERSTUDY.score(features), "model_missing"
     score = ranker.score_clipped if clipped and ranker.bounds is not None else ranker.score
     try:
-        if known is None:
+        if known == len(features):
             return _score_each(score, features), None
-        scores = UNDERSTUDY.score(features)
-        if known.any():
-            scores[known] = _score_each(score, features[known])
+        scores = np.empty(len(features), np.float32)
+        scores[known:] = UNDERSTUDY.score(features[known:])
+        if known:
+            scores[:known] = _score_each(score, features[:known])
     except RankerFailed:
         return UNDERSTUDY.score(features), "model_failed"
     return scores, None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import islice
 
 import numpy as np
 from msgspec import Struct
@@ -12,7 +14,6 @@ from numpy.typing import NDArray
 from models.candidates.generation import Candidates
 from models.candidates.sources import sources_of
 from models.features.spec import FINGERPRINT, NAMES
-from models.layout.fills.fill import Fill
 from models.layout.rendering.answer import NO_VERSION, layout_bytes
 from models.policy.layout_decision import LayoutDecision, no_evidence
 from models.storefront.rules import page_rules
@@ -37,33 +38,40 @@ class Explainer(Struct, frozen=True, eq=False):
     scores: NDArray[np.float32]
     features: NDArray[np.float32]
 
-    def find(self, row: int) -> int:
-        """The index of a row among the candidates; -1 for one that was not scored (a pin, a spare item)."""
-        rows = self.candidates.rows
-        index = int(rows.searchsorted(row))
-        return index if index < len(rows) and rows[index] == row else -1
+    def find(self, rows: Sequence[int]) -> list[int]:
+        """The index of each row among the candidates; -1 for what was not scored (a pin, a spare item)."""
+        scored, wanted = self.candidates.rows, np.array(rows, np.int32)
+        indices = scored.searchsorted(wanted)
+        there = indices < len(scored)
+        there[there] = scored[indices[there]] == wanted[there]
+        indices[~there] = -1
+        found: list[int] = indices.tolist()
+        return found
 
     def score(self, index: int) -> float:
         """The rounded score at an index from `find`; 0 for -1."""
         return round(float(self.scores[index]), DECIMALS) if index >= 0 else 0.0
 
-    def why(self, row: int, pinned_by: str | None = None) -> Why:
-        """Score, sources and all features of a row; empty when it was not scored.
+    def features_of(self, indices: Sequence[int]) -> list[list[float]]:
+        """All features, rounded, at each index from `find`; none for -1."""
+        values = self.features[[index for index in indices if index >= 0]].astype(np.float64)
+        rounded = iter(values.round(DECIMALS).tolist())
+        return [next(rounded) if index >= 0 else [] for index in indices]
 
-        Args:
-            row: An item row.
-            pinned_by: The id of the rule that pins it.
-        """
-        index = self.find(row)
-        if index < 0:
-            return Why(score=0.0, sources=[], features={}, pinned_by=pinned_by)
-        values = self.features[index].astype(np.float64).round(DECIMALS).tolist()
-        return Why(
-            score=self.score(index),
-            sources=sources_of(int(self.candidates.sources[index])),
-            features=dict(zip(NAMES, values, strict=True)),
-            pinned_by=pinned_by,
-        )
+    def explain(self, rows: Sequence[int]) -> list[Why]:
+        """Score, sources and all features of each row; empty for one that was not scored."""
+        indices = self.find(rows)
+        masks = self.candidates.sources
+        return [
+            Why(
+                score=self.score(index),
+                sources=sources_of(int(masks[index])),
+                features=dict(zip(NAMES, values, strict=True)),
+            )
+            if index >= 0
+            else Why(score=0.0, sources=[], features={})
+            for index, values in zip(indices, self.features_of(indices), strict=True)
+        ]
 
 
 def explained_layout(decision: LayoutDecision) -> Layout:
@@ -71,15 +79,20 @@ def explained_layout(decision: LayoutDecision) -> Layout:
     explainer = explainer_of(decision)
     rules = page_rules(decision.shop.view.rules, decision.request.page, decision.at)
     pinned = {pin.row: pin.rule for pins in rules.pins.values() for pin in pins}
-    layout = decision.layout
+    layout, rows = decision.layout, [row for fill in decision.assembled for row in fill.rows]
+    whys = zip(rows, explainer.explain(rows), strict=True)
     slots = []
-    for slot, fill in zip(layout.slots, decision.assembled, strict=True):
+    for slot in layout.slots:
         items = [
-            LayoutItem(id=item.id, index=item.index, why=explainer.why(row, pinned.get(row)))
-            for item, row in zip(slot.module.items, fill.rows, strict=True)
+            LayoutItem(id=item.id, index=item.index, why=_with_pin(why, pinned.get(row)))
+            for item, (row, why) in zip(slot.module.items, whys, strict=False)
         ]
         slots.append(replace(slot, module=replace(slot.module, items=items)))
     return replace(layout, slots=slots)
+
+
+def _with_pin(why: Why, rule: str | None) -> Why:
+    return why if rule is None else replace(why, pinned_by=rule)
 
 
 def explained_answer(decision: LayoutDecision) -> bytes:
@@ -95,8 +108,9 @@ def decision_record(decision: LayoutDecision) -> Decision:
     Complexity: O(items shown · len(SPEC)); as much work as the decision itself (DESIGN, decision 9).
     """
     request, provenance = decision.request, decision.fills.provenance
-    explainer = explainer_of(decision)
+    fills = decision.assembled
     slots = decision.shop.storefront.pages[request.page].slots
+    items = iter(_item_records(decision, [row for fill in fills for row in fill.rows]))
     return Decision(
         layout_id=decision.fills.layout_id,
         visitor_id=request.visitor,
@@ -107,7 +121,16 @@ def decision_record(decision: LayoutDecision) -> Decision:
         reason=provenance.reason,
         model=decision.model,
         fingerprint=FINGERPRINT,
-        slots=[_slot_record(decision, explainer, slots[fill.slot].id, fill) for fill in decision.assembled],
+        slots=[
+            DecidedSlot(
+                slot=slots[fill.slot].id,
+                module=decision.shop.storefront.modules[fill.module].id,
+                decision_id=f"{decision.fills.layout_id}/{slots[fill.slot].id}",
+                propensity=1.0,
+                items=list(islice(items, len(fill.rows))),
+            )
+            for fill in fills
+        ],
     )
 
 
@@ -117,22 +140,11 @@ def explainer_of(decision: LayoutDecision) -> Explainer:
     return Explainer(evidence.candidates, evidence.scores, evidence.features)
 
 
-def _slot_record(decision: LayoutDecision, explainer: Explainer, slot: str, fill: Fill) -> DecidedSlot:
-    indices = [explainer.find(row) for row in fill.rows]
-    features = explainer.features[[index for index in indices if index >= 0]].astype(np.float64)
-    values = iter(features.round(DECIMALS).tolist())
-    ids = decision.shop.items.ids
-    return DecidedSlot(
-        slot=slot,
-        module=decision.shop.storefront.modules[fill.module].id,
-        decision_id=f"{decision.fills.layout_id}/{slot}",
-        propensity=1.0,
-        items=[
-            DecidedItem(
-                id=ItemId(ids[row]),
-                score=explainer.score(index),
-                features=next(values) if index >= 0 else [],
-            )
-            for row, index in zip(fill.rows, indices, strict=True)
-        ],
-    )
+def _item_records(decision: LayoutDecision, rows: Sequence[int]) -> list[DecidedItem]:
+    """The records of items, in order."""
+    explainer, ids = explainer_of(decision), decision.shop.items.ids
+    indices = explainer.find(rows)
+    return [
+        DecidedItem(id=ItemId(ids[row]), score=explainer.score(index), features=values)
+        for row, index, values in zip(rows, indices, explainer.features_of(indices), strict=True)
+    ]

@@ -101,4 +101,4 @@ def best_candidates(decision: LayoutDecision, count: int) -> list[tuple[ItemId, 
     ids = decision.shop.items.ids
     order = (-explainer.scores).argsort(kind="stable")[:count].tolist()
     rows = [int(explainer.candidates.rows[index]) for index in order]
-    return [(ItemId(ids[row]), explainer.why(row)) for row in rows]
+    return [(ItemId(ids[row]), why) for row, why in zip(rows, explainer.explain(rows), strict=True)]

@@ -166,8 +166,8 @@ def _answer(request: RankRequest, ranked: Ranked, version: str, reason: Reason |
 
 def _ranked_items(ranked: Ranked, start: int, count: int) -> list[RankedItem]:
     """Some of the items, with explanations."""
-    end = min(start + count, len(ranked.ids))
-    return [RankedItem(ranked.ids[n], ranked.scores[n], ranked.why(n)) for n in range(start, end)]
+    end = start + count
+    return list(map(RankedItem, ranked.ids[start:end], ranked.scores[start:end], ranked.explain(start, end)))
 
 
 def _decode_request(body: bytes) -> RankRequest:

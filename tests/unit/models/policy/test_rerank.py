@@ -30,7 +30,7 @@ def test_equal_scores_keep_the_order_given() -> None:
 
 def test_an_explanation_on_request() -> None:
     ranked = rank(SNAPSHOT, STATE, ["nobody", *SNAPSHOT.shop.items.ids[:3]], AT)
-    *whys, unknown = (ranked.why(index) for index in range(4))
+    *whys, unknown = ranked.explain(0, 4)
     assert all(why is not None and list(why.features) == list(NAMES) for why in whys)
     assert [why.score for why in whys if why] == pytest.approx(ranked.scores[:3], abs=1e-4)
     assert unknown is None
