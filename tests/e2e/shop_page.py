@@ -51,7 +51,7 @@ class ShopPage:
         await shop.page.goto(url)
         await shop.wait_for_layout()
         yield shop
-        assert shop.troubles == []
+        assert shop.troubles == [], shop.troubles
         await context.close()
 
     async def wait_for_layout(self) -> None:
