@@ -110,9 +110,10 @@ class PageRun:
         """The bounds of the features that a ranker takes; kept until another ranker comes."""
         if ranker is self._ranker:
             return
-        self._ranker, self._low, self._high = ranker, _UNBOUNDED, _UNBOUNDED
+        self._ranker, self._low, self._high = None, _UNBOUNDED, _UNBOUNDED
         if ranker is not None and ranker.bounds is not None:
             self._low, self._high = ranker.bounds.low.data, ranker.bounds.high.data
+        self._ranker = ranker
 
     def _finish(
         self, snapshot: Any, number: cython.int, request: Any, scores: Any, provenance: Any

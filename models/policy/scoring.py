@@ -41,14 +41,15 @@ def score_rows(
     """
     if ranker is None:
         return UNDERSTUDY.score(features), "model_missing"
+    if not known:
+        return UNDERSTUDY.score(features), None
     score = ranker.score_clipped if clipped and ranker.bounds is not None else ranker.score
     try:
         if known == len(features):
             return _score_each(score, features), None
         scores = np.empty(len(features), np.float32)
         scores[known:] = UNDERSTUDY.score(features[known:])
-        if known:
-            scores[:known] = _score_each(score, features[:known])
+        scores[:known] = _score_each(score, features[:known])
     except RankerFailed:
         return UNDERSTUDY.score(features), "model_failed"
     return scores, None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from hashlib import sha256
 
 import msgspec
@@ -90,15 +89,17 @@ def check_manifest(manifest: Manifest, model: bytes) -> None:
         raise RankerFailed("bounds: schema_version 1 has none")
     if digest(model) != manifest.sha256:
         raise RankerFailed(f"{MODEL_FILE} is not the file its manifest describes (sha256 differs)")
-    if (computed := _fingerprint_of(manifest.features)) != manifest.fingerprint:
+    if not 1 <= len(manifest.features) == len(set(manifest.features)) <= len(NAMES):
+        raise RankerFailed(f"features: 1 to {len(NAMES)} names, each once, not {len(manifest.features)}")
+    computed = dict(zip(NAMES, SPEC, strict=True))
+    unknown = [name for name in manifest.features if name not in computed]
+    if unknown:
+        raise FingerprintMismatch(
+            f"model {manifest.name} {manifest.version} learnt features that this code does not compute"
+            f" ({', '.join(unknown)[:100]}): train it again with `etalage train`"
+        )
+    if (ours := fingerprint([computed[name] for name in manifest.features])) != manifest.fingerprint:
         raise FingerprintMismatch(
             f"model {manifest.name} {manifest.version} learnt features {manifest.fingerprint}, this code"
-            f" computes {computed}: train it again with `etalage train`"
+            f" computes {ours}: train it again with `etalage train`"
         )
-
-
-def _fingerprint_of(names: Sequence[str]) -> str:
-    """The fingerprint of the features of these names as this code computes them, or which it does not."""
-    computed = dict(zip(NAMES, SPEC, strict=True))
-    unknown = [name for name in names if name not in computed]
-    return f"no {', '.join(unknown)}" if unknown else fingerprint([computed[name] for name in names])

@@ -25,7 +25,7 @@ SHARE_PRIOR = 4.0
 not tuned."""
 NEIGHBOURS_STEP = 8
 """Neighbour columns are as wide as the longest list needs, in steps of so many: most lists are short, and at
-at full width those of 100,000 items take 56 MB."""
+full width those of 100,000 items take 56 MB."""
 
 
 class SignalColumns(Struct, frozen=True, eq=False):
@@ -109,8 +109,8 @@ def _neighbour_columns(
     if not any(lists) and not (old[0][rows] >= 0).any():
         return old
     n, old_width = old[0].shape
-    longest = min(max(map(len, lists)), most)
-    width = max(old_width, -(-longest // NEIGHBOURS_STEP) * NEIGHBOURS_STEP)
+    longest = max(map(len, lists))
+    width = max(old_width, min(most, -(-longest // NEIGHBOURS_STEP) * NEIGHBOURS_STEP))
     neighbours, weights = _no_neighbours(n, width)
     neighbours[:, :old_width], weights[:, :old_width] = old
     neighbours[rows], weights[rows] = -1, 0.0
