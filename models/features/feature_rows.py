@@ -22,7 +22,7 @@ class FeatureGroup:
     """Features that one module writes, in columns side by side.
 
     Attributes:
-        name: Of the group.
+        name: item, visitor, affinity, interaction or gap.
         features: What was added, in the order of the columns.
     """
 
