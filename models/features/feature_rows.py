@@ -54,9 +54,18 @@ class FeatureRows:
     first: cython.int
     start: cython.int
     """The first column of the group that is written; columns of features count from it."""
+    end: cython.int
+    """The column after its last one."""
 
-    def __init__(self, visit: Visit, out: cython.float[:, ::1], first: cython.int, start: cython.int) -> None:
-        self.visit, self.out, self.first, self.start = visit, out, first, start
+    def __init__(self, visit: Visit, out: cython.float[:, ::1], first: cython.int) -> None:
+        self.visit, self.out, self.first = visit, out, first
+        self.begin_group(0, 0)
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def begin_group(self, start: cython.int, end: cython.int) -> cython.void:
+        """Writes go to the columns `start` to `end - 1` from now on."""
+        self.start, self.end = start, end
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -77,22 +86,22 @@ class FeatureRows:
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def fill(self, columns: cython.int, value: cython.double) -> cython.void:
-        """Sets the first `columns` columns of the group in all rows."""
+    def fill(self, value: cython.double) -> cython.void:
+        """Sets the columns of the group in all rows."""
         i: cython.int
         column: cython.int
         for i in range(self.first, self.first + self.visit.count):
-            for column in range(self.start, self.start + columns):
+            for column in range(self.start, self.end):
                 self.out[i, column] = value
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def repeat_first(self, columns: cython.int) -> cython.void:
-        """Copies the first `columns` columns of the group from the first row into all others."""
+    def repeat_first(self) -> cython.void:
+        """Copies the columns of the group from the first row into all others."""
         i: cython.int
         column: cython.int
         for i in range(self.first + 1, self.first + self.visit.count):
-            for column in range(self.start, self.start + columns):
+            for column in range(self.start, self.end):
                 self.out[i, column] = self.out[self.first, column]
 
 

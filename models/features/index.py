@@ -102,15 +102,15 @@ def write_features(
         raise ValueError(f"{visit.count} rows from {first} do not fit {shape}")
     if not index.is_of(visit):
         raise ValueError("the candidates are of other items than the index")
-    rows = FeatureRows(visit, out, first, 0)
+    rows = FeatureRows(visit, out, first)
     index.write_item_features(rows)
-    rows.start = VISITOR_START
+    rows.begin_group(VISITOR_START, AFFINITY_START)
     write_visitor_features(rows)
-    rows.start = AFFINITY_START
+    rows.begin_group(AFFINITY_START, INTERACTION_START)
     index.affinities.write(rows)
-    rows.start = INTERACTION_START
+    rows.begin_group(INTERACTION_START, GAP_START)
     write_interactions(rows)
-    rows.start = GAP_START
+    rows.begin_group(GAP_START, MATRIX_COLUMNS)
     write_gaps(rows)
 
 

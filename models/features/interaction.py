@@ -33,7 +33,6 @@ CO_VIEW_RECENT = cython.declare(cython.int, INTERACTION_FEATURES.add("co_view_re
 """The same, added over the items viewed last, by SEED_WEIGHT."""
 CO_BUY = cython.declare(cython.int, INTERACTION_FEATURES.add("co_buy", 1))
 """Square root of the share of co-purchases with the cart, else with the last purchase, by SEED_WEIGHT."""
-INTERACTION_COLUMNS = cython.declare(cython.int, len(INTERACTION_FEATURES.features))
 
 RECENCY_HALF_LIFE_S = 1800.0
 """Own choice, not tuned."""
@@ -51,7 +50,7 @@ CART_NEIGHBOURS = cython.declare(cython.int, 8)
 @cython.cfunc
 def write_interactions(rows: FeatureRows) -> cython.void:
     """Writes the interaction features. Complexity: O(candidates + about 200 interactions)."""
-    rows.fill(INTERACTION_COLUMNS, 0.0)
+    rows.fill(0.0)
     add_views(rows)
     add_cart_wishlist_bought(rows)
     add_co_views(rows)

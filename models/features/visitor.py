@@ -23,7 +23,6 @@ SESSION_LOG_AGE = cython.declare(cython.int, VISITOR_FEATURES.add("session_log_a
 IS_PRODUCT_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_product", 1))
 IS_LISTING_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_listing", 1))
 IS_CART_PAGE = cython.declare(cython.int, VISITOR_FEATURES.add("page_cart", 1))
-VISITOR_COLUMNS = cython.declare(cython.int, len(VISITOR_FEATURES.features))
 
 
 @cython.cfunc
@@ -47,7 +46,7 @@ def write_visitor_features(rows: FeatureRows) -> cython.void:
     out[i, start + IS_PRODUCT_PAGE] = visit.page == PAGE_PRODUCT
     out[i, start + IS_LISTING_PAGE] = visit.page == PAGE_CATEGORY or visit.page == PAGE_SEARCH
     out[i, start + IS_CART_PAGE] = visit.page == PAGE_CART
-    rows.repeat_first(VISITOR_COLUMNS)
+    rows.repeat_first()
 
 
 @cython.cfunc

@@ -22,7 +22,7 @@ DAMAGED = 20_000
 @given(st.integers(0, 1 << 30))
 def test_compiled_and_interpreted_agree_on_every_bit(seed: int) -> None:
     random = Random(seed)
-    table = random_table(random, random.choice(SIZES))
+    table = random_table(random, random.choice(SIZES), neighbours=random.choice((0, 6, 9, 50, 60)))
     ours, theirs = Asker(compiled, table), Asker(interpreted, table)
     at = AT + random.choice((0, 1, 60, 301, 1799, 1801, 5000, 1e6, -5000))
     for page in range(len(PAGE_ORDER)):

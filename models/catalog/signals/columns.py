@@ -24,8 +24,8 @@ SHARE_PRIOR = 4.0
 """Added to the sum when a neighbour's weight becomes a share: one co-view alone is weak evidence. Own choice,
 not tuned."""
 NEIGHBOURS_STEP = 8
-"""Neighbour columns are as wide as the longest list needs, in steps of so many: most lists are short, and at
-full width those of 100,000 items take 56 MB."""
+"""Neighbour columns are as wide as the longest list since the last build needed, in steps of so many: most
+lists are short, and at full width those of 100,000 items take 56 MB."""
 
 
 class SignalColumns(Struct, frozen=True, eq=False):
@@ -106,16 +106,19 @@ def _neighbour_columns(
 ) -> tuple[Rows, Floats]:
     """At most `most` neighbour rows and their shares, those of `rows` replaced; `old` itself when none had or
     has any."""
-    if not any(lists) and not (old[0][rows] >= 0).any():
+    known_lists = [
+        [(r, n.weight) for n in near if (r := row_by_id.get(n.item_id, -1)) >= 0 and r != row][:most]
+        for row, near in zip(rows.tolist(), lists, strict=True)
+    ]
+    if not any(known_lists) and not (old[0][rows] >= 0).any():
         return old
     n, old_width = old[0].shape
-    longest = max(map(len, lists))
+    longest = max(map(len, known_lists))
     width = max(old_width, min(most, -(-longest // NEIGHBOURS_STEP) * NEIGHBOURS_STEP))
     neighbours, weights = _no_neighbours(n, width)
     neighbours[:, :old_width], weights[:, :old_width] = old
     neighbours[rows], weights[rows] = -1, 0.0
-    for row, near in zip(rows.tolist(), lists, strict=True):
-        known = [(r, n.weight) for n in near if (r := row_by_id.get(n.item_id, -1)) >= 0 and r != row][:most]
+    for row, known in zip(rows.tolist(), known_lists, strict=True):
         if known:
             neighbours[row, : len(known)] = [r for r, _ in known]
             total = sum(weight for _, weight in known) + SHARE_PRIOR

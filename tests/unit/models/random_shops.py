@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import get_args
@@ -83,7 +84,8 @@ def random_items(random: Random, count: int) -> list[Item]:
     ]
 
 
-def random_table(random: Random, count: int) -> ItemTable:
+def random_table(random: Random, count: int, neighbours: int = 6) -> ItemTable:
+    """Most items have so many neighbours, as far as there are items; half as many bought together."""
     items = random_items(random, count)
     ids = [ItemId(item.item_id) for item in items]
     signals = {
@@ -93,13 +95,17 @@ def random_table(random: Random, count: int) -> ItemTable:
             delta_offset=1,
             trend=random.expovariate(0.2),
             popularity=random.expovariate(0.02),
-            co_viewed=[Neighbour(other, random.uniform(1, 9)) for other in random.sample(ids, min(6, count))],
-            co_bought=[Neighbour(other, random.uniform(1, 9)) for other in random.sample(ids, min(3, count))],
+            co_viewed=_neighbours(random, ids, neighbours),
+            co_bought=_neighbours(random, ids, neighbours // 2),
         )
         for item_id in ids
         if random.random() < 0.8
     }
     return build_items(items, signals, AT)
+
+
+def _neighbours(random: Random, ids: Sequence[ItemId], most: int) -> list[Neighbour]:
+    return [Neighbour(other, random.uniform(1, 9)) for other in random.sample(ids, min(most, len(ids)))]
 
 
 def random_rules(random: Random, ids: list[str], slots: list[str]) -> list[RuleDef]:

@@ -87,7 +87,8 @@ def test_a_group_writes_its_columns_and_no_other(group: str) -> None:
     interpreted("models.candidates.sources").propose_candidates(visit, 40)
     out = poisoned(visit.count)
     wanted = [feature.group == group for feature in SPEC]
-    rows = interpreted("models.features.feature_rows").FeatureRows(visit, out.data, 0, wanted.index(True))
+    rows = interpreted("models.features.feature_rows").FeatureRows(visit, out.data, 0)
+    rows.begin_group(wanted.index(True), wanted.index(True) + sum(wanted))
     module = interpreted(f"models.features.{group}")
     writers = {
         "visitor": lambda: module.write_visitor_features(rows),
@@ -157,16 +158,16 @@ def test_another_thread_may_write_features_in_between(monkeypatch: pytest.Monkey
     outs = [np.zeros((visit.count, len(SPEC)), np.float32) for visit in visits]
     expected = [np.zeros_like(out) for out in outs]
     for visit, out in zip(visits, expected, strict=True):
-        index.write(rows_of(visit, out.data, 0, 0))
+        index.write(rows_of(visit, out.data, 0))
     clear, others = index._clear_shares, [(visits[1], outs[1])]
 
     def interrupt(*args: object) -> None:
         while others:
             visit, out = others.pop()
-            index.write(rows_of(visit, out.data, 0, 0))
+            index.write(rows_of(visit, out.data, 0))
         clear(*args)
 
     monkeypatch.setattr(index, "_clear_shares", interrupt)
-    index.write(rows_of(visits[0], outs[0].data, 0, 0))
+    index.write(rows_of(visits[0], outs[0].data, 0))
     for out, wanted in zip(outs, expected, strict=True):
         np.testing.assert_array_equal(out, wanted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from random import Random
 
 import numpy as np
@@ -12,7 +13,16 @@ from models.layout.context import PageContext
 from models.layout.kinds.candidates import LEAD_RANK, POOL_CAPACITY, ScoredCandidates
 from models.layout.kinds.personal import EVERYTHING
 from models.layout.kinds.registry import KINDS
-from models.layout.pools import PoolBuilder
+from models.layout.pools import (
+    _KEY_OF_MEAN,
+    DIGIT_BITS,
+    DIGIT_MAX,
+    DIGITS,
+    INDEX_BITS,
+    INDEX_MAX,
+    SCORE_STEPS,
+    PoolBuilder,
+)
 from models.storefront.shop import Shop, build_shop
 from schemas.storefront import PAGE_ORDER, Match, PageType, RuleDef, Storefront
 from tests.unit.models.page_contexts import PagePools, begin_page, collect_pools, score_pages
@@ -130,6 +140,36 @@ def test_what_a_pool_asks_for_is_checked() -> None:
     for row in (-1, TABLE.n, 1 << 30):
         with pytest.raises(IndexError, match=f"{row} is no row of {TABLE.n} items"):
             found.add_row(row)
+
+
+def test_sort_keys_have_room_for_every_candidate_and_score() -> None:
+    """Of m values none is further from their mean than the root of m deviations."""
+    furthest = math.sqrt(POOL_CAPACITY) * SCORE_STEPS
+    assert INDEX_MAX == (1 << INDEX_BITS) - 1
+    assert POOL_CAPACITY <= INDEX_MAX + 1
+    assert furthest < _KEY_OF_MEAN
+    assert _KEY_OF_MEAN + furthest < 1 << DIGITS * DIGIT_BITS
+    assert DIGITS * DIGIT_BITS + INDEX_BITS <= 31
+    assert DIGIT_MAX == (1 << DIGIT_BITS) - 1
+
+
+@pytest.mark.parametrize("shape", ["mixed", "rising", "one far above", "one far below", "equal"])
+def test_a_page_of_as_many_candidates_as_fit_is_sorted(shape: str) -> None:
+    shop, rng = random_snapshot(Random(4), 900, rules=False).shop, np.random.default_rng(5)
+    one = context(shop, 3)
+    allowed = np.flatnonzero(one.page.allowed)
+    rows = np.sort(rng.choice(allowed, POOL_CAPACITY, replace=False)).astype(np.int32)
+    one.visit.give(rows.data, np.zeros(POOL_CAPACITY, np.uint64).data, -1)
+    spike = np.arange(POOL_CAPACITY) == POOL_CAPACITY - 1
+    scores = {
+        "mixed": rng.normal(0, 1, POOL_CAPACITY).round(1),
+        "rising": np.arange(POOL_CAPACITY),
+        "one far above": spike * 1e30,
+        "one far below": spike * -1e30,
+        "equal": spike * 0,
+    }[shape].astype(np.float32)
+    (pools,) = collect_pools([one], [scores])
+    assert list(pools.scores) == rows[np.lexsort((rows, -scores))].tolist()
 
 
 def test_a_pool_that_is_full_takes_no_more() -> None:

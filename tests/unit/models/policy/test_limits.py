@@ -15,11 +15,13 @@ from models.candidates.source import Source
 from models.candidates.sources import SOURCES, propose_candidates
 from models.candidates.visit import Visit
 from models.catalog.build import build_items
+from models.features.spec import NAMES
 from models.layout.kinds.kind import ModuleKind
 from models.policy.decide import decide
 from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.page_run import RUN_MAX, PageRun
 from models.policy.snapshot import Snapshot, build_snapshot
+from models.ranking.ranker import Bounds
 from models.storefront.columns import PageColumns
 from models.storefront.rules import page_rules
 from models.storefront.shop import build_shop
@@ -149,6 +151,32 @@ def test_a_ranker_with_too_few_scores_has_failed(strangers: int) -> None:
     requests += [replace(requests[0], state=b"")] * strangers
     decided = decide(snapshot, requests, AT)
     assert [one.fills.provenance.reason for one in decided][:2] == ["model_failed"] * 2
+
+
+class LateBounds(OddRanker):
+    """A ranker whose bounds cannot be read the first time."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @property
+    def bounds(self) -> Bounds:  # type: ignore[override]
+        self.asked += 1
+        if self.asked == 2:  # of `bounds is not None`, `bounds.low` and `bounds.high`
+            raise OSError("no bounds yet")
+        return Bounds(np.full(len(NAMES), -0.01, np.float32), np.full(len(NAMES), 0.01, np.float32))
+
+
+def test_bounds_that_could_not_be_read_are_read_again() -> None:
+    shop, ranker, run = random_snapshot(Random(5), 300).shop, LateBounds(), PageRun()
+    snapshot = build_snapshot(shop, ranker)
+    requests = [a_request(snapshot, number) for number in (1, 2)]
+    with pytest.raises(OSError, match="no bounds yet"):
+        run.decide(snapshot, requests, AT)
+    unbounded = PageRun().decide(build_snapshot(shop, OddRanker()), requests, AT)
+    expected = [one.body() for one in PageRun().decide(snapshot, requests, AT)]
+    assert [one.body() for one in run.decide(snapshot, requests, AT)] == expected
+    assert expected != [one.body() for one in unbounded]
 
 
 class Unmade(ModuleKind):
