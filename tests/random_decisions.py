@@ -24,7 +24,6 @@ from models.policy.snapshot import Snapshot, build_snapshot
 from models.storefront.shop import with_items
 from models.visitor.packing import pack
 from models.visitor.typed_state import TypedState
-from schemas.codec import encode
 from schemas.ids import ItemId, Version, VisitorId, hash32, hash48
 from schemas.signals import Signal
 from schemas.storefront import PageType
@@ -64,7 +63,7 @@ def digest(*parts: bytes) -> str:
 
 def full_digest(decision: LayoutDecision) -> str:
     """Of the answer, the explanation, the record, and whether the content is new."""
-    answer, record = decision.head() + decision.body(), encode(decision_record(decision))
+    answer, record = decision.head() + decision.body(), decision_record(decision)
     return digest(answer, explained_answer(decision), record, b"%d" % decision.changed)
 
 

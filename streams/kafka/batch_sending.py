@@ -7,7 +7,8 @@ client's partitioner decides where they go.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Protocol
 
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -22,6 +23,9 @@ from streams.runtime.tasks import ignore_result
 SEND_WITHIN_S = 10.0
 BUILT_AT_ONCE = 100
 """Records put into batches before other tasks get the loop: about a millisecond."""
+REQUEST_PARTITIONS_MAX = 64
+"""Partitions that get their next batch in one turn of the loop, and so in one request to each broker: at
+256 kB a batch 16 MB, where brokers take 100."""
 
 PLAIN_BYTES_MAX, TOGETHER_BYTES_MAX = 512 << 10, 8 << 20
 """Largest atomic batch that is sent uncompressed, and the largest at all, in bytes before compression."""
@@ -73,9 +77,10 @@ async def send_all(
     with translate_errors(topic):
         async with asyncio.timeout(within_s):
             partitions = len(await producer.partitions_for(topic))
+            parts = await _group_by_partition(pairs, partitions)
             pending: list[asyncio.Future[Any]] = []
-            for partition, part in (await _group_by_partition(pairs, partitions)).items():
-                pending += await _send_part(producer, topic, partition, part)
+            while parts:
+                pending += await _send_next_batches(producer, topic, parts)
             await asyncio.gather(*pending)
 
 
@@ -118,32 +123,43 @@ def _build_one_batch(topic: str, pairs: Sequence[Pair]) -> Any:
     return batch
 
 
-async def _group_by_partition(pairs: Iterable[Pair], partitions: int) -> Mapping[int, list[Pair]]:
-    parts: dict[int, list[Pair]] = {}
+async def _group_by_partition(pairs: Iterable[Pair], partitions: int) -> dict[int, deque[Pair]]:
+    parts: dict[int, deque[Pair]] = {}
     for count, pair in enumerate(pairs, start=1):
-        parts.setdefault(partition_of(pair[0], partitions), []).append(pair)
+        parts.setdefault(partition_of(pair[0], partitions), deque()).append(pair)
         if count % BUILT_AT_ONCE == 0:
             await asyncio.sleep(0)
     return parts
 
 
-async def _send_part(
-    producer: Producer, topic: str, partition: int, pairs: list[Pair]
+async def _send_next_batches(
+    producer: Producer, topic: str, parts: dict[int, deque[Pair]]
 ) -> list[asyncio.Future[Any]]:
-    """The futures of the batches that hold `pairs`."""
-    pending = []
-    batch = producer.create_batch()
-    for count, (key, value) in enumerate(pairs, start=1):
-        if batch.append(key=key, value=value, timestamp=None) is None:
-            pending.append(await _send_batch(producer, batch, topic, partition))
-            batch = producer.create_batch()
-            if batch.append(key=key, value=value, timestamp=None) is None:  # aiokafka 0.14 always takes one
-                raise StreamUnavailable(f"{topic}: a record of {len(value or b'')} bytes is too large")
+    """The futures of one batch for each of some partitions; takes what is in them out of `parts`.
+
+    They are handed over without a turn of the loop between them: aiokafka sends what it has when it wakes up,
+    and a request costs it about a millisecond, however many partitions are in it.
+    """
+    batches = []
+    for partition in list(parts)[:REQUEST_PARTITIONS_MAX]:
+        batches.append((partition, await _fill_batch(producer, topic, parts[partition])))
+        if not parts[partition]:
+            del parts[partition]
+        await asyncio.sleep(0)
+    return [await _send_batch(producer, batch, topic, partition) for partition, batch in batches]
+
+
+async def _fill_batch(producer: Producer, topic: str, pairs: deque[Pair]) -> Any:
+    """A batch of the first of `pairs`, as many as fit; they are taken out."""
+    batch, count = producer.create_batch(), 0
+    while pairs and batch.append(key=pairs[0][0], value=pairs[0][1], timestamp=None) is not None:
+        pairs.popleft()
+        count += 1
         if count % BUILT_AT_ONCE == 0:
             await asyncio.sleep(0)
-    pending.append(await _send_batch(producer, batch, topic, partition))
-    await asyncio.sleep(0)
-    return pending
+    if not count:  # aiokafka 0.14 always takes one
+        raise StreamUnavailable(f"{topic}: a record of {len(pairs[0][1] or b'')} bytes is too large")
+    return batch
 
 
 async def _send_batch(producer: Producer, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:

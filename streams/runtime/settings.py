@@ -66,7 +66,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     patience_s: Seconds = 60.0  # how long a worker tries Redis or Kafka again before it halts
     stall_exit_s: Count = 30  # exit when there is lag and nothing was done for so long
     drain_s: Seconds = 8.0  # to finish what is under way after SIGTERM
-    decisions_sample: Share = 0.05  # share of visitors whose decisions are recorded; each costs a decision
+    decisions_sample: Share = 0.05  # share of visitors whose decisions are recorded
     ranker: str | None = None  # folder of a model artifact; none: the packaged one; `none`: popularity only
     compiled: Compiled = "auto"  # the policy: as built, `1` refuses to start interpreted, `0` is interpreted
     log_level: LogLevel = "info"  # debug, info, warning or error

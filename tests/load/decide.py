@@ -187,16 +187,17 @@ def requests_of(snapshot: Snapshot, visits: Sequence[Visit]) -> list[PageRequest
 
 def stages(snapshot: Snapshot, requests: Sequence[PageRequest], size: int) -> dict[str, Stage]:
     """Deciding with its bytes, and what else is made of decisions."""
+    explained = [replace(request, explained=True) for request in requests]
     decided = [
         one
         for start in range(0, len(requests), size)
-        for one in decide(snapshot, requests[start : start + size], AT + 400)
+        for one in decide(snapshot, explained[start : start + size], AT + 400)
     ]
     bodies = [one.head() + one.body() for one in decided]
     return {
         "decide": lambda: decide_all(snapshot, requests, size),
         "hydrate": lambda: [hydrate(body, snapshot.shop) for body in bodies],
-        "record": lambda: [encode(decision_record(one)) for one in decided],
+        "record": lambda: [decision_record(one) for one in decided],
         "explain": lambda: [explained_answer(one) for one in decided],
     }
 

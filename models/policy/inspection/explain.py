@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
-from msgspec import Struct
+import orjson
+from msgspec import Raw, Struct
 from msgspec.structs import replace
 from numpy.typing import NDArray
 
@@ -18,6 +19,7 @@ from models.features.spec import FINGERPRINT, NAMES
 from models.layout.rendering.answer import NO_VERSION, layout_bytes
 from models.policy.layout_decision import LayoutDecision, no_evidence
 from models.storefront.rules import page_rules
+from schemas.codec import encode
 from schemas.decisions import DecidedItem, DecidedSlot, Decision
 from schemas.ids import ItemId
 from schemas.layouts import Layout, LayoutItem, Why
@@ -50,15 +52,21 @@ class Explainer(Struct, frozen=True, eq=False):
         found: list[int] = indices.tolist()
         return found
 
-    def score(self, index: int) -> float:
-        """The rounded score at an index from `find`; 0 for -1."""
-        return round(float(self.scores[index]), DECIMALS) if index >= 0 else 0.0
+    def scores_of(self, indices: Sequence[int]) -> list[float]:
+        """The rounded score at each index from `find`; 0 for -1."""
+        values = iter(_round_values(self.scores, indices).tolist())
+        return [next(values) if index >= 0 else 0.0 for index in indices]
 
     def features_of(self, indices: Sequence[int]) -> list[list[float]]:
         """All features, rounded, at each index from `find`; none for -1."""
-        values = self.features[[index for index in indices if index >= 0]].astype(np.float64)
-        rounded = iter(values.round(DECIMALS).tolist())
-        return [next(rounded) if index >= 0 else [] for index in indices]
+        values = iter(_round_values(self.features, indices).tolist())
+        return [next(values) if index >= 0 else [] for index in indices]
+
+    def features_json(self, indices: Sequence[int]) -> list[Raw]:
+        """The same as JSON, without a Python object for each number: 50 µs for 40 items, not 160."""
+        text = orjson.dumps(_round_values(self.features, indices), option=orjson.OPT_SERIALIZE_NUMPY)
+        values = iter(text[2:-2].split(b"],["))
+        return [Raw(b"[%b]" % next(values)) if index >= 0 else Raw(b"[]") for index in indices]
 
     def explain(self, rows: Sequence[int]) -> list[Why]:
         """Score, sources and all features of each row; empty for one that was not scored."""
@@ -66,14 +74,21 @@ class Explainer(Struct, frozen=True, eq=False):
         masks = self.candidates.sources
         return [
             Why(
-                score=self.score(index),
+                score=score,
                 sources=sources_of(int(masks[index])),
                 features=dict(zip(NAMES, values, strict=True)),
             )
             if index >= 0
             else Why(score=0.0, sources=[], features={})
-            for index, values in zip(indices, self.features_of(indices), strict=True)
+            for index, score, values in zip(
+                indices, self.scores_of(indices), self.features_of(indices), strict=True
+            )
         ]
+
+
+def _round_values(column: NDArray[np.float32], indices: Sequence[int]) -> NDArray[np.float64]:
+    """The values at the indices that are not -1, rounded to DECIMALS."""
+    return column[[index for index in indices if index >= 0]].astype(np.float64).round(DECIMALS)
 
 
 def explained_layout(decision: LayoutDecision) -> Layout:
@@ -108,17 +123,17 @@ def explained_answer(decision: LayoutDecision) -> bytes:
     return layout_bytes(explained_layout(decision))
 
 
-def decision_record(decision: LayoutDecision) -> Decision:
-    """The record of a decision for `decisions.v1`: per slot the items with their scores and features.
+def decision_record(decision: LayoutDecision) -> bytes:
+    """The record of a decision for `decisions.v1`, a `Decision` as JSON: its items with scores and features.
 
     Features are in the order of NAMES and rounded to DECIMALS; an item that was not scored has none.
 
-    Complexity: O(items shown · len(SPEC)); 35 µs for 25 items.
+    Complexity: O(items shown · len(SPEC)); 100 µs for 40 items.
     """
     request, provenance = decision.request, decision.fills.provenance
     slots = decision.shop.storefront.pages[request.page].slots
     items = _of_each_slot(decision, lambda rows: _item_records(decision, rows))
-    return Decision(
+    record = Decision(
         layout_id=decision.fills.layout_id,
         visitor_id=request.visitor,
         page=request.page,
@@ -139,6 +154,7 @@ def decision_record(decision: LayoutDecision) -> Decision:
             for fill, own in zip(decision.assembled, items, strict=True)
         ],
     )
+    return encode(record)
 
 
 def explainer_of(decision: LayoutDecision) -> Explainer:
@@ -152,6 +168,8 @@ def _item_records(decision: LayoutDecision, rows: Sequence[int]) -> list[Decided
     explainer, ids = explainer_of(decision), decision.shop.items.ids
     indices = explainer.find(rows)
     return [
-        DecidedItem(id=ItemId(ids[row]), score=explainer.score(index), features=values)
-        for row, index, values in zip(rows, indices, explainer.features_of(indices), strict=True)
+        DecidedItem(id=ItemId(ids[row]), score=score, features=cast("list[float]", values))  # only written
+        for row, score, values in zip(
+            rows, explainer.scores_of(indices), explainer.features_json(indices), strict=True
+        )
     ]

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from models.layout.rendering.fields import as_of_of, exposure_of
 from models.policy.inspection.explain import decision_record
 from models.policy.layout_decision import LayoutDecision
-from schemas.codec import encode
 from schemas.ids import VisitorId, hash64
 from schemas.topics import DECISIONS, EXPOSURES
 from streams.gateway.events.event_log import Log
@@ -42,7 +41,7 @@ class Exposures:
 class Decisions:
     """What was decided on request, of the same visitors whose live pages the workers record.
 
-    `sample` is their share, 0 to 1; a record costs as much as deciding.
+    `sample` is their share, 0 to 1.
     """
 
     def __init__(self, namespace: str, log: Log, sample: float) -> None:
@@ -57,4 +56,4 @@ class Decisions:
 
     def add(self, decision: LayoutDecision) -> None:
         """Queue the record of a decision that keeps its evidence. Never waits."""
-        self.outbox.put(decision.request.visitor.encode(), encode(decision_record(decision)))
+        self.outbox.put(decision.request.visitor.encode(), decision_record(decision))

@@ -15,6 +15,7 @@ QUEUED_MAX = 20_000
 
 FLUSH_EVERY_S = 0.2
 FLUSH_RECORDS = 2_000
+"""The most that are written at once. While as many are queued, the next write follows without a pause."""
 WRITTEN_WITHIN_S = 2.0
 
 
@@ -48,7 +49,7 @@ class Outbox:
         self._queue.append((key, value))
 
     def start(self) -> None:
-        """Begin to write what is queued, every FLUSH_EVERY_S."""
+        """Begin to write what is queued, every FLUSH_EVERY_S, and at once when FLUSH_RECORDS are left."""
         self._task = asyncio.create_task(self._keep_flushing(), name=f"outbox-{self._topic}")
 
     async def stop(self) -> None:
@@ -62,8 +63,8 @@ class Outbox:
     async def _keep_flushing(self) -> None:
         while True:
             await asyncio.sleep(FLUSH_EVERY_S)
-            while await self._flush():
-                pass
+            while await self._flush() and len(self._queue) >= FLUSH_RECORDS:
+                pass  # what came meanwhile, and is less, waits: each write costs a request to Kafka
 
     async def _flush(self) -> bool:
         """Write up to FLUSH_RECORDS of the queue; returns whether more may be written now.

@@ -11,7 +11,6 @@ from models.policy.decide import decide
 from models.policy.inspection.explain import decision_record
 from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
-from schemas.codec import encode
 from schemas.ids import VisitorId, hash64
 from streams.runtime.telemetry.metrics import Metrics
 from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
@@ -64,7 +63,7 @@ class LivePage:
             head=made.head(),
             body=made.body() if whole else None,
             fills=made.fills,
-            record=encode(decision_record(made)) if recorded else None,
+            record=decision_record(made) if recorded else None,
         )
 
     def _is_sampled(self, visitor: VisitorId) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
@@ -13,6 +14,7 @@ from aiokafka.errors import KafkaTimeoutError
 from schemas.errors import StreamUnavailable
 from streams.kafka.batch_sending import (
     BUILT_AT_ONCE,
+    REQUEST_PARTITIONS_MAX,
     TOGETHER_BYTES_MAX,
     Pair,
     _group_by_partition,
@@ -46,6 +48,36 @@ async def test_sorting_many_records_lets_the_loop_turn() -> None:
     for partition, part in parts.items():
         assert all(partition_of(key, 8) == partition for key, _ in part)
         assert [key for key, _ in part] == sorted((key for key, _ in part), key=lambda k: int(k[5:]))
+
+
+class TurnCounting(FakeProducer):
+    """Notes in which turn of the loop it was given each batch."""
+
+    def __init__(self, partitions: int) -> None:
+        super().__init__(partitions)
+        self.turn = 0
+        self.turns: list[int] = []
+
+    async def count_turns(self) -> None:
+        while True:
+            self.turn += 1
+            await asyncio.sleep(0)
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]:
+        self.turns.append(self.turn)
+        return await super().send_batch(batch, topic, partition=partition)
+
+
+@pytest.mark.parametrize(("partitions", "batches"), [(16, [16]), (100, [REQUEST_PARTITIONS_MAX, 36])])
+async def test_batches_of_many_partitions_are_handed_over_in_one_turn(
+    partitions: int, batches: list[int]
+) -> None:
+    """So that aiokafka sends them in one request."""
+    producer = TurnCounting(partitions)
+    counting = asyncio.create_task(producer.count_turns())
+    await send_all(producer, "t", [(b"k%d" % n, b"") for n in range(2_000)])
+    await cancel_and_wait(counting)
+    assert list(Counter(producer.turns).values()) == batches
 
 
 async def test_what_is_sent_at_once_fills_batches_in_the_order_of_each_key() -> None:

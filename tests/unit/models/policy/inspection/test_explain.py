@@ -73,9 +73,10 @@ def test_a_pin_names_its_rule(decision: LayoutDecision) -> None:
 
 
 def test_a_record_holds_the_decision(decision: LayoutDecision) -> None:
-    record = decision_record(decision)
+    raw = decision_record(decision)
+    record = msgspec.json.decode(raw, type=Decision)
     layout = decision.layout
-    assert msgspec.json.decode(encode(record), type=Decision) == record
+    assert encode(record) == raw
     assert (record.layout_id, record.version, record.fingerprint) == (layout.layout_id, "3.1.9", FINGERPRINT)
     assert [slot.decision_id for slot in record.slots] == [s.module.decision_id for s in layout.slots]
     assert [[i.id for i in s.items] for s in record.slots] == [

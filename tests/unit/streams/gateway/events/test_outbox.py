@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
+from functools import partial
+
 import httpx
 import msgspec
 import pytest
@@ -11,6 +15,7 @@ from schemas.ids import VisitorId, hash64
 from streams.gateway.events import outbox
 from streams.gateway.events.event_log import MemoryLog
 from streams.gateway.events.outbox import Outbox
+from streams.kafka.batch_sending import Pair
 from tests.unit.streams.gateway.house import House
 
 
@@ -40,6 +45,42 @@ async def test_what_waits_is_written_when_kafka_is_back() -> None:
     await box.stop()
     assert log.written["t"] == [(b"a", b"1"), (b"b", b"2")]
     assert (len(box), counts.sent, counts.dropped) == (0, 2, 0)
+
+
+class BusyLog(MemoryLog):
+    """While the first records are written, three more are queued; afterwards the outbox pauses for long."""
+
+    box: Outbox
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        monkeypatch.setattr(outbox, "FLUSH_EVERY_S", 0)
+        self.pause = partial(monkeypatch.setattr, outbox, "FLUSH_EVERY_S", 3600)
+
+    async def write_all(self, topic: str, pairs: Iterable[Pair], *, within_s: float) -> None:
+        self.sizes.append(len(list(pairs)))
+        if len(self.sizes) == 1:
+            self.pause()
+            for value in (b"2", b"3", b"4"):
+                self.box.put(b"a", value)
+
+
+@pytest.mark.parametrize(("at_once", "sizes"), [(4, [1]), (3, [1, 3])])
+async def test_what_comes_during_a_write_waits_unless_it_is_much(
+    monkeypatch: pytest.MonkeyPatch, at_once: int, sizes: list[int]
+) -> None:
+    """Else a busy gateway writes without end, a few records in each request to Kafka."""
+    monkeypatch.setattr(outbox, "FLUSH_RECORDS", at_once)
+    log, counts = BusyLog(monkeypatch), Counts()
+    log.box = Outbox("t", log, on_sent=counts.add_sent, on_dropped=counts.add_dropped)
+    log.box.put(b"a", b"1")
+    log.box.start()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert log.sizes == sizes
+    await log.box.stop()
+    assert (sum(log.sizes), counts.sent) == (4, 4)
 
 
 async def test_the_newest_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
