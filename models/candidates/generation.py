@@ -103,7 +103,7 @@ def find_page_rows(
     if page == "category" and category is not None:
         return table.rows_in_category(hash32(category))
     if page == "search" and q is not None:
-        return table.search(q)
+        return table.search(q).rows
     return _NO_ROWS
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,33 +61,35 @@ def build_index(items: Sequence[Item]) -> Mapping[str, Rows]:
     return {word: np.array(rows, np.int32) for word, rows in rows_by_word.items()}
 
 
-def count_words(index: Mapping[str, Rows], query: str) -> Counter[int]:
-    """Row -> how many words of a query its item carries; the first WORDS_MAX words count, each once."""
-    hits: Counter[int] = Counter()
-    for word in dict.fromkeys(tokenise(query)[:WORDS_MAX]):
-        hits.update(index.get(word, _NO_ROWS).tolist())
-    return hits
+class Matches(NamedTuple):
+    """The result of a search: item rows, best first, and how many words of the query each carries; int32."""
+
+    rows: Rows
+    word_counts: Rows
 
 
-def search_rows(index: Mapping[str, Rows], rank: Rows, query: str, limit: int) -> Rows:
+def find_matches(index: Mapping[str, Rows], rank: Rows, query: str, limit: int) -> Matches:
     """Finds the items that match most words of a query (coordination level matching).
 
     Args:
         index: word -> ascending rows, from `build_index`.
         rank: int32[n], the rank of each row (0 is best), which orders rows of equally many words.
-        query: Free text.
+        query: Free text; its first WORDS_MAX words count, each once.
         limit: The largest number of rows returned.
 
-    Returns:
-        int32[at most limit], best first; empty when no item carries any of the words.
-
-    Complexity: O(p + h log h) for p postings of the words with h distinct rows.
+    Complexity: O(p + h + n) for p postings of the words with h distinct rows; O(h) for a single word.
     """
-    hits = count_words(index, query)
-    if not hits:
-        return _NO_ROWS
-    rows = np.fromiter(hits.keys(), np.int32, len(hits))
-    counts = np.fromiter(hits.values(), np.int32, len(hits))
-    order = np.lexsort((rank[rows], -counts))[:limit]
-    best: Rows = rows[order]
-    return best
+    words = dict.fromkeys(tokenise(query)[:WORDS_MAX])
+    postings = [index[word] for word in words if word in index]
+    if not postings:
+        return Matches(_NO_ROWS, _NO_ROWS)
+    if len(postings) == 1:
+        rows, counts = postings[0], np.ones(len(postings[0]), np.int32)
+    else:
+        by_row = np.bincount(np.concatenate(postings), minlength=len(rank)).astype(np.int32)
+        rows = np.flatnonzero(by_row).astype(np.int32)
+        counts = by_row[rows]
+    worth = counts.astype(np.int64) * len(rank) - rank[rows]
+    best = np.argpartition(-worth, limit)[:limit] if len(rows) > limit else np.arange(len(rows))
+    best = best[np.argsort(-worth[best])]
+    return Matches(rows[best], counts[best])

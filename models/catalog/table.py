@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from models.catalog.columns import Columns
 from models.catalog.key_index import KeyIndex
 from models.catalog.orderings import Groups, LabelEncoding
-from models.catalog.search import search_rows
+from models.catalog.search import Matches, find_matches
 from schemas.catalog import Item
 
 Rows = NDArray[np.int32]
@@ -145,6 +145,6 @@ class ItemTable(Struct, frozen=True, eq=False, kw_only=True, dict=True):
         code = self.brands.code_by_hash.get(brand, 0)
         return self.brands.names[code] if code else None
 
-    def search(self, query: str, limit: int = 200) -> Rows:
+    def search(self, query: str, limit: int = 200) -> Matches:
         """At most `limit` rows that carry most words of the query, the popular ones first."""
-        return search_rows(self.words, self.popularity_rank, query, limit)
+        return find_matches(self.words, self.popularity_rank, query, limit)

@@ -3,8 +3,6 @@
 It is computed before anything is ranked.
 """
 
-from typing import Any
-
 import cython
 import numpy as np
 
@@ -66,7 +64,7 @@ class PageContext:
         recent: Rows viewed, newest first, that rules allow, each once.
         cart: Rows in the cart that rules allow, each once.
         query: The text of a search page, else "".
-        word_counts: Row -> how many words of the query its item carries.
+        word_counts: Of each page row of a search page, how many words of the query its item carries.
     """
 
     visit = cython.declare(Visit, visibility="readonly")
@@ -80,7 +78,7 @@ class PageContext:
     cart = cython.declare(cython.int[::1], visibility="readonly")
     cart_count = cython.declare(cython.int, visibility="readonly")
     query = cython.declare(str, visibility="readonly")
-    word_counts = cython.declare(object, visibility="readonly")
+    word_counts = cython.declare(cython.int[::1], visibility="readonly")
 
     def __init__(self) -> None:
         self.recent = np.zeros(ITEMS_MAX, np.int32).data
@@ -88,11 +86,16 @@ class PageContext:
         self.recent_count = self.cart_count = 0
         self.anchor_row = self.focus_code = -1
         self.focus_category = self.anchor_category = 0
-        self.query, self.word_counts = "", {}
+        self.query, self.word_counts = "", self.recent[:0]
 
     @cython.ccall
     def begin(
-        self, visit: Visit, page: PageColumns, category: cython.longlong, query: str, word_counts: Any
+        self,
+        visit: Visit,
+        page: PageColumns,
+        category: cython.longlong,
+        query: str,
+        word_counts: cython.int[::1],
     ) -> cython.void:
         """Sets the context of a visit.
 
@@ -101,9 +104,14 @@ class PageContext:
             page: The page it is on.
             category: hash32 of the category of a category page; 0 for none.
             query: The text of a search page.
-            word_counts: See PageContext.
+            word_counts: int32[page rows] for a search page with a query; not read for others.
+
+        Raises:
+            ValueError: `word_counts` of a query are not as many as its page rows.
         """
         columns: Columns = visit.columns
+        if query and word_counts.shape[0] != visit.page_row_count:
+            raise ValueError(f"{word_counts.shape[0]} word counts for {visit.page_row_count} page rows")
         self.visit, self.page, self.query, self.word_counts = visit, page, query, word_counts
         self.anchor_row = self._find_anchor()
         self.focus_category = self._find_focus(category)

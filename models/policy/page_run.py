@@ -11,7 +11,6 @@ import numpy as np
 
 from models import use_compiled
 from models.candidates.generation import CANDIDATES_MAX, copy_candidates, find_page_rows
-from models.catalog.search import count_words
 from models.features.spec import NAMES
 from models.layout.fills.packed_fills import PackedFills, translate_fills
 from models.layout.kinds.registry import page_columns
@@ -36,7 +35,6 @@ RUN_MAX = cython.declare(cython.int, 16)
 """Pages of one run: their features, 400 kB, stay in cache; with 64 a page takes half as long again."""
 _NO_PAGE_ROWS = np.empty(0, np.int32).data
 _UNBOUNDED = np.empty(0, np.float32).data
-_NO_WORDS: dict[Any, Any] = {}
 _PAGE_NUMBERS: dict[Any, Any] = {page: number for number, page in enumerate(PAGE_ORDER)}
 
 
@@ -153,7 +151,13 @@ class PageRun:
         page: str = request.page
         page_number: cython.int = _PAGE_NUMBERS[page]
         rows = _NO_PAGE_ROWS
-        if page != "home":
+        query: str = ""
+        word_counts = _NO_PAGE_ROWS
+        if page == "search" and request.q:
+            query = request.q
+            matches = table.search(query)
+            rows, word_counts = matches.rows.data, matches.word_counts.data
+        elif page != "home":
             rows = find_page_rows(table, page, item=request.item, category=request.category, q=request.q).data
         visit.begin(table.columns, state, page_number, rows, at)
         if state and not visit.known:
@@ -165,12 +169,8 @@ class PageRun:
             visit.begin(table.columns, b"", page_number, rows, at)
         propose_candidates(visit, CANDIDATES_MAX)
         category: cython.longlong = 0
-        query: str = ""
-        word_counts = _NO_WORDS
         if page == "category" and request.category:
             category = hash32(request.category)
-        elif page == "search" and request.q:
-            query, word_counts = request.q, count_words(table.words, request.q)
         columns = self._columns.get(page)
         if columns is None:
             columns = self._columns[page] = page_columns(snapshot.shop.view, request.page, at)

@@ -1,8 +1,7 @@
 """Module kinds that list: the items of a category, and the results of a search."""
 
-from typing import Any
-
 import cython
+import numpy as np
 
 from models import use_compiled
 from models.layout.kind_traits import Traits, Words
@@ -17,7 +16,7 @@ if not cython.compiled:
     from models.layout.kinds.kind import ModuleKind, Pool
 
 _SUBJECT_BIT = cython.declare(cython.ulonglong, source_bit("subject"))
-RANKS_PER_SCORE = 8.0
+RANKS_PER_SCORE = cython.declare(cython.double, 8.0)
 """How many ranks of a search result one standard deviation of score is worth. Own choice, not tuned."""
 
 
@@ -41,25 +40,34 @@ class ResultsPool(Pool):
 
     @cython.ccall
     def collect(self, candidates: ScoredCandidates) -> cython.void:
-        found = [i for i in range(candidates.count) if candidates.sources[i] & _SUBJECT_BIT]
-        if found and candidates.context.query:
-            found = _order_by_words(candidates, found)
-        for i in found:
-            candidates.add(i)
+        if candidates.context.query:
+            add_by_words(candidates)
+        else:
+            candidates.add_proposed(_SUBJECT_BIT)
 
 
-def _order_by_words(candidates: ScoredCandidates, found: list[Any]) -> list[Any]:
-    """Indexes of candidates in the order of the search: sorted as (words missed, rank less score, row)."""
+@cython.cfunc
+def add_by_words(candidates: ScoredCandidates) -> cython.void:
+    """Adds the page rows, sorted as (words missed, rank in the search less score, row)."""
     context: PageContext = candidates.context
-    rank: dict[Any, Any] = {context.visit.page_rows[i]: i for i in range(context.visit.page_row_count)}
-    keyed: list[Any] = []
-    i: cython.int
-    row: cython.int
-    for i in found:
-        row = candidates.rows[i]
-        moved = rank[row] / RANKS_PER_SCORE - candidates.scores[i]
-        keyed.append((-context.word_counts.get(row, 0), moved, row, i))
-    return [i for _, _, _, i in sorted(keyed)]
+    most: cython.int = context.visit.page_row_count
+    found = np.empty(most, np.int32)
+    keys = np.empty((3, most))
+    indexes: cython.int[::1] = found.data
+    out: cython.double[:, ::1] = keys.data
+    count: cython.int = 0
+    rank: cython.int
+    for rank in range(most):
+        row: cython.int = context.visit.page_rows[rank]
+        index: cython.int = candidates.index_of(row)
+        if index >= 0:
+            indexes[count] = index
+            out[0, count] = row
+            out[1, count] = rank / RANKS_PER_SCORE - candidates.scores[index]
+            out[2, count] = -context.word_counts[rank]
+            count += 1
+    for place in np.lexsort(keys[:, :count]).tolist():
+        candidates.add(indexes[place])
 
 
 @cython.final

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from models.candidates.generation import CANDIDATES_MAX, begin_visit, find_page_rows
 from models.candidates.sources import propose_candidates
 from models.candidates.visit import Visit
-from models.catalog.search import count_words
 from models.features.index import index_features, write_features
 from models.features.spec import NAMES
 from models.layout.context import PageContext, state_reason
@@ -62,8 +61,9 @@ def begin_page(
         begin_visit(visit, table, b"", page, page_rows, AT)
     propose_candidates(visit, CANDIDATES_MAX)
     about = hash32(category) if page == "category" else 0
-    query, words = (q, count_words(table.words, q)) if page == "search" else ("", {})
-    context.begin(visit, page_columns(shop.view, page, AT), about, query, words)
+    query = q if page == "search" else ""
+    words = table.search(query).word_counts
+    context.begin(visit, page_columns(shop.view, page, AT), about, query, words.data)
     return context
 
 

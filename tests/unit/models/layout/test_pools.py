@@ -172,6 +172,14 @@ def test_a_page_of_as_many_candidates_as_fit_is_sorted(shape: str) -> None:
     assert list(pools.scores) == rows[np.lexsort((rows, -scores))].tolist()
 
 
+def test_word_counts_are_those_of_the_page_rows() -> None:
+    """Compiled code reads one for each."""
+    one = context(SHOP, 3, "search")
+    few = np.asarray(one.word_counts)[:-1].copy()
+    with pytest.raises(ValueError, match=f"{len(few)} word counts for {len(few) + 1} page rows"):
+        one.begin(one.visit, one.page, 0, "thing 12", few.data)
+
+
 def test_a_pool_that_is_full_takes_no_more() -> None:
     one, found = context(SHOP, 3), ScoredCandidates()
     PoolBuilder().build(one, score_pages(SHOP, [one])[0].data, 0, found)
