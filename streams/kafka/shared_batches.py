@@ -7,6 +7,7 @@ is waiting to be sent, and its offset follows from the batch's.
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,7 @@ class SharedBatches:
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._open: dict[tuple[str, int], _OpenBatch] = {}
+        self._begin_locks: defaultdict[tuple[str, int], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def send_each(self, messages: Sequence[Message], *, within_s: float) -> list[int | None]:
         """Send records and wait for their acknowledgement; failures are logged, not raised.
@@ -83,7 +85,15 @@ class SharedBatches:
         return None if added is None else (batch.acknowledged, added.offset)
 
     async def _begin(self, message: Message) -> _Placed:
-        """Hand a new batch with this record to the producer; waits while a full one of the partition does."""
+        """Hand a new batch with this record to the producer; waits while a full one of the partition does.
+
+        One caller at a time: aiokafka 0.14 lets those who wait overtake each other, and gives up (with
+        KafkaTimeoutError, long before its time) one who was overtaken often. The others join that batch.
+        """
+        async with self._begin_locks[message.topic, message.partition]:
+            return self._join(message) or await self._hand_over(message)
+
+    async def _hand_over(self, message: Message) -> _Placed:
         builder = self._producer.create_batch()
         builder.append(key=message.key, value=message.value, timestamp=None)  # aiokafka always takes one
         acknowledged = await self._producer.send_batch(builder, message.topic, partition=message.partition)

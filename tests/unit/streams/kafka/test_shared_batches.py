@@ -67,6 +67,46 @@ async def test_callers_share_the_batch_that_waits() -> None:
     assert await batches.send_each(messages(1), within_s=10) == [6]  # the batch that was sent takes no more
 
 
+class FullProducer(FakeProducer):
+    """Takes no batch before `free` is set; counts who waits for that."""
+
+    def __init__(self) -> None:
+        super().__init__(batch_bytes=100)
+        self.free = asyncio.Event()
+        self.waiting = self.waiting_max = 0
+
+    async def send_batch(self, batch: Any, topic: str, *, partition: int) -> asyncio.Future[Any]:
+        self.waiting += 1
+        self.waiting_max = max(self.waiting_max, self.waiting)
+        await self.free.wait()
+        self.waiting -= 1
+        return await super().send_batch(batch, topic, partition=partition)
+
+
+async def test_one_caller_waits_for_a_partition_and_the_others_behind_it() -> None:
+    """aiokafka would let them overtake each other, and give up one who was overtaken often."""
+    producer = FullProducer()
+    batches = SharedBatches(producer)
+    callers = [
+        asyncio.create_task(batches.send_each([Message("t", 0, b"k", b"%d" % n)], within_s=10))
+        for n in range(8)
+    ]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    producer.free.set()
+    assert await asyncio.gather(*callers) == [[n] for n in range(8)]
+    assert [value for *_, value in producer.written] == [b"%d" % n for n in range(8)]
+    assert producer.waiting_max == 1
+
+
+async def test_who_gives_up_waiting_lets_the_next_one_in() -> None:
+    producer = FullProducer()
+    batches = SharedBatches(producer)
+    assert await batches.send_each(messages(1), within_s=0) == [None]
+    producer.free.set()
+    assert await batches.send_each(messages(2), within_s=10) == [0, 1]
+
+
 async def test_the_time_of_one_caller_does_not_end_the_others() -> None:
     producer = FakeProducer()
     producer.busy = True
