@@ -77,14 +77,19 @@ def find_matches(index: Mapping[str, Rows], rank: Rows, query: str, limit: int) 
         query: Free text; its first WORDS_MAX words count, each once.
         limit: The largest number of rows returned.
 
-    Complexity: O(p + h + n) for p postings of the words with h distinct rows; O(h) for a single word.
+    Complexity: O(p + n) for p postings of several words, O(p log p) for few of them, O(p) for a single word.
     """
     words = dict.fromkeys(tokenise(query)[:WORDS_MAX])
     postings = [index[word] for word in words if word in index]
     if not postings:
         return Matches(_NO_ROWS, _NO_ROWS)
+    rows: Rows
+    counts: Rows
     if len(postings) == 1:
         rows, counts = postings[0], np.ones(len(postings[0]), np.int32)
+    elif sum(map(len, postings)) < len(rank) // 16:  # sorting a few costs less than a pass over all items
+        rows, found = np.unique(np.concatenate(postings), return_counts=True)
+        counts = found.astype(np.int32)
     else:
         by_row = np.bincount(np.concatenate(postings), minlength=len(rank)).astype(np.int32)
         rows = np.flatnonzero(by_row).astype(np.int32)

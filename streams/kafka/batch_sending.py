@@ -24,8 +24,8 @@ SEND_WITHIN_S = 10.0
 BUILT_AT_ONCE = 100
 """Records put into batches before other tasks get the loop: about a millisecond."""
 REQUEST_PARTITIONS_MAX = 64
-"""Partitions that get their next batch in one turn of the loop, and so in one request to each broker: at
-256 kB a batch 16 MB, where brokers take 100."""
+"""Partitions that get their next batch in one turn of the loop, and so in one request to each broker: with
+the largest batches, of 256 kB, 16 MB (brokers take 100: socket.request.max.bytes)."""
 
 PLAIN_BYTES_MAX, TOGETHER_BYTES_MAX = 512 << 10, 8 << 20
 """Largest atomic batch that is sent uncompressed, and the largest at all, in bytes before compression."""
@@ -81,6 +81,7 @@ async def send_all(
             pending: list[asyncio.Future[Any]] = []
             while parts:
                 pending += await _send_next_batches(producer, topic, parts)
+                await asyncio.sleep(0)
             await asyncio.gather(*pending)
 
 
@@ -140,26 +141,20 @@ async def _send_next_batches(
     They are handed over without a turn of the loop between them: aiokafka sends what it has when it wakes up,
     and a request costs it about a millisecond, however many partitions are in it.
     """
-    batches = []
+    batches, built = [], 0
     for partition in list(parts)[:REQUEST_PARTITIONS_MAX]:
-        batches.append((partition, await _fill_batch(producer, topic, parts[partition])))
-        if not parts[partition]:
+        batch, pairs, before = producer.create_batch(), parts[partition], built
+        while pairs and batch.append(key=pairs[0][0], value=pairs[0][1], timestamp=None) is not None:
+            pairs.popleft()
+            built += 1
+            if built % BUILT_AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if built == before:  # aiokafka 0.14 always takes one
+            raise StreamUnavailable(f"{topic}: a record of {len(pairs[0][1] or b'')} bytes is too large")
+        if not pairs:
             del parts[partition]
-        await asyncio.sleep(0)
+        batches.append((partition, batch))
     return [await _send_batch(producer, batch, topic, partition) for partition, batch in batches]
-
-
-async def _fill_batch(producer: Producer, topic: str, pairs: deque[Pair]) -> Any:
-    """A batch of the first of `pairs`, as many as fit; they are taken out."""
-    batch, count = producer.create_batch(), 0
-    while pairs and batch.append(key=pairs[0][0], value=pairs[0][1], timestamp=None) is not None:
-        pairs.popleft()
-        count += 1
-        if count % BUILT_AT_ONCE == 0:
-            await asyncio.sleep(0)
-    if not count:  # aiokafka 0.14 always takes one
-        raise StreamUnavailable(f"{topic}: a record of {len(pairs[0][1] or b'')} bytes is too large")
-    return batch
 
 
 async def _send_batch(producer: Producer, batch: Any, topic: str, partition: int) -> asyncio.Future[Any]:

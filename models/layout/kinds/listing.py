@@ -48,7 +48,7 @@ class ResultsPool(Pool):
 
 @cython.cfunc
 def add_by_words(candidates: ScoredCandidates) -> cython.void:
-    """Adds the page rows, sorted as (words missed, rank in the search less score, row)."""
+    """Adds what the search proposed, sorted as (words missed, rank in the search less score, row)."""
     context: PageContext = candidates.context
     most: cython.int = context.visit.page_row_count
     found = np.empty(most, np.int32)
@@ -60,7 +60,7 @@ def add_by_words(candidates: ScoredCandidates) -> cython.void:
     for rank in range(most):
         row: cython.int = context.visit.page_rows[rank]
         index: cython.int = candidates.index_of(row)
-        if index >= 0:
+        if index >= 0 and candidates.sources[index] & _SUBJECT_BIT:
             indexes[count] = index
             out[0, count] = row
             out[1, count] = rank / RANKS_PER_SCORE - candidates.scores[index]

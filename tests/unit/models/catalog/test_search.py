@@ -33,7 +33,7 @@ def test_a_plain_colour_finds_its_shades_first() -> None:
 
 @pytest.mark.parametrize("limit", [1, 7, 40, 500])
 @pytest.mark.parametrize(
-    "query", ["thing", "kind red", "thing 12 shoes", "nothing", "thing thing", "a " * 40]
+    "query", ["thing", "kind red", "thing 12 shoes", "nothing", "thing thing", "12 13 250 13"]
 )
 def test_rows_are_those_with_most_words_and_then_the_popular_ones(query: str, limit: int) -> None:
     table = random_table(Random(6), 300)
@@ -45,3 +45,10 @@ def test_rows_are_those_with_most_words_and_then_the_popular_ones(query: str, li
     found = table.search(query, limit)
     assert found.rows.tolist() == expected[:limit]
     assert found.word_counts.tolist() == [carried[row] for row in expected[:limit]]
+
+
+def test_only_the_first_words_of_a_pasted_page_count() -> None:
+    table = random_table(Random(6), 50)
+    page = " ".join(f"unknown{number}" for number in range(WORDS_MAX))
+    assert table.search(f"{page} thing").rows.tolist() == []
+    assert len(table.search(f"{page[: page.rindex(' ')]} thing").rows) == 50

@@ -8,9 +8,11 @@ from random import Random
 import numpy as np
 import pytest
 
+from models.candidates.sources import SUBJECT_ROWS
 from models.catalog.table import ItemTable
 from models.layout.context import PageContext
 from models.layout.kinds.candidates import LEAD_RANK, POOL_CAPACITY, ScoredCandidates
+from models.layout.kinds.listing import RANKS_PER_SCORE
 from models.layout.kinds.personal import EVERYTHING
 from models.layout.kinds.registry import KINDS
 from models.layout.pools import (
@@ -170,6 +172,22 @@ def test_a_page_of_as_many_candidates_as_fit_is_sorted(shape: str) -> None:
     }[shape].astype(np.float32)
     (pools,) = collect_pools([one], [scores])
     assert list(pools.scores) == rows[np.lexsort((rows, -scores))].tolist()
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_results_are_what_the_search_proposed_by_words_rank_and_score(seed: int) -> None:
+    """More match than the search proposes: what another source proposed of the others is no result."""
+    one = context(SHOP, seed, "search")
+    pools = pools_of_contexts(SHOP, one)[0]
+    matches = SHOP.items.search("thing 12")
+    proposed = matches.rows[:SUBJECT_ROWS].tolist()
+    assert set(matches.rows[SUBJECT_ROWS:].tolist()) & pools.scores.keys()
+    keys = {
+        row: (-words, rank / RANKS_PER_SCORE - pools.scores[row], row)
+        for rank, (row, words) in enumerate(zip(proposed, matches.word_counts.tolist(), strict=False))
+        if row in pools.scores
+    }
+    assert pools.rows["results"] == sorted(keys, key=keys.__getitem__)
 
 
 def test_word_counts_are_those_of_the_page_rows() -> None:

@@ -100,11 +100,18 @@ async def test_one_caller_waits_for_a_partition_and_the_others_behind_it() -> No
 
 
 async def test_who_gives_up_waiting_lets_the_next_one_in() -> None:
+    """The first is cancelled while it hands over, the second while it waits behind the first."""
     producer = FullProducer()
     batches = SharedBatches(producer)
-    assert await batches.send_each(messages(1), within_s=0) == [None]
+    callers = [asyncio.create_task(batches.send_each(messages(1), within_s=10)) for _ in range(4)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    for given_up in (callers[1], callers[0]):
+        given_up.cancel()
+        await asyncio.wait([given_up])
     producer.free.set()
-    assert await batches.send_each(messages(2), within_s=10) == [0, 1]
+    assert await asyncio.gather(*callers[2:]) == [[0], [1]]
+    assert len(producer.written) == 2
 
 
 async def test_the_time_of_one_caller_does_not_end_the_others() -> None:

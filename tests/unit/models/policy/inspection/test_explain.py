@@ -83,7 +83,7 @@ def test_a_record_holds_the_decision(decision: LayoutDecision) -> None:
         [i.id for i in s.module.items] for s in layout.slots
     ]
     assert {len(item.features) for slot in record.slots for item in slot.items} <= {0, len(NAMES)}
-    explained_scores = [
-        item.why.score for s in explained_layout(decision).slots for item in s.module.items if item.why
-    ]
-    assert [item.score for slot in record.slots for item in slot.items] == explained_scores
+    whys = [item.why for s in explained_layout(decision).slots for item in s.module.items if item.why]
+    items = [item for slot in record.slots for item in slot.items]
+    assert [item.score for item in items] == [why.score for why in whys]
+    assert [item.features for item in items] == [list(why.features.values()) for why in whys]
