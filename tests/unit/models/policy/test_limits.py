@@ -160,7 +160,7 @@ class LateBounds(OddRanker):
         self.asked = 0
 
     @property
-    def bounds(self) -> Bounds:  # type: ignore[override]
+    def bounds(self) -> Bounds:  # type: ignore[override]  # read-only here, a plain attribute there
         self.asked += 1
         if self.asked == 2:  # of `bounds is not None`, `bounds.low` and `bounds.high`
             raise OSError("no bounds yet")
