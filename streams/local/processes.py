@@ -60,11 +60,21 @@ def spawn(
 
 
 def stop(child: Popen, *, within_s: float = STOP_WITHIN_S) -> int:
-    """Send TERM, wait at most `within_s` seconds, then KILL; returns the exit code."""
-    if child.poll() is None:
-        terminate(child)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return child.wait(within_s)
+    """Send TERM, then do what `await_end` does."""
+    terminate(child)
+    return await_end(child, within_s=within_s)
+
+
+def await_end(child: Popen, *, within_s: float) -> int:
+    """Wait at most `within_s` seconds for a child that was sent TERM, then KILL what is left of its session.
+
+    It sends no second TERM: one that arrives while the first is handled would interrupt the handler.
+
+    Returns:
+        The exit code of the child.
+    """
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        child.wait(within_s)
     return kill(child)
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from streams.local.processes import Popen, kill, last_log_message, signal_session, spawn, terminate
-from streams.local.processes import stop as stop_process
+from streams.local.processes import Popen, await_end, last_log_message, signal_session, spawn, terminate
 from streams.local.up_status import ChildStatus
 from streams.runtime.telemetry.logs import LogOnce
 from streams.runtime.telemetry.status_file import ProcessStatus, read_status
@@ -158,11 +157,10 @@ class Child:
         if self._process is not None:
             terminate(self._process)
 
-    def stop(self, within_s: float) -> None:
-        """Send TERM, wait at most `within_s` seconds, then KILL whatever is left of its session."""
+    def await_end(self, within_s: float) -> None:
+        """After `terminate`: wait at most `within_s` seconds, then KILL whatever is left of its session."""
         if self._process is not None:
-            stop_process(self._process, within_s=within_s)
-            kill(self._process)
+            await_end(self._process, within_s=within_s)
             self._process = None
 
     def _check_heartbeat(self, now: float) -> None:
@@ -238,4 +236,4 @@ class Supervisor:
             child.terminate()
         deadline = time.monotonic() + within_s
         for child in self._children:
-            child.stop(max(0.1, deadline - time.monotonic()))
+            child.await_end(max(0.1, deadline - time.monotonic()))

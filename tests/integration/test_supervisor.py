@@ -30,6 +30,11 @@ time.sleep(600)
 """
 TERMINATED = "was asked to end"
 POLITE = f"import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit({TERMINATED!r}))\n" + READY
+COUNTING = (
+    "import signal, time\n"
+    "def note(*_):\n    print('TERM', flush=True)\n    time.sleep(0.5)\n    raise SystemExit\n"
+    "signal.signal(signal.SIGTERM, note)\n"
+) + READY
 STUBBORN = "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + READY
 FAILING = "import sys; sys.exit('I cannot')"
 
@@ -45,15 +50,16 @@ def supervised(tmp_path: Path, code: str, *, notify: Notify = lambda _: None) ->
 
 
 @contextmanager
-def child(tmp_path: Path, notices: list[str]) -> Iterator[Child]:
+def child(tmp_path: Path, notices: list[str], code: str = READY) -> Iterator[Child]:
     """A ready child, to be ticked at moments that the test chooses."""
-    one = Child(Job(name="one", argv=[sys.executable, "-c", READY], env={}), tmp_path, notices.append)
+    one = Child(Job(name="one", argv=[sys.executable, "-c", code], env={}), tmp_path, notices.append)
     try:
         one.tick(0)
         assert wait_until(lambda: one.status().ready, within_s=WITHIN_S)
         yield one
     finally:
-        one.stop(5)
+        one.terminate()
+        one.await_end(5)
 
 
 def tick_seconds(one: Child, first: int, last: int) -> None:
@@ -129,6 +135,15 @@ def test_one_that_is_paused_handles_term_too(tmp_path: Path) -> None:
         supervisor.stop(within_s=60)
         assert not Path(f"/proc/{status.pid}").exists()
         assert last_log_message(Path(status.log)) == TERMINATED, "it handled TERM, and was not killed"
+
+
+def test_a_child_is_sent_one_term(tmp_path: Path) -> None:
+    """A second one would interrupt the handler of the first."""
+    with child(tmp_path, [], COUNTING) as one:
+        one.terminate()
+        assert wait_until(lambda: one.log.read_text() == "TERM\n", within_s=WITHIN_S)
+        one.await_end(WITHIN_S)
+        assert one.log.read_text() == "TERM\n"
 
 
 def test_one_that_hangs_is_reported_once_and_when_it_lives_again(tmp_path: Path) -> None:
