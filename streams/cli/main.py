@@ -18,11 +18,12 @@ from importlib.metadata import version
 from typing import Literal, NamedTuple
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from schemas.errors import EtalageError
 from streams.cli.usage_errors import UsageError, format_usage_error
+from streams.runtime.telemetry.terminal import TerminalConsole, say
 
 REFUSED = 2
 DEFECT = 70
@@ -85,7 +86,7 @@ def dispatch(words: Sequence[str]) -> int:
         _print_commands()
         return 0
     if words[0] in ("-V", "--version"):
-        typer.echo(f"etalage {version('etalage')}")
+        say(f"etalage {version('etalage')}")
         return 0
     if words[0] not in list_available():
         near = difflib.get_close_matches(words[0], list_available(), n=1)
@@ -135,9 +136,9 @@ def _module(name: str) -> str:
 def _print_commands() -> None:
     table = Table(box=None, show_header=False, padding=(0, 2))
     for name in list_available():
-        table.add_row(f"[bold]{name}", COMMANDS[name].help)
-    console = Console()
-    console.print("Usage: etalage COMMAND [ARGS]…   (`etalage COMMAND --help` says more)\n", markup=False)
+        table.add_row(Text(name, "bold"), COMMANDS[name].help)
+    console = TerminalConsole()
+    console.print("Usage: etalage COMMAND [ARGS]…   (`etalage COMMAND --help` says more)\n")
     console.print(table)
 
 
@@ -151,7 +152,7 @@ def _one_line(text: object) -> str:
 
 
 def _report_refusal(exc: EtalageError) -> int:
-    typer.echo(f"etalage: {_one_line(exc) or type(exc).__name__}", err=True)
+    say(f"etalage: {_one_line(exc) or type(exc).__name__}", err=True)
     return REFUSED
 
 
@@ -159,7 +160,7 @@ def _report_defect(exc: Exception) -> int:
     if os.environ.get("ETALAGE_LOG_LEVEL") == "debug":
         raise exc
     hint = "ETALAGE_LOG_LEVEL=debug shows where"
-    typer.echo(f"etalage: unexpected {type(exc).__name__}: {_one_line(exc)} ({hint})", err=True)
+    say(f"etalage: unexpected {type(exc).__name__}: {_one_line(exc)} ({hint})", err=True)
     return DEFECT
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column
+
+from streams.runtime.telemetry.terminal import TerminalConsole, say
 
 LINES_MAX = 10
 
@@ -21,9 +21,9 @@ def format_count(count: int, what: str) -> str:
 def print_first_lines(lines: Sequence[str]) -> None:
     """Print the first LINES_MAX lines on stderr, and how many more there are."""
     for line in lines[:LINES_MAX]:
-        typer.echo(line, err=True)
+        say(line, err=True)
     if len(lines) > LINES_MAX:
-        typer.echo(f"… and {len(lines) - LINES_MAX:,} more", err=True)
+        say(f"… and {len(lines) - LINES_MAX:,} more", err=True)
 
 
 def uncut_column(title: str) -> Column:
@@ -35,7 +35,7 @@ def uncut_column(title: str) -> Column:
 def progress_bar(title: str, total: int, *, hidden: bool = False) -> Iterator[Callable[[int], None]]:
     """Show a progress bar on stderr; yields a function that takes how many more are done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
+    console = TerminalConsole(stderr=True)
     with Progress(*columns, console=console, disable=hidden or not console.is_terminal) as progress:
         task = progress.add_task(title, total=total)
         yield lambda done: progress.advance(task, done)

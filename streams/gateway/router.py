@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from streams.gateway.http.asgi_io import ClientDisconnected, Receive, Scope, Send, send_problem
+from streams.gateway.http.asgi_io import BODIES, ClientDisconnected, Receive, Scope, Send, send_problem
 from streams.gateway.http.cors import head_as_get
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.route import LayoutRoute
@@ -115,6 +115,8 @@ class Router:
         except Exception:
             logger("gateway").exception("handling a request failed", route=route)
             await _refuse(recorder, Problem(500, "a defect of ours; the log says more"))
+        finally:
+            BODIES.release(scope)
         self._metrics.count("http_requests_total", route=route, code=recorder.status)
         if not route.endswith(STREAM):
             self._metrics.observe("http_request_duration_seconds", perf_counter() - started, route=route)

@@ -12,8 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 import models
 from schemas.errors import EtalageError, RankerFailed
@@ -31,6 +30,7 @@ from streams.local.up_status import ChildStatus, ServerStatus, UpStatus, write_u
 from streams.runtime.ports import free_port, listens, wait_until
 from streams.runtime.settings import Settings, as_environment, is_given
 from streams.runtime.telemetry.logs import LogOnce, logger
+from streams.runtime.telemetry.terminal import TerminalConsole
 from streams.shop.build import describe_ranker
 from streams.stores.provisioning import create_topics
 
@@ -55,7 +55,7 @@ class LocalStack:
         self._supervisor: Supervisor | None = None
         self._written: UpStatus | None = None
         self._write_failure = LogOnce()
-        self._console = Console(stderr=True)
+        self._console = TerminalConsole(stderr=True)
         self.started = False
 
     def start(self) -> None:
@@ -74,7 +74,7 @@ class LocalStack:
         for title, step in steps:
             with self._console.status(f"{title} …"):
                 step()
-            self._console.print(f"[green]✓[/] {title}", highlight=False)
+            self._console.print(Text("✓", "green"), title)
         with self._console.status("waiting until all are ready …"):
             self._await_ready()
         self._print_address()
@@ -237,12 +237,12 @@ class LocalStack:
         if self._settings.log_format == "json":
             logger("supervisor").warning(text)
         else:
-            self._console.print(f"[yellow]![/] {escape(text)}", highlight=False, soft_wrap=True)
+            self._console.print(Text("!", "yellow"), text, soft_wrap=True)
 
     def _print_address(self) -> None:
         status = self._tick()
-        Console().print(f"The shop is open: {status.url}", highlight=False, soft_wrap=True)
-        self._console.print(f"Logs and {STATUS_FILE}: {self._folder}   Ctrl-C ends it all.", highlight=False)
+        TerminalConsole().print(f"The shop is open: {status.url}", soft_wrap=True)
+        self._console.print(f"Logs and {STATUS_FILE}: {self._folder}   Ctrl-C ends it all.")
 
 
 def _is_empty(settings: Settings, topic: Topic) -> bool:

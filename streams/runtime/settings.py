@@ -125,8 +125,16 @@ def redis_url_of(address: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise InvalidSetting(f"Redis: host:port or redis://…, not {address!r}")
+        raise InvalidSetting(f"Redis: host:port or redis://…, not {without_secret(address)!r}")
     return url
+
+
+def without_secret(address: str) -> str:
+    """An address for messages: whatever stands before its last @ is not repeated, nor are a URL's options."""
+    secret, at, rest = address.rpartition("@")
+    scheme = secret.partition("://")[0] + "://" if "://" in secret else ""
+    shown, option, _ = (f"{scheme}…@{rest}" if at else address).partition("?")
+    return f"{shown}?…" if option else shown
 
 
 def number_text(kind: type, least: float | None, most: float | None) -> str:
@@ -163,7 +171,10 @@ def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settin
         settings = msgspec.convert(given, Settings, strict=False)
     except msgspec.ValidationError as exc:
         name = str(exc).partition(" - at `$.")[2].rstrip("`")
-        raise InvalidSetting(f"{named(name)}: {_describe_expected(name)}, not {str(given[name])!r}") from exc
+        wrong = without_secret(str(given[name]))
+        raise InvalidSetting(f"{named(name)}: {_describe_expected(name)}, not {wrong!r}") from exc
+    if re.search("[@/]", settings.kafka or ""):
+        raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], without a scheme, user or password")
     for address in (settings.kafka or "").split(","):
         if address and not _ends_with_port(address):
             raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], and {address!r} has no port")

@@ -193,3 +193,23 @@ def _words(name: str) -> set[str]:
 
 def _is_text(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+
+
+TERMINAL = "streams/runtime/telemetry/terminal.py"
+JSON = ("encode", "msgspec.json.encode", "raw.decode")
+"""What makes JSON, in which control characters are escaped."""
+
+
+@pytest.mark.parametrize("path", modules("streams"), ids=name_of)
+def test_text_is_printed_by_what_shows_control_characters(path: Path) -> None:
+    """Not by rich's own Console, nor by typer.echo unless it is JSON."""
+    wrong = []
+    for node in ast.walk(parse_module(path)):
+        match node:
+            case ast.ImportFrom(module="rich.console", names=names) if name_of(path) != TERMINAL:
+                wrong += [alias.name for alias in names if alias.name == "Console"]
+            case ast.Call(func=ast.Attribute(value=ast.Name("typer"), attr="echo"), args=[said, *_]):
+                wrong += [] if ast.unparse(said).startswith(JSON) else [ast.unparse(said)]
+            case _:
+                pass
+    assert wrong == []

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from schemas.catalog import Item
@@ -18,6 +17,7 @@ from schemas.topics import CATALOG
 from streams.cli.options import AsJson, Data, require_kafka
 from streams.cli.output import format_count, progress_bar, uncut_column
 from streams.kafka.producer import open_producer
+from streams.runtime.telemetry.terminal import TerminalConsole, say
 from streams.shop.document_parsing import parse_items, read_file
 from streams.shop.publishing import push_items, remove_items
 from streams.shop.topic_reads import read_items
@@ -42,7 +42,7 @@ def push(
         typer.echo(encode({"pushed": len(items), "removed": removed}))
     else:
         also = f", {removed:,} removed" if replace else ""
-        typer.echo(f"{format_count(len(items), 'product')} written{also}")
+        say(f"{format_count(len(items), 'product')} written{also}")
 
 
 @app.command()
@@ -57,7 +57,7 @@ def remove(
     if as_json:
         typer.echo(encode({"removed": len(known), "unknown": unknown}))
     else:
-        typer.echo(f"{format_count(len(known), 'product')} removed")
+        say(f"{format_count(len(known), 'product')} removed")
     if unknown:
         raise EtalageError(f"not in the catalogue: {', '.join(map(repr, unknown[:UNKNOWN_LISTED_MAX]))}")
 
@@ -74,9 +74,9 @@ def list_items(
     if as_json:
         typer.echo(encode(items))
         return
-    Console().print(_build_table(items[:limit]))
+    TerminalConsole().print(_build_table(items[:limit]))
     more = f", the first {limit} shown" if len(items) > limit else ""
-    typer.echo(f"{format_count(len(items), 'product')}{more}")
+    say(f"{format_count(len(items), 'product')}{more}")
 
 
 async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:

@@ -12,6 +12,7 @@ from schemas.codec import encode
 from schemas.errors import InvalidDocument
 from streams.cli.output import format_count
 from streams.demo.catalogue import demo_items
+from streams.runtime.telemetry.terminal import say
 from streams.shop.document_parsing import write_file
 
 app = typer.Typer(help="Files for the demo shop.", no_args_is_help=True)
@@ -38,4 +39,4 @@ def catalogue(
     newest = datetime.now(UTC) if at is None else at.replace(tzinfo=UTC)
     items = demo_items(count, seed, newest)
     write_file(out, b"".join(encode(item) + b"\n" for item in items))
-    typer.echo(f"{format_count(len(items), 'product')} written to {out}")
+    say(f"{format_count(len(items), 'product')} written to {out}")

@@ -28,6 +28,7 @@ from streams.cli.output import format_count, print_first_lines, progress_bar
 from streams.kafka.producer import open_producer
 from streams.local.instances import http_address
 from streams.runtime.settings import Settings
+from streams.runtime.telemetry.terminal import say
 from streams.shop.document_parsing import EventLine, parse_event_lines, read_file
 from streams.shop.topic_reads import read_items
 
@@ -122,8 +123,8 @@ def _print_report(name: str, report: SendReport) -> None:
     print_first_lines([f"{name} line {one.line}: {one.why}" for one in report.refused])
     print_first_lines([f"{name} line {one.line}: {_describe_unknown(one)}" for one in report.unknown])
     if report.note:
-        typer.echo(f"note: {report.note}", err=True)
-    typer.echo(f"{format_count(report.sent, 'event')} sent")
+        say(f"note: {report.note}", err=True)
+    say(f"{format_count(report.sent, 'event')} sent")
 
 
 def _describe_unknown(one: UnknownName) -> str:

@@ -15,6 +15,7 @@ from schemas.errors import InvalidDocument
 from schemas.storefront import Storefront, storefront_of
 from streams.cli.options import AsJson, Data, require_kafka
 from streams.kafka.producer import open_producer
+from streams.runtime.telemetry.terminal import say
 from streams.shop.document_parsing import parse_storefront, read_file
 from streams.shop.publishing import SectionChanges, push_storefront
 from streams.shop.topic_reads import read_sections, read_storefront
@@ -46,10 +47,8 @@ def push(
         return
     for sign, keys in (("+", changes.written), ("-", changes.removed)):
         for key in keys:
-            typer.echo(f"{sign} {key}")
-    typer.echo(
-        f"{len(changes.written)} written, {len(changes.removed)} removed, {changes.unchanged} unchanged"
-    )
+            say(f"{sign} {key}")
+    say(f"{len(changes.written)} written, {len(changes.removed)} removed, {changes.unchanged} unchanged")
 
 
 @app.command()
@@ -57,13 +56,13 @@ def show(data: Data = None) -> None:
     """Print the storefront that stands in Kafka, as a document that can be pushed."""
     settings, kafka = require_kafka(data)
     sections = asyncio.run(read_sections(kafka, settings.namespace))
-    typer.echo(_format_document(storefront_of(sections.values())))
+    say(_format_document(storefront_of(sections.values())))
 
 
 @app.command()
 def default() -> None:
     """Print the storefront that a shop has before it defines its own."""
-    typer.echo(_format_document(DEFAULT_STOREFRONT))
+    say(_format_document(DEFAULT_STOREFRONT))
 
 
 async def _push(kafka: str, namespace: str, storefront: Storefront, *, replace: bool) -> SectionChanges:

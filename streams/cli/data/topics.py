@@ -6,13 +6,13 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from schemas.codec import encode
 from streams.cli.options import AsJson, Data, find_settings
 from streams.cli.output import uncut_column
 from streams.kafka.admin import TopicState, list_topics, plan
+from streams.runtime.telemetry.terminal import TerminalConsole, say
 from streams.stores.provisioning import create_topics
 
 app = typer.Typer(help="The Kafka topics of this namespace.", no_args_is_help=True)
@@ -40,7 +40,7 @@ def create(
         return
     _print(states)
     made = sum(state.created for state in states)
-    typer.echo(f"{made} made, {len(states) - made} stood; {meta.partitions} partitions a visitor topic")
+    say(f"{made} made, {len(states) - made} stood; {meta.partitions} partitions a visitor topic")
 
 
 @app.command("list")
@@ -54,11 +54,11 @@ def list_command(data: Data = None, as_json: AsJson = False) -> None:
     _print(states)
     missing = sorted({topic.name for topic in plan(settings)} - {state.name for state in states})
     if missing:
-        typer.echo(f"missing: {', '.join(missing)} (`etalage topics create` makes them)")
+        say(f"missing: {', '.join(missing)} (`etalage topics create` makes them)")
 
 
 def _print(states: list[TopicState]) -> None:
     table = Table(uncut_column("topic"), "partitions", "id", "made now")
     for state in sorted(states, key=lambda state: state.name):
         table.add_row(state.name, str(state.partitions), state.topic_id, "yes" if state.created else "")
-    Console().print(table)
+    TerminalConsole().print(table)

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from schemas.codec import encode
@@ -19,6 +18,7 @@ from schemas.topics import DEAD_LETTERS
 from streams.cli.options import AsJson, Data, require_kafka
 from streams.cli.output import format_count, uncut_column
 from streams.kafka.compacted_reader import read_to_end
+from streams.runtime.telemetry.terminal import TerminalConsole, say
 
 app = typer.Typer(help="Records that could not be applied, kept whole.", no_args_is_help=True)
 
@@ -44,9 +44,9 @@ def list_letters(
     for letter in shown:
         table.add_row(letter.record_id, _format_arrival(letter), letter.reason, letter.detail[:80])
     if letters:
-        Console().print(table)
+        TerminalConsole().print(table)
     hint = "; `etalage dead-letters show RECORD` prints one whole" if letters else ""
-    typer.echo(f"{format_count(len(letters), 'dead letter')}{hint}")
+    say(f"{format_count(len(letters), 'dead letter')}{hint}")
 
 
 @app.command()
@@ -62,13 +62,13 @@ def show(
     if as_json:
         typer.echo(encode(letter))
         return
-    typer.echo(f"record   {letter.record_id}")
-    typer.echo(f"arrived  {_format_arrival(letter)}")
-    typer.echo(f"reason   {letter.reason}: {letter.detail}")
-    typer.echo(f"key      {_format_bytes(letter.key)}")
+    say(f"record   {letter.record_id}")
+    say(f"arrived  {_format_arrival(letter)}")
+    say(f"reason   {letter.reason}: {letter.detail}")
+    say(f"key      {_format_bytes(letter.key)}")
     for name, value in letter.headers:
-        typer.echo(f"header   {name}: {_format_bytes(value)}")
-    typer.echo(_format_bytes(letter.value))
+        say(f"header   {name}: {_format_bytes(value)}")
+    say(_format_bytes(letter.value))
 
 
 def _read_letters(data: Path | None) -> list[DeadLetter]:

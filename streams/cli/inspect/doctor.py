@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from schemas.codec import encode
 from streams.cli.options import AsJson, Data
 from streams.local.doctor import Finding, examine
+from streams.runtime.telemetry.terminal import TerminalConsole
 
-MARKS = {"ok": "[green]ok", "warn": "[yellow]look", "fail": "[red]no"}
+MARKS = {"ok": Text("ok", "green"), "warn": Text("look", "yellow"), "fail": Text("no", "red")}
 
 
 def run(
@@ -31,4 +32,4 @@ def _print_table(findings: list[Finding]) -> None:
     table = Table("what", "", "found")
     for finding in findings:
         table.add_row(finding.what, MARKS[finding.state], finding.found)
-    Console().print(table)
+    TerminalConsole().print(table)

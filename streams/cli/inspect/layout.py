@@ -16,6 +16,7 @@ from schemas.storefront import SUBJECTS, PageType, SubjectName
 from streams.cli.gateway_client import request_gateway
 from streams.cli.options import AsJson, Data
 from streams.local.instances import gateway_url
+from streams.runtime.telemetry.terminal import say
 
 _ARGUMENTS: Mapping[SubjectName, str] = {"item": "ITEM", "category": "CATEGORY", "q": "WORDS"}
 """What usage errors call the argument after a page that has a subject."""
@@ -49,7 +50,7 @@ def run(
     except DECODE_ERRORS as exc:
         raise EtalageError(f"{gateway} answered something that is no layout: {exc}") from exc
     for line in format_layout(layout):
-        typer.echo(line)
+        say(line)
 
 
 def _subject_parameter(page: str, text: str) -> dict[str, str]:

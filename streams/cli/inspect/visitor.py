@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from models.policy.inspection.visitor_profile import Affinity, KnownItem, VisitorProfile, build_profile
@@ -24,6 +23,7 @@ from streams.kafka.partitioner import partition_of
 from streams.runtime.settings import NO_REDIS, Settings
 from streams.runtime.telemetry.logs import configure
 from streams.runtime.telemetry.metrics import Metrics
+from streams.runtime.telemetry.terminal import TerminalConsole
 from streams.shop.follower import ShopFollower
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import read_meta
@@ -92,7 +92,7 @@ def _print(profile: VisitorProfile) -> None:
         value = getattr(profile, name)
         if value not in (None, [], {}, 0, 0.0):
             table.add_row(name.replace("_", " "), _format_value(name, value))
-    Console().print(table)
+    TerminalConsole().print(table)
 
 
 def _format_value(name: str, value: Any) -> str:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from models.ranking.onnx import BASELINE, load_ranker
 from streams.cli.model.train import require_training_extra, stage_progress
 from streams.cli.options import AsJson
+from streams.runtime.telemetry.terminal import TerminalConsole
 
 if TYPE_CHECKING:
     from models.training.evaluation.evaluate import Result
@@ -41,7 +41,7 @@ def run(
         typer.echo(msgspec.json.encode({"model": ranker.manifest, "results": results}).decode())
         return
     # In a file or a pipe lines must not wrap.
-    console = Console(width=None if sys.stdout.isatty() else 110)
+    console = TerminalConsole(width=None if sys.stdout.isatty() else 110)
     console.print(_build_table(f"{ranker.name} {ranker.version}", results))
 
 

@@ -10,11 +10,11 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from schemas.errors import InvalidDocument, ServiceMissing
 from streams.cli.options import AsJson
+from streams.runtime.telemetry.terminal import TerminalConsole, say
 
 Report = Callable[[str, float], None]
 
@@ -50,8 +50,8 @@ def run(
         typer.echo(msgspec.json.encode(manifest).decode())
         return
     figures = ", ".join(f"{name} {value:g}" for name, value in manifest.train_metrics.items())
-    typer.echo(f"{manifest.name} {manifest.version} written to {out} ({manifest.rows:,} rows; {figures})")
-    typer.echo(f"Compare it with popularity: etalage evaluate --model {out}")
+    say(f"{manifest.name} {manifest.version} written to {out} ({manifest.rows:,} rows; {figures})")
+    say(f"Compare it with popularity: etalage evaluate --model {out}")
 
 
 @contextmanager
@@ -71,7 +71,7 @@ def require_training_extra() -> Iterator[None]:
 def stage_progress(title: str, *, hidden: bool) -> Iterator[Report]:
     """Show a progress bar on stderr; yields a function that takes a stage and the share done, 0..1."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f}%"))
-    console = Console(stderr=True)
+    console = TerminalConsole(stderr=True)
     with Progress(*columns, TimeElapsedColumn(), console=console, disable=hidden) as progress:
         task = progress.add_task(title, total=1.0)
         yield lambda what, share: progress.update(task, description=what, completed=share)

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from schemas.codec import DECODE_ERRORS
+from streams.gateway.events.nesting import decode_cut
 from streams.gateway.http.problems import Problem
 
 PIECE_BYTES = 128 << 10
@@ -62,7 +63,7 @@ def _split_list(body: bytes, start: int) -> Iterator[Entries]:
     while len(body) - start > PIECE_BYTES:
         for comma in _find_commas(body, start):
             try:
-                entries = _decode(b"[%b]" % body[start:comma])
+                entries = decode_cut(_decode, b"[%b]" % body[start:comma])
             except DECODE_ERRORS:
                 yield ()
                 continue
@@ -72,7 +73,7 @@ def _split_list(body: bytes, start: int) -> Iterator[Entries]:
         else:
             break
     try:
-        yield _decode(b"[" + body[start:])
+        yield decode_cut(_decode, b"[" + body[start:])
     except DECODE_ERRORS as exc:
         raise Problem(
             400, f"not a list of items: {exc} (of the {len(body) - start} last ones)", field="$"

@@ -14,6 +14,7 @@ from schemas.codec import DECODE_ERRORS, decode_event
 from schemas.errors import InvalidEvent
 from schemas.events import EVENT_BYTES_MAX
 from schemas.ids import VisitorId
+from streams.gateway.events.nesting import LEVELS_MAX, TOO_DEEP, decode_cut
 from streams.gateway.http.problems import Problem, error_field
 
 REQUEST_BYTES_MAX = 500 * 1024
@@ -71,7 +72,7 @@ def split_events(body: bytes) -> list[Raw]:
             413, f"more than {COMMAS_MAX} commas, for at most {REQUEST_EVENTS_MAX} events a request"
         )
     try:
-        batch = _decode_batch(body)
+        batch = decode_cut(_decode_batch, body)
     except DECODE_ERRORS as exc:
         raise Problem(400, f"not a batch of events: {exc}", field="$") from exc
     if isinstance(batch, list):
@@ -111,6 +112,8 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
             status="rejected", reason=f"{size} bytes, the limit is {EVENT_BYTES_MAX}", field="$"
         )
     value = bytes(raw)
+    if TOO_DEEP in value:
+        return EventAnswer(status="rejected", reason=f"nested deeper than {LEVELS_MAX} levels", field="$")
     try:
         event = decode_event(value)
     except InvalidEvent as exc:

@@ -20,6 +20,38 @@ JOINED_AT_ONCE = 4 << 20
 """Bytes joined in the loop (about a millisecond); more is left to a thread, without Python's lock."""
 
 
+BODIES_BYTES_MAX = 256 << 20
+_BODY_BYTES = "etalage.body_bytes"
+"""Key of a scope: how many bytes of its body are counted."""
+
+
+class BodyBudget:
+    """How many bytes of bodies this process holds at once: what arrived of each request until it is answered.
+
+    Args:
+        limit: bytes; past it a request is refused.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.held = 0
+
+    def take(self, scope: Scope, size: int) -> None:
+        """Counts bytes of a request's body; raises Problem 503 when they are too many."""
+        self.held += size
+        scope[_BODY_BYTES] = scope.get(_BODY_BYTES, 0) + size
+        if self.held > self._limit:
+            raise Problem(503, "too much is being uploaded at once", headers={"retry-after": "1"})
+
+    def release(self, scope: Scope) -> None:
+        """The request is answered: its body counts no longer."""
+        self.held -= scope.pop(_BODY_BYTES, 0)
+
+
+BODIES = BodyBudget(BODIES_BYTES_MAX)
+"""Of this process."""
+
+
 class ClientDisconnected(Exception):
     """The client left before its request was whole; there is nobody to answer."""
 
@@ -33,7 +65,8 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         limit: bytes allowed.
 
     Raises:
-        Problem: 413 past `limit`, 408 when the body is not whole after BODY_WITHIN_S seconds.
+        Problem: 413 past `limit`, 408 when the body is not whole after BODY_WITHIN_S seconds, 503 past
+            BODIES_BYTES_MAX of all requests.
         ClientDisconnected: the client left meanwhile.
     """
     parts: list[bytes] = []
@@ -48,6 +81,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
                     raise ClientDisconnected
                 parts.append(message.get("body", b""))
                 size += len(parts[-1])
+                BODIES.take(scope, len(parts[-1]))
                 more = message.get("more_body", False) and size <= limit
     except TimeoutError:
         raise Problem(408, f"the body did not come within {BODY_WITHIN_S:.0f} s") from None

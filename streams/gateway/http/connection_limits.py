@@ -1,4 +1,4 @@
-"""uvicorn's HTTP protocol, with bounds it lacks: on the head of a request, on clients that vanished.
+"""uvicorn's HTTP protocol, with bounds it lacks: on heads, on connections, on clients that vanished.
 
 It also sends the head of an answer together with its body (`joined_writes`).
 """
@@ -7,32 +7,53 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from http import HTTPStatus
 from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from streams.gateway.http.joined_writes import JoinedWrites
+from streams.gateway.http.problems import PROBLEM_TYPE, Problem
 from streams.runtime.deadline import LOOP_ITERATIONS
 
 HEAD_WITHIN_S = 10.0
+HEAD_BYTES_MAX = 32 * 1024
+"""Of request line and headers, and of the trailers of a chunked body. Proxies allow 8 to 64 kB."""
+HEADERS_MAX = 100
+CONNECTIONS_MAX = 10_000
+"""Each takes some 20 kB; the streams among them have a bound of their own (`streams_max`)."""
 VANISHED_MS = 45_000
 """Sent and not acknowledged for so long, a client is gone: without it a stream's heartbeats would wait for
 the kernel's own limit, a quarter of an hour, and count as open."""
 
 
+class HeadTooLarge(Exception):
+    """A request's head, or the trailers of its body, are over a bound; answered 431."""
+
+
 class LimitedHttpProtocol(HttpToolsProtocol):
     """Closes the connection of a client that does not finish a request's head within HEAD_WITHIN_S seconds.
+
+    It closes, too, one whose head has more than HEAD_BYTES_MAX bytes or HEADERS_MAX headers (431), and those
+    beyond CONNECTIONS_MAX (503).
 
     The time runs from the connection, and from the first byte of each later request; never while an answer is
     under way or between requests (uvicorn's keep-alive bounds that).
     """
 
     _head_timer: asyncio.Handle | None = None
+    _head_bytes = 0
+    """Received since the parser last completed a head, a piece of a body or a request: all that it and
+    uvicorn keep of an unfinished head or trailer."""
+    _too_large = False
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the transport itself
         self, transport: asyncio.Transport
     ) -> None:
         super().connection_made(transport)
+        if len(self.connections) > CONNECTIONS_MAX:
+            self._refuse(503, "too many connections: try again in a moment", retry_after=1)
+            return
         sock = transport.get_extra_info("socket")
         if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_MS)
@@ -43,16 +64,70 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        self._head_bytes += len(data)
         super().data_received(data)
+        if self._head_bytes > HEAD_BYTES_MAX and not self.transport.is_closing():
+            self._refuse_head()
+            return
         # Mostly the head was whole, and its answer is under way by now: no timer is made for that. Before an
         # answer is whole, what comes is a body, or waits behind it.
         if self.cycle is None or self.cycle.response_complete:
             self._start_head_timer()
 
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > HEAD_BYTES_MAX:
+            self._raise_too_large()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        super().on_header(name, value)
+        if len(self.headers) > HEADERS_MAX or len(name) + len(value) > HEAD_BYTES_MAX:
+            self._raise_too_large()
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._head_bytes = 0
+        super().on_message_complete()
+
     def on_headers_complete(self) -> None:
         self._stop_head_timer()
+        self._head_bytes = 0
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.cycle, self.transport))
+
+    def send_400_response(self, msg: str) -> None:
+        """Called by uvicorn for whatever the parser raised, our own refusal included."""
+        if self._too_large:
+            self._refuse_head()
+        else:
+            super().send_400_response(msg)
+
+    def _raise_too_large(self) -> None:
+        self._too_large = True
+        raise HeadTooLarge
+
+    def _refuse_head(self) -> None:
+        """Answers 431, unless an answer is under way: that one's connection is closed without a word."""
+        if self.cycle is None or self.cycle.response_complete:
+            self._refuse(431, f"a head has at most {HEAD_BYTES_MAX} bytes and {HEADERS_MAX} headers")
+        else:
+            self.transport.close()
+
+    def _refuse(self, status: int, detail: str, *, retry_after: int | None = None) -> None:
+        """Answers a problem and closes: what else the client sends is not read."""
+        body = Problem(status, detail).body()
+        lines = [
+            f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+            f"content-type: {PROBLEM_TYPE}",
+            f"content-length: {len(body)}",
+            "connection: close",
+            *([] if retry_after is None else [f"retry-after: {retry_after}"]),
+        ]
+        self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)
+        self.transport.close()
 
     def _start_head_timer(self) -> None:
         if self._head_timer is None:

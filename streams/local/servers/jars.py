@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 
 from schemas.errors import ServiceMissing
+from streams.runtime.telemetry.terminal import TerminalConsole
 
 KAFKA = "4.3.1"
 COORDINATES = (f"org.apache.kafka:kafka_2.13:{KAFKA}", "org.slf4j:slf4j-simple:1.7.36")
@@ -101,7 +101,7 @@ def _download(repository: Path) -> list[Path]:
 def _progress() -> Iterator[Callable[[str, int], AbstractContextManager[Update]]]:
     """Yield the resolver's progress callback, which feeds one bar on stderr for all jars together."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
-    console = Console(stderr=True)
+    console = TerminalConsole(stderr=True)
     if not console.is_terminal:
         console.print(f"Fetching Apache Kafka {KAFKA} (about 44 MB, once)")
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from schemas.errors import InvalidSetting
-from streams.runtime.settings import Settings, as_environment, redis_url_of, settings_from
+from streams.runtime.settings import Settings, as_environment, redis_url_of, settings_from, without_secret
 
 
 def test_nothing_given_is_every_default() -> None:
@@ -52,6 +52,43 @@ def test_an_unusable_value_is_refused_with_its_name(name: str, value: str) -> No
     assert str(caught.value).endswith(f", not {value!r}")
     assert "\n" not in str(caught.value)
     assert "Expected" not in str(caught.value)  # the decoder's words are not a person's
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ETALAGE_KAFKA", "me:s3cret@broker:9092"),
+        ("ETALAGE_KAFKA", "broker:9092,kafka://me:s3cret@other:9092"),
+        ("ETALAGE_DRAIN_S", "tcp://me:s3cret@gateway"),
+        ("ETALAGE_NAMESPACE", "me:s3cret@x"),
+    ],
+)
+def test_a_password_in_the_wrong_place_is_not_repeated(name: str, value: str) -> None:
+    with pytest.raises(InvalidSetting, match=f"^{name}: ") as caught:
+        settings_from({name: value})
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://me:s3cret@r", "redis://me:s3cret@r:port", "x://r?password=s3cret"]
+)
+def test_a_wrong_address_of_redis_is_told_without_its_password(address: str) -> None:
+    with pytest.raises(InvalidSetting, match=r"^Redis: ") as caught:
+        redis_url_of(address)
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("redis://me:a@b:c@host:6379/0", "redis://…@host:6379/0"),
+        ("me:secret@host:1", "…@host:1"),
+        ("rediss://host:1/0?password=x", "rediss://host:1/0?…"),
+        ("host:1", "host:1"),
+    ],
+)
+def test_an_address_is_shown_without_what_is_secret(address: str, shown: str) -> None:
+    assert without_secret(address) == shown
 
 
 @pytest.mark.parametrize("address", ["nohost", "a:1,nohost", "[::1]", ":9092"])

@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
 
 import pytest
 import uvicorn
 
-from streams.gateway.http.connection_limits import HEAD_WITHIN_S, LimitedHttpProtocol
+from streams.gateway.http import connection_limits
+from streams.gateway.http.connection_limits import (
+    HEAD_BYTES_MAX,
+    HEAD_WITHIN_S,
+    HEADERS_MAX,
+    LimitedHttpProtocol,
+)
 
 WITHIN_S = 10 * HEAD_WITHIN_S
 REQUEST = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"
@@ -82,3 +88,83 @@ async def test_empty_lines_between_requests_do_not_hold_a_connection_open() -> N
         writer.write(b"\r\n")
         assert await reader.read() == b""
         writer.close()
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    async with serve() as port, asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+
+
+START = REQUEST[:-2]
+POST = START.replace(b"GET", b"POST")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        START + b"x: " + b"a" * HEAD_BYTES_MAX,
+        START + b"x: " + b"a" * HEAD_BYTES_MAX + b"\r\n\r\n",
+        START + b"x: a\r\n" * HEADERS_MAX + b"\r\n",
+        b"GET /" + b"a" * HEAD_BYTES_MAX + b" HTTP/1.1\r\n\r\n",
+    ],
+    ids=["unfinished", "one header", "many headers", "path"],
+)
+async def test_too_large_a_head_is_refused(head: bytes) -> None:
+    async with connected() as (reader, writer):
+        writer.write(head)
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'"status":431' in answer
+
+
+async def test_trailers_have_the_bounds_of_a_head() -> None:
+    """Without an answer: one to the head is under way."""
+    async with connected() as (reader, writer):
+        writer.write(POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
+        writer.write(b"x: " + b"a" * (1 << 20))  # more than is read at once
+        assert await _read_until_closed(reader) == b""
+
+
+async def _read_until_closed(reader: asyncio.StreamReader) -> bytes:
+    """What came; nothing from a connection that was reset."""
+    try:
+        return await reader.read()
+    except ConnectionError:
+        return b""
+
+
+async def test_headers_without_end_are_not_kept() -> None:
+    sent = 0
+    async with connected() as (_, writer):
+        writer.write(START)
+        with suppress(ConnectionError):
+            while sent < 200 << 20:
+                writer.write(b"x: " + b"a" * 65_000)
+                sent += 65_000
+                await writer.drain()
+    assert sent < 20 << 20  # what the buffers of the kernel took
+
+
+async def test_a_body_of_many_small_chunks_is_no_head() -> None:
+    async with connected() as (reader, writer):
+        writer.write(POST + b"transfer-encoding: chunked\r\n\r\n" + b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+
+
+async def test_too_many_connections_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection_limits, "CONNECTIONS_MAX", 1)
+    async with serve() as port, asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        late_reader, late_writer = await asyncio.open_connection("127.0.0.1", port)
+        answer = await late_reader.read()
+        writer.write(REQUEST)
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        for one in (writer, late_writer):
+            one.close()
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1\r\n" in answer
