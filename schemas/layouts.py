@@ -89,7 +89,8 @@ class Layout(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `edition` names the storefront and the catalogue behind it; opaque. `unknown` is there only when the page
     is not about what it should be: it names the parameter that was not given, or that nothing in this shop
-    answers to.
+    answers to. `behind_ms` is how far the visitor's partition is behind the log, at most: an event older than
+    that is in the answer, or was refused; absent when nobody knows.
     """
 
     version: str
@@ -104,3 +105,4 @@ class Layout(Struct, frozen=True, kw_only=True, omit_defaults=True):
     experiments: list[str]
     slots: list[LayoutSlot]
     unknown: list[SubjectName] = []
+    behind_ms: int | None = None

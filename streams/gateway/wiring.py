@@ -45,7 +45,8 @@ from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import LayoutReader
 from streams.stores.redis.connection import ReconnectingConnection
-from streams.stores.redis.layouts import RedisLayouts
+from streams.stores.redis.layouts import RedisLayouts, read_progress
+from streams.stores.redis.pipeline import PipelinedConnection
 
 WATCH_EVERY_S = 0.25
 """How soon open pages follow another catalogue or storefront, after this process has it."""
@@ -76,7 +77,7 @@ class Gateway:
         self.settings, self.metrics, self.clock = settings, metrics, clock
         self.follower, self.log = follower, log
         self.partition_map = PartitionMap(settings.partitions)
-        self.reads = StoreReads(reader, metrics)
+        self.reads = StoreReads(reader, metrics, stale_after_s=settings.stale_after_s)
         self.hub = Hub(reader.notices(), clock, metrics)
         self.exposures = Exposures(settings.namespace, log, clock, metrics)
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
@@ -89,7 +90,7 @@ class Gateway:
             self.reads, on_demand, self.partition_map, self.hub, settings.live_page, self.turns
         )
         self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
-        self._watching: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self.router = self._router()
         self.app = allow_origins(self.router, settings.origins)
 
@@ -114,7 +115,11 @@ class Gateway:
     def start(self) -> None:
         """Begin the background work; needs a running loop."""
         self.hub.start()
-        self._watching = asyncio.create_task(self._watch_shop(), name="watch-shop")
+        polling = self.reads.progress.keep_polling(lambda: self.partition_map.partitions, self.hub.reread)
+        self._tasks = [
+            asyncio.create_task(self._watch_shop(), name="watch-shop"),
+            asyncio.create_task(polling, name="stream-progress"),
+        ]
         for outbox in self._outboxes():
             outbox.start()
         self.health.started = True
@@ -122,7 +127,8 @@ class Gateway:
     async def stop(self) -> None:
         """End streams and write what is queued."""
         self.health.stopping = True
-        await cancel_and_wait(self._watching)
+        for task in self._tasks:
+            await cancel_and_wait(task)
         await self.hub.stop()
         self.policy_thread.stop()
         for outbox in self._outboxes():
@@ -205,8 +211,9 @@ class LiveGateway:
 
     def __init__(self, settings: Settings) -> None:
         metrics, clock = Metrics(), SystemClock()
-        self.redis = ReconnectingConnection(settings.redis or "")
-        self.layouts = RedisLayouts(self.redis, Keys(settings.namespace))
+        self._keys = Keys(settings.namespace)
+        self.redis = ReconnectingConnection(settings.redis or "", on_connect=self._read_progress)
+        self.layouts = RedisLayouts(self.redis, self._keys)
         self.follower = ShopFollower(settings, metrics, clock)
         self.log = EventLog(settings.kafka or "")
         self.gateway = Gateway(
@@ -238,6 +245,12 @@ class LiveGateway:
         await self.log.stop()
         await self.follower.stop()
         await self.redis.stop()
+
+    async def _read_progress(self, connection: PipelinedConnection) -> None:
+        """What this Redis says before anything else is read of it: it may have forgotten what there was."""
+        partitions = self.gateway.partition_map.partitions
+        progress = await read_progress(connection.ask, self._keys, partitions)
+        self.gateway.reads.progress.update(progress)
 
     async def _read_kafka_meta(self) -> Meta | None:
         """The events topic as it is in Kafka; None when that does not answer, or has none."""

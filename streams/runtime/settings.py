@@ -52,6 +52,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     partitions: Count = 64  # of each visitor-keyed topic, chosen once by `topics create`; `up` makes 8
     events_days: Count = 7  # how long events stay in Kafka; states can be rebuilt that far back
     worker_id: str | None = None  # name of this worker in fences and logs; none: its kind and pid
+    stale_after_s: Seconds = 3.0  # answers are labelled stale once their partition is so far behind the log
     state_ttl_days: Count = 120  # how long a visitor who stays away is remembered
     layout_ttl_s: Count = 1800  # how long a stored live layout lives; it can always be decided again
     decide_within_s: Seconds = 30.0  # older records are folded, but no layout is decided for them

@@ -28,9 +28,11 @@ class Keys(Struct, frozen=True):
         return f"{self.namespace}:meta"
 
     def own(self, partition: int) -> str:
-        """Hash: e (epoch), g (Kafka generation), i (incarnation), at (claimed, s), w (owner), done, part.
+        """Hash: e (epoch), g (generation), i (incarnation), at (claimed, s), w (owner), done, part, fresh.
 
-        Never expires. `done` is absent until a first chunk is applied.
+        Generation is Kafka's of the group. `done` is absent until a first chunk is applied. `fresh` is the
+        moment (epoch ms of Redis' clock) up to which every record was applied when its owner last reported.
+        Never expires.
         """
         return f"own:{{{self.namespace}.{partition}}}"
 

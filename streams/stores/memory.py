@@ -19,6 +19,8 @@ from streams.stores.protocols import (
     Following,
     Loaded,
     Notice,
+    PartitionProgress,
+    ProgressReport,
     SliceWrite,
     Stored,
     VisitorWrite,
@@ -31,7 +33,10 @@ Key = tuple[int, VisitorId]
 
 @dataclass
 class Own:
-    """What `own:` of a partition holds; `done` -1 means that nothing was done yet."""
+    """What `own:` of a partition holds; `done` -1 means that nothing was done yet.
+
+    `fresh` is the moment (epoch seconds) up to which its owner said that every record is applied.
+    """
 
     counter: int
     nonce: str
@@ -40,6 +45,7 @@ class Own:
     claimed_at: float
     done: int = -1
     part: int = 0
+    fresh: float | None = None
 
     @property
     def epoch(self) -> str:
@@ -93,8 +99,8 @@ class MemoryStore:
         same = own.incarnation == self._incarnation
         if same and own.kafka_generation > kafka_generation and now - own.claimed_at < CLAIM_PATIENCE_S:
             raise Fenced(f"partition {partition}: a newer Kafka generation claimed it")
-        done = own.done if same else -1
-        return Own(own.counter + 1, nonce, kafka_generation, self._incarnation, now, done)
+        done, fresh = (own.done, own.fresh) if same else (-1, None)
+        return Own(own.counter + 1, nonce, kafka_generation, self._incarnation, now, done=done, fresh=fresh)
 
     async def load(
         self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
@@ -124,6 +130,12 @@ class MemoryStore:
             else:
                 outcomes.append(None)
         return outcomes
+
+    async def report(self, reports: Sequence[ProgressReport]) -> None:
+        for one in reports:
+            own = self.contents.own.get(one.partition)
+            if own is not None and own.epoch == one.epoch and own.done >= _number(one.done):
+                own.fresh = self._clock.now() - one.behind_s
 
     def _is_repeated(self, write: SliceWrite) -> bool:
         """Whether this write was carried out before, alone or with those that were sent with it.
@@ -181,6 +193,17 @@ class MemoryStore:
             state=self.contents.states.get((partition, visitor)), head=head, body=body,
             done=_offset_or_none(own.done) if own else None, incarnation=own.incarnation if own else None,
         )  # fmt: skip
+
+    async def progress(self, partitions: int) -> list[PartitionProgress]:
+        return [self._progress_of(self.contents.own.get(partition)) for partition in range(partitions)]
+
+    def _progress_of(self, own: Own | None) -> PartitionProgress:
+        if own is None:
+            return PartitionProgress()
+        behind_s = None if own.fresh is None else max(0.0, self._clock.now() - own.fresh)
+        return PartitionProgress(
+            incarnation=own.incarnation, done=_offset_or_none(own.done), behind_s=behind_s
+        )
 
     def notices(self) -> MemoryNotices:
         notices = MemoryNotices()

@@ -75,6 +75,35 @@ class SliceWrite(Struct, frozen=True, kw_only=True, gc=False):
     times: tuple[float, ...] = ()
 
 
+class ProgressReport(Struct, frozen=True, kw_only=True, gc=False):
+    """How far behind the log an owner is in one partition.
+
+    Args:
+        epoch: of the claim under which it reports.
+        done: a checkpoint that it has written; None: none yet.
+        behind_s: age of the oldest record that is not applied, at most; 0 when there is none.
+    """
+
+    partition: int
+    epoch: str
+    done: int | None
+    behind_s: float
+
+
+class PartitionProgress(Struct, frozen=True, kw_only=True, gc=False):
+    """What the store knows of one partition; None for what nobody has said.
+
+    Args:
+        incarnation: of the topic that `done` is an offset of.
+        done: the next offset to apply.
+        behind_s: every record older than this was applied.
+    """
+
+    incarnation: int | None = None
+    done: int | None = None
+    behind_s: float | None = None
+
+
 WriteOutcome = Fenced | Regressed | StoreUnavailable | None
 """What became of a slice: None when it is written; StoreUnavailable when that is unknown."""
 
@@ -161,6 +190,10 @@ class VisitorStore(Protocol):
         """
         ...
 
+    async def report(self, reports: Sequence[ProgressReport]) -> None:
+        """Tell readers how far behind each partition is; one whose claim no longer holds is left as it is."""
+        ...
+
 
 class Notices(Protocol):
     """A subscription: who changed, in the partitions that are followed.
@@ -202,6 +235,10 @@ class LayoutReader(Protocol):
 
     async def state_layout_done(self, partition: int, visitor: VisitorId) -> Stored:
         """State, layout and where the partition stands, read in one moment."""
+        ...
+
+    async def progress(self, partitions: int) -> list[PartitionProgress]:
+        """How far each of the partitions 0 to `partitions` - 1 was applied."""
         ...
 
     def notices(self) -> Notices:

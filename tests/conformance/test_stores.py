@@ -12,16 +12,18 @@ from msgspec.structs import replace
 
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
-from streams.stores.protocols import Claim, Following, Loaded, Notice, SliceWrite, Stored, VisitorWrite
-from tests.conformance.stores import INCARNATION, STORES, P, Store
+from streams.stores.protocols import (
+    Claim,
+    Following,
+    Loaded,
+    Notice,
+    SliceWrite,
+    Stored,
+    VisitorWrite,
+)
+from tests.conformance.stores import INCARNATION, P, Store
 
 ANN, BOB = VisitorId("u:ann"), VisitorId("a:bob")
-
-
-@pytest.fixture(params=list(STORES))
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    async with STORES[request.param](request.getfixturevalue) as opened:
-        yield opened
 
 
 def slice_of(

@@ -12,7 +12,7 @@ from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.kafka.transport.errors import NotAssigned
 from streams.stores.memory import MemoryStore
-from streams.stores.protocols import Claim, Loaded, SliceWrite, WriteOutcome
+from streams.stores.protocols import Claim, Loaded, ProgressReport, SliceWrite, WriteOutcome
 from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
 
 
@@ -92,6 +92,9 @@ class Door:
 
     async def write(self, write: SliceWrite) -> None:
         await self._wait(lambda: self._behind.store.write(write))
+
+    async def report(self, reports: Sequence[ProgressReport]) -> None:
+        await self._wait(lambda: self._behind.store.report(reports))
 
     async def write_all(self, writes: Sequence[SliceWrite]) -> list[WriteOutcome]:
         """One after the other, as over one connection: once it is lost, so is all behind."""

@@ -68,7 +68,9 @@ class Worker:
         metrics = Metrics()
         context = ProcessContext(clock=clock, metrics=metrics, halt=self._halt)
         engine = overrides.engine(_config(), _dependencies(door, clock, metrics, overrides.fold))
-        self.ownership = Ownership(door, self.log, owner=f"w{number}", retries=retry_at_once, context=context)
+        self.ownership = Ownership(
+            door, self.log, owner=f"w{number}", retries=retry_at_once, context=context, told_after_s=0
+        )
         self.rounds = Rounds(engine, self.ownership, context)
 
     def _halt(self, exc: BaseException) -> NoReturn:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import orjson
-
 from schemas.layouts import Mode, Reason
 
 _EXPOSED_UNTIL = b',"slots":['
@@ -49,8 +47,15 @@ def labels_of(layout: bytes) -> tuple[str, str]:
 
 
 def relabel(layout: bytes, mode: Mode, reason: Reason) -> bytes:
-    """The same layout with another mode and reason."""
-    return orjson.dumps(orjson.loads(layout) | {"mode": mode, "reason": reason})
+    """The same layout with another mode and reason; ValueError when the bytes are no layout."""
+    start = layout.index(b'"mode":"')
+    end = layout.index(b'"', layout.index(b'"reason":"', start) + len(b'"reason":"')) + 1
+    return b'%b"mode":"%b","reason":"%b"%b' % (layout[:start], mode.encode(), reason.encode(), layout[end:])
+
+
+def with_behind(layout: bytes, behind_s: float | None) -> bytes:
+    """The answer with `behind_ms`; as it is while that is not known."""
+    return layout if behind_s is None else b'%b,"behind_ms":%d}' % (layout[:-1], behind_s * 1000)
 
 
 def exposure_of(layout: bytes, at: str, via: str) -> bytes:

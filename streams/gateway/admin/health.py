@@ -73,7 +73,7 @@ class HealthRoutes:
         """Ready once the shop was read whole and the partition count is known.
 
         A Kafka or Redis that goes away later leaves it ready: layouts are answered without them, and taking
-        every gateway out of service would help nobody.
+        every gateway out of service would help nobody. So do workers that are behind; `reason` tells that.
         """
         if self.stopping:
             return Readiness(False, "stopping")
@@ -81,7 +81,7 @@ class HealthRoutes:
             return Readiness(False, self._follower.reason or "the shop is being read")
         if self._partition_map.incarnation is None:
             return Readiness(False, self._partition_map.reason)
-        return Readiness(True)
+        return Readiness(True, self._reads.progress.reason())
 
     async def livez(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _send_readiness(send, Readiness(True))

@@ -10,7 +10,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
-from models.layout.rendering.fields import relabel
+from models.layout.rendering.fields import relabel, with_behind
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
 from streams.gateway.events.partition_map import PartitionMap
@@ -18,7 +18,7 @@ from streams.gateway.http.loop_turns import LoopTurns, Overloaded
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import DecisionFailed, OnDemandLayouts
-from streams.gateway.layouts.read_your_writes import TokenWait, is_reached, live_layout
+from streams.gateway.layouts.read_your_writes import TokenWait, is_earlier, is_reached, live_layout
 from streams.gateway.layouts.store_reads import ReadFailed, StoreReads
 from streams.stores.protocols import Stored
 
@@ -55,6 +55,7 @@ class FallbackChain:
         turns: LoopTurns,
     ) -> None:
         self._reads, self._on_demand, self._partition_map = reads, on_demand, partition_map
+        self._progress = reads.progress
         self._tokens = TokenWait(reads, partition_map, hub)
         self._live_page, self._turns = live_page, turns
         self._served: OrderedDict[VisitorId, bytes] = OrderedDict()
@@ -62,21 +63,26 @@ class FallbackChain:
     async def answer(self, query: LayoutQuery, until: float) -> bytes:
         """The JSON of the best layout that can be had by `until`.
 
-        With a token (`query.after`) it includes the token's event, or says `stale` and why.
+        With a token (`query.after`) it includes the token's event, or says `stale` and why. Without one it is
+        `stale` when the visitor's partition is further behind the log than answers promise.
         """
         layout, reason = await self._first_of(FALLBACKS, query, until, "ok")
         if query.after is not None and reason in EVENT_MISSING:
             layout = relabel(layout, "stale", reason)
-        return self.hydrate(query, layout)
+        return self.finish(query, layout, self._partition_map.partition_of(query.visitor))
 
     async def popular_or_static(self, query: LayoutQuery, reason: Reason, until: float) -> bytes:
         """A layout that needs no store, without cards; `reason` is its label."""
         layout, _ = await self._first_of(WITHOUT_VISITOR, query, until, reason)
         return layout
 
-    def hydrate(self, query: LayoutQuery, layout: bytes) -> bytes:
-        """See OnDemandLayouts.hydrate."""
-        return self._on_demand.hydrate(query, layout)
+    def finish(self, query: LayoutQuery, layout: bytes, partition: int | None = None) -> bytes:
+        """The answer: with cards, when they are asked for, and how far behind the visitor's partition is.
+
+        Without a `partition` it is about no visitor.
+        """
+        whole = self._on_demand.hydrate(query, layout)
+        return whole if partition is None else with_behind(whole, self._progress.behind_s(partition))
 
     async def current(
         self, query: LayoutQuery, partition: int, until: float, shown: bytes | None = None
@@ -95,10 +101,10 @@ class FallbackChain:
             ReadFailed: the store did not answer.
         """
         try:
-            return await self._read_or_decide(query, partition, until, shown)
+            return self._label(await self._read_or_decide(query, partition, until, shown), partition)
         except DecisionFailed as exc:
             if exc.reason == "overload" and shown is not None:
-                return shown
+                return self._label(shown, partition)
             return await self.popular_or_static(query, exc.reason, until)
 
     async def _first_of(
@@ -122,8 +128,12 @@ class FallbackChain:
         """
         partition = self._partition_map.partition_of(query.visitor)
         if query.after is None:
-            return await self._read_or_decide(query, partition, until - MARGIN_S)
+            return self._label(await self._read_or_decide(query, partition, until - MARGIN_S), partition)
         return await self._with_event(query, query.after, partition, until)
+
+    def _label(self, layout: bytes, partition: int) -> bytes:
+        """The layout; labelled `stale` when its partition is."""
+        return relabel(layout, "stale", "stream_stale") if self._progress.is_stale(partition) else layout
 
     async def stale(self, query: LayoutQuery, until: float, reason: Reason) -> bytes | None:
         """The live layout that this process served the visitor last, when only the store is missing."""
@@ -163,11 +173,12 @@ class FallbackChain:
         layout = live[0] + live[1]
         if not self._on_demand.is_valid(query, layout):  # the shop moved on since the visitor's last event
             return await self._decide(query, partition, until, layout)
-        return self._remember(query.visitor, layout)
+        self._remember(query.visitor, partition, layout)
+        return layout
 
     async def _decide(self, query: LayoutQuery, partition: int, until: float, shown: bytes | None) -> bytes:
         """Decides from the stored state; DecisionFailed (`budget`) when that was read only after `until`."""
-        packed = await self._reads.read_state(partition, query.visitor, until)
+        packed = await self._reads.read_known_state(partition, query.visitor, until)
         if asyncio.get_running_loop().time() > until:
             raise DecisionFailed("budget")
         return await self._take_turn_and_decide(query, partition, until, packed, shown)
@@ -205,16 +216,19 @@ class FallbackChain:
         if live is None:
             self._served.pop(query.visitor, None)
         elif self._on_demand.is_valid(query, live):
-            return self._remember(query.visitor, live)
+            self._remember(query.visitor, partition, live)
+            return live
         return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
 
-    def _remember(self, visitor: VisitorId, layout: bytes) -> bytes:
-        """The layout, kept for when the store does not answer."""
+    def _remember(self, visitor: VisitorId, partition: int, layout: bytes) -> None:
+        """Keep the layout for when the store does not answer; an earlier one than the last tells a loss."""
+        served = self._served.pop(visitor, None)
         self._served[visitor] = layout
-        self._served.move_to_end(visitor)
-        if len(self._served) > SERVED_MAX:
-            self._served.popitem(last=False)
-        return layout
+        if served is None:
+            if len(self._served) > SERVED_MAX:
+                self._served.popitem(last=False)
+        elif is_earlier(layout, served):
+            self._progress.note_loss(partition)
 
 
 Fallback = Callable[[FallbackChain, LayoutQuery, float, Reason], Awaitable[bytes | None]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from msgspec import Struct
@@ -163,10 +163,12 @@ class Hub:
 
     async def reread_all(self) -> None:
         """Wake every open page to read again, some at a time: other requests must not wait for them all."""
-        for number, mailbox in enumerate(self._all_mailboxes(), start=1):
-            mailbox.request_reread()
-            if number % REREAD_AT_ONCE == 0:
-                await asyncio.sleep(REREAD_PAUSE_S)
+        await _request_rereads(self._all_mailboxes())
+
+    async def reread(self, partition: int) -> None:
+        """As `reread_all`, for the open pages of one partition."""
+        by_visitor = self._mailboxes.get(partition, {})
+        await _request_rereads([box for boxes in by_visitor.values() for box in boxes])
 
     async def _listen(self) -> None:
         async for notice in self._notices:
@@ -205,3 +207,10 @@ class Hub:
         return [
             box for by_visitor in self._mailboxes.values() for boxes in by_visitor.values() for box in boxes
         ]
+
+
+async def _request_rereads(mailboxes: Sequence[Mailbox]) -> None:
+    for number, mailbox in enumerate(mailboxes, start=1):
+        mailbox.request_reread()
+        if number % REREAD_AT_ONCE == 0:
+            await asyncio.sleep(REREAD_PAUSE_S)

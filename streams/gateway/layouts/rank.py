@@ -38,6 +38,9 @@ ITEMS_MAX = 1000
 TURN_WITHIN_S = 0.25
 """How long a list waits for its turn at least, also past its deadline: late is better than 503."""
 
+MISSING: frozenset[Reason] = frozenset({"redis_timeout", "redis_down", "budget"})
+"""Why an answer lacks the visitor's state or the ranker: it is not labelled late on top of that."""
+
 EXPLAINED_AT_ONCE = 32
 """Items explained in one turn at the loop: about half a millisecond."""
 
@@ -64,7 +67,8 @@ class RankedItem(Struct, frozen=True, omit_defaults=True, gc=False):
 class RankAnswer(Struct, frozen=True, kw_only=True):
     """All items asked for, best first. `version` is empty for a visitor we do not know.
 
-    `unknown` names the items that this shop does not know; they stand last in `items` too.
+    `unknown` names the items that this shop does not know; they stand last in `items` too. `behind_ms` is how
+    far the visitor's partition is behind the log, at most; null when nobody knows.
     """
 
     visitor_id: str
@@ -74,6 +78,7 @@ class RankAnswer(Struct, frozen=True, kw_only=True):
     model: ModelTag
     items: list[RankedItem]
     unknown: list[ItemId]
+    behind_ms: int | None
 
 
 _decode = msgspec.json.Decoder(RankRequest).decode
@@ -108,21 +113,32 @@ class RankRoute:
         visitor = VisitorId(request.visitor)
         authorise(scope, visitor)
         until = started + request.deadline_ms / 1000
-        state, version, reason = await self._read_state(visitor, until)
+        partition = self._partition_map.partition_of(visitor)
+        state, version, reason = await self._read_state(partition, visitor, until)
         try:
             await self._turns.take(max(until, started + TURN_WITHIN_S))
         except Overloaded:
             why = "too many requests are being ranked and decided"
             raise Problem(503, why, headers={"retry-after": "1"}) from None
         ranked, late = await self._rank(request, state, until)
-        answer = msgspec.json.encode(_answer(request, ranked, version, reason or late))
+        ranked_answer = self._label(_answer(request, ranked, version, reason or late), partition)
+        answer = msgspec.json.encode(ranked_answer)
         await send_bytes(send, await self._explain(answer, ranked) if request.explain else answer)
 
-    async def _read_state(self, visitor: VisitorId, until: float) -> tuple[bytes, str, Reason | None]:
+    def _label(self, answer: RankAnswer, partition: int) -> RankAnswer:
+        """With `behind_ms`; labelled `stale` when the partition of the state that it is ranked by is."""
+        behind_s = self._reads.progress.behind_s(partition)
+        answer = replace(answer, behind_ms=None if behind_s is None else int(behind_s * 1000))
+        if answer.reason not in MISSING and self._reads.progress.is_stale(partition):
+            return replace(answer, mode="stale", reason="stream_stale")
+        return answer
+
+    async def _read_state(
+        self, partition: int, visitor: VisitorId, until: float
+    ) -> tuple[bytes, str, Reason | None]:
         """Packed state and version, with the reason why they are not the visitor's own (None: they are)."""
-        partition = self._partition_map.partition_of(visitor)
         try:
-            packed = await self._reads.read_state(partition, visitor, until)
+            packed = await self._reads.read_known_state(partition, visitor, until)
         except ReadFailed as exc:
             return b"", "", exc.reason
         if packed is None:
@@ -161,6 +177,7 @@ def _answer(request: RankRequest, ranked: Ranked, version: str, reason: Reason |
         model=ranked.model,
         items=[] if request.explain else list(map(RankedItem, ranked.ids, ranked.scores)),
         unknown=ranked.unknown,
+        behind_ms=None,
     )
 
 

@@ -11,7 +11,7 @@ from schemas.errors import InvalidToken
 from schemas.ids import Version, VisitorId
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.layouts.hub import Hub, Mailbox
-from streams.gateway.layouts.store_reads import ReadFailed, StoreReads
+from streams.gateway.layouts.store_reads import MIN_COUNTED_WAIT_S, ReadFailed, StoreReads
 from streams.runtime.deadline import LoopFairDeadline
 from streams.stores.protocols import Stored
 
@@ -50,7 +50,8 @@ class TokenWait:
             partition that there is not.
 
         Raises:
-            ReadFailed: the store did not answer in time.
+            ReadFailed: the store did not answer when it was asked first, or failed later. One that was merely
+                asked too late to answer is not blamed: what was read before is returned.
         """
         partition, give_up = token.partition, until - margin_s
         if partition >= self._partition_map.partitions:
@@ -61,31 +62,47 @@ class TokenWait:
         self._waiting += 1
         try:
             with self._hub.open_mailbox(partition, visitor) as mailbox:
-                return await self._read_until_reached(token, visitor, mailbox, give_up, until)
+                return await self._read_until_reached(token, visitor, stored, mailbox, until, margin_s)
         finally:
             self._waiting -= 1
 
     async def _read_until_reached(
-        self, token: Version, visitor: VisitorId, mailbox: Mailbox, give_up: float, until: float
+        self,
+        token: Version,
+        visitor: VisitorId,
+        stored: Stored,
+        mailbox: Mailbox,
+        until: float,
+        margin_s: float,
     ) -> Stored:
-        clock, pause, closed = asyncio.get_running_loop().time, POLL_AFTER_S, False
-        while True:
+        clock, give_up = asyncio.get_running_loop().time, until - margin_s
+        pause, closed = POLL_AFTER_S, False
+        while not (is_reached(stored, token) or closed or clock() >= give_up):
             with suppress(TimeoutError), LoopFairDeadline(min(give_up, clock() + pause)):
                 closed = await _wait_for_mail(mailbox, token)
-            stored = await self._read_in_turn(token.partition, visitor, until)
-            if is_reached(stored, token) or closed or clock() >= give_up:
-                return stored
+            stored = await self._read_again(token.partition, visitor, until, stored)
             pause *= 2
+        return stored
 
-    async def _read_in_turn(self, partition: int, visitor: VisitorId, until: float) -> Stored:
-        """As `read_all`, READ_AT_ONCE at a time."""
+    async def _read_again(self, partition: int, visitor: VisitorId, until: float, last: Stored) -> Stored:
+        """As `read_all`, READ_AT_ONCE at a time; `last` when it could only be asked too late to be answered.
+
+        Then the event was late, and not the store.
+        """
         try:
             with LoopFairDeadline(until):
                 await self._reading.acquire()
         except TimeoutError:
-            raise ReadFailed("redis_timeout") from None
+            if self._reads.circuit.state != "closed":
+                raise ReadFailed("redis_timeout") from None
+            return last
+        asked_at = asyncio.get_running_loop().time()
         try:
             return await self._reads.read_all(partition, visitor, until)
+        except ReadFailed as exc:
+            if exc.reason == "redis_timeout" and until - asked_at < MIN_COUNTED_WAIT_S:
+                return last
+            raise
         finally:
             self._reading.release()
 
@@ -125,6 +142,16 @@ def live_layout(stored: Stored, partition: int) -> bytes | None:
     if stored.head is None or stored.body is None or version is None:
         return None
     return stored.head + stored.body if field_of(stored.head, b"version") == version.text() else None
+
+
+def is_earlier(layout: bytes, than: bytes) -> bool:
+    """Whether a layout answers for an earlier state of its visitor than another one does."""
+    version, other = field_of(layout, b"version"), field_of(than, b"version")
+    if version == other or not (version and other):
+        return False
+    this, that = Version.parse(version), Version.parse(other)
+    comparable = (this.incarnation, this.partition) == (that.incarnation, that.partition)
+    return comparable and this.offset < that.offset
 
 
 def state_version(packed: bytes | None, partition: int) -> Version | None:

@@ -49,9 +49,7 @@ class LayoutRoute:
 
     async def _answer(self, query: LayoutQuery, scope: Scope, until: float) -> bytes:
         if is_bot(header(scope, b"user-agent")):
-            return self._fallbacks.hydrate(
-                query, await self._fallbacks.popular_or_static(query, "bot", until)
-            )
+            return self._fallbacks.finish(query, await self._fallbacks.popular_or_static(query, "bot", until))
         try:
             return await self._fallbacks.answer(query, until)
         except Exception:

@@ -8,6 +8,7 @@ from typing import Literal, TypeVar
 
 from schemas.errors import KeyUnreadable, StoreUnavailable
 from schemas.ids import VisitorId
+from streams.gateway.events.stream_progress import StreamProgress
 from streams.runtime.circuit_breaker import Circuit
 from streams.runtime.deadline import LoopFairDeadline
 from streams.runtime.telemetry.metrics import Metrics
@@ -19,7 +20,7 @@ WAIT_MAX_S = 0.2
 """Longest wait for one read: Redis answers in a millisecond, or the page is made without it."""
 
 MIN_COUNTED_WAIT_S = 0.02
-"""A timeout after a shorter wait is not counted as a failure by the circuit breaker."""
+"""A timeout after a shorter wait says nothing of Redis: neither the circuit breaker nor metrics count it."""
 
 
 class ReadFailed(Exception):
@@ -31,7 +32,7 @@ class ReadFailed(Exception):
 
 
 class StoreReads:
-    """A LayoutReader with deadlines, a circuit breaker and error metrics.
+    """A LayoutReader with deadlines, a circuit breaker and error metrics; `progress` says how fresh it is.
 
     In each read `partition` is the one the visitor's records are in, and `until` the deadline: the event loop
     time (seconds) by which the answer must be there. No read waits longer than WAIT_MAX_S.
@@ -40,10 +41,17 @@ class StoreReads:
     failed or the visitor's key cannot be read, and at once while the circuit is open.
     """
 
-    def __init__(self, reader: LayoutReader, metrics: Metrics, circuit: Circuit | None = None) -> None:
+    def __init__(
+        self,
+        reader: LayoutReader,
+        metrics: Metrics,
+        circuit: Circuit | None = None,
+        stale_after_s: float = 3.0,
+    ) -> None:
         self._reader = reader
         self._metrics = metrics
         self.circuit = circuit or Circuit()
+        self.progress = StreamProgress(reader.progress, stale_after_s, metrics)
 
     async def read_layout(
         self, partition: int, visitor: VisitorId, until: float
@@ -54,6 +62,19 @@ class StoreReads:
     async def read_state(self, partition: int, visitor: VisitorId, until: float) -> bytes | None:
         """The packed state, None for a visitor we do not know."""
         return await self._read(self._reader.state, partition, visitor, until)
+
+    async def read_known_state(self, partition: int, visitor: VisitorId, until: float) -> bytes | None:
+        """As `read_state`; when there is none, `progress` learns whether the store forgot what there was.
+
+        A store that was flushed knows nobody: then this is no new visitor, and the answer must not say so.
+        """
+        seen = self.progress.furthest(partition)
+        state = await self.read_state(partition, visitor, until)
+        if state is None and seen is not None:
+            stored = await self.read_all(partition, visitor, until)
+            self.progress.note_store(partition, seen, stored)
+            state = stored.state
+        return state
 
     async def read_all(self, partition: int, visitor: VisitorId, until: float) -> Stored:
         """State, layout and `done`, read atomically; the state includes all of its records before `done`."""
@@ -73,8 +94,8 @@ class StoreReads:
             with LoopFairDeadline(min(until, now + WAIT_MAX_S)):
                 value = await read(partition, visitor)
         except TimeoutError:
-            self._metrics.count("store_errors_total", kind="timeout")
             if until - now >= MIN_COUNTED_WAIT_S:
+                self._metrics.count("store_errors_total", kind="timeout")
                 self.circuit.record_failure(now)
             raise ReadFailed("redis_timeout") from None
         except StoreUnavailable as exc:

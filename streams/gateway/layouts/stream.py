@@ -1,4 +1,5 @@
-"""`GET /v1/layouts/{page}/stream`: server-sent events, one layout each time the page's content changes.
+"""`GET /v1/layouts/{page}/stream`: server-sent events, one layout each time the page's content changes, and
+when it becomes stale (its partition is too far behind the log) or is fresh again.
 
 The event id is the layout id; a client that comes back with it gets the current layout only if it differs.
 
@@ -22,7 +23,7 @@ from time import perf_counter
 import orjson
 from msgspec import Struct
 
-from models.layout.rendering.fields import layout_id_of
+from models.layout.rendering.fields import labels_of, layout_id_of
 from streams.gateway.events.event_timings import EventTimings
 from streams.gateway.events.exposures import Exposures
 from streams.gateway.events.partition_map import PartitionMap
@@ -130,6 +131,7 @@ class _Connection:
         self._live = query.page == dependencies.live_page
         self._not_before = 0.0
         self._shown: bytes | None = None
+        self._stale = False
 
     async def run(self, mailbox: Mailbox) -> None:
         """Push until the client leaves or the process stops."""
@@ -155,7 +157,7 @@ class _Connection:
         self._not_before = max(now, self._not_before) + REDECIDE_EVERY_S
 
     async def _push(self, *, first: bool = False) -> None:
-        """Send the current layout unless the client has it."""
+        """Send the current layout unless the client has it, with what it says of its freshness."""
         started = perf_counter()
         try:
             layout = await self._current()
@@ -165,10 +167,10 @@ class _Connection:
             layout = await self._fallbacks.popular_or_static(
                 self._query, exc.reason, asyncio.get_running_loop().time() + READ_WITHIN_S
             )
-        layout_id = layout_id_of(layout)
-        if layout_id != self._last:
-            self._last, self._shown = layout_id, layout
-            data = self._fallbacks.hydrate(self._query, layout)
+        layout_id, stale = layout_id_of(layout), labels_of(layout)[0] == "stale"
+        if layout_id != self._last or stale != self._stale:
+            self._last, self._shown, self._stale = layout_id, layout, stale
+            data = self._fallbacks.finish(self._query, layout, self._partition)
             await self._write(b"event: layout\nid: %b\ndata: %b\n\n" % (layout_id.encode(), data))
             self._exposures.add(self._query.visitor, layout, "push")
             self._metrics.count("pushes_total", page=self._query.page)

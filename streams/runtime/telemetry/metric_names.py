@@ -65,6 +65,8 @@ GaugeName = Literal[
     "ready",
     "shop_built_timestamp_seconds",
     "shop_items",
+    "stale_partitions",
+    "stream_behind_seconds",
 ]
 
 HistogramName = Literal[
@@ -131,6 +133,12 @@ GAUGES: Mapping[GaugeName, Metric] = {
     "ready": Metric("1 while the process can do its work."),
     "shop_built_timestamp_seconds": Metric("When the shop snapshot in use was built (epoch seconds)."),
     "shop_items": Metric("Items in the shop snapshot in use."),
+    "stale_partitions": Metric(
+        "Partitions whose visitors get answers labelled stale, as this gateway sees it."
+    ),
+    "stream_behind_seconds": Metric(
+        "How far the furthest-behind partition is behind, as this gateway sees it; absent while unknown."
+    ),
 }
 
 _FAST = (0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)

@@ -14,13 +14,14 @@ from streams.stores.protocols import (
     CLAIM_PATIENCE_S,
     Claim,
     Loaded,
+    ProgressReport,
     SliceWrite,
     VisitorWrite,
     WriteOutcome,
     fresh_nonce,
 )
 from streams.stores.redis.connection import ReconnectingConnection
-from streams.stores.redis.lua_script import LuaScript, script_text
+from streams.stores.redis.lua_script import KeysAndArguments, LuaScript, script_text
 from streams.stores.redis.pipeline import RedisArgument, Reply, raise_error
 
 
@@ -55,6 +56,7 @@ class RedisVisitors:
         self._load = LuaScript(connection, script_text("load"))
         self._claim = LuaScript(connection, texts.get("claim") or script_text("claim"))
         self._write = LuaScript(connection, texts.get("write") or script_text("write"))
+        self._report = LuaScript(connection, script_text("report"))
 
     async def claim(
         self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
@@ -89,6 +91,14 @@ class RedisVisitors:
     async def write_all(self, writes: Sequence[SliceWrite]) -> list[WriteOutcome]:
         replies = await self._write.run_all([self._pack(write) for write in writes])
         return [_outcome(write, reply) for write, reply in zip(writes, replies, strict=True)]
+
+    async def report(self, reports: Sequence[ProgressReport]) -> None:
+        calls: list[KeysAndArguments] = [
+            ([self._keys.own(one.partition)], [one.epoch, _number(one.done), round(one.behind_s * 1000)])
+            for one in reports
+        ]
+        for reply in await self._report.run_all(calls):
+            raise_error(reply)
 
     def _pack(self, write: SliceWrite) -> tuple[list[str], list[RedisArgument]]:
         """Keys and arguments of write.lua."""

@@ -21,6 +21,9 @@ from streams.stores.protocols import Claim, fresh_nonce
 log = logger("ownership")
 
 ClaimReason = Literal["assigned", "fenced", "regressed", "gap"]
+TOLD_AFTER_S = 1.5
+"""How long a partition whose store forgot waits before it is rebuilt: every gateway has then seen where the
+store stands (each asks twice a second), and labels what is rebuilt until it is as far as it was."""
 LOG_END_WITHIN_S = 30.0
 """How long a restarted broker may take to know its log's end."""
 
@@ -111,6 +114,7 @@ class Ownership:
         log: the transport's view of the topic.
         owner: our name in claims, for operators.
         retries: for calls of store and log.
+        told_after_s: how long a partition whose store forgot waits before it is rebuilt.
         context: `halt` ends the process on such a repeated fence, on LogTruncated and defects.
     """
 
@@ -122,8 +126,10 @@ class Ownership:
         owner: str,
         retries: Retry,
         context: ProcessContext,
+        told_after_s: float = TOLD_AFTER_S,
     ) -> None:
         self._store, self._log, self._owner, self._retries = store, log, owner, retries
+        self._told_after_s = told_after_s
         self._halt, self._metrics, self._clock = context.halt, context.metrics, context.clock
         self._holdings: dict[int, Holding] = {}
         self._acquiring: dict[int, asyncio.Task[None]] = {}
@@ -219,6 +225,8 @@ class Ownership:
             log.warning("claim refused", partition=partition, generation=self.generation)
             await self._log.member_since(self._clock.monotonic())
             reason, claim = "fenced", await self._claim(partition)
+        if reason == "regressed":
+            await asyncio.sleep(self._told_after_s)
         at = await self._next_offset(partition, claim)
         turn = await self._log.seek(partition, at)
         self._holdings[partition] = Holding(partition, claim, turn=turn, at=at, reason=reason)

@@ -18,9 +18,9 @@ from streams.workers.group.ownership import Holding, Ownership
 
 log = logger("watchdog")
 
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 0.5
 ANSWER_WITHIN_S = 5.0
-SILENT_S = 10.0
+SILENT_S = 3.0
 """How long Kafka may leave the log's ends unknown, and lag with them, before the process is not ready."""
 NEVER = float("-inf")
 
@@ -55,12 +55,17 @@ class _Progress:
         self.next, self.last_held, self.since = next_, next_, since
         self.first_at, self.no_lag_at = first_at, NEVER
 
-    def lag_seconds(self, holding: Holding | None, at: float) -> float:
-        """Age at `at` (epoch s) of the oldest record not yet settled, at most.
+    def settled_until(self, holding: Holding | None) -> float:
+        """Every record before this moment (epoch s) is settled; NEVER while that is not known.
 
-        It arrived after the last one that was settled, and after the last look that found no lag.
+        The oldest one that is not arrived after the last that was, and after the last look without lag.
         """
-        after = max(holding.arrived if holding else NEVER, self.no_lag_at)
+        return max(holding.arrived if holding else NEVER, self.no_lag_at)
+
+    def lag_seconds(self, holding: Holding | None, at: float) -> float:
+        """Age at `at` (epoch s) of the oldest record not yet settled, at most; while that is not known, for
+        how long it has not been."""
+        after = self.settled_until(holding)
         return max(0.0, at - (self.first_at if after == NEVER else after))
 
 
@@ -91,6 +96,13 @@ class Watchdog:
         self.lag: dict[int, int] = {}
         """Records not yet settled, by partition, at the last look."""
         self._looked_at = self._clock.monotonic()
+        self._settled_until: dict[int, float] = {}
+        """Of each partition that is held and of which it is known (epoch s), at the last look."""
+
+    def behind_s(self, partition: int) -> float | None:
+        """Age now of the oldest record not yet settled, at most; None while it is not known."""
+        until = self._settled_until.get(partition)
+        return None if until is None else max(0.0, self._clock.now() - until)
 
     @property
     def unready_reason(self) -> str:
@@ -123,6 +135,7 @@ class Watchdog:
     def _forget(self, partition: int) -> None:
         del self._progress[partition]
         self.lag.pop(partition, None)
+        self._settled_until.pop(partition, None)
         self._metrics.forget("consumer_lag_records", partition=partition)
         self._metrics.forget("consumer_lag_seconds", partition=partition)
 
@@ -134,6 +147,7 @@ class Watchdog:
         lag = 0 if end is None or from_ < 0 else max(0, end - from_)
         behind = lag > 0 or next_ < 0  # a partition that was never acquired makes no progress either
         progress = self._update(partition, next_, behind=behind)
+        self._note_settled(partition, progress, holding, known=end is not None)
         age = progress.lag_seconds(holding, self._clock.now()) if behind else 0.0
         self.lag[partition] = lag
         self._metrics.set("consumer_lag_records", lag, partition=partition)
@@ -141,6 +155,15 @@ class Watchdog:
         still = self._clock.monotonic() - progress.since
         if still > self._stall_s:
             raise Stalled(f"partition {partition} stood at {next_} for {still:.0f} s, lag {lag}")
+
+    def _note_settled(
+        self, partition: int, progress: _Progress, holding: Holding | None, *, known: bool
+    ) -> None:
+        until = progress.settled_until(holding)
+        if holding is None or not known or until == NEVER:
+            self._settled_until.pop(partition, None)
+        else:
+            self._settled_until[partition] = until
 
     def _update(self, partition: int, next_: int, *, behind: bool) -> _Progress:
         """The partition's progress, with this look taken in."""
@@ -151,6 +174,8 @@ class Watchdog:
             self._metrics.set("progress_timestamp_seconds", wall)
         if next_ != progress.next or not behind or self._is_retrying():
             progress.since = now
+        if 0 <= next_ < progress.last_held:  # the store forgot: what was settled once is not any more
+            progress.no_lag_at, progress.first_at = NEVER, wall
         if not behind:
             progress.no_lag_at = wall
         progress.next = next_

@@ -37,6 +37,7 @@ from streams.workers.group.dead_letters import BadRecordLimit, DeadLetters
 from streams.workers.group.faust_app import build_app, events_topic
 from streams.workers.group.lifecycle import GroupMember, ProcessLifecycle
 from streams.workers.group.ownership import Ownership
+from streams.workers.group.progress_reports import ProgressReports
 from streams.workers.group.rounds import Rounds
 from streams.workers.group.watchdog import Watchdog
 from streams.workers.personalize.decider import Decider
@@ -128,6 +129,8 @@ class WorkerWiring:
         topic = events_topic(app, settings)
         join_group(app, topic, rounds, name=GROUP, owner=ownership, halt=halt)
         watchdog = self._start_watchdog(ownership, events_log)
+        reports = ProgressReports(store, ownership, watchdog, self._context)
+        run_in_background(self._stack, reports.run(), "progress-reports")
         run_in_background(self._stack, rounds.verify_idle_partitions(), "idle-partitions")
         run_in_background(self._stack, keep_checking(meta, connection, keys, settings, halt), "meta")
         return GroupMember(

@@ -17,7 +17,7 @@ if own[1] then
 end
 -- Offsets of another incarnation of the topic say nothing about this one.
 if own[1] and own[3] ~= ARGV[4] then
-  redis.call('HDEL', KEYS[1], 'done')
+  redis.call('HDEL', KEYS[1], 'done', 'fresh')
   own[5] = false
 end
 local epoch = string.format('%d:%s', counter + 1, ARGV[1])

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 from msgspec import Struct
+from msgspec.structs import replace
 
 from models.catalog.build import build_items
 from models.policy.decide import decide
@@ -27,7 +28,7 @@ from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.memory import MemoryStore
 from streams.stores.namespace_meta import Meta
-from streams.stores.protocols import SliceWrite, VisitorWrite
+from streams.stores.protocols import PartitionProgress, SliceWrite, VisitorWrite
 
 PARTITIONS = 4
 META = Meta("topic-of-tests", PARTITIONS)
@@ -62,12 +63,21 @@ def small_shop() -> Shop:
     return build_shop(table, generation=1, built_at=AT.timestamp())
 
 
+class CaughtUpStore(MemoryStore):
+    """A store whose workers are never behind, unless a test sets `behind_s`."""
+
+    behind_s: float | None = 0.0
+
+    async def progress(self, partitions: int) -> list[PartitionProgress]:
+        return [replace(one, behind_s=self.behind_s) for one in await super().progress(partitions)]
+
+
 class House:
     """The gateway and its twins; `write` stores visitors as a worker would."""
 
     def __init__(self, shop: Shop, **settings: Any) -> None:
         self.clock = ManualClock(NOW_S)
-        self.store = MemoryStore(incarnation=META.incarnation, clock=self.clock)
+        self.store = CaughtUpStore(incarnation=META.incarnation, clock=self.clock)
         self.log = MemoryLog()
         self.metrics = Metrics()
         self.follower = FixedShop(snapshot=build_snapshot(shop))
@@ -150,6 +160,7 @@ async def open_gateway(
     """A running gateway and a client of its application."""
     house = House(small_shop() if shop is None else shop, **settings)
     house.gateway.start()
+    await house.gateway.reads.progress.poll(PARTITIONS)
     transport = httpx.ASGITransport(app=house.gateway.app)
     async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
         try:

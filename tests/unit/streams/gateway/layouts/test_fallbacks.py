@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
+from models.layout.rendering.fields import with_behind
 from models.policy.fallback import static_layout
 from schemas.layouts import Layout
 from schemas.storefront import SUBJECTS
@@ -58,7 +59,7 @@ async def test_the_stored_layout_is_the_answer(house: House, client: httpx.Async
     stored = await house.store.layout(house.partition(), ANN)
     assert stored is not None
     answer = await client.get("/v1/layouts/home", params={"visitor": ANN})
-    assert answer.content == stored[0] + stored[1]
+    assert answer.content == with_behind(stored[0] + stored[1], 0.0)
 
 
 async def test_what_is_not_stored_is_decided_from_the_state(house: House, client: httpx.AsyncClient) -> None:

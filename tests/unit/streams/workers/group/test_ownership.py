@@ -72,6 +72,7 @@ class Bed:
             owner="me",
             retries=Retries("Redis", deadline_s=1, patience_s=1, clock=clock, metrics=self.metrics),
             context=ProcessContext(clock=clock, metrics=self.metrics, halt=self.halt),
+            told_after_s=0.05,
         )
 
     def halt(self, exc: BaseException) -> NoReturn:

@@ -120,7 +120,7 @@ def test_a_look_reads_only_what_is_assigned(bed: Bed) -> None:
 
 def test_a_log_whose_ends_are_not_told_is_trouble(bed: Bed) -> None:
     bed.look(0, at=5_000)
-    bed.clock.at = 5_009
+    bed.clock.at = 5_002
     assert bed.dog.unready_reason == ""
     bed.clock.at = 5_030
     assert bed.dog.unready_reason == "Kafka has not told the log's ends for 30 s"
@@ -133,3 +133,34 @@ def test_a_partition_being_taken_again_keeps_its_lag(bed: Bed) -> None:
     bed.held = None
     bed.look(16, at=5_001)
     assert bed.dog.lag == {P: 6}
+
+
+def test_how_far_behind_a_partition_is_grows_between_two_looks(bed: Bed) -> None:
+    assert bed.dog.behind_s(P) is None
+    bed.look(10, at=5_000, next_=10)
+    bed.clock.at = 5_002
+    assert bed.dog.behind_s(P) == 2
+    bed.look(900, at=5_003, next_=20, arrived=4_000.0)
+    assert bed.dog.behind_s(P) == 3, "nothing is older than the last look without lag"
+    bed.look(900, at=5_004, next_=500, arrived=5_001.0)
+    assert bed.dog.behind_s(P) == 3
+
+
+@pytest.mark.parametrize("what", ["being taken", "no end", "nothing settled"])
+def test_how_far_behind_is_not_known(bed: Bed, what: str) -> None:
+    if what != "nothing settled":
+        bed.look(10, at=5_000, next_=10, arrived=100.0)
+    if what == "being taken":
+        bed.held = None
+    bed.clock.at = 5_001
+    bed.dog.look({} if what == "no end" else {P: 12})
+    assert bed.dog.behind_s(P) is None
+
+
+def test_what_was_settled_before_the_store_forgot_counts_no_more(bed: Bed) -> None:
+    bed.look(900, at=5_000, next_=900, arrived=4_999.0)
+    bed.held = Holding(P, Claim("2:y", None), turn=2, at=0, reason="regressed")
+    assert bed.look(900, at=5_010, next_=0) == 0
+    assert bed.dog.behind_s(P) is None
+    assert bed.look(900, at=5_012, next_=300, arrived=1_000.0) == 4_012
+    assert bed.dog.behind_s(P) == 4_012

@@ -1,0 +1,79 @@
+"""What an owner tells the store: of every partition that it holds and knows, under its epoch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NoReturn, cast
+
+import pytest
+
+from schemas.errors import StoreUnavailable
+from streams.runtime.clock import SystemClock
+from streams.runtime.process_context import ProcessContext
+from streams.runtime.telemetry.metrics import Metrics
+from streams.stores.protocols import Claim, ProgressReport
+from streams.workers.group import progress_reports
+from streams.workers.group.ownership import Holding
+from streams.workers.group.progress_reports import ProgressReports
+
+
+class Halted(Exception):
+    pass
+
+
+class Bed:
+    """Holdings, lags and a store, all of them this test's."""
+
+    def __init__(self) -> None:
+        claims = {1: Claim("1:x", 11), 2: Claim("2:x", 12)}
+        self.held = [Holding(p, claim, turn=1, at=0, reason="assigned") for p, claim in claims.items()]
+        self.behind: dict[int, float | None] = {1: 0.25, 2: None}
+        self.told: list[ProgressReport] = []
+        self.failures: list[Exception] = []
+        self.heard = asyncio.Event()
+        context = ProcessContext(clock=SystemClock(), metrics=Metrics(), halt=self.halt)
+        self.reports = ProgressReports(self, cast(Any, self), self, context)
+
+    def holdings(self) -> list[Holding]:
+        return self.held
+
+    def behind_s(self, partition: int) -> float | None:
+        return self.behind[partition]
+
+    async def report(self, reports: Sequence[ProgressReport]) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+        self.told += reports
+        self.heard.set()
+
+    def halt(self, exc: BaseException) -> NoReturn:
+        raise Halted from exc
+
+
+@pytest.fixture
+def bed() -> Bed:
+    return Bed()
+
+
+async def test_what_is_held_and_known_is_told(bed: Bed) -> None:
+    await bed.reports.report()
+    assert bed.told == [ProgressReport(partition=1, epoch="1:x", done=11, behind_s=0.25)]
+
+
+async def test_nothing_is_sent_when_nothing_is_known(bed: Bed) -> None:
+    bed.behind[1] = None
+    bed.failures = [AssertionError("nothing to send")]
+    await bed.reports.report()
+
+
+async def test_a_store_that_does_not_answer_gets_the_next_report_and_a_defect_halts(
+    bed: Bed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress_reports, "REPORT_EVERY_S", 0.001)
+    bed.failures = [StoreUnavailable("away"), TimeoutError()]
+    running = asyncio.create_task(bed.reports.run())
+    await bed.heard.wait()
+    bed.failures = [ValueError("a defect")]
+    with pytest.raises(Halted):
+        await running
