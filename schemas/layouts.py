@@ -23,6 +23,7 @@ Reason = Literal[
     "budget",
     "overload",
     "stream_stale",
+    "token_unknown",
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 from models.layout.validity import mark_of
 from models.policy.snapshot import Snapshot
 from models.storefront.shop import Shop
 from schemas.catalog import Item
 from schemas.errors import EtalageError
-from schemas.topics import EVENTS
 from streams.gateway.admin.catalog import ShopRoutes
 from streams.gateway.admin.health import HealthRoutes, ShopSource
 from streams.gateway.admin.openapi import OpenApi
@@ -20,7 +18,7 @@ from streams.gateway.events.event_log import EventLog, Log
 from streams.gateway.events.event_timings import EventTimings
 from streams.gateway.events.exposures import Decisions, Exposures
 from streams.gateway.events.outbox import Outbox
-from streams.gateway.events.partition_map import PartitionMap
+from streams.gateway.events.partition_map import PartitionMap, TopicSeen
 from streams.gateway.events.route import EventsDependencies, EventsRoute
 from streams.gateway.http.cors import allow_origins
 from streams.gateway.http.loop_turns import LoopTurns
@@ -32,7 +30,6 @@ from streams.gateway.layouts.route import LayoutRoute
 from streams.gateway.layouts.store_reads import StoreReads
 from streams.gateway.layouts.stream import READ_AT_ONCE, StreamDependencies, StreamRoute
 from streams.gateway.router import Branch, Router
-from streams.kafka.admin import list_topics
 from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
@@ -42,8 +39,8 @@ from streams.shop.policy_thread import PolicyThread
 from streams.shop.publishing import StoredStorefront
 from streams.shop.topic_reads import read_storefront
 from streams.stores.keys import Keys
-from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import LayoutReader
+from streams.stores.provisioning import describe_missing, read_topic_meta
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.layouts import RedisLayouts, read_progress
 from streams.stores.redis.pipeline import PipelinedConnection
@@ -233,7 +230,7 @@ class LiveGateway:
         self.log.start()
         await self.follower.start()
         self.gateway.start()
-        updating = self.gateway.partition_map.keep_updated(self.layouts.meta, self._read_kafka_meta)
+        updating = self.gateway.partition_map.keep_updated(self.layouts.meta, self._read_topic)
         self._tasks = [asyncio.create_task(updating, name="partition-map")]
 
     async def stop(self) -> None:
@@ -252,11 +249,10 @@ class LiveGateway:
         progress = await read_progress(connection.ask, self._keys, partitions)
         self.gateway.reads.progress.update(progress)
 
-    async def _read_kafka_meta(self) -> Meta | None:
-        """The events topic as it is in Kafka; None when that does not answer, or has none."""
-        with suppress(EtalageError):
-            name = EVENTS.full_name(self._settings.namespace)
-            for topic in await asyncio.to_thread(list_topics, self._settings):
-                if topic.name == name:
-                    return Meta(topic_id=topic.topic_id, partitions=topic.partitions)
-        return None
+    async def _read_topic(self) -> TopicSeen:
+        """The events topic as it is in Kafka."""
+        try:
+            meta = await asyncio.to_thread(read_topic_meta, self._settings)
+        except EtalageError:
+            return TopicSeen()
+        return TopicSeen(meta) if meta else TopicSeen(missing=describe_missing(self._settings.namespace))

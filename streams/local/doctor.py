@@ -20,6 +20,12 @@ from streams.local.servers.redis import find_redis_server, redis_version
 from streams.runtime.ports import listens
 from streams.runtime.settings import Settings, read_settings
 from streams.shop.build import describe_ranker
+from streams.stores.keys import Keys
+from streams.stores.namespace_meta import difference
+from streams.stores.protocols import PartitionProgress
+from streams.stores.provisioning import REDIS_S, describe_missing, read_meta_sync, read_topic_meta
+from streams.stores.redis.connection import ReconnectingConnection, run_blocking
+from streams.stores.redis.layouts import read_progress
 from streams.stores.redis.server_checks import describe_server
 
 OLDEST_PYTHON = (3, 11)
@@ -66,6 +72,7 @@ def examine(data: Path | None = None) -> list[Finding]:
         _run_check("ranker", lambda: describe_ranker(settings.ranker)),
         *_examine_kafka(settings),
         _examine_redis(settings),
+        *_examine_namespace(settings),
         _examine_gateway(instance),
     ]
 
@@ -93,6 +100,47 @@ def _examine_redis(settings: Settings) -> Finding:
     """The given Redis, else the program that would be our own."""
     address = settings.redis
     return _run_check("Redis", (lambda: _check_given_redis(address)) if address else _check_redis_server)
+
+
+def _examine_namespace(settings: Settings) -> list[Finding]:
+    """Whether topics and states fit together and are worked on; nothing before both services are known."""
+    if not settings.kafka or not settings.redis:
+        return []
+    topics = _run_check("namespace", lambda: _check_namespace(settings))
+    if topics.state == "fail":
+        return [topics]
+    return [topics, _examine_stream(settings)]
+
+
+def _check_namespace(settings: Settings) -> str:
+    """Raises ServiceMissing when the events topic is not what the states in Redis were made for."""
+    stands = read_meta_sync(settings.redis or "", settings.namespace)
+    now = read_topic_meta(settings)
+    if now is None:
+        raise ServiceMissing(describe_missing(settings.namespace))
+    if why := difference(stands, now):
+        raise ServiceMissing(why)
+    return f"{settings.namespace}: {now.partitions} partitions, topics and states fit together"
+
+
+def _examine_stream(settings: Settings) -> Finding:
+    """How far behind the workers said they are, in each partition."""
+    keys = Keys(settings.namespace)
+    partitions = read_meta_sync(settings.redis or "", settings.namespace).partitions
+
+    async def read(connection: ReconnectingConnection) -> list[PartitionProgress]:
+        await connection.wait_connected()
+        return await read_progress(connection.ask, keys, partitions)
+
+    progress = run_blocking(settings.redis or "", read, within_s=REDIS_S)
+    behind = [one.behind_s for one in progress]
+    known = [one for one in behind if one is not None]
+    if len(known) < partitions:
+        silent = partitions - len(known)
+        return Finding("stream", "warn", f"no worker has spoken of {silent} of {partitions} partitions")
+    furthest = max(known)
+    state: Literal["ok", "warn"] = "warn" if furthest > settings.stale_after_s else "ok"
+    return Finding("stream", state, f"every event older than {furthest:.1f} s is applied")
 
 
 def _examine_gateway(instance: LocatedInstance) -> Finding:

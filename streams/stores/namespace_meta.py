@@ -37,7 +37,8 @@ def difference(stands: Meta, now: Meta) -> str:
     if stands.partitions != now.partitions:
         return (
             f"events.v1 has {now.partitions} partitions, the states in Redis were made for "
-            f"{stands.partitions}; take another namespace"
+            f"{stands.partitions}, and each visitor's stands on the partition of that count: take another "
+            "ETALAGE_NAMESPACE, `etalage topics create` there, and send the history to it again"
         )
     if stands.topic_id != now.topic_id:
         return (

@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.errors import ServiceMissing
 from schemas.topics import EVENTS
-from streams.kafka.admin import TopicsRefused, TopicState, make_topics
+from streams.kafka.admin import TopicsRefused, TopicState, list_topics, make_topics
 from streams.runtime.settings import NO_REDIS, Settings
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta, difference, read_meta, write_meta
@@ -30,6 +30,27 @@ def create_topics(settings: Settings, *, adopt: bool = False) -> tuple[list[Topi
     name = EVENTS.full_name(settings.namespace)
     events = next(state for state in states if state.name == name)
     return states, _settle_meta(settings, events, adopt=adopt)
+
+
+def read_topic_meta(settings: Settings) -> Meta | None:
+    """What the events topic is in Kafka now; None when there is none.
+
+    Raises:
+        ServiceMissing: Kafka does not answer.
+    """
+    name = EVENTS.full_name(settings.namespace)
+    for topic in list_topics(settings):
+        if topic.name == name:
+            return Meta(topic_id=topic.topic_id, partitions=topic.partitions)
+    return None
+
+
+def describe_missing(namespace: str) -> str:
+    """That the events topic is not there, and what to do."""
+    return (
+        f"there is no topic {EVENTS.full_name(namespace)}: run `etalage topics create` (with --adopt when it "
+        "was deleted: events that were not applied are gone with it)"
+    )
 
 
 def read_meta_sync(redis_address: str, namespace: str) -> Meta:

@@ -21,7 +21,7 @@ from streams.stores.namespace_meta import Meta, read_meta
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.server_checks import refuse_cluster
 from streams.workers.personalize import preflight
-from streams.workers.personalize.preflight import agree_on_meta
+from streams.workers.personalize.preflight import MetaCheck, agree_on_meta
 
 WHY = "cluster mode.*set ETALAGE_REDIS"
 
@@ -84,7 +84,7 @@ async def test_a_flushed_redis_is_told_the_meta_again(worker_of: tuple[Meta, Set
     keys = Keys(settings.namespace)
     async with ReconnectingConnection(settings.redis or "") as connection:
         await connection.call("DEL", keys.meta)
-        await preflight._check_again(meta, connection, keys, settings)
+        await MetaCheck(meta, connection, keys, settings, _raise).check()
         assert await read_meta(connection, keys) == meta
 
 
@@ -100,7 +100,7 @@ async def test_a_redis_that_may_forget_from_now_on_ends_a_worker(
             with pytest.raises(
                 preflight.PreflightChanged, match="set it with `CONFIG SET maxmemory-policy noevict"
             ):
-                await preflight.keep_checking(meta, connection, keys, settings, _raise)
+                await MetaCheck(meta, connection, keys, settings, _raise).run()
 
 
 def _raise(exc: BaseException) -> NoReturn:
@@ -116,4 +116,4 @@ async def test_a_topic_made_anew_under_a_worker_ends_it_with_the_whole_way_out(
     before = Meta(topic_id="of before", partitions=meta.partitions)
     async with ReconnectingConnection(settings.redis or "") as connection:
         with pytest.raises(preflight.PreflightChanged, match=r"made anew.*`etalage topics create --adopt`"):
-            await preflight.keep_checking(before, connection, keys, settings, _raise)
+            await MetaCheck(before, connection, keys, settings, _raise).run()

@@ -45,6 +45,7 @@ const REASON_WORDS = {
   budget: "in a hurry, so without the model",
   overload: "by what others like: the shop is crowded",
   stream_stale: "as it stood a while ago: the stream is behind",
+  token_unknown: "without the event of your token: its topic was made anew",
 };
 
 /** How a page came about. */

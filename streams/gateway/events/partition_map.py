@@ -6,34 +6,49 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import msgspec
+from msgspec import Struct
 
 from schemas.errors import EtalageError
 from schemas.ids import Version, VisitorId
 from streams.kafka.partitioner import partition_of
 from streams.stores.keys import FORMAT
-from streams.stores.namespace_meta import Meta
+from streams.stores.namespace_meta import Meta, difference
 
-RETRY_S, REFRESH_S = 0.25, 15.0
+RETRY_S, REFRESH_S = 0.25, 2.0
 REDIS_WITHIN_S = 1.0
+
+
+class TopicSeen(Struct, frozen=True):
+    """What Kafka said of the events topic: its meta, or why it is missing; neither when it did not answer."""
+
+    meta: Meta | None = None
+    missing: str = ""
 
 
 class PartitionMap:
     """Until Redis or Kafka has answered, the partition count of the settings holds, and no token can be made.
 
-    `incarnation` is None until then, and `reason` says what is missing.
+    `incarnation` is None until then, and whenever the events topic is not the one that states are of: then
+    nothing is accepted. `reason` says what is missing or wrong.
     """
 
     def __init__(self, partitions: int) -> None:
         self.partitions = partitions
         self.incarnation: int | None = None
         self.reason = "neither Redis nor Kafka has said yet which topics there are"
+        self._refused = False
 
     def update(self, meta: Meta) -> None:
         """Go by what the topics were created with; another format of keys is refused, with a reason."""
         if meta.key_format != FORMAT:
-            self.reason = f"Redis holds keys of format {meta.key_format}, this code reads {FORMAT}"
+            self.refuse(f"Redis holds keys of format {meta.key_format}, this code reads {FORMAT}")
             return
-        self.partitions, self.incarnation, self.reason = meta.partitions, meta.incarnation, ""
+        self.partitions, self.incarnation = meta.partitions, meta.incarnation
+        self.reason, self._refused = "", False
+
+    def refuse(self, reason: str) -> None:
+        """Accept no event and make no token until the next `update`; layouts are answered as before."""
+        self.incarnation, self.reason, self._refused = None, reason, True
 
     def partition_of(self, visitor: VisitorId) -> int:
         """The partition of a visitor's records and state."""
@@ -46,16 +61,29 @@ class PartitionMap:
         return Version(self.incarnation, partition, offset).text()
 
     async def keep_updated(
-        self, redis: Callable[[], Awaitable[bytes | None]], kafka: Callable[[], Awaitable[Meta | None]]
+        self, redis: Callable[[], Awaitable[bytes | None]], kafka: Callable[[], Awaitable[TopicSeen]]
     ) -> None:
-        """For ever: read Redis, and Kafka as long as neither has answered."""
+        """For ever: read what Redis says and what Kafka has, and refuse what does not fit together."""
         while True:
-            meta = await _read_redis(redis)
-            if meta is None and self.incarnation is None:
-                meta = await kafka()
-            if meta is not None:
-                self.update(meta)
+            stands = await _read_redis(redis)
+            if stands is not None and not self._refused:
+                self.update(stands)
+            self._settle(stands, await kafka())
             await asyncio.sleep(RETRY_S if self.incarnation is None else REFRESH_S)
+
+    def _settle(self, stands: Meta | None, topic: TopicSeen) -> None:
+        """Refuse a topic that is missing, or not the one that Redis was set up for.
+
+        While Kafka does not answer its last word holds; while Redis does not, Kafka's meta is taken.
+        """
+        if topic.missing:
+            self.refuse(topic.missing)
+        elif topic.meta is not None:
+            why = difference(stands, topic.meta) if stands is not None else ""
+            if why:
+                self.refuse(why)
+            elif stands is not None or self.incarnation is None:
+                self.update(topic.meta)
 
 
 async def _read_redis(read: Callable[[], Awaitable[bytes | None]]) -> Meta | None:

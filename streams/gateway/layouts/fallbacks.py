@@ -124,11 +124,15 @@ class FallbackChain:
     async def full(self, query: LayoutQuery, until: float, reason: Reason) -> bytes | None:
         """The layout for what is stored, with the token's event; labelled `stale` when that did not come.
 
+        A token of another incarnation of the topic is not waited for: its offset says nothing about this one.
         Raises ReadFailed and DecisionFailed.
         """
         partition = self._partition_map.partition_of(query.visitor)
         if query.after is None:
             return self._label(await self._read_or_decide(query, partition, until - MARGIN_S), partition)
+        if self._partition_map.incarnation not in (None, query.after.incarnation):
+            layout = await self._read_or_decide(query, partition, until - MARGIN_S)
+            return relabel(layout, "stale", "token_unknown")
         return await self._with_event(query, query.after, partition, until)
 
     def _label(self, layout: bytes, partition: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from schemas.codec import encode
 from schemas.dead_letters import DeadLetter
@@ -43,10 +43,23 @@ class BadRecordLimit:
 
 
 class DeadLetters:
-    """Buries: writes records that can never be applied to the dead letters' topic, whole, with the reason."""
+    """Buries: writes records that can never be applied to the dead letters' topic, whole, with the reason.
 
-    def __init__(self, publisher: Publisher, topic: str, limit: BadRecordLimit, metrics: Metrics) -> None:
+    Args:
+        before_misplaced: called before misplaced records are buried: a topic that was given more partitions
+            misplaces good ones. What it raises is raised by `bury`, and nothing is buried.
+    """
+
+    def __init__(
+        self,
+        publisher: Publisher,
+        topic: str,
+        limit: BadRecordLimit,
+        metrics: Metrics,
+        before_misplaced: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._publisher, self._topic, self._limit, self._metrics = publisher, topic, limit, metrics
+        self._before_misplaced = before_misplaced
 
     def check(self, letters: Sequence[DeadLetter], *, of: int) -> None:
         """Count `letters`, the bad ones of a chunk of `of` records; to be called for every chunk.
@@ -65,6 +78,8 @@ class DeadLetters:
         Raises:
             StreamUnavailable, StoreUnavailable: Kafka failed, or was silent, until patience ended.
         """
+        if self._before_misplaced is not None and any(letter.reason == "misplaced" for letter in letters):
+            await self._before_misplaced()
         for letter in letters:
             self._metrics.count("dead_letters_total", reason=letter.reason)
             log.warning("record buried", record=letter.record_id, reason=letter.reason)

@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
 from schemas.errors import EtalageError, ServiceMissing, StoreUnavailable
-from schemas.topics import EVENTS
-from streams.kafka.admin import list_topics
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta, agree, difference
+from streams.stores.provisioning import describe_missing, read_topic_meta
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.server_checks import refuse_cluster, refuse_eviction
 
@@ -24,7 +23,8 @@ WITHIN_S = 30.0
 ANSWER_WITHIN_S = 5.0
 """Bound of one attempt: a service that hangs is as bad as one that is not there."""
 RETRY_EVERY_S = 0.25
-CHECK_EVERY_S = 60.0
+CHECK_EVERY_S = 2.0
+"""So soon a topic is noticed that was deleted, made anew or given partitions; a check takes 5 ms of CPU."""
 
 
 class PreflightChanged(EtalageError):
@@ -47,50 +47,83 @@ async def agree_on_meta(connection: ReconnectingConnection, keys: Keys, settings
     return await _retry_until_up("Redis", lambda: agree(connection, keys, in_kafka), StoreUnavailable)
 
 
-async def keep_checking(
-    meta: Meta,
-    connection: ReconnectingConnection,
-    keys: Keys,
-    settings: Settings,
-    halt: Callable[[BaseException], NoReturn],
-) -> None:
-    """For ever, every CHECK_EVERY_S: write the meta into a Redis that was flushed, halt when it disagrees.
+class MetaCheck:
+    """Whether the events topic and Redis are still what this worker began with.
 
-    A check that fails because a service does not answer is logged and made again.
+    Args:
+        meta: what was agreed on at the start.
+        connection, keys: where Redis holds it.
+        settings: of this process.
+        halt: ends the process when a topic that was made anew or grew, or a Redis that may forget visitors,
+            takes the place of what it began with.
     """
-    while True:
-        await asyncio.sleep(CHECK_EVERY_S)
-        try:
-            await _check_again(meta, connection, keys, settings)
-        except PreflightChanged as exc:
-            halt(exc)
-        except Exception as exc:
-            log.warning(
-                "preflight check failed", error=f"{type(exc).__name__}: {exc}", next_in_s=CHECK_EVERY_S
-            )
 
+    def __init__(
+        self,
+        meta: Meta,
+        connection: ReconnectingConnection,
+        keys: Keys,
+        settings: Settings,
+        halt: Callable[[BaseException], NoReturn],
+    ) -> None:
+        self._meta, self._connection, self._keys, self._settings = meta, connection, keys, settings
+        self._halt, self._failing = halt, LogOnce()
+        self.unready_reason = ""
+        """That the events topic is gone, with the way out; empty while it is there."""
 
-async def _check_again(
-    meta: Meta, connection: ReconnectingConnection, keys: Keys, settings: Settings
-) -> None:
-    """Raises PreflightChanged when the topic was made anew or grew, or when Redis may forget visitors now."""
-    now = await asyncio.to_thread(_meta_in_kafka, settings)
-    if why := difference(meta, now):
-        raise PreflightChanged(f"the events topic changed under us: {why}")
-    async with asyncio.timeout(ANSWER_WITHIN_S):
-        try:
-            await refuse_eviction(connection)
-            await agree(connection, keys, meta)
-        except ServiceMissing as exc:
-            raise PreflightChanged(str(exc)) from exc
+    async def run(self) -> None:
+        """For ever, every CHECK_EVERY_S: check; a Redis that was flushed is told the meta again.
+
+        A check that fails because a service does not answer is logged and made again.
+        """
+        while True:
+            await asyncio.sleep(CHECK_EVERY_S)
+            try:
+                await self.check()
+            except PreflightChanged as exc:
+                self._halt(exc)
+            except Exception as exc:
+                if self._failing.begins():
+                    log.warning("preflight check failed", error=f"{type(exc).__name__}: {exc}")
+            else:
+                self._failing.ends()
+
+    async def check(self) -> None:
+        """Check once.
+
+        Raises:
+            PreflightChanged: what this worker began with is no more; the text says what to do.
+            ServiceMissing, StoreUnavailable, TimeoutError: Kafka or Redis did not answer.
+        """
+        await self.check_topic()
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            try:
+                await refuse_eviction(self._connection)
+                await agree(self._connection, self._keys, self._meta)
+            except ServiceMissing as exc:
+                raise PreflightChanged(str(exc)) from exc
+
+    async def check_topic(self) -> None:
+        """Check the topic alone; before a record is buried that stands on another partition than it should.
+
+        Raises:
+            PreflightChanged: the topic was made anew, or has other partitions.
+            ServiceMissing: Kafka did not answer.
+        """
+        now = await asyncio.to_thread(read_topic_meta, self._settings)
+        if now is None:
+            self.unready_reason = describe_missing(self._settings.namespace)
+            return
+        self.unready_reason = ""
+        if why := difference(self._meta, now):
+            raise PreflightChanged(f"the events topic changed under us: {why}")
 
 
 def _meta_in_kafka(settings: Settings) -> Meta:
-    name = EVENTS.full_name(settings.namespace)
-    for topic in list_topics(settings):
-        if topic.name == name:
-            return Meta(topic_id=topic.topic_id, partitions=topic.partitions)
-    raise ServiceMissing(f"there is no topic {name}: run `etalage topics create`")
+    meta = read_topic_meta(settings)
+    if meta is None:
+        raise ServiceMissing(describe_missing(settings.namespace))
+    return meta
 
 
 async def _retry_until_up(service: str, call: Callable[[], Awaitable[T]], transient: type[EtalageError]) -> T:

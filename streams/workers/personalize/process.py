@@ -44,7 +44,7 @@ from streams.workers.personalize.decider import Decider
 from streams.workers.personalize.decoding import EventsTopic
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies, Fold
 from streams.workers.personalize.live_page import LivePage
-from streams.workers.personalize.preflight import agree_on_meta, keep_checking
+from streams.workers.personalize.preflight import MetaCheck, agree_on_meta
 from streams.workers.signals.combiner import SignalCombiner
 
 GROUP = "personalize"
@@ -121,7 +121,8 @@ class WorkerWiring:
         meta = await agree_on_meta(connection, keys, settings)
         store = self._overrides.store(connection, keys, meta, settings)
         follower = await self._start_follower()
-        engine = await self._make_engine(meta, store, follower)
+        check = MetaCheck(meta, connection, keys, settings, halt)
+        engine = await self._make_engine(meta, store, follower, check)
         app = build_app(settings, self._metrics, GROUP)
         events_log = PartitionLog(app, EVENTS.full_name(settings.namespace))
         ownership = self._make_ownership(store, events_log)
@@ -132,11 +133,12 @@ class WorkerWiring:
         reports = ProgressReports(store, ownership, watchdog, self._context)
         run_in_background(self._stack, reports.run(), "progress-reports")
         run_in_background(self._stack, rounds.verify_idle_partitions(), "idle-partitions")
-        run_in_background(self._stack, keep_checking(meta, connection, keys, settings, halt), "meta")
+        run_in_background(self._stack, check.run(), "meta")
         return GroupMember(
             app=app,
             ownership=ownership,
             readiness=lambda: readiness_of(
+                check.unready_reason,
                 self._redis_retries.unready_reason,
                 self._kafka_retries.unready_reason,
                 watchdog.unready_reason,
@@ -157,7 +159,9 @@ class WorkerWiring:
         )
         return await self._stack.enter_async_context(open_producer(self._settings.kafka or "", config=config))
 
-    async def _make_engine(self, meta: Meta, store: VisitorStore, follower: ShopFollower) -> Engine:
+    async def _make_engine(
+        self, meta: Meta, store: VisitorStore, follower: ShopFollower, check: MetaCheck
+    ) -> Engine:
         settings, metrics = self._settings, self._metrics
         producer = await self._start_producer()
         publisher = Publisher(producer, self._kafka_retries)
@@ -174,7 +178,13 @@ class WorkerWiring:
         dependencies = EngineDependencies(
             store=store,
             retries=self._redis_retries,
-            dead_letters=DeadLetters(publisher, DEAD_LETTERS.full_name(settings.namespace), limit, metrics),
+            dead_letters=DeadLetters(
+                publisher,
+                DEAD_LETTERS.full_name(settings.namespace),
+                limit,
+                metrics,
+                before_misplaced=check.check_topic,
+            ),
             publisher=publisher,
             clock=self._clock,
             metrics=metrics,
