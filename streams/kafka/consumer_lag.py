@@ -1,7 +1,6 @@
 """Lag of each consumer group, reported by `etalage items`: a worker that is dead cannot report its own.
 
-Read from what the groups committed, so a commit interval behind what workers report; transaction markers at
-the end of a log count too.
+Read from what the groups committed, so a commit interval behind what workers report.
 """
 
 from __future__ import annotations

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer
 
+from streams.kafka.consumer_lag import read_group_lags
+from streams.runtime.settings import Settings
 from tests.integration.worker_world import PARTITIONS, Sent, WorkerWorld, events
 from tests.stack import Running, poll_until
 
@@ -67,6 +69,11 @@ def stays_up(world: WorkerWorld, worker: Running, signs: int) -> None:
     poll_until(enough, within_s=20 * signs, what=f"{signs} signs of life")
 
 
+def group_lag(world: WorkerWorld) -> int:
+    """What lag tools see, which know only what the group committed."""
+    return read_group_lags(Settings(kafka=world.kafka, namespace=world.namespace))["personalize"]
+
+
 def test_markers_at_the_end_of_the_log_are_neither_lag_nor_a_stall(world: WorkerWorld) -> None:
     transactions = Transactions(world)
     worker = world.worker()
@@ -77,8 +84,10 @@ def test_markers_at_the_end_of_the_log_are_neither_lag_nor_a_stall(world: Worker
     poll_until(lambda: count_applied(worker) == 160, within_s=30, what=f"160 events: {world.logs()}")
     poll_until(lambda: level(worker), within_s=10, what="no lag")
     stays_up(world, worker, 2 * STALL_S)
+    poll_until(lambda: group_lag(world) == 0, within_s=10, what="no lag of the group")
     world.compare()
     worker.terminate()
+    assert group_lag(world) == 0
     again = world.worker()  # begins behind what was applied, before the markers
     poll_until(lambda: level(again), within_s=10, what="no lag after a restart")
     stays_up(world, again, 2 * STALL_S)

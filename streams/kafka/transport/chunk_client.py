@@ -150,6 +150,17 @@ class ChunkClient(LoopClient):
                 ends[tp] = self._expected[tp]
         return ends
 
+    def stepped_over(self, tp: Any, end: int) -> int | None:
+        """Where the fetcher stands when since `end` it only stepped over markers and aborted records.
+
+        None when it has not stepped over any, or has read records since.
+        """
+        subscription = self._ensure_consumer()._subscription.subscription
+        if self._expected.get(tp) != end or subscription is None or tp not in subscription.assignment.tps:
+            return None
+        state = subscription.assignment.state_value(tp)
+        return state.position if state.has_valid_position and state.position > end else None
+
     async def _commit(self, offsets: Mapping[Any, int]) -> bool:
         """Commit; False when it failed, which is no reason to stop: only lag tools read what is committed."""
         consumer = self._ensure_consumer()

@@ -83,24 +83,32 @@ class AcknowledgedPrefix:
     def __init__(self) -> None:
         self._delivered: deque[int] = deque()
         self._acked: set[int] = set()
+        self._end = -1
 
     def deliver(self, end: int) -> None:
         """Note that a chunk that ends before offset `end` was handed out."""
         self._delivered.append(end)
+        self._end = end
 
     def ack(self, end: int) -> None:
         """Note that the chunk that ends before offset `end` was acknowledged."""
         self._acked.add(end)
 
-    def forget(self) -> None:
-        """Begin anew, after a seek or a revocation."""
+    def begin(self, at: int) -> None:
+        """Begin anew at an offset that was sought."""
         self._delivered.clear()
         self._acked.clear()
+        self._end = at
 
     @property
     def pending(self) -> bool:
         """Whether `take` has something to return."""
         return bool(self._delivered) and self._delivered[0] in self._acked
+
+    @property
+    def complete_until(self) -> int | None:
+        """The offset behind all that was handed out, once all of it is acknowledged; None before."""
+        return self._end if self._acked.issuperset(self._delivered) else None
 
     def take(self) -> int | None:
         """The offset to commit, returned once; None when the prefix did not grow since the last call."""

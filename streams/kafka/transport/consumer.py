@@ -165,11 +165,19 @@ class ChunkConsumer(Consumer):
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
         for tp, prefix in list(self._prefixes.items()):
-            if prefix.pending and (topics is None or tp in topics or tp.topic in topics):
-                yield tp
+            if topics is None or tp in topics or tp.topic in topics:
+                over = self._stepped_over(tp)
+                if prefix.pending or (over is not None and self._should_commit(tp, over)):
+                    yield tp
 
     def _new_offset(self, tp: TP) -> int | None:
-        return self._prefixes[tp].take()
+        over, end = self._stepped_over(tp), self._prefixes[tp].take()
+        return end if over is None else over
+
+    def _stepped_over(self, tp: TP) -> int | None:
+        """The offset behind markers, which are no lag, once all that stands before it is acknowledged."""
+        end = self._prefixes[tp].complete_until
+        return None if end is None else self.client.stepped_over(tp, end)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         good = await super()._commit(offsets)
@@ -210,7 +218,7 @@ class ChunkConsumer(Consumer):
             IllegalStateError: aiokafka's; the partition is not assigned any more.
         """
         turn = self.client.seek_to(tp, offset)
-        self._prefixes[tp].forget()
+        self._prefixes[tp].begin(offset)
         self._turns[tp] = turn
         return turn
 

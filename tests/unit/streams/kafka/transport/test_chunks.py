@@ -62,7 +62,7 @@ def test_only_an_unbroken_prefix_is_taken() -> None:
 def test_what_was_forgotten_is_not_committed() -> None:
     prefix = AcknowledgedPrefix()
     prefix.deliver(10)
-    prefix.forget()
+    prefix.begin(40)
     prefix.ack(10)
     assert prefix.take() is None
     prefix.deliver(5)
@@ -82,3 +82,17 @@ def test_any_order_of_acknowledgement_ends_at_the_last(order: list[int]) -> None
     ends = [end for end in taken if end is not None]
     assert ends == sorted(ends)
     assert ends[-1] == 8
+
+
+def test_a_prefix_is_complete_while_nothing_that_was_handed_out_waits() -> None:
+    prefix = AcknowledgedPrefix()
+    prefix.begin(40)
+    seen = [prefix.complete_until]
+    for end in (50, 60):
+        prefix.deliver(end)
+        seen.append(prefix.complete_until)
+    for end in (60, 50):
+        prefix.ack(end)
+        seen.append(prefix.complete_until)
+    assert prefix.take() == 60
+    assert [*seen, prefix.complete_until] == [40, None, None, None, 60, 60]
