@@ -20,6 +20,7 @@ from streams.local.servers.redis import find_redis_server, redis_version
 from streams.runtime.ports import listens
 from streams.runtime.settings import Settings, read_settings
 from streams.shop.build import describe_ranker
+from streams.stores.provisioning import count_quarantined
 from streams.stores.redis.server_checks import describe_server
 
 OLDEST_PYTHON = (3, 11)
@@ -66,6 +67,7 @@ def examine(data: Path | None = None) -> list[Finding]:
         _run_check("ranker", lambda: describe_ranker(settings.ranker)),
         *_examine_kafka(settings),
         _examine_redis(settings),
+        *_examine_quarantine(settings),
         _examine_gateway(instance),
     ]
 
@@ -93,6 +95,19 @@ def _examine_redis(settings: Settings) -> Finding:
     """The given Redis, else the program that would be our own."""
     address = settings.redis
     return _run_check("Redis", (lambda: _check_given_redis(address)) if address else _check_redis_server)
+
+
+def _examine_quarantine(settings: Settings) -> list[Finding]:
+    """How many states are set aside; nothing for a Redis that is not there or holds no namespace."""
+    if not settings.redis:
+        return []
+    try:
+        count = count_quarantined(settings.redis, settings.namespace)
+    except EtalageError:
+        return []  # told by the line before, or not set up yet
+    if not count:
+        return [Finding("quarantine", "ok", "no visitor's state is set aside")]
+    return [Finding("quarantine", "warn", f"{count} states are set aside; see `etalage visitor quarantine`")]
 
 
 def _examine_gateway(instance: LocatedInstance) -> Finding:

@@ -52,7 +52,7 @@ class Own:
 
 @dataclass
 class Contents:
-    """All that the store remembers; copied whole for a snapshot. A state or layout of another type is misplaced."""
+    """All that the store remembers; copied whole for a snapshot. A value of another type is misplaced."""
 
     own: dict[int, Own] = field(default_factory=dict)
     states: dict[Key, Any] = field(default_factory=dict)
@@ -120,9 +120,7 @@ class MemoryStore:
         if sum(one.partition == partition for one, _ in contents.quarantined.values()) >= QUARANTINE_MAX:
             raise QuarantineFull(f"partition {partition} has {QUARANTINE_MAX} states set aside")
         found = f"{len(state)} bytes that are no state" if isinstance(state, bytes) else type(state).__name__
-        entry = Quarantined(
-            visitor=visitor, partition=partition, found=found, key=key, at=self._clock.now()
-        )
+        entry = Quarantined(visitor=visitor, partition=partition, found=found, key=key, at=self._clock.now())
         contents.quarantined[key] = entry, contents.states.pop((partition, visitor))
         return entry
 
@@ -198,10 +196,12 @@ class MemoryStore:
                 notices.deliver(Notice(write.partition, v.visitor, changed, v.version, write.times))
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
-        return _readable(self.contents.layouts.get((partition, visitor)), tuple)
+        layout: tuple[bytes, bytes] | None = _readable(self.contents.layouts.get((partition, visitor)), tuple)
+        return layout
 
     async def state(self, partition: int, visitor: VisitorId) -> bytes | None:
-        return _readable(self.contents.states.get((partition, visitor)), bytes)
+        state: bytes | None = _readable(self.contents.states.get((partition, visitor)), bytes)
+        return state
 
     async def state_layout_done(self, partition: int, visitor: VisitorId) -> Stored:
         own = self.contents.own.get(partition)

@@ -5,8 +5,8 @@ part): `done` is the next offset to apply, `part` counts the slices already writ
 there. So (epoch, done, part) names exactly one content of the partition, and a write that expects it cannot
 be carried out on any other.
 
-A visitor's key may hold what no worker wrote. A layout is derived, so whatever stands in its place is replaced;
-an unreadable state is set aside (quarantine), and the visitor begins anew.
+A visitor's key may hold what no worker wrote. A layout is derived, so whatever stands in its place is written
+over; an unreadable state is set aside (quarantine), and the visitor begins anew.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ and woke up. After them it comes from a group that began to count anew. Own choi
 
 
 STATE_BYTES_MAX = 1024
-"""No state is longer (the bound of `models.visitor.state_fields`): of longer values this and one byte is read."""
+"""No state is longer (`models.visitor.state_fields`): of longer values this and one byte is read."""
 BODY_BYTES_MAX = 1 << 20
 """A longer body is none that a worker wrote: it counts as not stored."""
 QUARANTINE_MAX = 10
-"""States of one partition that may be set aside and not yet repaired: more is no trouble of single visitors."""
+"""States of one partition that may be set aside and not repaired: more is no trouble of single visitors."""
 REPAIRED = -1
-"""The `part` after a repair: the owner, which stands at 0 or beyond, finds that the store went back, and loads
-its visitors again."""
+"""The `part` after a repair: the owner, which stands at 0 or beyond, finds that the store went back, and
+loads its visitors again."""
 
 
 class Claim(Struct, frozen=True):
@@ -55,7 +55,7 @@ class Loaded(Struct, frozen=True, gc=False):
 
 
 class Quarantined(Struct, frozen=True, kw_only=True):
-    """A state that was set aside; `found` says what stood there, `key` where it is kept, `at` when (epoch s)."""
+    """A state that was set aside: what was found in its place, where that is kept, when (epoch s)."""
 
     visitor: VisitorId
     partition: int

@@ -33,7 +33,9 @@ async def begin(store: Store) -> Claim:
     claim: Claim = await store.visitors.claim(P, "w1", 1)
     await store.visitors.write(SliceWrite(
         partition=P, epoch=claim.epoch, expect_done=None, expect_part=0, done=1, part=0,
-        visitors=[VisitorWrite(visitor=v, state=b"1", version="7.3.1", head=b"h", body=b"b") for v in (ANN, BOB)],
+        visitors=[
+            VisitorWrite(visitor=v, state=b"1", version="7.3.1", head=b"h", body=b"b") for v in (ANN, BOB)
+        ],
     ))  # fmt: skip
     return claim
 

@@ -16,10 +16,12 @@ from models.policy.inspection.explain import explained_answer
 from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
 from models.visitor.packing import version_of
+from schemas.errors import UnknownVersion
 from schemas.ids import VisitorId
 from schemas.layouts import Reason
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.popular_cache import PopularLayoutCache
+from streams.gateway.layouts.store_reads import ReadFailed
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
@@ -95,6 +97,7 @@ class OnDemandLayouts:
             The JSON of a layout without cards.
 
         Raises:
+            ReadFailed: `redis_down`, when the state cannot be read.
             DecisionFailed: `model_failed`, for whatever was raised meanwhile; it is logged. `budget`, when
                 there was no decision by `until`.
         """
@@ -113,6 +116,9 @@ class OnDemandLayouts:
             return explained_answer(decision) if query.explain else decision.head() + decision.body()
         except TimeoutError as exc:
             raise DecisionFailed("budget") from exc
+        except UnknownVersion as exc:
+            self._metrics.count("store_errors_total", kind="unreadable")
+            raise ReadFailed("redis_down") from exc
         except Exception as exc:
             self._log_exception("deciding a layout failed")
             raise DecisionFailed("model_failed") from exc

@@ -7,7 +7,6 @@ chunk that is read again folds to the same states. The next round folds on what 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct

@@ -1,7 +1,8 @@
 """The visitors of a round as last decided, from the cache or else from the store.
 
-A state that no code of ours can have written is set aside: one visitor's key must not keep all others waiting.
-That visitor begins anew with the records from here on, until `etalage visitor repair` folds the log again.
+A state that no code of ours can have written is set aside: one visitor's key must not keep all others
+waiting. That visitor begins anew with the records from here on, until `etalage visitor repair` folds the log
+again.
 """
 
 from __future__ import annotations

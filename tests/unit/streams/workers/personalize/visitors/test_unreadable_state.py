@@ -95,7 +95,9 @@ async def test_a_state_that_newer_code_may_have_written_is_left_alone() -> None:
     for version in (2, 16):
         newer = bytes([version]) * 80
         world.store.contents.states[P, one] = newer
-        with pytest.raises(UnknownVersion, match=f"partition 1 holds a state of version {version}, of visitor"):
+        with pytest.raises(
+            UnknownVersion, match=f"partition 1 holds a state of version {version}, of visitor"
+        ):
             await world.apply(await world.hold(), [raw(one, 0)])
         assert world.store.contents.states[P, one] == newer
         assert not world.store.contents.quarantined
