@@ -46,7 +46,7 @@ class Keys(Struct, frozen=True):
         """Hash: key of a state that was set aside -> JSON, what was found where. Expires as states do."""
         return f"quarantine:{{{self.namespace}.{partition}}}"
 
-    def quarantined(self, partition: int, visitor: VisitorId, nonce: str) -> str:
+    def quarantined_state(self, partition: int, visitor: VisitorId, nonce: str) -> str:
         """Whatever stood in the place of a visitor's state, set aside. Expires as states do."""
         return f"q:{{{self.namespace}.{partition}}}:{visitor}:{nonce}"
 

@@ -105,7 +105,7 @@ class MemoryStore:
         self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
     ) -> list[Loaded]:
         states, layouts = self.contents.states, self.contents.layouts if bodies else {}
-        return [_loaded(states.get((partition, v)), layouts.get((partition, v))) for v in visitors]
+        return [_make_loaded(states.get((partition, v)), layouts.get((partition, v))) for v in visitors]
 
     async def quarantine(
         self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, nonce: str | None = None
@@ -115,7 +115,7 @@ class MemoryStore:
         if key in contents.quarantined:
             return contents.quarantined[key][0]
         state = contents.states.get((partition, visitor))
-        if state is None or _loaded(state, None).state != seen:
+        if state is None or _make_loaded(state, None).state != seen:
             return None
         if sum(one.partition == partition for one, _ in contents.quarantined.values()) >= QUARANTINE_MAX:
             raise QuarantineFull(f"partition {partition} has {QUARANTINE_MAX} states set aside")
@@ -253,7 +253,7 @@ def _readable(value: Any, kind: type) -> Any:
     raise KeyUnreadable(f"WRONGTYPE {type(value).__name__}")
 
 
-def _loaded(state: Any, layout: Any) -> Loaded:
+def _make_loaded(state: Any, layout: Any) -> Loaded:
     misplaced = [] if state is None or isinstance(state, bytes) else ["state"]
     misplaced += [] if layout is None or isinstance(layout, tuple) else ["layout"]
     return Loaded(

@@ -89,7 +89,7 @@ def test_spoiled_keys_stop_nobody_and_repair_gives_the_fold_of_the_log(world: Wo
     for entry in entries:
         assert world.client.exists(entry["key"])
         assert f"etalage visitor repair {entry['visitor']}" in worker.log(100_000)
-    assert f'etalage_quarantined_total{{key="state"}} {len(SPOILED_STATES)}.0' in worker.metrics()
+    assert f'etalage_quarantined_total{{kind="state"}} {len(SPOILED_STATES)}.0' in worker.metrics()
     truth = fold_log(
         world.kafka, world.topic, PARTITIONS, read_meta_sync(world.redis_url, world.namespace).incarnation
     )

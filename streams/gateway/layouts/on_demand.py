@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from models.layout.fills.packed_fills import fills_of_body
+from models.layout.fills.packed_fills import PackedFills, fills_of_body
 from models.layout.rendering.answer import layout_bytes
 from models.layout.rendering.cards import hydrate
 from models.layout.rendering.fields import body_of
@@ -116,12 +116,16 @@ class OnDemandLayouts:
             return explained_answer(decision) if query.explain else decision.head() + decision.body()
         except TimeoutError as exc:
             raise DecisionFailed("budget") from exc
-        except UnknownVersion as exc:
-            self._metrics.count("store_errors_total", kind="unreadable")
-            raise ReadFailed("redis_down") from exc
         except Exception as exc:
-            self._log_exception("deciding a layout failed")
-            raise DecisionFailed("model_failed") from exc
+            raise self._failure(exc) from exc
+
+    def _failure(self, exc: Exception) -> ReadFailed | DecisionFailed:
+        """What an exception at hand means for the answer, counted or logged."""
+        if isinstance(exc, UnknownVersion):
+            self._metrics.count("store_errors_total", kind="unreadable")
+            return ReadFailed("redis_down")
+        self._log_exception("deciding a layout failed")
+        return DecisionFailed("model_failed")
 
     def is_valid(self, query: LayoutQuery, layout: bytes) -> bool:
         """Whether a stored layout may be shown by the shop as it is; False for one that cannot be read."""
@@ -178,6 +182,14 @@ def _page_request(
         item=query.item,
         category=query.category,
         q=query.q,
-        previous=None if shown is None else fills_of_body(body_of(shown)),
+        previous=None if shown is None else _fills_of(shown),
         explained=explained,
     )
+
+
+def _fills_of(shown: bytes) -> PackedFills | None:
+    """What a layout or its body shows; None for bytes that are no layout of this code."""
+    try:
+        return fills_of_body(body_of(shown))
+    except ValueError:
+        return None

@@ -8,7 +8,7 @@ from hashlib import sha1
 import orjson
 from msgspec import Struct, json
 
-from schemas.errors import Fenced, QuarantineFull, Regressed, StoreUnavailable
+from schemas.errors import Fenced, QuarantineFull, Regressed, ServiceMissing, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.stores.keys import Keys
 from streams.stores.protocols import (
@@ -64,10 +64,16 @@ class RedisVisitors:
     async def claim(
         self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
     ) -> Claim:
-        answer = await self._claim(
-            [self._keys.own(partition)],
-            [nonce or fresh_nonce(), owner, kafka_generation, self._incarnation, CLAIM_PATIENCE_S],
-        )
+        key = self._keys.own(partition)
+        try:
+            answer = await self._claim(
+                [key], [nonce or fresh_nonce(), owner, kafka_generation, self._incarnation, CLAIM_PATIENCE_S]
+            )
+        except CommandRefused as exc:  # this is all visitors' key: to guess at it would be to lose events
+            raise ServiceMissing(
+                f"Redis key {key} does not hold what Etalage keeps there ({exc}): `redis-cli DEL {key}` lets "
+                f"partition {partition} be read again from the log's start, where states skip what they have"
+            ) from exc
         match answer:
             case [b"OK", bytes(epoch), int(done)]:
                 return Claim(epoch=epoch.decode(), done=None if done < 0 else done)
@@ -85,17 +91,17 @@ class RedisVisitors:
             keys = [key for pair in zip(keys, layouts, strict=True) for key in pair]
         values = await self._load(keys, (1 + bodies, STATE_BYTES_MAX, BODY_BYTES_MAX))
         if not bodies:
-            return [_loaded(state, None) for state in values]
-        return [_loaded(*each) for each in zip(values[::2], values[1::2], strict=True)]
+            return [_make_loaded(state, None) for state in values]
+        return [_make_loaded(*each) for each in zip(values[::2], values[1::2], strict=True)]
 
     async def quarantine(
         self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, nonce: str | None = None
     ) -> Quarantined | None:
-        keys = self._keys
+        keys, nonce = self._keys, nonce or fresh_nonce()
         answer = await self._quarantine(
             [
                 keys.own(partition), keys.state(partition, visitor),
-                keys.quarantined(partition, visitor, nonce or fresh_nonce()), keys.quarantine(partition),
+                keys.quarantined_state(partition, visitor, nonce), keys.quarantine(partition),
             ],
             [
                 epoch, "" if seen is None else sha1(seen, usedforsecurity=False).hexdigest(),
@@ -158,7 +164,7 @@ def _loss(partition: int, answer: Reply) -> Fenced | Regressed:
             return Fenced(f"partition {partition}: another owner has it")
 
 
-def _loaded(state: Reply, body: Reply) -> Loaded:
+def _make_loaded(state: Reply, body: Reply) -> Loaded:
     """What load.lua says of a visitor; raises what is no matter of the visitor's keys."""
     if not isinstance(state, Exception) and not isinstance(body, Exception):
         return Loaded(state, body)

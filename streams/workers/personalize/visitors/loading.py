@@ -92,7 +92,7 @@ class VisitorLoading:
         """The visitor as it can be gone on from, once what cannot be read is out of the way."""
         holding = one.chunk.holding
         if "layout" in loaded.misplaced:  # derived, so it is only written over
-            self._metrics.count("quarantined_total", key="layout")
+            self._metrics.count("quarantined_total", kind="layout")
             log.warning("layout replaced", partition=holding.partition, visitor=visitor, found="another type")
         while not _has_sound_state(loaded):
             try:
@@ -125,7 +125,7 @@ class VisitorLoading:
             raise QuarantineFull(f"{exc}; {_REMEDY}") from None
         if kept is not None:
             self._set_aside += 1
-            self._metrics.count("quarantined_total", key="state")
+            self._metrics.count("quarantined_total", kind="state")
             log.error(
                 "state set aside", partition=partition, visitor=visitor, found=kept.found, key=kept.key,
                 remedy=f"etalage visitor repair {visitor}",

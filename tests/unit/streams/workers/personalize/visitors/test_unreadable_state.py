@@ -87,7 +87,7 @@ async def test_a_state_that_nobody_can_have_written_is_set_aside_and_all_go_on(w
         assert unpack(states[P, visitor]) == folded(records, visitor)
     ((entry, kept),) = world.store.contents.quarantined.values()
     assert (entry.visitor, kept) == (one, written)
-    assert 'quarantined_total{key="state"} 1' in world.metrics.render().decode()
+    assert 'quarantined_total{kind="state"} 1' in world.metrics.render().decode()
 
 
 async def test_a_state_that_newer_code_may_have_written_is_left_alone() -> None:
@@ -109,7 +109,7 @@ async def test_a_misplaced_layout_is_counted_and_written_over() -> None:
     world.engine._loading._bodies = True
     assert (await world.apply(await world.hold(), [raw(one, 0)])).refused is None
     assert (P, one) not in world.store.contents.layouts
-    assert 'quarantined_total{key="layout"} 1' in world.metrics.render().decode()
+    assert 'quarantined_total{kind="layout"} 1' in world.metrics.render().decode()
 
 
 @pytest.mark.parametrize("flushed", [False, True])
