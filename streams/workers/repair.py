@@ -87,10 +87,14 @@ class VisitorHistory:
         has_read = False
         while await self._log.next_offset(self._place) < end:
             self._keep(await self._log.read())
+            self._fold_ahead(end)
             has_read = True
+        self._fold_ahead(end)
+        return has_read
+
+    def _fold_ahead(self, end: int) -> None:
         while self._ahead and self._ahead[0].offset < end:
             self._fold(self._ahead.popleft())
-        return has_read
 
     def _keep(self, records: Iterable[Any]) -> None:
         key = self._visitor.encode()

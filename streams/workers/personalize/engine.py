@@ -16,13 +16,14 @@ from models.visitor.packing import version_of
 from models.visitor.state import EventRecord
 from schemas.dead_letters import DeadLetter
 from schemas.errors import Fenced, Regressed, UnknownVersion
+from schemas.ids import VisitorId
 from streams.kafka.producer import Publisher
 from streams.kafka.transport.chunks import Record
 from streams.runtime.clock import Clock
 from streams.runtime.retries import Retry
 from streams.runtime.tasks import LoopSharing
 from streams.runtime.telemetry.metrics import Metrics
-from streams.stores.protocols import SliceWrite, VisitorStore
+from streams.stores.protocols import Loaded, SliceWrite, VisitorStore
 from streams.workers.group.dead_letters import DeadLetters
 from streams.workers.group.ownership import Holding
 from streams.workers.group.round_processor import HeldChunk, Outcome
@@ -160,24 +161,34 @@ class Engine:
 
     async def _fold_visitors(self, one: PreparedChunk, known: KnownVisitors, sharing: LoopSharing) -> None:
         """Notes the visitors whom the chunk changed; a record on whom fold fails gets a letter."""
-        for visitor, records in one.decoded.by_visitor.items():
+        for visitor in one.decoded.by_visitor:
             before, body = known[visitor]
-            touched = TouchedVisitor(visitor, before, before.state, body, [], [])
-            for record in records:
-                failed = self._fold_one(touched, record)
-                if failed is not None:
-                    one.decoded.letters.append(self._fold_failure(record, one.chunk.records, failed))
-            if touched.applied:
-                one.touched.append(touched)
+            try:
+                self._fold_visitor(one, visitor, before, body)
+            except UnknownVersion:
+                before, body = await self._loading.mend(one, visitor, Loaded(before.state, body))
+                self._fold_visitor(one, visitor, before, body)
             await sharing.pause_when_due()
+
+    def _fold_visitor(
+        self, one: PreparedChunk, visitor: VisitorId, before: CachedVisitor, body: bytes | None
+    ) -> None:
+        """Raises UnknownVersion, and nothing is noted, when the state before cannot be read."""
+        touched = TouchedVisitor(visitor, before, before.state, body, [], [])
+        for record in one.decoded.by_visitor[visitor]:
+            failed = self._fold_one(touched, record)
+            if failed is not None:
+                one.decoded.letters.append(self._fold_failure(record, one.chunk.records, failed))
+        if touched.applied:
+            one.touched.append(touched)
 
     def _fold_one(self, touched: TouchedVisitor, record: EventRecord) -> Exception | None:
         """Fold one record in; returns the error of a defect in fold, which buries that record alone."""
         before = touched.state
         try:
             touched.state = self._deps.fold(before, record)
-        except UnknownVersion as exc:  # never to be overwritten
-            raise UnknownVersion(f"partition {record.partition} holds {exc}") from exc
+        except UnknownVersion:  # of the state, not of the record
+            raise
         except Exception as exc:
             return exc
         if touched.state is not before:

@@ -46,36 +46,28 @@ class VisitorLoading:
         self._set_aside = 0
 
     async def look_up(self, prepared: Sequence[PreparedChunk], cache: VisitorCache) -> KnownVisitors:
-        """Each visitor of the chunks; one whose state was set aside as if it were new.
+        """Each visitor of the chunks. Bytes of states are not looked at: what fold refuses, `mend` mends.
 
-        A chunk of a partition that the store refuses us meanwhile is marked `refused`.
+        Raises as `mend`.
 
-        Raises:
-            UnknownVersion: a state may have been written by newer code.
-            QuarantineFull: too many states cannot be read.
-
-        Complexity: one round trip for all visitors that are not cached; two more for each unreadable state.
+        Complexity: one round trip for all visitors that are not cached; more for each misplaced key.
         """
         known: KnownVisitors = {}
         missing: list[tuple[PreparedChunk, list[VisitorId]]] = []
         for one in prepared:
-            holding, absent = one.chunk.holding, []
-            for visitor in one.decoded.by_visitor:
-                entry = cache.get(visitor, holding)
-                if entry is None:
-                    absent.append(visitor)
-                else:
-                    known[visitor] = entry, None
-            if absent:
+            holding = one.chunk.holding
+            cached = {visitor: cache.get(visitor, holding) for visitor in one.decoded.by_visitor}
+            known |= {visitor: (entry, None) for visitor, entry in cached.items() if entry is not None}
+            if absent := [visitor for visitor, entry in cached.items() if entry is None]:
                 missing.append((one, absent))
         self._metrics.count("lru_hits_total", len(known))
         if missing:
             self._metrics.count("lru_misses_total", sum(len(absent) for _, absent in missing))
             for (one, absent), found in zip(missing, await self._load(missing), strict=True):
                 for visitor, loaded in zip(absent, found, strict=True):
-                    usable = loaded if _is_sound(loaded) else await self._mend(one, visitor, loaded)
-                    entry = CachedVisitor(one.chunk.holding, usable.state or b"", None, float("-inf"), end=0)
-                    known[visitor] = entry, usable.body
+                    known[visitor] = _make_entry(one, loaded)
+                    if loaded.misplaced or loaded.state == b"":
+                        known[visitor] = await self.mend(one, visitor, loaded)
         return known
 
     async def _load(self, missing: Sequence[tuple[PreparedChunk, list[VisitorId]]]) -> list[list[Loaded]]:
@@ -88,8 +80,17 @@ class VisitorLoading:
             ),
         )
 
-    async def _mend(self, one: PreparedChunk, visitor: VisitorId, loaded: Loaded) -> Loaded:
-        """The visitor as it can be gone on from, once what cannot be read is out of the way."""
+    async def mend(
+        self, one: PreparedChunk, visitor: VisitorId, loaded: Loaded
+    ) -> tuple[CachedVisitor, bytes | None]:
+        """The visitor as it can be gone on from, once a state that cannot be read is set aside.
+
+        A chunk whose partition the store refuses us meanwhile is marked `refused`.
+
+        Raises:
+            UnknownVersion: the state may have been written by newer code.
+            QuarantineFull: too many states cannot be read.
+        """
         holding = one.chunk.holding
         if "layout" in loaded.misplaced:  # derived, so it is only written over
             self._metrics.count("quarantined_total", kind="layout")
@@ -99,14 +100,14 @@ class VisitorLoading:
                 await self._set_state_aside(holding, visitor, loaded)
             except (Fenced, Regressed) as exc:
                 one.refused = exc
-                return Loaded()
+                return _make_entry(one, Loaded())
             (loaded,) = await self._retries(
                 "load", lambda: self._store.load(holding.partition, [visitor], bodies=self._bodies)
             )
-        return loaded
+        return _make_entry(one, loaded)
 
     async def _set_state_aside(self, holding: Holding, visitor: VisitorId, loaded: Loaded) -> None:
-        """Set an unreadable state aside, counted and told; raises Fenced, Regressed and as `look_up`."""
+        """Set an unreadable state aside, counted and told; raises Fenced, Regressed and as `mend`."""
         partition, state = holding.partition, loaded.state
         if state is not None and may_be_newer(state):  # after a rollback all are so: none is set aside
             raise UnknownVersion(
@@ -138,8 +139,9 @@ _REMEDY = (
 )
 
 
-def _is_sound(loaded: Loaded) -> bool:
-    return not loaded.misplaced and _has_sound_state(loaded)
+def _make_entry(one: PreparedChunk, loaded: Loaded) -> tuple[CachedVisitor, bytes | None]:
+    entry = CachedVisitor(one.chunk.holding, loaded.state or b"", None, float("-inf"), end=0)
+    return entry, loaded.body
 
 
 def _has_sound_state(loaded: Loaded) -> bool:

@@ -36,7 +36,7 @@ VISITOR = VisitorId("u:v3")
 
 
 def make_log(seed: int) -> list[Raw]:
-    rng, log = Random(seed), []
+    rng, log = Random(seed), list[Raw]()
     while len(log) < RECORDS:
         visitor = VisitorId(f"u:v{rng.randrange(12)}")
         raw = Raw(
