@@ -29,6 +29,10 @@ from streams.stores.redis.lua_script import LuaScript, script_text
 from streams.stores.redis.pipeline import CommandRefused, RedisArgument, Reply, raise_error
 
 
+SPOILED_OWN = ("WRONGTYPE", "attempt to")
+"""What the claim script's error says of a key of another type, and of fields that are not ours."""
+
+
 class Lifetimes(Struct, frozen=True):
     """Redis TTLs in seconds, renewed by each write."""
 
@@ -69,7 +73,10 @@ class RedisVisitors:
             answer = await self._claim(
                 [key], [nonce or fresh_nonce(), owner, kafka_generation, self._incarnation, CLAIM_PATIENCE_S]
             )
-        except CommandRefused as exc:  # this is all visitors' key: to guess at it would be to lose events
+        except CommandRefused as exc:
+            if not any(sign in str(exc) for sign in SPOILED_OWN):
+                raise
+            # It is all visitors' key: to go on without it would be a guess.
             raise ServiceMissing(
                 f"Redis key {key} does not hold what Etalage keeps there ({exc}): `redis-cli DEL {key}` lets "
                 f"partition {partition} be read again from the log's start, where states skip what they have"
