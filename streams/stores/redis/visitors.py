@@ -28,7 +28,6 @@ from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.lua_script import LuaScript, script_text
 from streams.stores.redis.pipeline import CommandRefused, RedisArgument, Reply, raise_error
 
-
 SPOILED_OWN = ("WRONGTYPE", "attempt to")
 """What the claim script's error says of a key of another type, and of fields that are not ours."""
 
