@@ -6,6 +6,7 @@ EtalageError
 ├── InvalidSetting     an ETALAGE_ variable is wrong      → do not start
 ├── InvalidToken       a version or token we never issued → refuse
 ├── UnknownVersion     a packed state newer than this code → halt, never overwrite
+├── QuarantineFull     too many states are unreadable    → halt
 ├── StoreUnavailable   Redis did not answer              → retry, then halt
 ├── StreamUnavailable  Kafka did not answer              → retry, then halt
 ├── Fenced             another owner has the partition   → forget, do not acknowledge
@@ -47,6 +48,10 @@ class InvalidToken(EtalageError):
 
 class UnknownVersion(EtalageError):
     """A packed state written by newer code."""
+
+
+class QuarantineFull(EtalageError):
+    """So many states are unreadable that it is not the trouble of single visitors."""
 
 
 class StoreUnavailable(EtalageError):

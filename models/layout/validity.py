@@ -9,7 +9,7 @@ decision 21).
 from __future__ import annotations
 
 from models.layout.fills.packed_fills import fills_of_body
-from models.layout.rendering.fields import as_of_of, body_of, field_of
+from models.layout.rendering.fields import as_of_of, body_of, field_of, looks_whole
 from models.storefront.edition import Edition
 from models.storefront.rules import RuleBook, page_rules, period_of
 from models.storefront.shop import Shop
@@ -34,13 +34,14 @@ def still_valid(shop: Shop, page: PageType, layout: bytes, at: float) -> bool:
         at: Now, epoch seconds.
 
     Returns:
-        False also for a layout without an edition, and for one whose items cannot be read when they must be.
+        False also for a layout without an edition, for bytes that are cut short or no layout, and for items
+        that cannot be read when they must be.
 
     Raises:
         ValueError: The bytes name an edition, but are no layout otherwise.
     """
     made = Edition.parse(field_of(layout, b"edition"))
-    if made is None or made.storefront < shop.since.storefront:
+    if made is None or made.storefront < shop.since.storefront or not looks_whole(layout):
         return False
     if _rules_changed(shop.view.rules, layout, at):
         return False

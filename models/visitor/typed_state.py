@@ -30,6 +30,8 @@ WIDE_AGES = cython.declare(cython.int, 1)
 """Flag: ages take 32 bits, because one is over 18 hours."""
 HAS_ORDERS = cython.declare(cython.int, 2)
 """Flag: there are orders, so their count, sum and time follow."""
+NEWER_VERSIONS = cython.declare(cython.int, 15)
+"""Versions count up by one: what is further ahead than this is no version."""
 
 
 @cython.final
@@ -280,6 +282,11 @@ class TypedState(StateFields):
         for i in range(self.promotion_count):
             self.put(self.promotion_seen[i], 1)
             self.put(self.promotion_answered[i], 1)
+
+
+def may_be_newer(packed: bytes) -> bool:
+    """Whether bytes that cannot be read may be a state that newer code wrote."""
+    return bool(packed) and 0 < packed[0] - STATE_VERSION <= NEWER_VERSIONS
 
 
 if not cython.compiled:

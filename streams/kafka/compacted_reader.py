@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, suppress
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import aiokafka
 
@@ -49,6 +49,7 @@ class CompactedReader:
         only: Iterable[int] | None = None,
         resume: Mapping[TopicPartition, int] | None = None,
         client_id: str = "etalage-follower",
+        isolation: Literal["read_uncommitted", "read_committed"] = "read_uncommitted",
     ) -> None:
         """Set up a reader, which connects with `start`.
 
@@ -59,8 +60,10 @@ class CompactedReader:
             resume: Where to begin; the log's beginning for a partition that is not named, whose log begins
                 later, or whose log ends before it (the topic was created anew).
             client_id: The consumer's name in the broker's logs.
+            isolation: Whether records of aborted transactions are read.
         """
         self._kafka, self._topics, self._client_id = kafka, sorted(topics), client_id
+        self._isolation = isolation
         self._only = None if only is None else set(only)
         self.offsets: dict[TopicPartition, int] = dict(resume or {})
         self._ends: dict[TopicPartition, int] = {}
@@ -83,6 +86,7 @@ class CompactedReader:
             enable_auto_commit=False,
             max_partition_fetch_bytes=1 << 20,
             request_timeout_ms=10_000,
+            isolation_level=self._isolation,
         )
         self._consumer = consumer
         try:
@@ -134,6 +138,17 @@ class CompactedReader:
         if self._ends:
             self._drop_ended(parts)
         return [record for part in parts.values() for record in part]
+
+    async def next_offset(self, tp: TopicPartition) -> int:
+        """The offset behind all that was read of a partition, markers of transactions included."""
+        with self._translate_errors():
+            return int(await self._consumer.position(aiokafka.TopicPartition(*tp)))
+
+    async def end_offset(self, tp: TopicPartition) -> int:
+        """The offset behind the last record of a partition, as it is now."""
+        place = aiokafka.TopicPartition(*tp)
+        with self._translate_errors():
+            return int((await self._consumer.end_offsets([place]))[place])
 
     def _drop_ended(self, active: Iterable[TopicPartition]) -> None:
         """Take the partitions off `_ends` that have reached it; `active` are those that records came from."""

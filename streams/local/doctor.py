@@ -22,8 +22,14 @@ from streams.runtime.settings import Settings, read_settings
 from streams.shop.build import describe_ranker
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import difference
-from streams.stores.protocols import PartitionProgress
-from streams.stores.provisioning import REDIS_S, describe_missing, read_meta_sync, read_topic_meta
+from streams.stores.progress import PartitionProgress
+from streams.stores.provisioning import (
+    REDIS_S,
+    count_quarantined,
+    describe_missing,
+    read_meta_sync,
+    read_topic_meta,
+)
 from streams.stores.redis.connection import ReconnectingConnection, run_blocking
 from streams.stores.redis.layouts import read_progress
 from streams.stores.redis.server_checks import describe_server
@@ -73,6 +79,7 @@ def examine(data: Path | None = None) -> list[Finding]:
         *_examine_kafka(settings),
         _examine_redis(settings),
         *_examine_namespace(settings),
+        *_examine_quarantine(settings),
         _examine_gateway(instance),
     ]
 
@@ -132,7 +139,10 @@ def _examine_stream(settings: Settings) -> Finding:
         await connection.wait_connected()
         return await read_progress(connection.ask, keys, partitions)
 
-    progress = run_blocking(settings.redis or "", read, within_s=REDIS_S)
+    try:
+        progress = run_blocking(settings.redis or "", read, within_s=REDIS_S)
+    except EtalageError as exc:
+        return Finding("stream", "fail", str(exc))
     behind = [one.behind_s for one in progress]
     known = [one for one in behind if one is not None]
     if len(known) < partitions:
@@ -141,6 +151,19 @@ def _examine_stream(settings: Settings) -> Finding:
     furthest = max(known)
     state: Literal["ok", "warn"] = "warn" if furthest > settings.stale_after_s else "ok"
     return Finding("stream", state, f"every event older than {furthest:.1f} s is applied")
+
+
+def _examine_quarantine(settings: Settings) -> list[Finding]:
+    """How many states are set aside; nothing for a Redis that is not there or holds no namespace."""
+    if not settings.redis:
+        return []
+    try:
+        count = count_quarantined(settings.redis, settings.namespace)
+    except EtalageError:
+        return []  # told by the line before, or not set up yet
+    if not count:
+        return [Finding("quarantine", "ok", "no visitor's state is set aside")]
+    return [Finding("quarantine", "warn", f"{count} states are set aside; see `etalage visitor quarantine`")]
 
 
 def _examine_gateway(instance: LocatedInstance) -> Finding:

@@ -44,6 +44,14 @@ class Keys(Struct, frozen=True):
         """Hash: h (head bytes), b (body bytes) of the live layout; both or none. Expires, see Lifetimes."""
         return f"l:{{{self.namespace}.{partition}}}:{visitor}"
 
+    def quarantine(self, partition: int) -> str:
+        """Hash: key of a state that was set aside -> JSON, what was found where. Expires as states do."""
+        return f"quarantine:{{{self.namespace}.{partition}}}"
+
+    def quarantined_state(self, partition: int, visitor: VisitorId, nonce: str) -> str:
+        """Whatever stood in the place of a visitor's state, set aside. Expires as states do."""
+        return f"q:{{{self.namespace}.{partition}}}:{visitor}:{nonce}"
+
     def channel(self, partition: int) -> str:
         """Sharded channel: one message per script that wrote visitors."""
         return f"n:{{{self.namespace}.{partition}}}"

@@ -9,18 +9,21 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import Any
 
-from schemas.errors import Fenced, Regressed
+from schemas.errors import Fenced, KeyUnreadable, QuarantineFull, Regressed
 from schemas.ids import VisitorId
 from streams.runtime.clock import Clock, SystemClock
+from streams.stores.progress import PartitionProgress, ProgressReport
 from streams.stores.protocols import (
     CLAIM_PATIENCE_S,
+    QUARANTINE_MAX,
+    STATE_BYTES_MAX,
     Claim,
     Following,
     Loaded,
     Notice,
-    PartitionProgress,
-    ProgressReport,
+    Quarantined,
     SliceWrite,
     Stored,
     VisitorWrite,
@@ -54,11 +57,12 @@ class Own:
 
 @dataclass
 class Contents:
-    """All that the store remembers; copied whole for a snapshot."""
+    """All that the store remembers; copied whole for a snapshot. A value of another type is misplaced."""
 
     own: dict[int, Own] = field(default_factory=dict)
-    states: dict[Key, bytes] = field(default_factory=dict)
-    layouts: dict[Key, tuple[bytes, bytes]] = field(default_factory=dict)
+    states: dict[Key, Any] = field(default_factory=dict)
+    layouts: dict[Key, Any] = field(default_factory=dict)
+    quarantined: dict[str, tuple[Quarantined, Any]] = field(default_factory=dict)
 
 
 class MemoryStore:
@@ -106,9 +110,24 @@ class MemoryStore:
         self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
     ) -> list[Loaded]:
         states, layouts = self.contents.states, self.contents.layouts if bodies else {}
-        return [
-            Loaded(states.get((partition, v)), layouts.get((partition, v), (None, None))[1]) for v in visitors
-        ]
+        return [_make_loaded(states.get((partition, v)), layouts.get((partition, v))) for v in visitors]
+
+    async def quarantine(
+        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, nonce: str | None = None
+    ) -> Quarantined | None:
+        self._check_owner(partition, epoch)
+        contents, key = self.contents, f"{partition}:{visitor}:{nonce or fresh_nonce()}"
+        if key in contents.quarantined:
+            return contents.quarantined[key][0]
+        state = contents.states.get((partition, visitor))
+        if state is None or _make_loaded(state, None).state != seen:
+            return None
+        if sum(one.partition == partition for one, _ in contents.quarantined.values()) >= QUARANTINE_MAX:
+            raise QuarantineFull(f"partition {partition} has {QUARANTINE_MAX} states set aside")
+        found = f"{len(state)} bytes that are no state" if isinstance(state, bytes) else type(state).__name__
+        entry = Quarantined(visitor=visitor, partition=partition, found=found, key=key, at=self._clock.now())
+        contents.quarantined[key] = entry, contents.states.pop((partition, visitor))
+        return entry
 
     async def write(self, write: SliceWrite) -> None:
         if self._is_repeated(write):
@@ -143,25 +162,30 @@ class MemoryStore:
         Raises:
             Fenced, Regressed: As write.lua.
         """
-        own = self.contents.own.get(write.partition)
-        if own is None:
-            raise Regressed(f"partition {write.partition}: nobody owns it", done=None)
-        if own.epoch != write.epoch:
-            if own.counter < int(write.epoch.partition(":")[0]):
-                done = _offset_or_none(own.done)
-                raise Regressed(f"partition {write.partition}: an epoch of before", done=done)
-            raise Fenced(f"partition {write.partition}: another owner has it")
+        own = self._check_owner(write.partition, write.epoch)
         stands, expected = (own.done, own.part), (_number(write.expect_done), write.expect_part)
         if stands == expected:
             return False
-        last_done, last_part = write.last or (write.done, write.part)
-        if (_number(write.done), write.part) <= stands <= (_number(last_done), last_part):
-            return True
         if stands < expected:
             raise Regressed(
                 f"partition {write.partition}: stands at {stands}", done=_offset_or_none(own.done)
             )
+        last_done, last_part = write.last or (write.done, write.part)
+        if (_number(write.done), write.part) <= stands <= (_number(last_done), last_part):
+            return True
         raise Fenced(f"partition {write.partition}: stands at {stands}, past {expected}")
+
+    def _check_owner(self, partition: int, epoch: str) -> Own:
+        """What `own:` holds; raises Fenced or Regressed when that is not of `epoch`."""
+        own = self.contents.own.get(partition)
+        if own is None:
+            raise Regressed(f"partition {partition}: nobody owns it", done=None)
+        if own.epoch != epoch:
+            if own.counter < int(epoch.partition(":")[0]):
+                done = _offset_or_none(own.done)
+                raise Regressed(f"partition {partition}: an epoch of before", done=done)
+            raise Fenced(f"partition {partition}: another owner has it")
+        return own
 
     def _put(self, key: Key, one: VisitorWrite) -> None:
         layouts = self.contents.layouts
@@ -169,8 +193,10 @@ class MemoryStore:
         if one.head is not None and one.body is not None:
             layouts[key] = (one.head, one.body)
         elif one.head is not None:
-            if key in layouts:
+            if isinstance(layouts.get(key), tuple):
                 layouts[key] = (one.head, layouts[key][1])
+            else:
+                layouts.pop(key, None)
         elif one.drop_layout:
             layouts.pop(key, None)
 
@@ -181,16 +207,18 @@ class MemoryStore:
                 notices.deliver(Notice(write.partition, v.visitor, changed, v.version, write.times))
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
-        return self.contents.layouts.get((partition, visitor))
+        layout: tuple[bytes, bytes] | None = _readable(self.contents.layouts.get((partition, visitor)), tuple)
+        return layout
 
     async def state(self, partition: int, visitor: VisitorId) -> bytes | None:
-        return self.contents.states.get((partition, visitor))
+        state: bytes | None = _readable(self.contents.states.get((partition, visitor)), bytes)
+        return state
 
     async def state_layout_done(self, partition: int, visitor: VisitorId) -> Stored:
         own = self.contents.own.get(partition)
-        head, body = self.contents.layouts.get((partition, visitor), (None, None))
+        head, body = await self.layout(partition, visitor) or (None, None)
         return Stored(
-            state=self.contents.states.get((partition, visitor)), head=head, body=body,
+            state=await self.state(partition, visitor), head=head, body=body,
             done=_offset_or_none(own.done) if own else None, incarnation=own.incarnation if own else None,
         )  # fmt: skip
 
@@ -238,6 +266,23 @@ class MemoryNotices:
     async def close(self) -> None:
         self._followed.clear()
         self._received.put_nowait(None)
+
+
+def _readable(value: Any, kind: type) -> Any:
+    """The value; KeyUnreadable when it is of another kind."""
+    if value is None or isinstance(value, kind):
+        return value
+    raise KeyUnreadable(f"WRONGTYPE {type(value).__name__}")
+
+
+def _make_loaded(state: Any, layout: Any) -> Loaded:
+    misplaced = [] if state is None or isinstance(state, bytes) else ["state"]
+    misplaced += [] if layout is None or isinstance(layout, tuple) else ["layout"]
+    return Loaded(
+        None if "state" in misplaced or state is None else state[: STATE_BYTES_MAX + 1],
+        None if "layout" in misplaced or layout is None else layout[1],
+        tuple(misplaced),
+    )
 
 
 def _offset_or_none(number: int) -> int | None:

@@ -4,6 +4,9 @@ A partition in a store has one writer at a time, named by its epoch (a fencing t
 part): `done` is the next offset to apply, `part` counts the slices already written of the chunk that begins
 there. So (epoch, done, part) names exactly one content of the partition, and a write that expects it cannot
 be carried out on any other.
+
+A visitor's key may hold what no worker wrote. A layout is derived, so whatever stands in its place is written
+over; an unreadable state is set aside (quarantine), and the visitor begins anew.
 """
 
 from __future__ import annotations
@@ -16,10 +19,22 @@ from msgspec import Struct
 
 from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
+from streams.stores.progress import PartitionProgress, ProgressReport
 
 CLAIM_PATIENCE_S = 300
 """Seconds for which a claim of an older Kafka generation is refused: it comes from a worker that was stopped
 and woke up. After them it comes from a group that began to count anew. Own choice, not tuned."""
+
+
+STATE_BYTES_MAX = 1024
+"""No state is longer (`models.visitor.state_fields`): of longer values this and one byte is read."""
+BODY_BYTES_MAX = 1 << 20
+"""A longer body is none that a worker wrote: it counts as not stored."""
+QUARANTINE_MAX = 10
+"""States of one partition that may be set aside and not repaired: more is no trouble of single visitors."""
+REPAIRED = -1
+"""The `part` after a repair: the owner, which stands at 0 or beyond, finds that the store went back, and
+loads its visitors again."""
 
 
 class Claim(Struct, frozen=True):
@@ -30,10 +45,24 @@ class Claim(Struct, frozen=True):
 
 
 class Loaded(Struct, frozen=True, gc=False):
-    """What a store has of a visitor: packed state, body of the live layout; None where there is none."""
+    """What a store has of a visitor: packed state, body of the live layout; None where there is none.
+
+    `misplaced`: what of them, "state" or "layout", cannot be read as its key holds a value of another type.
+    """
 
     state: bytes | None = None
     body: bytes | None = None
+    misplaced: tuple[str, ...] = ()
+
+
+class Quarantined(Struct, frozen=True, kw_only=True):
+    """A state that was set aside: what was found in its place, where that is kept, when (epoch s)."""
+
+    visitor: VisitorId
+    partition: int
+    found: str
+    key: str
+    at: float
 
 
 class VisitorWrite(Struct, frozen=True, kw_only=True, gc=False):
@@ -73,35 +102,6 @@ class SliceWrite(Struct, frozen=True, kw_only=True, gc=False):
     visitors: Sequence[VisitorWrite] = ()
     notify: bool = True
     times: tuple[float, ...] = ()
-
-
-class ProgressReport(Struct, frozen=True, kw_only=True, gc=False):
-    """How far behind the log an owner is in one partition.
-
-    Args:
-        epoch: of the claim under which it reports.
-        done: a checkpoint that it has written; None: none yet.
-        behind_s: age of the oldest record that is not applied, at most; 0 when there is none.
-    """
-
-    partition: int
-    epoch: str
-    done: int | None
-    behind_s: float
-
-
-class PartitionProgress(Struct, frozen=True, kw_only=True, gc=False):
-    """What the store knows of one partition; None for what nobody has said.
-
-    Args:
-        incarnation: of the topic that `done` is an offset of.
-        done: the next offset to apply.
-        behind_s: every record older than this was applied.
-    """
-
-    incarnation: int | None = None
-    done: int | None = None
-    behind_s: float | None = None
 
 
 WriteOutcome = Fenced | Regressed | StoreUnavailable | None
@@ -166,6 +166,28 @@ class VisitorStore(Protocol):
 
         Args:
             bodies: whether layout bodies are wanted too; without them every `body` is None.
+
+        Returns:
+            A state longer than STATE_BYTES_MAX is cut behind that and one byte, which no state is.
+        """
+        ...
+
+    async def quarantine(
+        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, nonce: str | None = None
+    ) -> Quarantined | None:
+        """Set the state of a visitor aside, when it still is what was seen.
+
+        Args:
+            epoch: of the claim under which it was loaded.
+            seen: as it was loaded; None when it is misplaced.
+            nonce: makes a repeated call the same call; None: a fresh one.
+
+        Returns:
+            None when something else stands there now: it is to be loaded again.
+
+        Raises:
+            Fenced, Regressed: as `write`.
+            QuarantineFull: QUARANTINE_MAX states of the partition are set aside already.
         """
         ...
 

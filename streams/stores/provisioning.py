@@ -11,6 +11,7 @@ from streams.runtime.settings import NO_REDIS, Settings
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta, difference, read_meta, write_meta
 from streams.stores.redis.connection import ReconnectingConnection, run_blocking
+from streams.stores.redis.quarantine import RedisQuarantine
 
 REDIS_S = 5.0
 
@@ -61,6 +62,16 @@ def read_meta_sync(redis_address: str, namespace: str) -> Meta:
     if meta is None:
         raise ServiceMissing(f"namespace {namespace} is not set up: run `etalage topics create`")
     return meta
+
+
+def count_quarantined(redis_address: str, namespace: str) -> int:
+    """How many states are set aside in the namespace, for callers that cannot await; raises as read_meta."""
+    meta, keys = read_meta_sync(redis_address, namespace), Keys(namespace)
+
+    async def count(connection: ReconnectingConnection) -> int:
+        return len(await RedisQuarantine(connection, keys).entries(meta.partitions))
+
+    return run_blocking(redis_address, count, within_s=REDIS_S)
 
 
 def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta:

@@ -9,6 +9,7 @@ from typing import Any
 
 import redis.asyncio
 
+from schemas.ids import VisitorId
 from streams.stores.keys import Keys
 from streams.stores.memory import MemoryStore
 from streams.stores.redis.connection import ReconnectingConnection
@@ -29,6 +30,18 @@ class Store:
         raise NotImplementedError
 
     async def set_own(self, **fields: Any) -> None:
+        raise NotImplementedError
+
+    async def spoil_state(self, visitor: VisitorId, value: bytes | list[str]) -> None:
+        """Put something else in the place of a state: other bytes, or a value of another type."""
+        raise NotImplementedError
+
+    async def spoil_layout(self, visitor: VisitorId) -> None:
+        """Put a list in the place of a layout."""
+        raise NotImplementedError
+
+    async def kept(self, key: str) -> Any:
+        """What was set aside under that key."""
         raise NotImplementedError
 
     async def flush(self) -> None:
@@ -54,6 +67,15 @@ class Memory(Store):
         own.done = fields.get("done", own.done)
         own.part = fields.get("part", own.part)
         own.claimed_at -= fields.get("aged", 0)
+
+    async def spoil_state(self, visitor: VisitorId, value: bytes | list[str]) -> None:
+        self.visitors.contents.states[P, visitor] = value
+
+    async def spoil_layout(self, visitor: VisitorId) -> None:
+        self.visitors.contents.layouts[P, visitor] = ["x"]
+
+    async def kept(self, key: str) -> Any:
+        return self.visitors.contents.quarantined[key][1]
 
     async def flush(self) -> None:
         self.visitors.flush()
@@ -85,6 +107,22 @@ class Redis(Store):
             await self.client.hincrby(self.keys.own(P), "at", -aged)
         if fields:
             await self.client.hset(self.keys.own(P), mapping=fields)
+
+    async def spoil_state(self, visitor: VisitorId, value: bytes | list[str]) -> None:
+        await self._spoil(self.keys.state(P, visitor), value)
+
+    async def spoil_layout(self, visitor: VisitorId) -> None:
+        await self._spoil(self.keys.layout(P, visitor), ["x"])
+
+    async def _spoil(self, key: str, value: bytes | list[str]) -> None:
+        await self.client.delete(key)
+        await (self.client.set(key, value) if isinstance(value, bytes) else self.client.rpush(key, *value))
+
+    async def kept(self, key: str) -> Any:
+        assert await self.client.ttl(key) > 0
+        if await self.client.type(key) == b"list":
+            return [each.decode() for each in await self.client.lrange(key, 0, -1)]
+        return await self.client.get(key)
 
     async def flush(self) -> None:
         names = [name async for name in self.client.scan_iter(f"*{{{self.keys.namespace}.*")]

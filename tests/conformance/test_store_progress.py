@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from streams.stores.protocols import Claim, PartitionProgress, ProgressReport, SliceWrite
+from streams.stores.progress import PartitionProgress, ProgressReport
+from streams.stores.protocols import Claim, SliceWrite
 from tests.conformance.stores import INCARNATION, P, Store
 
 

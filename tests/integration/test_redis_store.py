@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -97,3 +98,18 @@ async def test_all_processes_agree_on_the_topic(connection: ReconnectingConnecti
     await namespace_meta.write_meta(connection, keys, again)
     assert await namespace_meta.agree(connection, keys, again) == again
     assert again.incarnation != first.incarnation
+
+
+@pytest.mark.parametrize(
+    "spoil", [("RPUSH", "{key}", "x"), ("SET", "{key}", "x"), ("HSET", "{key}", "e", "x", "done", "y")]
+)
+async def test_a_partition_whose_ownership_cannot_be_read_is_not_claimed(
+    connection: ReconnectingConnection, client: redis.asyncio.Redis, namespace: str, spoil: tuple[str, ...]
+) -> None:
+    keys = Keys(namespace)
+    await client.execute_command(*(word.format(key=keys.own(0)) for word in spoil))  # type: ignore[no-untyped-call]  # redis-py types none of these
+    visitors = RedisVisitors(connection, keys, incarnation=1)
+    with pytest.raises(ServiceMissing, match=re.escape(f"`redis-cli DEL {keys.own(0)}` lets partition 0")):
+        await visitors.claim(0, "w", 1)
+    await client.delete(keys.own(0))
+    assert (await visitors.claim(0, "w", 1)).done is None

@@ -12,7 +12,8 @@ from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.kafka.transport.errors import NotAssigned
 from streams.stores.memory import MemoryStore
-from streams.stores.protocols import Claim, Loaded, ProgressReport, SliceWrite, WriteOutcome
+from streams.stores.progress import ProgressReport
+from streams.stores.protocols import Claim, Loaded, Quarantined, SliceWrite, WriteOutcome
 from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
 
 
@@ -89,6 +90,15 @@ class Door:
             lambda: self._behind.store.load(partition, visitors, bodies=bodies)
         )
         return loaded
+
+    async def quarantine(
+        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, nonce: str | None = None
+    ) -> Quarantined | None:
+        store = self._behind.store
+        kept: Quarantined | None = await self._wait(
+            lambda: store.quarantine(partition, epoch, visitor, seen, nonce=nonce)
+        )
+        return kept
 
     async def write(self, write: SliceWrite) -> None:
         await self._wait(lambda: self._behind.store.write(write))

@@ -22,7 +22,7 @@ from streams.workers.group.ownership import Holding
 from streams.workers.group.round_processor import Outcome
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies
 from streams.workers.personalize.slices import PreparedChunk
-from streams.workers.personalize.visitor_cache import CachedVisitor, VisitorCache
+from streams.workers.personalize.visitors.visitor_cache import CachedVisitor, VisitorCache
 from tests.faults.mutants import AckFirst, forgetful_fold
 from tests.properties.doors import Raw
 from tests.properties.interleavings import run

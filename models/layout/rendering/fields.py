@@ -9,16 +9,17 @@ from datetime import datetime
 
 from schemas.layouts import Mode, Reason
 
+_BODY_FROM = b',"layout_id":'
 _EXPOSED_UNTIL = b',"slots":['
 
 
 def field_of(layout: bytes, name: bytes) -> str:
-    """The value of a string field without escapes; "" when it is not there."""
+    """The value of a string field without escapes; "" when it is not there. Any bytes may be asked."""
     start = layout.find(b'"' + name + b'":"')
-    if start < 0:
+    end = layout.find(b'"', start + len(name) + 4)
+    if start < 0 or end < 0:
         return ""
-    start += len(name) + 4
-    return layout[start : layout.index(b'"', start)].decode()
+    return layout[start + len(name) + 4 : end].decode(errors="replace")
 
 
 def body_of(layout: bytes) -> bytes:
@@ -27,7 +28,16 @@ def body_of(layout: bytes) -> bytes:
     Raises:
         ValueError: The bytes are no layout.
     """
-    return layout[layout.index(b',"layout_id":') :]
+    return layout[layout.index(_BODY_FROM) :]
+
+
+def looks_whole(layout: bytes) -> bool:
+    """Whether bytes begin, go on and end as a layout does; all else is not looked at."""
+    return (
+        layout[:1] == b"{"
+        and layout[-1:] == b"}"
+        and 0 < layout.find(_BODY_FROM) < layout.find(_EXPOSED_UNTIL)
+    )
 
 
 def layout_id_of(layout: bytes) -> str:

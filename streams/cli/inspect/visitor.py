@@ -1,4 +1,4 @@
-"""`etalage visitor`: prints the stored state of a visitor, with the catalogue's names."""
+"""`etalage visitor`: prints the stored state of a visitor, with the catalogue's names, and repairs it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,23 @@ from models.policy.inspection.visitor_profile import Affinity, KnownItem, Visito
 from models.storefront.shop import Shop
 from models.visitor.packing import unpack
 from schemas.codec import encode
-from schemas.errors import EtalageError, ServiceMissing
+from schemas.errors import EtalageError, KeyUnreadable, UnknownVersion
 from schemas.ids import VisitorId
-from streams.cli.options import AsJson, Data, find_settings
+from streams.cli.inspect.visitor_repair import (
+    describe_repair,
+    list_quarantined,
+    open_namespace,
+    repair_visitors,
+)
+from streams.cli.options import AsJson, Data, find_settings, require_kafka
+from streams.cli.output import format_count, uncut_column
 from streams.gateway.http.parameters import VISITOR_PATTERN
 from streams.kafka.partitioner import partition_of
-from streams.runtime.settings import NO_REDIS, Settings
+from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import configure
 from streams.runtime.telemetry.metrics import Metrics
-from streams.runtime.telemetry.terminal import TerminalConsole
+from streams.runtime.telemetry.terminal import TerminalConsole, say
 from streams.shop.follower import ShopFollower
-from streams.stores.keys import Keys
-from streams.stores.namespace_meta import read_meta
-from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.layouts import RedisLayouts
 
 app = typer.Typer(help="What is known of a visitor.", no_args_is_help=True)
@@ -48,30 +52,75 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Print a visitor's state, with the catalogue's names in it."""
-    if not re.fullmatch(VISITOR_PATTERN, visitor):
-        raise EtalageError(f"a visitor is `u:` or `a:` and 1-126 printable ASCII characters, not {visitor!r}")
+    checked = _check(visitor)
     configure(level="error")  # the follower's log lines would disturb the output
-    profile = asyncio.run(_read_profile(find_settings(data), VisitorId(visitor)))
+    profile = asyncio.run(_read_profile(find_settings(data), checked))
     if as_json:
         typer.echo(encode(profile))
     else:
         _print(profile)
 
 
+@app.command()
+def quarantine(data: Data = None, as_json: AsJson = False) -> None:
+    """List the states that were set aside because no worker can have written them."""
+    configure(level="error")
+    entries = asyncio.run(list_quarantined(find_settings(data)))
+    if as_json:
+        typer.echo(encode(entries))
+        return
+    table = Table(uncut_column("visitor"), "partition", "found", "set aside", uncut_column("kept in"))
+    for one in entries:
+        at = datetime.fromtimestamp(one.at, UTC).isoformat()
+        table.add_row(one.visitor, str(one.partition), one.found, at, one.key)
+    if entries:
+        TerminalConsole().print(table)
+    hint = "; `etalage visitor repair --all` folds them again from the log" if entries else ""
+    say(f"{format_count(len(entries), 'state')} set aside{hint}")
+
+
+@app.command()
+def repair(
+    visitor: Annotated[str | None, typer.Argument(help="`u:<user id>` or `a:<anonymous id>`.")] = None,
+    everybody: Annotated[bool, typer.Option("--all", help="All whose state is set aside.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Also a state that can be read.")] = False,
+    data: Data = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fold a visitor's state again from the log, while the workers go on.
+
+    The log keeps seven days: what is older is not in the new state.
+    """
+    configure(level="error")
+    if (visitor is None) is not everybody:
+        raise EtalageError("name one visitor, or --all whose state is set aside")
+    chosen = None if visitor is None else _check(visitor)
+    settings, kafka = require_kafka(data)
+    for one in asyncio.run(repair_visitors(settings, kafka, chosen, force=force)):
+        if as_json:
+            typer.echo(encode(one))
+        else:
+            say(describe_repair(one))
+
+
+def _check(visitor: str) -> VisitorId:
+    if not re.fullmatch(VISITOR_PATTERN, visitor):
+        raise EtalageError(f"a visitor is `u:` or `a:` and 1-126 printable ASCII characters, not {visitor!r}")
+    return VisitorId(visitor)
+
+
 async def _read_profile(settings: Settings, visitor: VisitorId) -> VisitorProfile:
-    """Read the visitor's state from Redis; raises EtalageError when there is none."""
-    if not settings.redis:
-        raise ServiceMissing(NO_REDIS)
-    keys = Keys(settings.namespace)
-    async with ReconnectingConnection(settings.redis) as connection:
-        meta = await read_meta(connection, keys)
-        if meta is None:
-            raise ServiceMissing(f"namespace {settings.namespace} is not set up: run `etalage topics create`")
+    """Read the visitor's state from Redis; raises EtalageError when there is none, or it cannot be read."""
+    async with open_namespace(settings) as (connection, keys, meta):
         partition = partition_of(visitor.encode(), meta.partitions)
-        packed = await RedisLayouts(connection, keys).state(partition, visitor)
+        try:
+            packed = await RedisLayouts(connection, keys).state(partition, visitor)
+            state = unpack(packed or b"")
+        except (KeyUnreadable, UnknownVersion) as exc:
+            raise EtalageError(f"{exc}; `etalage visitor repair {visitor}` folds it again") from exc
     if packed is None:
         raise EtalageError(f"nothing is known of {visitor}")
-    return build_profile(visitor, partition, unpack(packed), await _load_shop(settings))
+    return build_profile(visitor, partition, state, await _load_shop(settings))
 
 
 async def _load_shop(settings: Settings) -> Shop:

@@ -46,5 +46,5 @@ class VisitorRoute:
         try:
             state = unpack(packed)
         except UnknownVersion as exc:
-            raise Problem(503, "this state was written by newer code") from exc
+            raise Problem(503, "this state cannot be read: repair it, or start the newer code") from exc
         await send_bytes(send, msgspec.json.encode(build_profile(visitor, partition, state, self._shop())))

@@ -9,7 +9,8 @@ from msgspec import Struct
 
 from schemas.errors import EtalageError
 from streams.runtime.telemetry.metrics import Metrics
-from streams.stores.protocols import PartitionProgress, Stored
+from streams.stores.progress import PartitionProgress
+from streams.stores.protocols import Stored
 
 POLL_EVERY_S = 0.5
 POLL_WITHIN_S = 1.0

@@ -98,7 +98,7 @@ class FallbackChain:
             shown: the layout that an open page has: it keeps its id when the content is still the same.
 
         Raises:
-            ReadFailed: the store did not answer.
+            ReadFailed: the store did not answer, or the state cannot be read.
         """
         try:
             return self._label(await self._read_or_decide(query, partition, until, shown), partition)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, Protocol
 
-from models.layout.fills.packed_fills import fills_of_body
+from models.layout.fills.packed_fills import PackedFills, fills_of_body
 from models.layout.rendering.answer import layout_bytes
 from models.layout.rendering.cards import hydrate
 from models.layout.rendering.fields import body_of
@@ -16,10 +16,12 @@ from models.policy.inspection.explain import explained_answer
 from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
 from models.visitor.packing import version_of
+from schemas.errors import UnknownVersion
 from schemas.ids import VisitorId
 from schemas.layouts import Reason
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.popular_cache import PopularLayoutCache
+from streams.gateway.layouts.store_reads import ReadFailed
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
@@ -95,6 +97,7 @@ class OnDemandLayouts:
             The JSON of a layout without cards.
 
         Raises:
+            ReadFailed: `redis_down`, when the state cannot be read.
             DecisionFailed: `model_failed`, for whatever was raised meanwhile; it is logged. `budget`, when
                 there was no decision by `until`.
         """
@@ -114,8 +117,15 @@ class OnDemandLayouts:
         except TimeoutError as exc:
             raise DecisionFailed("budget") from exc
         except Exception as exc:
-            self._log_exception("deciding a layout failed")
-            raise DecisionFailed("model_failed") from exc
+            raise self._failure(exc) from exc
+
+    def _failure(self, exc: Exception) -> ReadFailed | DecisionFailed:
+        """What an exception at hand means for the answer, counted or logged."""
+        if isinstance(exc, UnknownVersion):
+            self._metrics.count("store_errors_total", kind="unreadable")
+            return ReadFailed("redis_down")
+        self._log_exception("deciding a layout failed")
+        return DecisionFailed("model_failed")
 
     def is_valid(self, query: LayoutQuery, layout: bytes) -> bool:
         """Whether a stored layout may be shown by the shop as it is; False for one that cannot be read."""
@@ -172,6 +182,14 @@ def _page_request(
         item=query.item,
         category=query.category,
         q=query.q,
-        previous=None if shown is None else fills_of_body(body_of(shown)),
+        previous=None if shown is None else _fills_of(shown),
         explained=explained,
     )
+
+
+def _fills_of(shown: bytes) -> PackedFills | None:
+    """What a layout or its body shows; None for bytes that are no layout of this code."""
+    try:
+        return fills_of_body(body_of(shown))
+    except ValueError:
+        return None

@@ -99,8 +99,10 @@ class StoreReads:
                 self.circuit.record_failure(now)
             raise ReadFailed("redis_timeout") from None
         except StoreUnavailable as exc:
-            self._metrics.count("store_errors_total", kind="unavailable")
-            if not isinstance(exc, KeyUnreadable):  # one visitor's key says nothing of the others'
+            if isinstance(exc, KeyUnreadable):  # one visitor's key says nothing of the others'
+                self._metrics.count("store_errors_total", kind="unreadable")
+            else:
+                self._metrics.count("store_errors_total", kind="unavailable")
                 self.circuit.record_failure(now)
             raise ReadFailed("redis_down") from None
         self.circuit.record_success()

@@ -164,20 +164,16 @@ class ChunkConsumer(Consumer):
             notify(self._waiting_for_ack)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
-        for tp, prefix in list(self._prefixes.items()):
+        for tp in list(self._prefixes):  # `_new_offset` knows whether there is anything to commit
             if topics is None or tp in topics or tp.topic in topics:
-                over = self._stepped_over(tp)
-                if prefix.pending or (over is not None and self._should_commit(tp, over)):
-                    yield tp
+                yield tp
 
     def _new_offset(self, tp: TP) -> int | None:
-        over, end = self._stepped_over(tp), self._prefixes[tp].take()
-        return end if over is None else over
-
-    def _stepped_over(self, tp: TP) -> int | None:
-        """The offset behind markers, which are no lag, once all that stands before it is acknowledged."""
-        end = self._prefixes[tp].complete_until
-        return None if end is None else self.client.stepped_over(tp, end)
+        """The end of the acknowledged prefix, and of markers right behind it: they are no lag."""
+        prefix = self._prefixes[tp]
+        taken, complete = prefix.take(), prefix.complete_until
+        over = None if complete is None else self.client.stepped_over(tp, complete)
+        return taken if over is None else over
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         good = await super()._commit(offsets)

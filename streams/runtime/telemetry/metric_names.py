@@ -40,6 +40,7 @@ CounterName = Literal[
     "notices_total",
     "pushes_replaced_total",
     "pushes_total",
+    "quarantined_total",
     "ranker_failures_total",
     "rebalances_total",
     "records_lost_total",
@@ -106,6 +107,9 @@ COUNTERS: Mapping[CounterName, Metric] = {
     "notices_total": Metric("Notices that a visitor's layout or state changed, received by the gateway."),
     "pushes_replaced_total": Metric("Pushes overtaken by a newer layout before they were sent."),
     "pushes_total": Metric("Layouts pushed to open pages.", ("page",)),
+    "quarantined_total": Metric(
+        "Keys of visitors that held what no worker wrote: a state set aside, a layout replaced.", ("kind",)
+    ),
     "ranker_failures_total": Metric("Scorings that the understudy had to do, by reason.", ("reason",)),
     "rebalances_total": Metric("Assignments of partitions to this process."),
     "records_lost_total": Metric("Offsets that the log lost before what stood there was applied."),
@@ -114,7 +118,7 @@ COUNTERS: Mapping[CounterName, Metric] = {
     "retries_total": Metric("Work tried again after a passing failure, by stage.", ("stage",)),
     "shop_swaps_total": Metric("New snapshots of the shop taken into use."),
     "signals_total": Metric("Crowd signals written or followed.", ("direction",)),
-    "store_errors_total": Metric("Redis calls that failed: timeout, unavailable.", ("kind",)),
+    "store_errors_total": Metric("Redis calls that failed: timeout, unavailable, unreadable.", ("kind",)),
 }
 
 GAUGES: Mapping[GaugeName, Metric] = {

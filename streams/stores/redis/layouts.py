@@ -10,7 +10,8 @@ import orjson
 from schemas.errors import EtalageError, KeyUnreadable, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.stores.keys import Keys
-from streams.stores.protocols import Following, Notice, PartitionProgress, Stored
+from streams.stores.progress import PartitionProgress
+from streams.stores.protocols import Following, Notice, Stored
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.pipeline import CommandRefused, PipelinedConnection, Reply, raise_error
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha1
 
 import orjson
-from msgspec import Struct
+from msgspec import Struct, json
 
-from schemas.errors import Fenced, Regressed, StoreUnavailable
+from schemas.errors import Fenced, QuarantineFull, Regressed, ServiceMissing, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.stores.keys import Keys
+from streams.stores.progress import ProgressReport
 from streams.stores.protocols import (
+    BODY_BYTES_MAX,
     CLAIM_PATIENCE_S,
+    QUARANTINE_MAX,
+    STATE_BYTES_MAX,
     Claim,
     Loaded,
-    ProgressReport,
+    Quarantined,
     SliceWrite,
     VisitorWrite,
     WriteOutcome,
@@ -22,7 +27,10 @@ from streams.stores.protocols import (
 )
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.lua_script import KeysAndArguments, LuaScript, script_text
-from streams.stores.redis.pipeline import RedisArgument, Reply, raise_error
+from streams.stores.redis.pipeline import CommandRefused, RedisArgument, Reply, raise_error
+
+SPOILED_OWN = ("WRONGTYPE", "attempt to")
+"""What the claim script's error says of a key of another type, and of fields that are not ours."""
 
 
 class Lifetimes(Struct, frozen=True):
@@ -49,7 +57,6 @@ class RedisVisitors:
         scripts: Mapping[str, str] | None = None,
     ) -> None:
         texts = scripts or {}
-        self._call = connection.call
         self._keys = keys
         self._incarnation = incarnation
         self._lifetimes = lifetimes or Lifetimes()
@@ -57,14 +64,24 @@ class RedisVisitors:
         self._claim = LuaScript(connection, texts.get("claim") or script_text("claim"))
         self._write = LuaScript(connection, texts.get("write") or script_text("write"))
         self._report = LuaScript(connection, script_text("report"))
+        self._quarantine = LuaScript(connection, script_text("quarantine"))
 
     async def claim(
         self, partition: int, owner: str, kafka_generation: int, *, nonce: str | None = None
     ) -> Claim:
-        answer = await self._claim(
-            [self._keys.own(partition)],
-            [nonce or fresh_nonce(), owner, kafka_generation, self._incarnation, CLAIM_PATIENCE_S],
-        )
+        key = self._keys.own(partition)
+        try:
+            answer = await self._claim(
+                [key], [nonce or fresh_nonce(), owner, kafka_generation, self._incarnation, CLAIM_PATIENCE_S]
+            )
+        except CommandRefused as exc:
+            if not any(sign in str(exc) for sign in SPOILED_OWN):
+                raise
+            # It is all visitors' key: to go on without it would be a guess.
+            raise ServiceMissing(
+                f"Redis key {key} does not hold what Etalage keeps there ({exc}): `redis-cli DEL {key}` lets "
+                f"partition {partition} be read again from the log's start, where states skip what they have"
+            ) from exc
         match answer:
             case [b"OK", bytes(epoch), int(done)]:
                 return Claim(epoch=epoch.decode(), done=None if done < 0 else done)
@@ -76,12 +93,38 @@ class RedisVisitors:
     ) -> list[Loaded]:
         if not visitors:
             return []
-        states = [self._keys.state(partition, visitor) for visitor in visitors]
+        keys = [self._keys.state(partition, visitor) for visitor in visitors]
+        if bodies:
+            layouts = [self._keys.layout(partition, visitor) for visitor in visitors]
+            keys = [key for pair in zip(keys, layouts, strict=True) for key in pair]
+        values = await self._load(keys, (1 + bodies, STATE_BYTES_MAX, BODY_BYTES_MAX))
         if not bodies:
-            return [Loaded(state) for state in await self._call("MGET", *states)]
-        layouts = [self._keys.layout(partition, visitor) for visitor in visitors]
-        values = await self._load([key for pair in zip(states, layouts, strict=True) for key in pair])
-        return [Loaded(state, body) for state, body in zip(values[::2], values[1::2], strict=True)]
+            return [_make_loaded(state, None) for state in values]
+        return [_make_loaded(*each) for each in zip(values[::2], values[1::2], strict=True)]
+
+    async def quarantine(
+        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, nonce: str | None = None
+    ) -> Quarantined | None:
+        keys, nonce = self._keys, nonce or fresh_nonce()
+        answer = await self._quarantine(
+            [
+                keys.own(partition), keys.state(partition, visitor),
+                keys.quarantined_state(partition, visitor, nonce), keys.quarantine(partition),
+            ],
+            [
+                epoch, "" if seen is None else sha1(seen, usedforsecurity=False).hexdigest(),
+                STATE_BYTES_MAX, QUARANTINE_MAX, self._lifetimes.state_s, visitor, partition,
+            ],
+        )  # fmt: skip
+        match answer:
+            case [b"OK", bytes(entry)]:
+                return json.decode(entry, type=Quarantined)
+            case [b"OTHER"]:
+                return None
+            case [b"FULL"]:
+                raise QuarantineFull(f"partition {partition} has {QUARANTINE_MAX} states set aside")
+            case _:
+                raise _loss(partition, answer)
 
     async def write(self, write: SliceWrite) -> None:
         outcome = (await self.write_all([write]))[0]
@@ -122,16 +165,33 @@ def _outcome(write: SliceWrite, reply: Reply) -> WriteOutcome:
     """What a reply of write.lua says; raises CommandRefused."""
     if isinstance(reply, StoreUnavailable):
         return reply
-    match raise_error(reply):
-        case [b"OK", *_]:
-            return None
+    answer = raise_error(reply)
+    return None if answer[0] == b"OK" else _loss(write.partition, answer)
+
+
+def _loss(partition: int, answer: Reply) -> Fenced | Regressed:
+    """Why a script did nothing: {'FENCED', …} or {'REGRESSED', done, …}."""
+    match answer:
         case [b"REGRESSED", int(done), *_]:
             return Regressed(
-                f"partition {write.partition}: Redis stands at {done}, expected {write.expect_done}",
-                done=None if done < 0 else done,
+                f"partition {partition}: Redis stands at {done}", done=None if done < 0 else done
             )
         case _:
-            return Fenced(f"partition {write.partition}: another owner has it")
+            return Fenced(f"partition {partition}: another owner has it")
+
+
+def _make_loaded(state: Reply, body: Reply) -> Loaded:
+    """What load.lua says of a visitor; raises what is no matter of the visitor's keys."""
+    if not isinstance(state, Exception) and not isinstance(body, Exception):
+        return Loaded(state, body)
+    values = {"state": state, "layout": body}
+    errors = {name: value for name, value in values.items() if isinstance(value, Exception)}
+    for error in errors.values():
+        if not (isinstance(error, CommandRefused) and error.wrong_type):
+            raise error
+    return Loaded(
+        None if "state" in errors else state, None if "layout" in errors else body, misplaced=tuple(errors)
+    )
 
 
 def layout_action(one: VisitorWrite) -> bytes:

@@ -12,7 +12,7 @@ from typing import Protocol
 from schemas.errors import StoreUnavailable
 from streams.runtime.process_context import ProcessContext
 from streams.runtime.telemetry.logs import logger
-from streams.stores.protocols import ProgressReport
+from streams.stores.progress import ProgressReport
 from streams.workers.group.ownership import Holding, Ownership
 
 log = logger("progress")

@@ -7,7 +7,6 @@ chunk that is read again folds to the same states. The next round folds on what 
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import Struct
@@ -38,13 +37,12 @@ from streams.workers.personalize.slices import (
     cut_slices,
 )
 from streams.workers.personalize.stage_metrics import StageMetrics
-from streams.workers.personalize.visitor_cache import CachedVisitor, VisitorCache
+from streams.workers.personalize.visitors.loading import KnownVisitors, VisitorLoading
+from streams.workers.personalize.visitors.visitor_cache import CachedVisitor, VisitorCache
 
 Fold = Callable[[bytes, EventRecord], bytes]
 CountSignals = Callable[[bytes, EventRecord], None]
 """Counts one applied record for the crowd; gets the packed state before it. Never waits or raises."""
-KnownVisitors = dict[VisitorId, tuple[CachedVisitor, bytes | None]]
-"""Visitors before a chunk, each with the body of the stored layout where that was read with it."""
 
 
 class EngineConfig(Struct, frozen=True, kw_only=True):
@@ -84,6 +82,7 @@ class Engine:
         StoreUnavailable, StreamUnavailable: Redis or Kafka failed until the retries gave up.
         DeadLetterLimit: too many of the last records cannot be applied.
         UnknownVersion: a stored state was written by newer code.
+        QuarantineFull: too many stored states were written by no code of ours.
 
     In none of these cases may a chunk of the round be acknowledged.
     """
@@ -94,6 +93,10 @@ class Engine:
         self._stage_metrics = StageMetrics(dependencies.metrics, dependencies.clock)
         self._stage = self._stage_metrics.stage
         self._cache = VisitorCache(config.lru_visitors)
+        self._loading = VisitorLoading(
+            dependencies.store, dependencies.retries, dependencies.metrics,
+            bodies=dependencies.decider is not None,
+        )  # fmt: skip
         dependencies.metrics.watch("lru_visitors", lambda: len(self._cache))
 
     async def prepare(self, chunks: Sequence[HeldChunk]) -> list[PreparedChunk]:
@@ -110,7 +113,7 @@ class Engine:
             prepared.append(PreparedChunk(chunk, decoded))
             await sharing.pause_when_due()
         started = self._stage("decode", started)
-        known = await self._look_up(prepared)
+        known = await self._loading.look_up(prepared, self._cache)
         started = self._stage("load", started)
         for one in prepared:
             await self._fold_visitors(one, known, sharing)
@@ -132,10 +135,11 @@ class Engine:
         published = [self._publish(one) for one in prepared]
         sharing = LoopSharing(self._clock)
         for one in prepared:
-            one.slices = cut_slices(one, self._config.slice_visitors)
+            one.slices = [] if one.refused else cut_slices(one, self._config.slice_visitors)
             await sharing.pause_when_due()
         started = self._clock.monotonic()
-        refused = await self._send([one.slices for one in prepared])
+        refused = {index: one.refused for index, one in enumerate(prepared) if one.refused is not None}
+        refused |= await self._send([one.slices for one in prepared])
         self._stage("write", started)
         written = [one for index, one in enumerate(prepared) if index not in refused]
         for one in written:
@@ -153,63 +157,38 @@ class Engine:
         )  # fmt: skip
         await self._deps.retries("verify", lambda: self._deps.store.write(unchanged))
 
-    # -- loading
-
-    async def _look_up(self, prepared: Sequence[PreparedChunk]) -> KnownVisitors:
-        """Each visitor of the round as last decided, from the cache or else from the store."""
-        known: KnownVisitors = {}
-        missing: list[tuple[Holding, list[VisitorId]]] = []
-        for one in prepared:
-            holding, absent = one.chunk.holding, []
-            for visitor in one.decoded.by_visitor:
-                entry = self._cache.get(visitor, holding)
-                if entry is None:
-                    absent.append(visitor)
-                else:
-                    known[visitor] = entry, None
-            if absent:
-                missing.append((holding, absent))
-        self._metrics.count("lru_hits_total", len(known))
-        if missing:
-            self._metrics.count("lru_misses_total", sum(len(absent) for _, absent in missing))
-            for (holding, absent), found in zip(missing, await self._load(missing), strict=True):
-                for visitor, loaded in zip(absent, found, strict=True):
-                    entry = CachedVisitor(holding, loaded.state or b"", None, float("-inf"), end=0)
-                    known[visitor] = entry, loaded.body
-        return known
-
-    async def _load(self, missing: Sequence[tuple[Holding, list[VisitorId]]]) -> list[list[Loaded]]:
-        """Of each partition what the store has of its visitors, in one round trip for all."""
-        load, bodies = self._deps.store.load, self._deps.decider is not None
-        return await self._deps.retries(
-            "load",
-            lambda: asyncio.gather(
-                *(load(holding.partition, visitors, bodies=bodies) for holding, visitors in missing)
-            ),
-        )
-
     # -- folding
 
     async def _fold_visitors(self, one: PreparedChunk, known: KnownVisitors, sharing: LoopSharing) -> None:
         """Notes the visitors whom the chunk changed; a record on whom fold fails gets a letter."""
-        for visitor, records in one.decoded.by_visitor.items():
+        for visitor in one.decoded.by_visitor:
             before, body = known[visitor]
-            touched = TouchedVisitor(visitor, before, before.state, body, [], [])
-            for record in records:
-                failed = self._fold_one(touched, record)
-                if failed is not None:
-                    one.decoded.letters.append(self._fold_failure(record, one.chunk.records, failed))
-            if touched.applied:
-                one.touched.append(touched)
+            try:
+                self._fold_visitor(one, visitor, before, body)
+            except UnknownVersion:
+                before, body = await self._loading.mend(one, visitor, Loaded(before.state, body))
+                self._fold_visitor(one, visitor, before, body)
             await sharing.pause_when_due()
+
+    def _fold_visitor(
+        self, one: PreparedChunk, visitor: VisitorId, before: CachedVisitor, body: bytes | None
+    ) -> None:
+        """Raises UnknownVersion, and nothing is noted, when the state before cannot be read."""
+        touched = TouchedVisitor(visitor, before, before.state, body, [], [])
+        for record in one.decoded.by_visitor[visitor]:
+            failed = self._fold_one(touched, record)
+            if failed is not None:
+                one.decoded.letters.append(self._fold_failure(record, one.chunk.records, failed))
+        if touched.applied:
+            one.touched.append(touched)
 
     def _fold_one(self, touched: TouchedVisitor, record: EventRecord) -> Exception | None:
         """Fold one record in; returns the error of a defect in fold, which buries that record alone."""
         before = touched.state
         try:
             touched.state = self._deps.fold(before, record)
-        except UnknownVersion as exc:  # never to be overwritten
-            raise UnknownVersion(f"partition {record.partition} holds {exc}") from exc
+        except UnknownVersion:  # of the state, not of the record
+            raise
         except Exception as exc:
             return exc
         if touched.state is not before:

@@ -14,7 +14,7 @@ from streams.stores.protocols import SliceWrite, VisitorStore, VisitorWrite
 from streams.workers.group.round_processor import HeldChunk
 from streams.workers.personalize.decider import LiveLayoutUpdate
 from streams.workers.personalize.decoding import DecodedChunk
-from streams.workers.personalize.visitor_cache import CachedVisitor
+from streams.workers.personalize.visitors.visitor_cache import CachedVisitor
 
 SLICE_VISITORS = 32
 """Visitors written by one script: about 0.3 ms of Redis."""
@@ -45,13 +45,17 @@ class TouchedVisitor(Struct, gc=False):
 
 
 class PreparedChunk(Struct, gc=False):
-    """A chunk that only has to be written: what it decoded to, whom it changed, when (epoch ms), and how."""
+    """A chunk that only has to be written: what it decoded to, whom it changed, when (epoch ms), and how.
+
+    `refused`: the store refused us already while it was prepared; nothing of it is written.
+    """
 
     chunk: HeldChunk
     decoded: DecodedChunk
     touched: list[TouchedVisitor] = []
     times: tuple[float, ...] = ()
     slices: list[SliceWrite] = []
+    refused: Fenced | Regressed | None = None
 
 
 def cut_slices(prepared: PreparedChunk, size: int = SLICE_VISITORS) -> list[SliceWrite]:

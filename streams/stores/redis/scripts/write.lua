@@ -37,13 +37,22 @@ for at = 2, #KEYS, 2 do
   redis.call('SET', KEYS[at], ARGV[from], 'EX', ARGV[6])
   local action = ARGV[from + 1]
   if action == 'w' then
-    redis.call('HSET', KEYS[at + 1], 'h', ARGV[from + 2], 'b', ARGV[from + 3])
+    local set = redis.pcall('HSET', KEYS[at + 1], 'h', ARGV[from + 2], 'b', ARGV[from + 3])
+    if type(set) == 'table' then
+      if string.find(set.err, 'WRONGTYPE', 1, true) then
+        redis.call('DEL', KEYS[at + 1]) -- none of ours; a layout can be made again
+      end
+      redis.call('HSET', KEYS[at + 1], 'h', ARGV[from + 2], 'b', ARGV[from + 3])
+    end
     redis.call('EXPIRE', KEYS[at + 1], ARGV[7])
   elseif action == 'h' then
     -- A head without its body would be no layout.
-    if redis.call('EXISTS', KEYS[at + 1]) == 1 then
+    local has_body = redis.pcall('HEXISTS', KEYS[at + 1], 'b')
+    if has_body == 1 then
       redis.call('HSET', KEYS[at + 1], 'h', ARGV[from + 2])
       redis.call('EXPIRE', KEYS[at + 1], ARGV[7])
+    elseif has_body ~= 0 then
+      redis.call('DEL', KEYS[at + 1])
     end
   elseif action == 'd' then
     redis.call('DEL', KEYS[at + 1])

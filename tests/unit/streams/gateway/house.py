@@ -28,7 +28,8 @@ from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.memory import MemoryStore
 from streams.stores.namespace_meta import Meta
-from streams.stores.protocols import PartitionProgress, SliceWrite, VisitorWrite
+from streams.stores.progress import PartitionProgress
+from streams.stores.protocols import SliceWrite, VisitorWrite
 
 PARTITIONS = 4
 META = Meta("topic-of-tests", PARTITIONS)

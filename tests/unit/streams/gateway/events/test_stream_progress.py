@@ -10,7 +10,8 @@ import pytest
 from schemas.errors import StoreUnavailable
 from streams.gateway.events.stream_progress import POLL_EVERY_S, StreamProgress
 from streams.runtime.telemetry.metrics import Metrics
-from streams.stores.protocols import PartitionProgress, Stored
+from streams.stores.progress import PartitionProgress
+from streams.stores.protocols import Stored
 from tests.unit.streams.gateway.virtual_time import virtual_loop
 
 STALE_AFTER_S = 3.0

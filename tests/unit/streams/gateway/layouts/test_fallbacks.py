@@ -174,3 +174,31 @@ async def test_answers_are_counted_and_exposed(house: House, client: httpx.Async
     assert key == ANN.encode()
     assert value is not None
     assert msgspec.json.decode(value)["via"] == "get"
+
+
+@pytest.mark.parametrize("state", [b"garbage", b"\x01", b"\x01" * 300, b"\x02" * 100])
+async def test_a_state_that_cannot_be_read_is_answered_and_counted(
+    house: House, client: httpx.AsyncClient, state: bytes
+) -> None:
+    await house.write(SHOES)
+    served = await get_layout(client)
+    house.store.contents.states[house.partition(), ANN] = state
+    assert labels(await get_layout(client)) == labels(served), "its layout is still true"
+    house.store.contents.layouts.clear()
+    assert labels(await get_layout(client, "cart")) == ("popular", "redis_down")
+    assert labels(await get_layout(client)) == ("popular", "redis_down")
+    assert 'store_errors_total{kind="unreadable"} 2' in house.gateway.metrics.render().decode()
+
+
+@pytest.mark.parametrize(
+    "layout", [(b"garbage", b"garbage"), (b"", b""), (b'"version":"', b"\xff"), (b'{"edition":"1.1"', b"x")]
+)
+@pytest.mark.parametrize("explain", [0, 1])
+async def test_a_layout_that_cannot_be_read_is_decided_anew(
+    house: House, client: httpx.AsyncClient, layout: tuple[bytes, bytes], explain: int
+) -> None:
+    await house.write(SHOES)
+    served = await get_layout(client, explain=explain)
+    house.store.contents.layouts[house.partition(), ANN] = layout
+    again = await get_layout(client, explain=explain)
+    assert (labels(again), again.version) == (labels(served), served.version)

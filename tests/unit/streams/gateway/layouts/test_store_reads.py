@@ -67,3 +67,4 @@ async def test_a_key_of_one_visitor_says_nothing_of_the_others(
     for _ in range(FAILURES_TO_OPEN + 1):
         assert labels(await get_layout(client, deadline_ms=FAIR_MS)) == ("popular", "redis_down")
     assert house.gateway.reads.circuit.state == "closed"
+    assert 'store_errors_total{kind="unreadable"}' in house.gateway.metrics.render().decode()

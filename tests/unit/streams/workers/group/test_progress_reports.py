@@ -12,7 +12,8 @@ from schemas.errors import StoreUnavailable
 from streams.runtime.clock import SystemClock
 from streams.runtime.process_context import ProcessContext
 from streams.runtime.telemetry.metrics import Metrics
-from streams.stores.protocols import Claim, ProgressReport
+from streams.stores.progress import ProgressReport
+from streams.stores.protocols import Claim
 from streams.workers.group import progress_reports
 from streams.workers.group.ownership import Holding
 from streams.workers.group.progress_reports import ProgressReports

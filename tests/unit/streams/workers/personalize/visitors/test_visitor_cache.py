@@ -3,7 +3,7 @@ from __future__ import annotations
 from schemas.ids import VisitorId
 from streams.stores.protocols import Claim
 from streams.workers.group.ownership import Holding
-from streams.workers.personalize.visitor_cache import CachedVisitor, VisitorCache
+from streams.workers.personalize.visitors.visitor_cache import CachedVisitor, VisitorCache
 
 A, B, C = VisitorId("a:a"), VisitorId("a:b"), VisitorId("a:c")
 

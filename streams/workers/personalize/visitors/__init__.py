@@ -1,0 +1,1 @@
+"""The visitors of a round before it: from memory, else from the store."""
