@@ -45,6 +45,7 @@ from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import LayoutReader
 from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.layouts import RedisLayouts
 
 WATCH_EVERY_S = 0.25
@@ -205,7 +206,7 @@ class LiveGateway:
 
     def __init__(self, settings: Settings) -> None:
         metrics, clock = Metrics(), SystemClock()
-        self.redis = ReconnectingConnection(settings.redis or "")
+        self.redis = ReconnectingConnection(redis_address(settings))
         self.layouts = RedisLayouts(self.redis, Keys(settings.namespace))
         self.follower = ShopFollower(settings, metrics, clock)
         self.log = EventLog(settings.kafka or "")

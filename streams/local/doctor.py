@@ -20,6 +20,7 @@ from streams.local.servers.redis import find_redis_server, redis_version
 from streams.runtime.ports import listens
 from streams.runtime.settings import Settings, read_settings
 from streams.shop.build import describe_ranker
+from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.server_checks import describe_server
 
 OLDEST_PYTHON = (3, 11)
@@ -91,8 +92,8 @@ def _examine_kafka(settings: Settings) -> list[Finding]:
 
 def _examine_redis(settings: Settings) -> Finding:
     """The given Redis, else the program that would be our own."""
-    address = settings.redis
-    return _run_check("Redis", (lambda: _check_given_redis(address)) if address else _check_redis_server)
+    given = settings.redis is not None
+    return _run_check("Redis", (lambda: _check_given_redis(settings)) if given else _check_redis_server)
 
 
 def _examine_gateway(instance: LocatedInstance) -> Finding:
@@ -136,7 +137,8 @@ def _check_given_kafka(settings: Settings) -> str:
     return f"answers at {settings.kafka}; {count} topics of namespace {settings.namespace}"
 
 
-def _check_given_redis(address: str) -> str:
+def _check_given_redis(settings: Settings) -> str:
+    address = redis_address(settings)
     server = describe_server(address)
     if server.eviction_policy != "noeviction":
         raise ServiceMissing(f"maxmemory-policy is {server.eviction_policy}, must be noeviction")

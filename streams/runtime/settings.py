@@ -18,7 +18,8 @@ from msgspec import Meta, Struct, inspect
 from schemas.errors import InvalidSetting
 
 PREFIX = "ETALAGE_"
-REDIS_SCHEMES = ("redis", "rediss")
+SENTINEL = "+sentinel"
+REDIS_SCHEMES = ("redis", "rediss", f"redis{SENTINEL}", f"rediss{SENTINEL}")
 
 NO_KAFKA = "no Kafka is known: `etalage up` starts one, or set ETALAGE_KAFKA=host:port"
 NO_REDIS = "no Redis is known: `etalage up` starts one, or set ETALAGE_REDIS=host:port"
@@ -41,6 +42,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     kafka: str | None = None  # Kafka's address, `host:port[,host:port]`; none: `etalage up` starts its own
     redis: str | None = None  # Redis' address, `host:port` or `redis://…`; none: `etalage up` starts its own
+    redis_ca: str | None = None  # file of the CA of Redis' certificate, for `rediss://`; none: the system's
+    redis_cert: str | None = None  # file of our certificate, where Redis asks clients for one
+    redis_key: str | None = None  # file of its key; none: it is in the same file
+    redis_password_file: str | None = None  # file of Redis' password; the user stands in `rediss://user@…`
     namespace: Namespace = "etalage"  # prefix of topics, groups and keys; many shops can share a cluster
     host: str = "127.0.0.1"  # the address to listen on
     port: Port = 8080  # the gateway's port; 0 takes a free one
@@ -121,7 +126,9 @@ def redis_url_of(address: str) -> str:
     url = address if "://" in address else f"redis://{address}/0"
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in REDIS_SCHEMES and parts.port != 0
+        hosts = parts.netloc.rpartition("@")[2]
+        several = hosts.split(",") if SENTINEL in parts.scheme else [hosts]
+        usable = parts.scheme in REDIS_SCHEMES and 0 not in [urlsplit(f"//{host}").port for host in several]
     except ValueError:
         usable = False
     if not usable:

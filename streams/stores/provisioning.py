@@ -11,6 +11,7 @@ from streams.runtime.settings import NO_REDIS, Settings
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta, difference, read_meta, write_meta
 from streams.stores.redis.connection import ReconnectingConnection, run_blocking
+from streams.stores.redis.endpoint.address import redis_address
 
 REDIS_S = 5.0
 
@@ -54,7 +55,7 @@ def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta
             _refuse_meta(stands, meta, adopt=adopt)
         await write_meta(connection, keys, meta)
 
-    run_blocking(settings.redis, settle, within_s=REDIS_S)
+    run_blocking(redis_address(settings), settle, within_s=REDIS_S)
     return meta
 
 

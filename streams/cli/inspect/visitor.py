@@ -28,6 +28,7 @@ from streams.shop.follower import ShopFollower
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import read_meta
 from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.layouts import RedisLayouts
 
 app = typer.Typer(help="What is known of a visitor.", no_args_is_help=True)
@@ -63,7 +64,7 @@ async def _read_profile(settings: Settings, visitor: VisitorId) -> VisitorProfil
     if not settings.redis:
         raise ServiceMissing(NO_REDIS)
     keys = Keys(settings.namespace)
-    async with ReconnectingConnection(settings.redis) as connection:
+    async with ReconnectingConnection(redis_address(settings)) as connection:
         meta = await read_meta(connection, keys)
         if meta is None:
             raise ServiceMissing(f"namespace {settings.namespace} is not set up: run `etalage topics create`")

@@ -45,6 +45,11 @@ class StoreReads:
         self._metrics = metrics
         self.circuit = circuit or Circuit()
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be read now; empty as far as is known."""
+        return self._reader.trouble
+
     async def read_layout(
         self, partition: int, visitor: VisitorId, until: float
     ) -> tuple[bytes, bytes] | None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from ssl import SSLError
 from typing import Any, cast
 
 import hiredis
 
 from schemas.errors import EtalageError, StoreUnavailable
+from streams.stores.redis.endpoint.connect_errors import advise
 
 Reply = Any
 RedisArgument = str | int | float | bytes | memoryview
@@ -32,14 +34,16 @@ class CommandRefused(EtalageError):
     """Redis refused a command and always will: a key of another type, a missing permission, a defect."""
 
     def __init__(self, reply: str) -> None:
-        super().__init__(f"Redis: {reply}")
+        super().__init__(f"Redis: {advise(reply)}")
         self.wrong_type = reply.startswith("WRONGTYPE")
         self.unknown_script = reply.startswith("NOSCRIPT")
 
 
 def reply_error(text: str) -> EtalageError:
     """The error that an error reply stands for: StoreUnavailable when it may pass, else CommandRefused."""
-    return StoreUnavailable(f"Redis: {text}") if text.startswith(PASSING_WORDS) else CommandRefused(text)
+    if text.startswith(PASSING_WORDS):
+        return StoreUnavailable(f"Redis: {advise(text)}")
+    return CommandRefused(text)
 
 
 def raise_error(reply: Reply) -> Reply:
@@ -63,7 +67,7 @@ class PipelinedConnection(asyncio.Protocol):
     ) -> None:
         self._address, self._on_lost, self._on_message = address, on_lost, on_message
         self._loop = asyncio.get_running_loop()
-        self._reader = hiredis.Reader(notEnoughData=_NOTHING, replyError=reply_error)
+        self._reader = hiredis.Reader(notEnoughData=_NOTHING, replyError=self._take_error)
         self._waiting: deque[asyncio.Future[Reply]] = deque()
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
@@ -75,6 +79,8 @@ class PipelinedConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        if isinstance(exc, SSLError):
+            self._why_closed = f"refused the connection ({exc.reason or exc})"
         why = f"Redis at {self._address} {self._why_closed}"
         self._on_lost(why)
         for future in self._waiting:
@@ -95,6 +101,12 @@ class PipelinedConnection(asyncio.Protocol):
             else:
                 self.close("ended a subscription")  # as when its slot moves: begin anew
                 return
+
+    def _take_error(self, text: str) -> EtalageError:
+        """The error of an error reply; a replica that was a master is left: the next one may be known."""
+        if text.startswith("READONLY"):
+            self._loop.call_soon(self.close, "is a replica now")
+        return reply_error(text)
 
     def ask(self, *words: RedisArgument) -> asyncio.Future[Reply]:
         """Send one command with the others of this turn of the loop.

@@ -31,6 +31,7 @@ from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import VisitorStore
 from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.visitors import Lifetimes, RedisVisitors
 from streams.workers.group.agents import join_group
 from streams.workers.group.dead_letters import BadRecordLimit, DeadLetters
@@ -115,7 +116,7 @@ class WorkerWiring:
         settings = self._settings
         keys = Keys(settings.namespace)
         connection = await self._stack.enter_async_context(
-            ReconnectingConnection(settings.redis or "", stuck_s=settings.redis_deadline_s)
+            ReconnectingConnection(redis_address(settings), stuck_s=settings.redis_deadline_s)
         )
         meta = await agree_on_meta(connection, keys, settings)
         store = self._overrides.store(connection, keys, meta, settings)
