@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-import orjson
 import pytest
 import uvloop
 
@@ -16,9 +14,10 @@ from streams.local.servers.server import LocalServer
 from streams.runtime.settings import Settings
 from streams.stores.redis.connection import ReconnectingConnection, run_blocking
 from streams.stores.redis.endpoint.address import redis_address
-from tests.integration.shop_http import HttpClient, fill_shop, view
-from tests.stack import Running, Stack, poll_until
+from tests.integration.shop_http import HttpClient, fill_shop
+from tests.stack import Stack, poll_until
 from tests.verify.certificates import Authority, Certificate
+from tests.verify.probes import reason_of, wait_for_click
 from tests.verify.redis_servers import SecureRedisRecipe
 
 PASSWORD = "s3cret-and-long"
@@ -129,16 +128,6 @@ async def test_a_click_goes_through_every_process(stack: Stack) -> None:
     stack.run("visitor", "show", "a:me", "--json")
 
 
-async def wait_for_click(client: HttpClient, within_s: float = 30) -> None:
-    """Post a click and read its own layout from Redis."""
-    (result,) = await client.post([view("me", "sneakers-0001", f"click-{within_s}")])
-    async with asyncio.timeout(within_s):
-        while True:
-            layout = await client.layout("a:me", after=result["token"], deadline_ms=1000)
-            if (layout.mode, layout.reason) == ("full", "ok"):
-                return
-
-
 def test_a_gateway_without_the_authority_says_why(stack: Stack) -> None:
     stack.settings = {}
     gateway = stack.start("gateway").wait_ready(90)
@@ -149,12 +138,6 @@ def test_a_gateway_without_the_authority_says_why(stack: Stack) -> None:
     doctor = stack.run_unchecked("doctor", "--json")
     assert doctor.returncode == 1
     assert advice in doctor.stdout
-
-
-def reason_of(gateway: Running) -> str:
-    """What /readyz says beside being ready."""
-    with urllib.request.urlopen(f"http://{gateway.address}/readyz", timeout=5) as answer:
-        return str(orjson.loads(answer.read())["reason"])
 
 
 def test_a_worker_without_the_authority_says_why(stack: Stack) -> None:

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 from schemas.errors import StoreUnavailable
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger
-from streams.stores.redis.endpoint.address import Command, RedisAddress, parse_address
+from streams.stores.redis.endpoint.address import Command, Host, RedisAddress, parse_address
 from streams.stores.redis.endpoint.connect_errors import connect_error_text
-from streams.stores.redis.endpoint.sentinel import find_host, is_master, refuse_replica
+from streams.stores.redis.endpoint.sentinel import find_master, is_master
 from streams.stores.redis.pipeline import OnMessage, PipelinedConnection, RedisArgument, Reply, raise_error
 
 T = TypeVar("T")
@@ -139,7 +139,7 @@ class ReconnectingConnection:
             try:
                 self.current = await self._connect()
             except Exception as exc:
-                self._trouble = connect_error_text(self.address, exc, CONNECT_WITHIN_S)
+                self._trouble = self._explain(exc)
                 self._end_attempt()
                 if self._trouble not in told and len(told) < TOLD_MAX:
                     told.add(self._trouble)
@@ -175,6 +175,9 @@ class ReconnectingConnection:
 
         connection.ask("ROLE").add_done_callback(leave_replica)
 
+    def _explain(self, exc: Exception) -> str:
+        return connect_error_text(self.address, exc, CONNECT_WITHIN_S, tls=self.address.tls is not None)
+
     def _lose(self, why: str) -> None:
         self.current, self._trouble = None, why
         self._lost.set()
@@ -187,7 +190,7 @@ class ReconnectingConnection:
         self._lost.clear()
         greeting = self.address.greeting()
         async with asyncio.timeout(CONNECT_WITHIN_S):
-            host, port = await find_host(self.address)
+            host, port = await self._find_host()
             _, connection = await asyncio.get_running_loop().create_connection(
                 lambda: PipelinedConnection(f"{host}:{port}", self._lose, self._on_message),
                 host,
@@ -214,7 +217,17 @@ class ReconnectingConnection:
         raise_error(reply)
         for words in others:
             raise_error(await connection.ask(*words))
-        await refuse_replica(connection, self.address)
+        if self.address.sentinels is not None and not is_master(raise_error(await connection.ask("ROLE"))):
+            raise StoreUnavailable("the Sentinels still name a master that is none")
+
+    async def _find_host(self) -> Host:
+        """Host and port to connect to: those of the address, or what its Sentinels say."""
+        sentinels = self.address.sentinels
+        if sentinels is None:
+            return self.address.host, self.address.port
+        return await find_master(
+            sentinels.hosts, sentinels.service, sentinels.login.command(), self.address.tls
+        )
 
 
 def run_blocking(

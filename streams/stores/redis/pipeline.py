@@ -16,7 +16,6 @@ from typing import Any, cast
 import hiredis
 
 from schemas.errors import EtalageError, StoreUnavailable
-from streams.stores.redis.endpoint.connect_errors import advise
 
 Reply = Any
 RedisArgument = str | int | float | bytes | memoryview
@@ -30,20 +29,21 @@ PASSING_WORDS = (
 """First words of error replies that may pass without a change of ours."""
 
 
+NOPERM_ADVICE = "; `etalage redis-acl` prints what each user of ours must be allowed"
+
+
 class CommandRefused(EtalageError):
     """Redis refused a command and always will: a key of another type, a missing permission, a defect."""
 
     def __init__(self, reply: str) -> None:
-        super().__init__(f"Redis: {advise(reply)}")
+        super().__init__(f"Redis: {reply}" + (NOPERM_ADVICE if reply.startswith("NOPERM") else ""))
         self.wrong_type = reply.startswith("WRONGTYPE")
         self.unknown_script = reply.startswith("NOSCRIPT")
 
 
 def reply_error(text: str) -> EtalageError:
     """The error that an error reply stands for: StoreUnavailable when it may pass, else CommandRefused."""
-    if text.startswith(PASSING_WORDS):
-        return StoreUnavailable(f"Redis: {advise(text)}")
-    return CommandRefused(text)
+    return StoreUnavailable(f"Redis: {text}") if text.startswith(PASSING_WORDS) else CommandRefused(text)
 
 
 def raise_error(reply: Reply) -> Reply:

@@ -29,10 +29,10 @@ TLS_FILES: Mapping[str, str] = {
 SENTINEL_PORT = 26379
 
 
-class Login(Struct, frozen=True):
+class Credentials(Struct, frozen=True):
     """What a server is told about who connects; a password file is read for each connection."""
 
-    user: str | None = None
+    username: str | None = None
     password: str | None = None
     password_file: str | None = None
 
@@ -47,10 +47,10 @@ class Login(Struct, frozen=True):
             password = read_password(self.password_file)
         if not password:
             return []
-        return [("AUTH", *((self.user,) if self.user else ()), password)]
+        return [("AUTH", *((self.username,) if self.username else ()), password)]
 
     def __repr__(self) -> str:
-        return f"Login(user={self.user!r})"
+        return f"Credentials(username={self.username!r})"
 
 
 class Sentinels(Struct, frozen=True):
@@ -58,7 +58,7 @@ class Sentinels(Struct, frozen=True):
 
     hosts: tuple[Host, ...]
     service: str
-    login: Login
+    login: Credentials
 
 
 class RedisAddress(Struct, frozen=True, kw_only=True):
@@ -67,13 +67,13 @@ class RedisAddress(Struct, frozen=True, kw_only=True):
     host: str
     port: int
     tls: SSLContext | None = None
-    login: Login = Login()
+    login: Credentials = Credentials()
     database: int = 0
     name: str | None = None
     sentinels: Sentinels | None = None
 
     def greeting(self) -> list[Command]:
-        """What a new connection says first; the last of it is PING. Raises as Login.command."""
+        """What a new connection says first; the last of it is PING. Raises as Credentials.command."""
         commands = self.login.command()
         if self.name:
             commands.append(("CLIENT", "SETNAME", self.name))
@@ -131,7 +131,7 @@ def parse_address(
         host=options.get("host", "localhost"),
         port=options.get("port", 6379),
         tls=tls,
-        login=Login(options.get("username"), options.get("password"), password_file),
+        login=Credentials(options.get("username"), options.get("password"), password_file),
         database=options.get("db") or 0,
         name=options.get("client_name"),
         sentinels=_sentinels(sentinel_hosts, service, options) if sentinel_hosts else None,
@@ -143,7 +143,7 @@ def read_password(path: str) -> str:
     try:
         return Path(path).read_text().strip("\r\n")
     except (OSError, UnicodeDecodeError) as exc:
-        raise StoreUnavailable(f"the password file {path} cannot be read: {error_text(exc)}") from exc
+        raise StoreUnavailable(f"the password file {path} cannot be read: {error_text(exc)}") from None
 
 
 def _split_sentinels(url: str) -> tuple[str, tuple[Host, ...], str]:
@@ -170,7 +170,7 @@ def _host(text: str) -> Host:
 
 
 def _sentinels(hosts: tuple[Host, ...], service: str, options: Mapping[str, Any]) -> Sentinels:
-    login = Login(options.get("sentinel_username"), options.get("sentinel_password"))
+    login = Credentials(options.get("sentinel_username"), options.get("sentinel_password"))
     return Sentinels(hosts, service, login)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from ssl import SSLCertVerificationError, SSLError
 
-from schemas.errors import error_text
-from streams.stores.redis.endpoint.address import RedisAddress
+from schemas.errors import StoreUnavailable, error_text
 
 UNKNOWN_CA = "it was signed by none we trust: set ETALAGE_REDIS_CA to the file of the CA that signed it"
 OTHER_NAME = "write the host in ETALAGE_REDIS as the certificate names it"
@@ -31,19 +30,24 @@ ADVICE = {
     "NOAUTH": "it asks for a password: ETALAGE_REDIS=redis://user:password@…, or ETALAGE_REDIS_PASSWORD_FILE",
     "WRONGPASS": "user or password is wrong: ETALAGE_REDIS, ETALAGE_REDIS_PASSWORD_FILE",
     "without any password configured": "it has no password: leave it out of ETALAGE_REDIS",
-    "NOPERM": "`etalage redis-acl` prints what each user of ours must be allowed",
     "DB index is out of range": "it has no such database: ETALAGE_REDIS ends in its number",
     "DENIED": "it serves only its own machine until it has a password (protected mode)",
 }
 """What to do, by words of the error."""
 
 
-def connect_error_text(address: object, exc: BaseException, within_s: float) -> str:
-    """Why a connection could not be made, and what to do where that is known, in one line for an operator."""
+def connect_error_text(address: object, exc: BaseException, within_s: float, *, tls: bool = False) -> str:
+    """Why a connection could not be made, and what to do where that is known, in one line for an operator.
+
+    Args:
+        address: where it should lead, without a password.
+        exc: what ended the attempt; its cause, if it has one, is told behind it.
+        within_s: seconds that the attempt had.
+        tls: whether TLS was to be spoken.
+    """
     match exc:
         case TimeoutError():
-            advice = NO_TLS if isinstance(address, RedisAddress) and address.tls else ""
-            return _join(f"Redis at {address} does not answer within {within_s:g} s", advice)
+            return _join(f"Redis at {address} does not answer within {within_s:g} s", NO_TLS if tls else "")
         case SSLCertVerificationError():
             advice = BAD_CERTIFICATE.get(exc.verify_code, "")
             return _join(f"Redis at {address}: its certificate is refused: {exc.verify_message}", advice)
@@ -55,13 +59,14 @@ def connect_error_text(address: object, exc: BaseException, within_s: float) -> 
             pass
         case OSError():
             why = str(exc)
+        case StoreUnavailable(__cause__=BaseException() as cause):
+            return f"{exc}: {connect_error_text(address, cause, within_s, tls=tls)}"
         case _:
-            return advise(error_text(exc))  # what Redis said to the greeting, or a defect
-    return advise(f"Redis at {address} does not answer{why and ': '}{why}")
+            return _advise(error_text(exc))  # what Redis said to the greeting, or a defect
+    return _advise(f"Redis at {address} does not answer{why and ': '}{why}")
 
 
-def advise(text: str) -> str:
-    """The text with what to do behind it, where its words tell."""
+def _advise(text: str) -> str:
     return _join(text, next((advice for words, advice in ADVICE.items() if words in text), ""))
 
 

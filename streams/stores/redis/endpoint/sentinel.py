@@ -11,36 +11,41 @@ from collections.abc import Sequence
 from ssl import SSLContext
 
 from schemas.errors import EtalageError, StoreUnavailable
-from streams.stores.redis.endpoint.address import Command, Host, RedisAddress
-from streams.stores.redis.endpoint.connect_errors import connect_error_text
-from streams.stores.redis.pipeline import PipelinedConnection, Reply, raise_error
+from streams.stores.redis.pipeline import PipelinedConnection, RedisArgument, Reply, raise_error
 
 ANSWER_WITHIN_S = 0.4
 """How long one Sentinel may take: several can hang within the time that one attempt to connect has."""
 
 
-async def find_host(address: RedisAddress) -> Host:
-    """Host and port to connect to: those of the address, or what its Sentinels say.
+async def find_master(
+    sentinels: Sequence[tuple[str, int]],
+    service: str,
+    login: Sequence[Sequence[RedisArgument]],
+    tls: SSLContext | None,
+) -> tuple[str, int]:
+    """Host and port of the master of `service`.
+
+    Args:
+        sentinels: host and port of each, asked in this order.
+        service: the name that they know the master and its replicas by.
+        login: what a Sentinel is told first.
+        tls: for connections with TLS.
 
     Raises:
-        StoreUnavailable: no Sentinel answers with a master; says what the last one answered.
+        StoreUnavailable: none names one; its cause is what the last one answered, or why it did not.
     """
-    if address.sentinels is None:
-        return address.host, address.port
-    trouble = ""
-    for host in address.sentinels.hosts:
+    failed: Exception | None = None
+    for host, port in sentinels:
         try:
-            return await _ask_sentinel(address, host)
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
+                answer = await _ask_once(host, port, tls, [*login, question])
+            if answer is not None:
+                return answer[0].decode(), int(answer[1])
+            failed = StoreUnavailable(f"the Sentinel {host}:{port} knows no service {service!r}")
         except (EtalageError, OSError, TimeoutError) as exc:
-            text = connect_error_text(f"{host[0]}:{host[1]} (Sentinel)", exc, ANSWER_WITHIN_S)
-            trouble = text.replace("Redis at ", "", 1)
-    raise StoreUnavailable(f"no Sentinel names a master: {trouble}")
-
-
-async def refuse_replica(connection: PipelinedConnection, address: RedisAddress) -> None:
-    """Check that what Sentinels named is a master by its own account; raises StoreUnavailable when not."""
-    if address.sentinels is not None and not is_master(raise_error(await connection.ask("ROLE"))):
-        raise StoreUnavailable(f"Redis at {address}: the Sentinels still name a master that is none")
+            failed = exc
+    raise StoreUnavailable("no Sentinel names a master") from failed
 
 
 def is_master(role: Reply) -> bool:
@@ -48,20 +53,9 @@ def is_master(role: Reply) -> bool:
     return not isinstance(role, list) or role[0] == b"master"
 
 
-async def _ask_sentinel(address: RedisAddress, host: Host) -> Host:
-    assert address.sentinels is not None
-    service = address.sentinels.service
-    question: Command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
-    async with asyncio.timeout(ANSWER_WITHIN_S):
-        answer = await _ask_once(host, address.tls, [*address.sentinels.login.command(), question])
-    match answer:
-        case [bytes(name), bytes(port)]:
-            return name.decode(), int(port)
-        case _:
-            raise StoreUnavailable(f"the Sentinel {host[0]}:{host[1]} knows no service {service!r}")
-
-
-async def _ask_once(host: Host, tls: SSLContext | None, commands: Sequence[Command]) -> Reply:
+async def _ask_once(
+    host: str, port: int, tls: SSLContext | None, commands: Sequence[Sequence[RedisArgument]]
+) -> Reply:
     """The reply to the last of `commands`, over a connection of its own; an error reply is raised."""
     lost = asyncio.Event()
 
@@ -69,7 +63,7 @@ async def _ask_once(host: Host, tls: SSLContext | None, commands: Sequence[Comma
         lost.set()
 
     _, connection = await asyncio.get_running_loop().create_connection(
-        lambda: PipelinedConnection(f"{host[0]}:{host[1]}", note_loss), *host, ssl=tls
+        lambda: PipelinedConnection(f"{host}:{port}", note_loss), host, port, ssl=tls
     )
     try:
         reply: Reply = None

@@ -12,8 +12,9 @@ import pytest
 
 from schemas.errors import InvalidSetting, StoreUnavailable
 from streams.runtime.settings import Settings
-from streams.stores.redis.endpoint.address import Login, parse_address, redis_address
+from streams.stores.redis.endpoint.address import Credentials, parse_address, redis_address
 from streams.stores.redis.endpoint.connect_errors import connect_error_text
+from streams.stores.redis.pipeline import reply_error
 
 
 @pytest.mark.parametrize(
@@ -136,7 +137,7 @@ def test_files_that_cannot_be_used_are_named(settings: Settings, told: str) -> N
 
 
 def test_a_login_does_not_show_its_password() -> None:
-    assert "s3cret" not in repr(Login("me", "s3cret", "/run/file"))
+    assert "s3cret" not in repr(Credentials("me", "s3cret", "/run/file"))
     assert "s3cret" not in repr(parse_address("redis://me:s3cret@r"))
 
 
@@ -152,6 +153,7 @@ def test_a_login_does_not_show_its_password() -> None:
     ],
 )  # fmt: skip
 def test_what_to_do_is_told(said: str, advice: str) -> None:
-    text = connect_error_text("r:1", StoreUnavailable(said), 2.0)
+    error = reply_error(said.removeprefix("Redis: ")) if "Redis: " in said else StoreUnavailable(said)
+    text = connect_error_text("r:1", error, 2.0)
     assert text.startswith(said + advice)
     assert connect_error_text("r:1", StoreUnavailable(text), 2.0) == text
