@@ -33,6 +33,7 @@ from streams.gateway.layouts.store_reads import StoreReads
 from streams.gateway.layouts.stream import READ_AT_ONCE, StreamDependencies, StreamRoute
 from streams.gateway.router import Branch, Router
 from streams.kafka.admin import list_topics
+from streams.kafka.endpoint.cluster import kafka_cluster
 from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
@@ -110,7 +111,7 @@ class Gateway:
 
     async def _read_storefront(self) -> StoredStorefront:
         """What is stored in Kafka now."""
-        return await read_storefront(self.settings.kafka or "", self.settings.namespace)
+        return await read_storefront(kafka_cluster(self.settings), self.settings.namespace)
 
     def start(self) -> None:
         """Begin the background work; needs a running loop."""
@@ -209,7 +210,7 @@ class LiveGateway:
         self.redis = ReconnectingConnection(redis_address(settings))
         self.layouts = RedisLayouts(self.redis, Keys(settings.namespace))
         self.follower = ShopFollower(settings, metrics, clock)
-        self.log = EventLog(settings.kafka or "")
+        self.log = EventLog(kafka_cluster(settings))
         self.gateway = Gateway(
             settings,
             metrics=metrics,

@@ -11,10 +11,12 @@ from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec import Struct
 
-from schemas.errors import EtalageError, ServiceMissing, error_text
+from schemas.errors import EtalageError, ServiceMissing, StreamUnavailable, error_text
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
-from streams.runtime.ports import answers, wait_until
-from streams.runtime.settings import NO_KAFKA, Settings
+from streams.kafka.endpoint.cluster import admin_options, kafka_cluster
+from streams.kafka.endpoint.connect_check import check_connection_sync
+from streams.runtime.ports import wait_until
+from streams.runtime.settings import Settings
 
 BOOTSTRAP_MS = 10_000
 READY_MS = 30_000
@@ -104,15 +106,14 @@ def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
         ServiceMissing: There is no Kafka in the settings, it does not answer, or what was asked in the block
             failed; the text is one line.
     """
-    if settings.kafka is None:
-        raise ServiceMissing(NO_KAFKA)
-    # Asked first because the client waits long for a broker that is not there, and leaves its sockets open.
-    if not any(answers(address) for address in settings.kafka.split(",")):
-        raise ServiceMissing(f"Kafka does not answer at {settings.kafka}")
+    cluster = kafka_cluster(settings)
+    # First because the client waits long for a broker that is not there, and does not say why.
     try:
-        with KafkaAdminClient(
-            bootstrap_servers=settings.kafka.split(","), bootstrap_timeout_ms=BOOTSTRAP_MS
-        ) as client:
+        check_connection_sync(cluster)
+    except StreamUnavailable as exc:
+        raise ServiceMissing(str(exc)) from exc
+    try:
+        with KafkaAdminClient(**admin_options(cluster), bootstrap_timeout_ms=BOOTSTRAP_MS) as client:
             yield client
     except KafkaError as exc:
         raise ServiceMissing(f"Kafka at {settings.kafka}: {error_text(exc)}") from exc

@@ -34,6 +34,8 @@ Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0)]
 Compiled = Literal["auto", "0", "1", "checked"]
+KafkaSecurity = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+KafkaSasl = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -41,6 +43,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of a process; every default works. Names carry the unit."""
 
     kafka: str | None = None  # Kafka's address, `host:port[,host:port]`; none: `etalage up` starts its own
+    kafka_security: KafkaSecurity = "PLAINTEXT"  # or SSL, SASL_SSL, SASL_PLAINTEXT: its security.protocol
+    kafka_ca: str | None = None  # file of the CA of Kafka's certificates; none: the system's
+    kafka_cert: str | None = None  # file of our certificate, where Kafka asks clients for one
+    kafka_key: str | None = None  # file of its key; none: it is in the same file
+    kafka_sasl: KafkaSasl = "SCRAM-SHA-512"  # PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER
+    kafka_username: str | None = None  # who we are, for PLAIN and SCRAM
+    kafka_password_file: str | None = None  # file of its password
+    kafka_token_file: str | None = None  # file of a token (JWT) for OAUTHBEARER, read at each connection
     redis: str | None = None  # Redis' address, `host:port` or `redis://…`; none: `etalage up` starts its own
     redis_ca: str | None = None  # file of the CA of Redis' certificate, for `rediss://`; none: the system's
     redis_cert: str | None = None  # file of our certificate, where Redis asks clients for one

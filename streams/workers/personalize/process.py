@@ -16,6 +16,7 @@ from models.visitor.fold import fold_packed
 from schemas.errors import ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
 from streams.kafka.admin import RECORD_BYTES_MAX
+from streams.kafka.endpoint.cluster import kafka_cluster
 from streams.kafka.producer import ProducerConfig, Publisher, open_producer
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
@@ -153,7 +154,9 @@ class WorkerWiring:
         config = ProducerConfig(
             linger_ms=1, request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_bytes=RECORD_BYTES_MAX
         )
-        return await self._stack.enter_async_context(open_producer(self._settings.kafka or "", config=config))
+        return await self._stack.enter_async_context(
+            open_producer(kafka_cluster(self._settings), config=config)
+        )
 
     async def _make_engine(self, meta: Meta, store: VisitorStore, follower: ShopFollower) -> Engine:
         settings, metrics = self._settings, self._metrics

@@ -11,6 +11,7 @@ from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
 from streams.kafka.admin import list_topics
 from streams.kafka.consumer_lag import report_group_lags
+from streams.kafka.endpoint.cluster import kafka_cluster
 from streams.kafka.producer import open_producer
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
@@ -60,7 +61,7 @@ class ItemsProcess:
     def __init__(self, settings: Settings) -> None:
         if settings.kafka is None:
             raise ServiceMissing("no Kafka is known: set ETALAGE_KAFKA=host:port (or run `etalage up`)")
-        self._settings, self._kafka = settings, settings.kafka
+        self._settings, self._kafka = settings, kafka_cluster(settings)
         self._clock, self._metrics = SystemClock(), Metrics()
         self._context = ProcessContext(clock=self._clock, metrics=self._metrics, halt=halt)
         self._retries = Retries(
