@@ -131,8 +131,9 @@ def _check_redis_server() -> str:
 
 
 def _check_given_kafka(settings: Settings) -> str:
-    from streams.kafka.admin import list_topics
+    from streams.kafka.admin import check_replication, list_topics
 
+    check_replication(settings)
     count = len(list_topics(settings))
     return f"answers at {settings.kafka}; {count} topics of namespace {settings.namespace}"
 

@@ -32,6 +32,7 @@ NAMESPACE_HINT = "1 to 20 of a-z, 0-9 and -"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
+Replicas = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 Compiled = Literal["auto", "0", "1", "checked"]
 KafkaSecurity = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
@@ -65,6 +66,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     status: str | None = None  # file in which the process tells its pid, addresses and readiness
     data: str | None = None  # folder of our own Kafka's and Redis' data; none: a temporary one
     partitions: Count = 64  # of each visitor-keyed topic, chosen once by `topics create`; `up` makes 8
+    replication: Replicas = 0  # least replicas of each topic, checked at boot; 0: as brokers make them
+    min_insync: Replicas = 0  # least min.insync.replicas of each, checked at boot; 0: as brokers have it
     events_days: Count = 7  # how long events stay in Kafka; states can be rebuilt that far back
     worker_id: str | None = None  # name of this worker in fences and logs; none: its kind and pid
     state_ttl_days: Count = 120  # how long a visitor who stays away is remembered
@@ -195,6 +198,11 @@ def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settin
     for address in (settings.kafka or "").split(","):
         if address and not _ends_with_port(address):
             raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], and {address!r} has no port")
+    if settings.min_insync > settings.replication > 0:
+        raise InvalidSetting(
+            f"{named('min_insync')}: at most {named('replication')}={settings.replication} "
+            f"(one less is usual), not {settings.min_insync}: nothing could be written"
+        )
     if settings.heartbeat_s >= settings.session_timeout_s:
         raise InvalidSetting(
             f"{named('heartbeat_s')}: below {named('session_timeout_s')}={settings.session_timeout_s} "

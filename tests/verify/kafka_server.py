@@ -39,6 +39,14 @@ MECHANISMS = {
 """Kafka's own validator of tokens checks their times and claims, but no signature."""
 
 
+USERS = [
+    word
+    for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
+    for word in ("--add-scram", f"{mechanism}=[name={NAME},password={PASSWORD}]")
+]
+"""Of SCRAM: kept in the cluster, made when it is formatted."""
+
+
 class SecureKafkaRecipe(KafkaRecipe):
     """Our own Kafka with further listeners, whose ports are `ports`; its own port stays open for tests."""
 
@@ -73,16 +81,12 @@ class SecureKafkaRecipe(KafkaRecipe):
             secured += "".join(lines)
         properties.write_text("\n".join(kept) + "\n" + secured)
         if not (data / "logs" / "meta.properties").exists():
-            _format_with_users(base, properties)
+            format_data(base, properties, CLUSTER_ID, *USERS)
         return [*base, "kafka.Kafka", properties]
 
 
-def _format_with_users(base: list[str | Path], properties: Path) -> None:
-    scram = [
-        word
-        for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
-        for word in ("--add-scram", f"{mechanism}=[name={NAME},password={PASSWORD}]")
-    ]
-    command = [*base, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", properties, *scram]
+def format_data(base: list[str | Path], properties: Path, cluster: str, *options: str) -> None:
+    """Format an empty data folder; AssertionError with what the tool said when it fails."""
+    command = [*base, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties, *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -64,7 +64,7 @@ async def check_connection(kafka: Kafka) -> None:
 async def explain_failure(kafka: Kafka, what: str) -> AsyncIterator[None]:
     """As translate_errors; where no broker lets us in, the error says why.
 
-    With a login that is asked before: an idempotent producer waits for ever for a broker that refuses its token.
+    With a login it is asked before: an idempotent producer would wait for ever where its token is refused.
     """
     if isinstance(kafka, KafkaCluster) and kafka.login is not None:
         await check_connection(kafka)

@@ -8,7 +8,7 @@ from typing import NoReturn, TypeVar
 
 from schemas.errors import EtalageError, ServiceMissing, StoreUnavailable
 from schemas.topics import EVENTS
-from streams.kafka.admin import list_topics
+from streams.kafka.admin import check_replication, list_topics
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.stores.keys import Keys
@@ -37,10 +37,12 @@ async def agree_on_meta(connection: ReconnectingConnection, keys: Keys, settings
     Raises:
         ServiceMissing: Redis is of a kind we cannot use, the topic is missing, or the two disagree; the text
             says in one line what to do.
+        TopicsRefused: a topic has fewer replicas than the settings ask for.
         StoreUnavailable: Redis did not answer within WITHIN_S.
     """
     await _retry_until_up("Redis", lambda: refuse_cluster(connection), StoreUnavailable)
     await _retry_until_up("Redis", lambda: refuse_eviction(connection), StoreUnavailable)
+    await _retry_until_up("Kafka", lambda: asyncio.to_thread(check_replication, settings), ServiceMissing)
     in_kafka = await _retry_until_up(
         "Kafka", lambda: asyncio.to_thread(_meta_in_kafka, settings), ServiceMissing
     )
