@@ -60,7 +60,7 @@ test: $(STAMP) unit chromium libgomp test-checked ## Everything, on a real Kafka
 	$(BIN)/python -m pytest
 
 verify: $(STAMP) unit libgomp servers ## What takes long: TLS, SASL, users, Sentinel, on servers with certificates made for it
-	$(BIN)/python -m pytest tests/verify
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/verify
 
 test-checked: $(STAMP) ## The tests of the compiled policy, with checks of bounds and sanitizers
 	$(BIN)/python -m tests.checked_unit
