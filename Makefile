@@ -13,7 +13,7 @@ SEED ?=
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-.PHONY: help install lint check quick test soak soak-mutants bench demo wheel unit test-checked chromium libgomp clean
+.PHONY: help install lint check quick test soak soak-mutants bench demo wheel unit test-checked verify chromium servers libgomp clean
 
 help: ## Show what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ quick: $(STAMP) unit libgomp ## Unit, properties, contracts, golden: under a min
 test: $(STAMP) unit chromium libgomp test-checked ## Everything, on a real Kafka, a real Redis and a real browser
 	$(BIN)/python -m pytest
 
+verify: $(STAMP) unit libgomp servers ## What takes long: TLS, SASL, users, Sentinel, on servers with certificates made for it
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/verify
+
 test-checked: $(STAMP) ## The tests of the compiled policy, with checks of bounds and sanitizers
 	$(BIN)/python -m tests.checked_unit
 
@@ -93,6 +96,10 @@ endef
 chromium: # The browser tests' browser
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
 	$(call by_apt,chromium)
+
+servers: # What the tests of secured connections start; the wheel's Redis has no TLS
+	@command -v redis-server >/dev/null && command -v redis-sentinel >/dev/null && command -v openssl >/dev/null && \
+	exit 0; $(call by_apt,redis-server redis-sentinel openssl)
 
 libgomp: $(STAMP) # What LightGBM's wheel leaves to the machine
 	@$(BIN)/python -c 'import lightgbm' 2>/dev/null && exit 0; $(call by_apt,libgomp1)

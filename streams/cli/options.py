@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from schemas.errors import ServiceMissing
+from schemas.errors import ServiceMissing, StreamUnavailable
+from streams.kafka.endpoint.cluster import KafkaCluster, kafka_cluster
+from streams.kafka.endpoint.connect_check import check_connection_sync
 from streams.local.instances import locate
-from streams.runtime.ports import answers
-from streams.runtime.settings import NO_KAFKA, Settings
+from streams.runtime.settings import Settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, for machines.")]
 Data = Annotated[
@@ -24,11 +25,12 @@ def find_settings(data: Path | None) -> Settings:
     return locate(data).settings
 
 
-def require_kafka(data: Path | None) -> tuple[Settings, str]:
-    """Return the settings and Kafka's address; raises ServiceMissing when none is known or answers."""
+def require_kafka(data: Path | None) -> tuple[Settings, KafkaCluster]:
+    """Return the settings and the Kafka they name; raises ServiceMissing when none is known or answers."""
     settings = find_settings(data)
-    if not settings.kafka:
-        raise ServiceMissing(NO_KAFKA)
-    if not any(answers(address) for address in settings.kafka.split(",")):
-        raise ServiceMissing(f"Kafka does not answer at {settings.kafka}")
-    return settings, settings.kafka
+    cluster = kafka_cluster(settings)
+    try:
+        check_connection_sync(cluster)
+    except StreamUnavailable as exc:
+        raise ServiceMissing(str(exc)) from exc
+    return settings, cluster

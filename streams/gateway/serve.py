@@ -11,7 +11,7 @@ from contextlib import nullcontext
 
 import uvicorn
 
-from schemas.errors import ServiceMissing, StoreUnavailable
+from schemas.errors import ServiceMissing, StoreUnavailable, error_text
 from streams.gateway.http.connection_limits import LimitedHttpProtocol
 from streams.gateway.wiring import LiveGateway
 from streams.runtime.settings import Settings
@@ -34,8 +34,8 @@ async def serve(settings: Settings) -> None:
     """
     if not settings.kafka or not settings.redis:
         raise ServiceMissing("set ETALAGE_KAFKA and ETALAGE_REDIS, or run `etalage up`")
-    await _refuse_cluster(settings.redis)
     live = LiveGateway(settings)
+    await _refuse_cluster(live.redis)
     sock = _bind(settings)
     stop = _catch_stop_signals()
     await live.start()
@@ -52,15 +52,23 @@ async def serve(settings: Settings) -> None:
     reporting.cancel()  # only now: a supervisor takes a process without signs of life for one that hangs
 
 
-async def _refuse_cluster(address: str) -> None:
-    """Raises ServiceMissing when Redis is a cluster, which we cannot use; no answer is accepted."""
+async def _refuse_cluster(connection: ReconnectingConnection) -> None:
+    """Raises ServiceMissing when Redis is a cluster, which we cannot use; no answer is accepted.
+
+    `connection` is started here, and stopped when it is of no use.
+    """
+    connection.start()
     try:
-        async with asyncio.timeout(CHECK_WITHIN_S), ReconnectingConnection(address) as connection:
+        async with asyncio.timeout(CHECK_WITHIN_S):
             await refuse_cluster(connection)
     except (StoreUnavailable, CommandRefused, TimeoutError) as exc:
-        logger("gateway").warning(
-            "checking Redis failed", service="redis", error=repr(exc)[:200], action="start"
-        )
+        if str(exc) != connection.trouble:  # which the connection has logged
+            logger("gateway").warning(
+                "checking Redis failed", service="redis", error=error_text(exc), action="start"
+            )
+    except ServiceMissing:
+        await connection.stop()
+        raise
 
 
 async def _stop(

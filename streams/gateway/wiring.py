@@ -30,6 +30,7 @@ from streams.gateway.layouts.route import LayoutRoute
 from streams.gateway.layouts.store_reads import StoreReads
 from streams.gateway.layouts.stream import READ_AT_ONCE, StreamDependencies, StreamRoute
 from streams.gateway.router import Branch, Router
+from streams.kafka.endpoint.cluster import kafka_cluster
 from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
@@ -42,6 +43,7 @@ from streams.stores.keys import Keys
 from streams.stores.protocols import LayoutReader
 from streams.stores.provisioning import describe_missing, read_topic_meta
 from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.layouts import RedisLayouts, read_progress
 from streams.stores.redis.pipeline import PipelinedConnection
 
@@ -107,7 +109,7 @@ class Gateway:
 
     async def _read_storefront(self) -> StoredStorefront:
         """What is stored in Kafka now."""
-        return await read_storefront(self.settings.kafka or "", self.settings.namespace)
+        return await read_storefront(kafka_cluster(self.settings), self.settings.namespace)
 
     def start(self) -> None:
         """Begin the background work; needs a running loop."""
@@ -209,10 +211,10 @@ class LiveGateway:
     def __init__(self, settings: Settings) -> None:
         metrics, clock = Metrics(), SystemClock()
         self._keys = Keys(settings.namespace)
-        self.redis = ReconnectingConnection(settings.redis or "", on_connect=self._read_progress)
+        self.redis = ReconnectingConnection(redis_address(settings), on_connect=self._read_progress)
         self.layouts = RedisLayouts(self.redis, self._keys)
         self.follower = ShopFollower(settings, metrics, clock)
-        self.log = EventLog(settings.kafka or "")
+        self.log = EventLog(kafka_cluster(settings))
         self.gateway = Gateway(
             settings,
             metrics=metrics,

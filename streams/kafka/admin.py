@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any
@@ -11,10 +11,12 @@ from kafka.admin import ConfigResource, KafkaAdminClient
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 from msgspec import Struct
 
-from schemas.errors import EtalageError, ServiceMissing, error_text
+from schemas.errors import EtalageError, ServiceMissing, StreamUnavailable, error_text
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS, STOREFRONT, TOPICS, Topic
-from streams.runtime.ports import answers, wait_until
-from streams.runtime.settings import NO_KAFKA, Settings
+from streams.kafka.endpoint.cluster import admin_options, kafka_cluster
+from streams.kafka.endpoint.connect_check import check_connection_sync
+from streams.runtime.ports import wait_until
+from streams.runtime.settings import Settings
 
 BOOTSTRAP_MS = 10_000
 READY_MS = 30_000
@@ -26,11 +28,17 @@ CHECKED = ("cleanup.policy", "message.timestamp.type")
 """What must be as planned; retention and the like are the operator's to change."""
 
 
+MIN_INSYNC = "min.insync.replicas"
+BROKERS_CHOICE = -1
+
+
 class TopicPlan(Struct, frozen=True, kw_only=True):
     """One topic as it should stand on the cluster."""
 
     name: str
     partitions: int
+    replicas: int
+    """At least so many; 0: as many as brokers make by themselves."""
     configs: Mapping[str, str]
 
 
@@ -40,6 +48,8 @@ class TopicState(Struct, frozen=True, kw_only=True):
     name: str
     partitions: int
     topic_id: str
+    replicas: int = 1
+    """Of the partition that has the fewest."""
     created: bool = False
 
 
@@ -53,6 +63,7 @@ def plan(settings: Settings) -> list[TopicPlan]:
         TopicPlan(
             name=topic.full_name(settings.namespace),
             partitions=_partitions(topic, settings),
+            replicas=settings.replication,
             configs=_configs(topic, settings),
         )
         for topic in TOPICS
@@ -70,15 +81,33 @@ def make_topics(settings: Settings) -> list[TopicState]:
         now = _states(client, wanted)
     made = {topic.name for topic in missing}
     return [
-        TopicState(name=s.name, partitions=s.partitions, topic_id=s.topic_id, created=s.name in made)
+        TopicState(
+            name=s.name, partitions=s.partitions, topic_id=s.topic_id, replicas=s.replicas,
+            created=s.name in made,
+        )
         for s in now.values()
-    ]
+    ]  # fmt: skip
 
 
 def list_topics(settings: Settings) -> list[TopicState]:
     """The namespace's topics that exist on the cluster; ServiceMissing when Kafka does not answer."""
     with admin(settings) as client:
         return list(_states(client, plan(settings)).values())
+
+
+def check_replication(settings: Settings) -> None:
+    """For a boot: check that what is written outlives the brokers that the settings say it must outlive.
+
+    Raises:
+        TopicsRefused: a topic has fewer replicas, or a lower min.insync.replicas, than they ask for.
+        ServiceMissing: Kafka does not answer.
+    """
+    if settings.replication or settings.min_insync:
+        wanted = plan(settings)
+        with admin(settings) as client:
+            states = _states(client, wanted)
+            present = [topic for topic in wanted if topic.name in states]
+            _refuse_fewer_replicas(client, present, states)
 
 
 def delete_topics(settings: Settings) -> None:
@@ -104,15 +133,14 @@ def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
         ServiceMissing: There is no Kafka in the settings, it does not answer, or what was asked in the block
             failed; the text is one line.
     """
-    if settings.kafka is None:
-        raise ServiceMissing(NO_KAFKA)
-    # Asked first because the client waits long for a broker that is not there, and leaves its sockets open.
-    if not any(answers(address) for address in settings.kafka.split(",")):
-        raise ServiceMissing(f"Kafka does not answer at {settings.kafka}")
+    cluster = kafka_cluster(settings)
+    # First because the client waits long for a broker that is not there, and does not say why.
     try:
-        with KafkaAdminClient(
-            bootstrap_servers=settings.kafka.split(","), bootstrap_timeout_ms=BOOTSTRAP_MS
-        ) as client:
+        check_connection_sync(cluster)
+    except StreamUnavailable as exc:
+        raise ServiceMissing(str(exc)) from exc
+    try:
+        with KafkaAdminClient(**admin_options(cluster), bootstrap_timeout_ms=BOOTSTRAP_MS) as client:
             yield client
     except KafkaError as exc:
         raise ServiceMissing(f"Kafka at {settings.kafka}: {error_text(exc)}") from exc
@@ -124,6 +152,8 @@ def _partitions(topic: Topic, settings: Settings) -> int:
 
 def _configs(topic: Topic, settings: Settings) -> dict[str, str]:
     configs: dict[str, str] = {"message.timestamp.type": topic.timestamps}
+    if settings.min_insync:
+        configs[MIN_INSYNC] = str(settings.min_insync)
     if topic in (DEAD_LETTERS, DECISIONS, STOREFRONT):
         configs["max.message.bytes"] = str(RECORD_BYTES_MAX)
     if topic is EVENTS:
@@ -146,7 +176,10 @@ def _states(client: KafkaAdminClient, wanted: list[TopicPlan]) -> dict[str, Topi
     described = client.describe_topics([topic.name for topic in wanted])
     return {
         topic["name"]: TopicState(
-            name=topic["name"], partitions=len(topic["partitions"]), topic_id=str(topic["topic_id"])
+            name=topic["name"],
+            partitions=len(topic["partitions"]),
+            topic_id=str(topic["topic_id"]),
+            replicas=min(len(partition["replica_nodes"]) for partition in topic["partitions"]),
         )
         for topic in described
         if topic["error_code"] == 0
@@ -162,7 +195,8 @@ def _refuse(client: KafkaAdminClient, present: list[TopicPlan], states: Mapping[
                 f"{topic.name} has {have} partitions, {topic.partitions} are asked for; states are kept by "
                 f"partition, so set ETALAGE_PARTITIONS={have} or take another namespace"
             )
-    configs = _described_configs(client, present)
+    _refuse_fewer_replicas(client, present, states)
+    configs = _described_configs(client, present, CHECKED)
     for topic in present:
         for name in CHECKED:
             if configs[topic.name][name] != topic.configs[name]:
@@ -171,10 +205,32 @@ def _refuse(client: KafkaAdminClient, present: list[TopicPlan], states: Mapping[
                 )
 
 
-def _described_configs(client: KafkaAdminClient, topics: list[TopicPlan]) -> dict[str, dict[str, Any]]:
+def _refuse_fewer_replicas(
+    client: KafkaAdminClient, present: list[TopicPlan], states: Mapping[str, TopicState]
+) -> None:
+    """Raises TopicsRefused when one is kept by fewer brokers than planned, or written with fewer in sync."""
+    configs = _described_configs(client, present, (MIN_INSYNC,))
+    for topic in present:
+        have, insync = states[topic.name].replicas, int(configs[topic.name][MIN_INSYNC])
+        if have < topic.replicas:
+            raise TopicsRefused(
+                f"{topic.name} has {have} replica(s), ETALAGE_REPLICATION asks for {topic.replicas}: "
+                "give it more with kafka-reassign-partitions.sh"
+            )
+        if insync < int(topic.configs.get(MIN_INSYNC, 0)):
+            raise TopicsRefused(
+                f"{topic.name} has {MIN_INSYNC}={insync}, ETALAGE_MIN_INSYNC asks for "
+                f"{topic.configs[MIN_INSYNC]}: kafka-configs.sh --alter --topic {topic.name} "
+                f"--add-config {MIN_INSYNC}={topic.configs[MIN_INSYNC]}"
+            )
+
+
+def _described_configs(
+    client: KafkaAdminClient, topics: list[TopicPlan], names: Sequence[str]
+) -> dict[str, dict[str, Any]]:
     if not topics:
         return {}
-    asked = [ConfigResource("TOPIC", topic.name, configs=list(CHECKED)) for topic in topics]
+    asked = [ConfigResource("TOPIC", topic.name, configs=list(names)) for topic in topics]
     answer = client.describe_configs(asked, config_filter="all")
     return {
         name: {key: config["value"] for key, config in configs.items()}
@@ -185,7 +241,14 @@ def _described_configs(client: KafkaAdminClient, topics: list[TopicPlan]) -> dic
 def _create(client: KafkaAdminClient, missing: list[TopicPlan]) -> None:
     if not missing:
         return
-    wanted = {t.name: {"num_partitions": t.partitions, "configs": dict(t.configs)} for t in missing}
+    wanted = {
+        t.name: {
+            "num_partitions": t.partitions,
+            "replication_factor": t.replicas or BROKERS_CHOICE,
+            "configs": dict(t.configs),
+        }
+        for t in missing
+    }
     with suppress(TopicAlreadyExistsError):  # another process was faster
         client.create_topics(wanted)
     client.wait_for_topics(list(wanted), timeout_ms=READY_MS)

@@ -16,7 +16,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from msgspec import Struct
 
 from schemas.errors import StreamUnavailable
-from streams.kafka.errors import translate_errors
+from streams.kafka.endpoint.errors import translate_errors
 from streams.kafka.partitioner import partition_of
 from streams.runtime.tasks import ignore_result
 

@@ -14,7 +14,9 @@ import aiokafka
 
 from schemas.errors import StreamUnavailable
 from schemas.topics import Topic
-from streams.kafka.errors import KAFKA_ERRORS, translate_errors
+from streams.kafka.endpoint.cluster import Kafka, client_options
+from streams.kafka.endpoint.connect_check import explain_failure
+from streams.kafka.endpoint.errors import KAFKA_ERRORS, translate_errors
 
 TopicPartition = tuple[str, int]
 """Full topic name and partition; aiokafka's named tuple of this name is equal to it."""
@@ -43,7 +45,7 @@ class CompactedReader:
 
     def __init__(
         self,
-        kafka: str,
+        kafka: Kafka,
         topics: Iterable[str],
         *,
         only: Iterable[int] | None = None,
@@ -54,7 +56,7 @@ class CompactedReader:
         """Set up a reader, which connects with `start`.
 
         Args:
-            kafka: Bootstrap addresses, `host:port[,host:port…]`.
+            kafka: The cluster, see `kafka_cluster`.
             topics: Full names.
             only: The partitions to read of each topic; None: all.
             resume: Where to begin; the log's beginning for a partition that is not named, whose log begins
@@ -79,7 +81,7 @@ class CompactedReader:
             StreamUnavailable: Kafka did not answer, or a topic does not exist. Nothing is left open.
         """
         consumer = aiokafka.AIOKafkaConsumer(
-            bootstrap_servers=self._kafka,
+            **client_options(self._kafka),
             client_id=self._client_id,
             group_id=None,
             auto_offset_reset="earliest",
@@ -90,8 +92,9 @@ class CompactedReader:
         )
         self._consumer = consumer
         try:
-            with self._translate_errors():
+            async with explain_failure(self._kafka, ", ".join(self._topics)):
                 await consumer.start()
+            with self._translate_errors():
                 await self._assign(consumer)
         except BaseException:
             await self.stop()
@@ -181,12 +184,12 @@ class CompactedReader:
 
 
 async def read_to_end(
-    kafka: str, topic: Topic, namespace: str, *, only: Iterable[int] | None = None
+    kafka: Kafka, topic: Topic, namespace: str, *, only: Iterable[int] | None = None
 ) -> list[RawRecord]:
     """Every record that a topic holds now.
 
     Args:
-        kafka: Bootstrap addresses, `host:port[,host:port…]`.
+        kafka: The cluster, see `kafka_cluster`.
         topic: The topic.
         namespace: The prefix of its full name.
         only: The partitions to read; None: all.

@@ -12,7 +12,9 @@ from msgspec import Struct
 
 from schemas.errors import StreamUnavailable
 from streams.kafka.batch_sending import Pair, Producer, send_all
-from streams.kafka.errors import KAFKA_ERRORS, translate_errors
+from streams.kafka.endpoint.cluster import Kafka, client_options
+from streams.kafka.endpoint.connect_check import explain_failure
+from streams.kafka.endpoint.errors import KAFKA_ERRORS
 from streams.runtime.retries import Retries
 from streams.runtime.tasks import ignore_result
 
@@ -42,16 +44,16 @@ PUSH = ProducerConfig(client_id="etalage-push", idempotent=True, max_batch_bytes
 """Whole documents and files at once: large batches, and nothing twice."""
 
 
-def make_producer(kafka: str, config: ProducerConfig) -> Producer:
+def make_producer(kafka: Kafka, config: ProducerConfig) -> Producer:
     """Build a producer of raw bytes that waits for all replicas (acks=all); the caller starts and stops it.
 
     Args:
-        kafka: Bootstrap addresses, `host:port[,host:port…]`.
+        kafka: The cluster, see `kafka_cluster`.
         config: In what it differs from others.
     """
     install_quiet_batches()
     producer: Producer = AIOKafkaProducer(
-        bootstrap_servers=kafka,
+        **client_options(kafka),
         client_id=config.client_id,
         acks="all",
         enable_idempotence=config.idempotent,
@@ -64,11 +66,11 @@ def make_producer(kafka: str, config: ProducerConfig) -> Producer:
     return producer
 
 
-async def start_producer(kafka: str, config: ProducerConfig) -> Producer:
+async def start_producer(kafka: Kafka, config: ProducerConfig) -> Producer:
     """A producer that is connected; StreamUnavailable, and nothing left open, when Kafka does not answer."""
     producer = make_producer(kafka, config)
     try:
-        with translate_errors(f"Kafka at {kafka} does not answer"):
+        async with explain_failure(kafka, f"Kafka at {kafka} does not answer"):
             await producer.start()
     except BaseException:
         await stop_producer(producer)
@@ -85,12 +87,12 @@ async def stop_producer(producer: Producer, *, within_s: float = STOP_WITHIN_S) 
 
 @asynccontextmanager
 async def open_producer(
-    kafka: str, needs: str | None = None, *, config: ProducerConfig = PUSH
+    kafka: Kafka, needs: str | None = None, *, config: ProducerConfig = PUSH
 ) -> AsyncIterator[Producer]:
     """A producer for the length of a block; all that was handed to it is flushed at the block's end.
 
     Args:
-        kafka: Bootstrap addresses, `host:port[,host:port…]`.
+        kafka: The cluster, see `kafka_cluster`.
         needs: Full name of a topic that must exist.
         config: In what the producer differs from others.
 

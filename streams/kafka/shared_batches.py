@@ -14,7 +14,7 @@ from typing import Any
 from msgspec import Struct
 
 from streams.kafka.batch_sending import Message, Producer
-from streams.kafka.errors import KAFKA_ERRORS
+from streams.kafka.endpoint.errors import KAFKA_ERRORS
 from streams.runtime.deadline import LoopFairDeadline
 from streams.runtime.tasks import ignore_result
 from streams.runtime.telemetry.logs import logger

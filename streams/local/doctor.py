@@ -31,6 +31,7 @@ from streams.stores.provisioning import (
     read_topic_meta,
 )
 from streams.stores.redis.connection import ReconnectingConnection, run_blocking
+from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.layouts import read_progress
 from streams.stores.redis.server_checks import describe_server
 
@@ -105,8 +106,8 @@ def _examine_kafka(settings: Settings) -> list[Finding]:
 
 def _examine_redis(settings: Settings) -> Finding:
     """The given Redis, else the program that would be our own."""
-    address = settings.redis
-    return _run_check("Redis", (lambda: _check_given_redis(address)) if address else _check_redis_server)
+    given = settings.redis is not None
+    return _run_check("Redis", (lambda: _check_given_redis(settings)) if given else _check_redis_server)
 
 
 def _examine_namespace(settings: Settings) -> list[Finding]:
@@ -121,7 +122,7 @@ def _examine_namespace(settings: Settings) -> list[Finding]:
 
 def _check_namespace(settings: Settings) -> str:
     """Raises ServiceMissing when the events topic is not what the states in Redis were made for."""
-    stands = read_meta_sync(settings.redis or "", settings.namespace)
+    stands = read_meta_sync(redis_address(settings), settings.namespace)
     now = read_topic_meta(settings)
     if now is None:
         raise ServiceMissing(describe_missing(settings.namespace))
@@ -133,14 +134,14 @@ def _check_namespace(settings: Settings) -> str:
 def _examine_stream(settings: Settings) -> Finding:
     """How far behind the workers said they are, in each partition."""
     keys = Keys(settings.namespace)
-    partitions = read_meta_sync(settings.redis or "", settings.namespace).partitions
+    partitions = read_meta_sync(redis_address(settings), settings.namespace).partitions
 
     async def read(connection: ReconnectingConnection) -> list[PartitionProgress]:
         await connection.wait_connected()
         return await read_progress(connection.ask, keys, partitions)
 
     try:
-        progress = run_blocking(settings.redis or "", read, within_s=REDIS_S)
+        progress = run_blocking(redis_address(settings), read, within_s=REDIS_S)
     except EtalageError as exc:
         return Finding("stream", "fail", str(exc))
     behind = [one.behind_s for one in progress]
@@ -158,7 +159,7 @@ def _examine_quarantine(settings: Settings) -> list[Finding]:
     if not settings.redis:
         return []
     try:
-        count = count_quarantined(settings.redis, settings.namespace)
+        count = count_quarantined(redis_address(settings), settings.namespace)
     except EtalageError:
         return []  # told by the line before, or not set up yet
     if not count:
@@ -201,13 +202,15 @@ def _check_redis_server() -> str:
 
 
 def _check_given_kafka(settings: Settings) -> str:
-    from streams.kafka.admin import list_topics
+    from streams.kafka.admin import check_replication, list_topics
 
+    check_replication(settings)
     count = len(list_topics(settings))
     return f"answers at {settings.kafka}; {count} topics of namespace {settings.namespace}"
 
 
-def _check_given_redis(address: str) -> str:
+def _check_given_redis(settings: Settings) -> str:
+    address = redis_address(settings)
     server = describe_server(address)
     if server.eviction_policy != "noeviction":
         raise ServiceMissing(f"maxmemory-policy is {server.eviction_policy}, must be noeviction")

@@ -19,6 +19,7 @@ from schemas.errors import EtalageError, RankerFailed
 from schemas.topics import CATALOG, EVENTS, STOREFRONT, Topic
 from streams.kafka.admin import list_topics
 from streams.kafka.compacted_reader import read_to_end
+from streams.kafka.endpoint.cluster import kafka_cluster
 from streams.local.instances import STATUS_FILE
 from streams.local.processes import last_log_message
 from streams.local.server_keeper import ServerKeeper
@@ -247,8 +248,7 @@ class LocalStack:
 
 def _is_empty(settings: Settings, topic: Topic) -> bool:
     """Whether the topic holds no value; deleted keys do not count."""
-    assert settings.kafka is not None  # the first step has set it
-    records = asyncio.run(read_to_end(settings.kafka, topic, settings.namespace))
+    records = asyncio.run(read_to_end(kafka_cluster(settings), topic, settings.namespace))
     return not any(record.value for record in records)
 
 

@@ -18,7 +18,8 @@ from msgspec import Meta, Struct, inspect
 from schemas.errors import InvalidSetting
 
 PREFIX = "ETALAGE_"
-REDIS_SCHEMES = ("redis", "rediss")
+SENTINEL = "+sentinel"
+REDIS_SCHEMES = ("redis", "rediss", f"redis{SENTINEL}", f"rediss{SENTINEL}")
 
 NO_KAFKA = "no Kafka is known: `etalage up` starts one, or set ETALAGE_KAFKA=host:port"
 NO_REDIS = "no Redis is known: `etalage up` starts one, or set ETALAGE_REDIS=host:port"
@@ -31,8 +32,11 @@ NAMESPACE_HINT = "1 to 20 of a-z, 0-9 and -"
 Port = Annotated[int, Meta(ge=0, le=65535)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
+Replicas = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 Compiled = Literal["auto", "0", "1", "checked"]
+KafkaSecurity = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
+KafkaSasl = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -40,7 +44,19 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of a process; every default works. Names carry the unit."""
 
     kafka: str | None = None  # Kafka's address, `host:port[,host:port]`; none: `etalage up` starts its own
+    kafka_security: KafkaSecurity = "PLAINTEXT"  # or SSL, SASL_SSL, SASL_PLAINTEXT: its security.protocol
+    kafka_ca: str | None = None  # file of the CA of Kafka's certificates; none: the system's
+    kafka_cert: str | None = None  # file of our certificate, where Kafka asks clients for one
+    kafka_key: str | None = None  # file of its key; none: it is in the same file
+    kafka_sasl: KafkaSasl = "SCRAM-SHA-512"  # PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER
+    kafka_username: str | None = None  # who we are, for PLAIN and SCRAM
+    kafka_password_file: str | None = None  # file of its password
+    kafka_token_file: str | None = None  # file of a token (JWT) for OAUTHBEARER, read at each connection
     redis: str | None = None  # Redis' address, `host:port` or `redis://…`; none: `etalage up` starts its own
+    redis_ca: str | None = None  # file of the CA of Redis' certificate, for `rediss://`; none: the system's
+    redis_cert: str | None = None  # file of our certificate, where Redis asks clients for one
+    redis_key: str | None = None  # file of its key; none: it is in the same file
+    redis_password_file: str | None = None  # file of Redis' password; the user stands in `rediss://user@…`
     namespace: Namespace = "etalage"  # prefix of topics, groups and keys; many shops can share a cluster
     host: str = "127.0.0.1"  # the address to listen on
     port: Port = 8080  # the gateway's port; 0 takes a free one
@@ -50,6 +66,8 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     status: str | None = None  # file in which the process tells its pid, addresses and readiness
     data: str | None = None  # folder of our own Kafka's and Redis' data; none: a temporary one
     partitions: Count = 64  # of each visitor-keyed topic, chosen once by `topics create`; `up` makes 8
+    replication: Replicas = 0  # least replicas of each topic, checked at boot; 0: as brokers make them
+    min_insync: Replicas = 0  # least min.insync.replicas of each, checked at boot; 0: as brokers have it
     events_days: Count = 7  # how long events stay in Kafka; states can be rebuilt that far back
     worker_id: str | None = None  # name of this worker in fences and logs; none: its kind and pid
     stale_after_s: Seconds = 3.0  # answers are labelled stale once their partition is so far behind the log
@@ -122,7 +140,9 @@ def redis_url_of(address: str) -> str:
     url = address if "://" in address else f"redis://{address}/0"
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in REDIS_SCHEMES and parts.port != 0
+        hosts = parts.netloc.rpartition("@")[2]
+        several = hosts.split(",") if SENTINEL in parts.scheme else [hosts]
+        usable = parts.scheme in REDIS_SCHEMES and 0 not in [urlsplit(f"//{host}").port for host in several]
     except ValueError:
         usable = False
     if not usable:
@@ -179,6 +199,11 @@ def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settin
     for address in (settings.kafka or "").split(","):
         if address and not _ends_with_port(address):
             raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], and {address!r} has no port")
+    if settings.min_insync > settings.replication > 0:
+        raise InvalidSetting(
+            f"{named('min_insync')}: at most {named('replication')}={settings.replication} "
+            f"(one less is usual), not {settings.min_insync}: nothing could be written"
+        )
     if settings.heartbeat_s >= settings.session_timeout_s:
         raise InvalidSetting(
             f"{named('heartbeat_s')}: below {named('session_timeout_s')}={settings.session_timeout_s} "

@@ -17,6 +17,7 @@ from models.ranking.ranker import Ranker
 from models.storefront.shop import Shop
 from schemas.errors import StreamUnavailable
 from streams.kafka.compacted_reader import CompactedReader, RawRecord
+from streams.kafka.endpoint.cluster import kafka_cluster
 from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
@@ -135,7 +136,7 @@ class ShopFollower:
     async def _read_and_build(self) -> None:
         namespace = self._settings.namespace
         reader = CompactedReader(
-            self._settings.kafka or "",
+            kafka_cluster(self._settings),
             [topic.full_name(namespace) for topic in FOLLOWED_TOPICS],
             resume=self._inputs.resume_offsets(namespace),
         )

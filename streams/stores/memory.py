@@ -74,6 +74,10 @@ class MemoryStore:
         self._clock = clock or SystemClock()
         self._listeners: list[MemoryNotices] = []
 
+    @property
+    def trouble(self) -> str:
+        return ""
+
     def snapshot(self) -> Contents:
         """All there is, to be restored later."""
         return deepcopy(self.contents)

@@ -247,6 +247,11 @@ class LayoutReader(Protocol):
     Each read may raise StoreUnavailable, and KeyUnreadable when the key of this one visitor is at fault.
     """
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be read now, in one line for an operator; empty as far as is known."""
+        ...
+
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
         """Head and body of the live layout; None when none is stored."""
         ...

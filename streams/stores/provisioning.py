@@ -11,6 +11,7 @@ from streams.runtime.settings import NO_REDIS, Settings
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta, difference, read_meta, write_meta
 from streams.stores.redis.connection import ReconnectingConnection, run_blocking
+from streams.stores.redis.endpoint.address import RedisAddress, redis_address
 from streams.stores.redis.quarantine import RedisQuarantine
 
 REDIS_S = 5.0
@@ -54,24 +55,22 @@ def describe_missing(namespace: str) -> str:
     )
 
 
-def read_meta_sync(redis_address: str, namespace: str) -> Meta:
+def read_meta_sync(address: RedisAddress | str, namespace: str) -> Meta:
     """The namespace's meta, for callers that cannot await; raises as read_meta, and when there is none."""
-    meta = run_blocking(
-        redis_address, lambda connection: read_meta(connection, Keys(namespace)), within_s=REDIS_S
-    )
+    meta = run_blocking(address, lambda connection: read_meta(connection, Keys(namespace)), within_s=REDIS_S)
     if meta is None:
         raise ServiceMissing(f"namespace {namespace} is not set up: run `etalage topics create`")
     return meta
 
 
-def count_quarantined(redis_address: str, namespace: str) -> int:
+def count_quarantined(address: RedisAddress | str, namespace: str) -> int:
     """How many states are set aside in the namespace, for callers that cannot await; raises as read_meta."""
-    meta, keys = read_meta_sync(redis_address, namespace), Keys(namespace)
+    meta, keys = read_meta_sync(address, namespace), Keys(namespace)
 
     async def count(connection: ReconnectingConnection) -> int:
         return len(await RedisQuarantine(connection, keys).entries(meta.partitions))
 
-    return run_blocking(redis_address, count, within_s=REDIS_S)
+    return run_blocking(address, count, within_s=REDIS_S)
 
 
 def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta:
@@ -86,7 +85,7 @@ def _settle_meta(settings: Settings, events: TopicState, *, adopt: bool) -> Meta
             _refuse_meta(stands, meta, adopt=adopt)
         await write_meta(connection, keys, meta)
 
-    run_blocking(settings.redis, settle, within_s=REDIS_S)
+    run_blocking(redis_address(settings), settle, within_s=REDIS_S)
     return meta
 
 

@@ -58,4 +58,4 @@ def test_continuous_integration_knows_nothing_of_its_own() -> None:
         for line in (ROOT / ".ci" / "run").read_text().splitlines()
         if line and not line.startswith(("#", "set ", "cd "))
     ]
-    assert commands == ["make check test"]
+    assert commands == ["make check test verify"]

@@ -16,6 +16,7 @@ from schemas.errors import EtalageError
 from schemas.topics import CATALOG
 from streams.cli.options import AsJson, Data, require_kafka
 from streams.cli.output import format_count, progress_bar, uncut_column
+from streams.kafka.endpoint.cluster import Kafka
 from streams.kafka.producer import open_producer
 from streams.runtime.telemetry.terminal import TerminalConsole, say
 from streams.shop.document_parsing import parse_items, read_file
@@ -79,7 +80,7 @@ def list_items(
     say(f"{format_count(len(items), 'product')}{more}")
 
 
-async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:
+async def _push(kafka: Kafka, namespace: str, items: Sequence[Item], *, replace: bool, quiet: bool) -> int:
     """Write the items and, with `replace`, remove all others; returns how many were removed."""
     written = {item.item_id for item in items}
     others = [key for key in await read_items(kafka, namespace) if key not in written] if replace else []
@@ -90,7 +91,7 @@ async def _push(kafka: str, namespace: str, items: Sequence[Item], *, replace: b
     return len(others)
 
 
-async def _remove(kafka: str, namespace: str, ids: Sequence[str]) -> tuple[list[str], list[str]]:
+async def _remove(kafka: Kafka, namespace: str, ids: Sequence[str]) -> tuple[list[str], list[str]]:
     """Remove items; returns the ids that were in the catalogue, and those that were not."""
     items = await read_items(kafka, namespace)
     known = [key for key in dict.fromkeys(ids) if key in items]

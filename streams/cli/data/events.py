@@ -25,6 +25,7 @@ from streams.cli.data.event_sender import (
 )
 from streams.cli.options import AsJson, Data, require_kafka
 from streams.cli.output import format_count, print_first_lines, progress_bar
+from streams.kafka.endpoint.cluster import Kafka, KafkaCluster
 from streams.kafka.producer import open_producer
 from streams.local.instances import http_address
 from streams.runtime.settings import Settings
@@ -85,13 +86,13 @@ def send(
         raise typer.Exit(UNKNOWN_NAMES)
 
 
-def _choose_target(url: str | None, data: Path | None) -> str | tuple[Settings, str]:
+def _choose_target(url: str | None, data: Path | None) -> str | tuple[Settings, KafkaCluster]:
     """Return the gateway's address when one is given, else the settings and Kafka's address."""
     return http_address(url) if url else require_kafka(data)
 
 
 async def _send(
-    lines: list[EventLine], target: str | tuple[Settings, str], *, rate: float | None, quiet: bool
+    lines: list[EventLine], target: str | tuple[Settings, KafkaCluster], *, rate: float | None, quiet: bool
 ) -> SendReport:
     note = ""
     with progress_bar("events", len(lines), hidden=quiet) as progress:
@@ -107,7 +108,7 @@ async def _send(
 
 
 async def _complete_from_catalog(
-    kafka: str, namespace: str, lines: list[EventLine]
+    kafka: Kafka, namespace: str, lines: list[EventLine]
 ) -> tuple[list[EventLine], str]:
     """Complete the lines' items from the catalogue; returns them unchanged with a reason without one."""
     try:

@@ -14,6 +14,7 @@ from schemas.codec import encode
 from schemas.errors import InvalidDocument
 from schemas.storefront import Storefront, storefront_of
 from streams.cli.options import AsJson, Data, require_kafka
+from streams.kafka.endpoint.cluster import Kafka
 from streams.kafka.producer import open_producer
 from streams.runtime.telemetry.terminal import say
 from streams.shop.document_parsing import parse_storefront, read_file
@@ -65,7 +66,7 @@ def default() -> None:
     say(_format_document(DEFAULT_STOREFRONT))
 
 
-async def _push(kafka: str, namespace: str, storefront: Storefront, *, replace: bool) -> SectionChanges:
+async def _push(kafka: Kafka, namespace: str, storefront: Storefront, *, replace: bool) -> SectionChanges:
     async with open_producer(kafka) as producer:
         return await push_storefront(
             producer, namespace, lambda: read_storefront(kafka, namespace), storefront, may_clear=replace

@@ -10,12 +10,14 @@ from schemas.ids import VisitorId
 from schemas.topics import EVENTS
 from streams.cli.output import format_count
 from streams.kafka.compacted_reader import CompactedReader
+from streams.kafka.endpoint.cluster import Kafka
 from streams.kafka.partitioner import partition_of
 from streams.runtime.settings import NO_REDIS, Settings
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta, read_meta
 from streams.stores.protocols import Quarantined
 from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.quarantine import RedisQuarantine
 from streams.stores.redis.visitors import Lifetimes, RedisVisitors
 from streams.workers.personalize.decoding import EventsTopic
@@ -30,7 +32,7 @@ async def open_namespace(settings: Settings) -> AsyncIterator[tuple[Reconnecting
     if not settings.redis:
         raise ServiceMissing(NO_REDIS)
     keys = Keys(settings.namespace)
-    async with ReconnectingConnection(settings.redis) as connection:
+    async with ReconnectingConnection(redis_address(settings)) as connection:
         meta = await read_meta(connection, keys)
         if meta is None:
             raise ServiceMissing(f"namespace {settings.namespace} is not set up: run `etalage topics create`")
@@ -44,7 +46,7 @@ async def list_quarantined(settings: Settings) -> list[Quarantined]:
 
 
 async def repair_visitors(
-    settings: Settings, kafka: str, visitor: VisitorId | None, *, force: bool
+    settings: Settings, kafka: Kafka, visitor: VisitorId | None, *, force: bool
 ) -> list[Repaired]:
     """Repair one visitor, or all of whom a state is set aside (None); raises as `VisitorRepair.run`."""
     async with open_namespace(settings) as (connection, keys, meta):

@@ -73,15 +73,16 @@ class HealthRoutes:
         """Ready once the shop was read whole and the partition count is known.
 
         A Kafka or Redis that goes away later leaves it ready: layouts are answered without them, and taking
-        every gateway out of service would help nobody. So do workers that are behind; `reason` tells that.
+        every gateway out of service would help nobody. So do workers that are behind. The reason tells it.
         """
+        trouble = self._reads.trouble
         if self.stopping:
             return Readiness(False, "stopping")
         if not self._follower.ready:
             return Readiness(False, self._follower.reason or "the shop is being read")
         if self._partition_map.incarnation is None:
-            return Readiness(False, self._partition_map.reason)
-        return Readiness(True, self._reads.progress.reason())
+            return Readiness(False, "; ".join(filter(None, (self._partition_map.reason, trouble))))
+        return Readiness(True, trouble or self._reads.progress.reason())
 
     async def livez(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _send_readiness(send, Readiness(True))

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from schemas.errors import StreamUnavailable
 from streams.kafka.batch_sending import Message, Pair, Producer, send_all, send_together
+from streams.kafka.endpoint.cluster import Kafka
 from streams.kafka.producer import ProducerConfig, start_producer, stop_producer
 from streams.kafka.shared_batches import SharedBatches
 from streams.runtime.circuit_breaker import Circuit
@@ -118,7 +119,7 @@ class MemoryLog:
 class EventLog:
     """Writes to Kafka with acks=all. Boots without Kafka and connects in the background when it comes."""
 
-    def __init__(self, kafka: str) -> None:
+    def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._producer: Producer | None = None
         self._batches: SharedBatches | None = None

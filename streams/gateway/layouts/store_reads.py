@@ -53,6 +53,11 @@ class StoreReads:
         self.circuit = circuit or Circuit()
         self.progress = StreamProgress(reader.progress, stale_after_s, metrics)
 
+    @property
+    def trouble(self) -> str:
+        """Why nothing can be read now; empty as far as is known."""
+        return self._reader.trouble
+
     async def read_layout(
         self, partition: int, visitor: VisitorId, until: float
     ) -> tuple[bytes, bytes] | None:

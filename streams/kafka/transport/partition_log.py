@@ -14,7 +14,7 @@ from aiokafka.errors import IllegalStateError
 from faust.types.tuples import TP
 
 from schemas.errors import StreamUnavailable
-from streams.kafka.errors import translate_errors
+from streams.kafka.endpoint.errors import translate_errors
 from streams.kafka.transport.chunk_client import ChunkClient
 from streams.kafka.transport.consumer import ChunkConsumer
 from streams.kafka.transport.errors import NotAssigned

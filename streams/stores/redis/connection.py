@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 from schemas.errors import StoreUnavailable
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger
-from streams.stores.redis.address import connect_error_text, parse_address
+from streams.stores.redis.endpoint.address import Command, Host, RedisAddress, parse_address
+from streams.stores.redis.endpoint.connect_errors import connect_error_text
+from streams.stores.redis.endpoint.sentinel import find_master, is_master
 from streams.stores.redis.pipeline import OnMessage, PipelinedConnection, RedisArgument, Reply, raise_error
 
 T = TypeVar("T")
@@ -20,6 +22,9 @@ log = logger("redis")
 CONNECT_WITHIN_S = 2.0
 RECONNECT_S = (0.05, 0.1, 0.25, 0.5)
 """Pauses between attempts to connect; the last one repeats."""
+
+TOLD_MAX = 8
+"""Of the different errors while a connection is made anew, so many are logged, each once."""
 
 STUCK_S = 0.75
 """A connection that is silent for so long with a command unanswered is dropped: Redis is stopped or gone."""
@@ -31,7 +36,7 @@ class ReconnectingConnection:
     `async with` runs it while the block does; else its owner calls `start` and `stop`.
 
     Args:
-        address: `host:port` or a URL, see parse_address.
+        address: of the settings (`redis_address`); or `host:port` or a URL, see parse_address.
         stuck_s: seconds of silence after which an unanswered connection is dropped.
         on_message: takes published messages; makes this a connection for subscriptions.
         on_connect: runs on each new connection before anybody else may use it; it fails the attempt by
@@ -43,17 +48,16 @@ class ReconnectingConnection:
 
     def __init__(
         self,
-        address: str,
+        address: RedisAddress | str,
         *,
         stuck_s: float = STUCK_S,
         on_message: OnMessage | None = None,
         on_connect: Callable[[PipelinedConnection], Awaitable[None]] | None = None,
     ) -> None:
-        self.address = address
+        self.address = parse_address(address) if isinstance(address, str) else address
         self.current: PipelinedConnection | None = None
-        self._target = parse_address(address)
         self._stuck_s, self._on_message, self._on_connect = stuck_s, on_message, on_connect
-        self._trouble = f"Redis at {self._target} is not connected yet"
+        self._trouble = f"Redis at {self.address} is not connected yet"
         self._attempted = asyncio.Event()
         """Set for a moment as each attempt to connect ends, and for good by `stop`."""
         self._lost = asyncio.Event()
@@ -66,6 +70,11 @@ class ReconnectingConnection:
     async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
+    @property
+    def trouble(self) -> str:
+        """Why there is no connection now, and what to do where that is known; empty while there is one."""
+        return "" if self.current is not None else self._trouble
+
     def start(self) -> None:
         """Connect in the background; a second time changes nothing."""
         if self._task is None:
@@ -77,7 +86,7 @@ class ReconnectingConnection:
         if self.current is not None:
             self.current.close()
             await self._lost.wait()
-        self._trouble = f"the connection to Redis at {self._target} was ended"
+        self._trouble = f"the connection to Redis at {self.address} was ended"
         self._attempted.set()
 
     async def wait_connected(self) -> None:
@@ -125,19 +134,21 @@ class ReconnectingConnection:
         return [await future for future in futures]
 
     async def _keep_connected(self) -> None:
-        failures = 0
+        failures, told = 0, set[str]()
         while True:
             try:
                 self.current = await self._connect()
             except Exception as exc:
-                self._trouble = connect_error_text(self._target, exc, CONNECT_WITHIN_S)
+                self._trouble = self._explain(exc)
                 self._end_attempt()
-                if failures == 0:
+                if self._trouble not in told and len(told) < TOLD_MAX:
+                    told.add(self._trouble)
                     log.warning("reconnecting", service="redis", error=self._trouble)
                 await asyncio.sleep(RECONNECT_S[min(failures, len(RECONNECT_S) - 1)])
                 failures += 1
                 continue
             failures = 0
+            told.clear()
             self._end_attempt()
             await self._watch(self.current)
 
@@ -145,12 +156,27 @@ class ReconnectingConnection:
         """Return once it is lost; it is asked now and then, so that silence means something."""
         while not self._lost.is_set():
             if not connection.stuck_for:
-                connection.ask("PING")
+                self._check_up(connection)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._stuck_s / 3):
                     await self._lost.wait()
             if connection.stuck_for > self._stuck_s:
                 connection.close(f"has not answered for {self._stuck_s:g} s")
+
+    def _check_up(self, connection: PipelinedConnection) -> None:
+        """Ask something cheap; a master of Sentinels is asked whether it still is one."""
+        if self.address.sentinels is None or self._on_message is not None:
+            connection.ask("PING")  # all that a connection with subscriptions may ask
+            return
+
+        def leave_replica(role: asyncio.Future[Reply]) -> None:
+            if not role.cancelled() and not is_master(role.result()):
+                connection.close("is no master any more")
+
+        connection.ask("ROLE").add_done_callback(leave_replica)
+
+    def _explain(self, exc: Exception) -> str:
+        return connect_error_text(self.address, exc, CONNECT_WITHIN_S, tls=self.address.tls is not None)
 
     def _lose(self, why: str) -> None:
         self.current, self._trouble = None, why
@@ -161,18 +187,18 @@ class ReconnectingConnection:
         self._attempted.clear()
 
     async def _connect(self) -> PipelinedConnection:
-        target = self._target
         self._lost.clear()
+        greeting = self.address.greeting()
         async with asyncio.timeout(CONNECT_WITHIN_S):
+            host, port = await self._find_host()
             _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: PipelinedConnection(target, self._lose, self._on_message),
-                target.host,
-                target.port,
-                ssl=target.tls,
+                lambda: PipelinedConnection(f"{host}:{port}", self._lose, self._on_message),
+                host,
+                port,
+                ssl=self.address.tls,
             )
             try:
-                for words in target.greeting:
-                    raise_error(await connection.ask(*words))
+                await self._introduce(connection, greeting)
                 if self._on_connect is not None:
                     await self._on_connect(connection)
                 if self._lost.is_set():
@@ -183,9 +209,32 @@ class ReconnectingConnection:
                 raise
         return connection
 
+    async def _introduce(self, connection: PipelinedConnection, greeting: Sequence[Command]) -> None:
+        first, *others = greeting
+        reply = await connection.ask(*first)
+        if self._lost.is_set():
+            raise StoreUnavailable(f"{reply} before it said anything")
+        raise_error(reply)
+        for words in others:
+            raise_error(await connection.ask(*words))
+        if self.address.sentinels is not None and not is_master(raise_error(await connection.ask("ROLE"))):
+            raise StoreUnavailable("the Sentinels still name a master that is none")
+
+    async def _find_host(self) -> Host:
+        """Host and port to connect to: those of the address, or what its Sentinels say."""
+        sentinels = self.address.sentinels
+        if sentinels is None:
+            return self.address.host, self.address.port
+        return await find_master(
+            sentinels.hosts, sentinels.service, sentinels.login.command(), self.address.tls
+        )
+
 
 def run_blocking(
-    address: str, work: Callable[[ReconnectingConnection], Coroutine[Any, Any, T]], *, within_s: float
+    address: RedisAddress | str,
+    work: Callable[[ReconnectingConnection], Coroutine[Any, Any, T]],
+    *,
+    within_s: float,
 ) -> T:
     """What `work` returns, over a connection of its own, for callers that cannot await.
 
@@ -200,7 +249,8 @@ def run_blocking(
             async with asyncio.timeout(within_s), ReconnectingConnection(address) as connection:
                 return await work(connection)
         except TimeoutError as exc:
-            raise StoreUnavailable(connect_error_text(parse_address(address), exc, within_s)) from exc
+            where = parse_address(address) if isinstance(address, str) else address
+            raise StoreUnavailable(connect_error_text(where, exc, within_s)) from exc
 
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, run()).result()

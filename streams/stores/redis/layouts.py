@@ -9,11 +9,18 @@ import orjson
 
 from schemas.errors import EtalageError, KeyUnreadable, StoreUnavailable
 from schemas.ids import VisitorId
+from streams.runtime.telemetry.logs import logger
 from streams.stores.keys import Keys
 from streams.stores.progress import PartitionProgress
 from streams.stores.protocols import Following, Notice, Stored
 from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.endpoint.address import RedisAddress
 from streams.stores.redis.pipeline import CommandRefused, PipelinedConnection, Reply, raise_error
+
+log = logger("redis")
+
+REFUSED_FOR_S = 20.0
+"""How long a refused read counts as a trouble; the partition map reads more often than that."""
 
 
 class RedisLayouts:
@@ -25,25 +32,35 @@ class RedisLayouts:
 
     def __init__(self, connection: ReconnectingConnection, keys: Keys) -> None:
         self._redis, self._keys = connection, keys
+        self._refusal = Refusal()
+
+    @property
+    def trouble(self) -> str:
+        return self._redis.trouble or self._refusal.recent
 
     async def layout(self, partition: int, visitor: VisitorId) -> tuple[bytes, bytes] | None:
         key = self._keys.layout(partition, visitor)
-        head, body = raise_unreadable(await self._redis.ask("HMGET", key, "h", "b"))
+        head, body = self._refusal.pass_on(await self._redis.ask("HMGET", key, "h", "b"))
         return None if head is None or body is None else (head, body)
 
     async def state(self, partition: int, visitor: VisitorId) -> bytes | None:
         key = self._keys.state(partition, visitor)
-        state: bytes | None = raise_unreadable(await self._redis.ask("GET", key))
+        state: bytes | None = self._refusal.pass_on(await self._redis.ask("GET", key))
         return state
 
     async def state_layout_done(self, partition: int, visitor: VisitorId) -> Stored:
         """In a transaction, which costs Redis 8 µs; a script cost it 11 (measured)."""
         ask, keys = self._redis.ask, self._keys
         ask("MULTI")
-        ask("GET", keys.state(partition, visitor))
-        ask("HMGET", keys.layout(partition, visitor), "h", "b")
-        ask("HMGET", keys.own(partition), "done", "i")
-        state, layout, own = map(raise_unreadable, raise_unreadable(await ask("EXEC")))
+        queued = (
+            ask("GET", keys.state(partition, visitor)),
+            ask("HMGET", keys.layout(partition, visitor), "h", "b"),
+            ask("HMGET", keys.own(partition), "done", "i"),
+        )
+        reply = await ask("EXEC")
+        if isinstance(reply, CommandRefused):  # EXECABORT: one of them says why
+            reply = next((r for one in queued if isinstance(r := one.result(), EtalageError)), reply)
+        state, layout, own = map(self._refusal.pass_on, self._refusal.pass_on(reply))
         (head, body), (done, incarnation) = layout, own
         return Stored(
             state=state, head=head, body=body,
@@ -56,7 +73,7 @@ class RedisLayouts:
 
     async def meta(self) -> bytes | None:
         """The JSON in `<ns>:meta`, None before the topics were created."""
-        meta: bytes | None = raise_unreadable(await self._redis.ask("GET", self._keys.meta))
+        meta: bytes | None = self._refusal.pass_on(await self._redis.ask("GET", self._keys.meta))
         return meta
 
     def notices(self) -> RedisNotices:
@@ -69,7 +86,7 @@ class RedisNotices:
     It connects when a first partition is followed, and subscribes again after each reconnection.
     """
 
-    def __init__(self, address: str, keys: Keys) -> None:
+    def __init__(self, address: RedisAddress, keys: Keys) -> None:
         self._keys = keys
         self._followed: set[int] = set()
         self._received: asyncio.Queue[Notice | Following | None] = asyncio.Queue()
@@ -128,7 +145,7 @@ async def read_progress(
     A partition whose key holds something else counts as one of which nobody has said anything.
     """
     replies = [ask("HMGET", keys.own(partition), "i", "done", "fresh") for partition in range(partitions)]
-    seconds, micros = raise_unreadable(await ask("TIME"))
+    seconds, micros = raise_error(await ask("TIME"))
     now_ms = int(seconds) * 1000 + int(micros) // 1000
     return [_progress_of(await reply, now_ms) for reply in replies]
 
@@ -144,10 +161,28 @@ def _progress_of(reply: Reply, now_ms: int) -> PartitionProgress:
     return PartitionProgress(incarnation=incarnation, done=done, behind_s=behind_s)
 
 
-def raise_unreadable(reply: Reply) -> Reply:
-    """The reply itself, unless it is an error: StoreUnavailable; KeyUnreadable when the key is at fault."""
-    if not isinstance(reply, EtalageError):
-        return reply
-    if isinstance(reply, CommandRefused):
-        raise (KeyUnreadable if reply.wrong_type else StoreUnavailable)(str(reply))
-    raise reply
+class Refusal:
+    """The last read that Redis refused for good, as for a missing permission: logged once, remembered."""
+
+    def __init__(self) -> None:
+        self._text, self._at = "", 0.0
+
+    def pass_on(self, reply: Reply) -> Reply:
+        """The reply, unless it is an error: StoreUnavailable; KeyUnreadable when the key is at fault."""
+        if not isinstance(reply, EtalageError):
+            return reply
+        if not isinstance(reply, CommandRefused):
+            raise reply
+        if reply.wrong_type:
+            raise KeyUnreadable(str(reply))
+        if str(reply) != self._text:
+            log.warning("redis refuses", service="redis", error=str(reply))
+        self._text, self._at = str(reply), asyncio.get_running_loop().time()
+        raise StoreUnavailable(str(reply))
+
+    @property
+    def recent(self) -> str:
+        """Its text, for REFUSED_FOR_S seconds."""
+        return (
+            self._text if self._text and asyncio.get_running_loop().time() - self._at < REFUSED_FOR_S else ""
+        )

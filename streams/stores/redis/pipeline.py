@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from ssl import SSLError
 from typing import Any, cast
 
 import hiredis
@@ -28,11 +29,14 @@ PASSING_WORDS = (
 """First words of error replies that may pass without a change of ours."""
 
 
+NOPERM_ADVICE = "; `etalage redis-acl` prints what each user of ours must be allowed"
+
+
 class CommandRefused(EtalageError):
     """Redis refused a command and always will: a key of another type, a missing permission, a defect."""
 
     def __init__(self, reply: str) -> None:
-        super().__init__(f"Redis: {reply}")
+        super().__init__(f"Redis: {reply}" + (NOPERM_ADVICE if reply.startswith("NOPERM") else ""))
         self.wrong_type = reply.startswith("WRONGTYPE")
         self.unknown_script = reply.startswith("NOSCRIPT")
 
@@ -63,7 +67,7 @@ class PipelinedConnection(asyncio.Protocol):
     ) -> None:
         self._address, self._on_lost, self._on_message = address, on_lost, on_message
         self._loop = asyncio.get_running_loop()
-        self._reader = hiredis.Reader(notEnoughData=_NOTHING, replyError=reply_error)
+        self._reader = hiredis.Reader(notEnoughData=_NOTHING, replyError=self._take_error)
         self._waiting: deque[asyncio.Future[Reply]] = deque()
         self._out: list[bytes] = []
         self._transport: asyncio.Transport | None = None
@@ -75,6 +79,8 @@ class PipelinedConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
+        if isinstance(exc, SSLError):
+            self._why_closed = f"refused the connection ({exc.reason or exc})"
         why = f"Redis at {self._address} {self._why_closed}"
         self._on_lost(why)
         for future in self._waiting:
@@ -95,6 +101,12 @@ class PipelinedConnection(asyncio.Protocol):
             else:
                 self.close("ended a subscription")  # as when its slot moves: begin anew
                 return
+
+    def _take_error(self, text: str) -> EtalageError:
+        """The error of an error reply; a replica that was a master is left: the next one may be known."""
+        if text.startswith("READONLY"):
+            self._loop.call_soon(self.close, "is a replica now")
+        return reply_error(text)
 
     def ask(self, *words: RedisArgument) -> asyncio.Future[Reply]:
         """Send one command with the others of this turn of the loop.

@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from schemas.errors import ServiceMissing
 from streams.stores.redis.connection import ReconnectingConnection, run_blocking
+from streams.stores.redis.endpoint.address import RedisAddress
 
 DESCRIBE_WITHIN_S = 5.0
 
@@ -46,7 +47,7 @@ async def refuse_cluster(connection: ReconnectingConnection) -> None:
         )
 
 
-def describe_server(address: str) -> ServerInfo:
+def describe_server(address: RedisAddress) -> ServerInfo:
     """Version and eviction policy of the server at `address`, for callers that cannot await.
 
     Raises:

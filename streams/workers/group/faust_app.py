@@ -11,6 +11,7 @@ import faust
 from yarl import URL
 
 from schemas.topics import EVENTS
+from streams.kafka.endpoint.cluster import client_options, kafka_cluster
 from streams.kafka.transport.compiled_extensions import check_extensions
 from streams.kafka.transport.consumer import ChunkTransport
 from streams.runtime.settings import Settings
@@ -50,6 +51,7 @@ def build_app(settings: Settings, metrics: Metrics, group: str) -> faust.App:
         value_serializer="raw",
         stream_buffer_maxsize=BUFFERED_ROUNDS,
         stream_wait_empty=True,
+        broker_credentials=_credentials(settings),
         **_kafka_options(settings),
     )
     app.transport = ChunkTransport(
@@ -60,6 +62,23 @@ def build_app(settings: Settings, metrics: Metrics, group: str) -> faust.App:
         on_lost=partial(_count_lost, metrics),
     )
     return app
+
+
+def _credentials(settings: Settings) -> faust.auth.Credentials | None:
+    """Faust's words for how to connect; its producers and consumers hand them on to aiokafka."""
+    cluster = kafka_cluster(settings)
+    options = client_options(cluster)
+    if cluster.login is None:
+        return None if cluster.tls is None else faust.SSLCredentials(cluster.tls)
+    if cluster.login.token_file is not None:
+        provider = options["sasl_oauth_token_provider"]
+        return faust.auth.OAuthCredentials(oauth_cb=provider, ssl_context=cluster.tls)
+    return faust.SASLCredentials(
+        username=cluster.login.username,
+        password=options["sasl_plain_password"],
+        mechanism=cluster.login.mechanism,
+        ssl_context=cluster.tls,
+    )
 
 
 def _kafka_options(settings: Settings) -> dict[str, Any]:

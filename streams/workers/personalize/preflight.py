@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
 from schemas.errors import EtalageError, ServiceMissing, StoreUnavailable
+from streams.kafka.admin import check_replication
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.stores.keys import Keys
@@ -37,10 +38,12 @@ async def agree_on_meta(connection: ReconnectingConnection, keys: Keys, settings
     Raises:
         ServiceMissing: Redis is of a kind we cannot use, the topic is missing, or the two disagree; the text
             says in one line what to do.
+        TopicsRefused: a topic has fewer replicas than the settings ask for.
         StoreUnavailable: Redis did not answer within WITHIN_S.
     """
     await _retry_until_up("Redis", lambda: refuse_cluster(connection), StoreUnavailable)
     await _retry_until_up("Redis", lambda: refuse_eviction(connection), StoreUnavailable)
+    await _retry_until_up("Kafka", lambda: asyncio.to_thread(check_replication, settings), ServiceMissing)
     in_kafka = await _retry_until_up(
         "Kafka", lambda: asyncio.to_thread(_meta_in_kafka, settings), ServiceMissing
     )

@@ -16,6 +16,7 @@ from models.visitor.fold import fold_packed
 from schemas.errors import ServiceMissing
 from schemas.topics import DEAD_LETTERS, DECISIONS, EVENTS
 from streams.kafka.admin import RECORD_BYTES_MAX
+from streams.kafka.endpoint.cluster import kafka_cluster
 from streams.kafka.producer import ProducerConfig, Publisher, open_producer
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
@@ -31,6 +32,7 @@ from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import VisitorStore
 from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.visitors import Lifetimes, RedisVisitors
 from streams.workers.group.agents import join_group
 from streams.workers.group.dead_letters import BadRecordLimit, DeadLetters
@@ -116,7 +118,7 @@ class WorkerWiring:
         settings = self._settings
         keys = Keys(settings.namespace)
         connection = await self._stack.enter_async_context(
-            ReconnectingConnection(settings.redis or "", stuck_s=settings.redis_deadline_s)
+            ReconnectingConnection(redis_address(settings), stuck_s=settings.redis_deadline_s)
         )
         meta = await agree_on_meta(connection, keys, settings)
         store = self._overrides.store(connection, keys, meta, settings)
@@ -157,7 +159,9 @@ class WorkerWiring:
         config = ProducerConfig(
             linger_ms=1, request_timeout_ms=REQUEST_TIMEOUT_MS, max_request_bytes=RECORD_BYTES_MAX
         )
-        return await self._stack.enter_async_context(open_producer(self._settings.kafka or "", config=config))
+        return await self._stack.enter_async_context(
+            open_producer(kafka_cluster(self._settings), config=config)
+        )
 
     async def _make_engine(
         self, meta: Meta, store: VisitorStore, follower: ShopFollower, check: MetaCheck

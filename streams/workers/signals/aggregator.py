@@ -18,6 +18,7 @@ from schemas.signals import Signal
 from schemas.topics import ITEM_SIGNALS
 from streams.kafka.batch_sending import Pair, send_all
 from streams.kafka.compacted_reader import RawRecord, read_to_end
+from streams.kafka.endpoint.cluster import kafka_cluster
 from streams.runtime.clock import Clock
 from streams.runtime.retries import Retries
 from streams.runtime.settings import Settings
@@ -106,7 +107,7 @@ class SignalAggregator:
         settings = self._settings
         parts: dict[int, list[RawRecord]] = {partition: [] for partition in partitions}
         for record in await read_to_end(
-            settings.kafka or "", ITEM_SIGNALS, settings.namespace, only=partitions
+            kafka_cluster(settings), ITEM_SIGNALS, settings.namespace, only=partitions
         ):
             parts[record.partition].append(record)
         return parts

@@ -9,8 +9,9 @@ from contextlib import AsyncExitStack, suppress
 
 from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.topics import ITEM_DELTAS, ITEM_SIGNALS
-from streams.kafka.admin import list_topics
+from streams.kafka.admin import check_replication, list_topics
 from streams.kafka.consumer_lag import report_group_lags
+from streams.kafka.endpoint.cluster import kafka_cluster
 from streams.kafka.producer import open_producer
 from streams.kafka.transport.partition_log import PartitionLog
 from streams.runtime.clock import SystemClock
@@ -60,7 +61,7 @@ class ItemsProcess:
     def __init__(self, settings: Settings) -> None:
         if settings.kafka is None:
             raise ServiceMissing("no Kafka is known: set ETALAGE_KAFKA=host:port (or run `etalage up`)")
-        self._settings, self._kafka = settings, settings.kafka
+        self._settings, self._kafka = settings, kafka_cluster(settings)
         self._clock, self._metrics = SystemClock(), Metrics()
         self._context = ProcessContext(clock=self._clock, metrics=self._metrics, halt=halt)
         self._retries = Retries(
@@ -107,6 +108,7 @@ class ItemsProcess:
     async def _check_topics(self) -> None:
         """Raises StreamUnavailable unless the topics of deltas and signals exist, equally partitioned."""
         try:
+            await asyncio.to_thread(check_replication, self._settings)
             found = {t.name: t.partitions for t in await asyncio.to_thread(list_topics, self._settings)}
         except ServiceMissing as exc:
             raise StreamUnavailable(str(exc)) from exc

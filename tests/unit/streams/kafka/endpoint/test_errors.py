@@ -6,7 +6,7 @@ import pytest
 from aiokafka import errors as aiokafka_errors
 
 from schemas.errors import StreamUnavailable
-from streams.kafka.errors import translate_errors
+from streams.kafka.endpoint.errors import translate_errors
 
 AWAY = [
     aiokafka_errors.KafkaConnectionError("refused"),

@@ -1,0 +1,1 @@
+"""Where Kafka is by the settings, how clients connect to it, and which errors mean that it is away."""

@@ -1,0 +1,1 @@
+"""Where Redis is by the settings, which one is the master, and why it could not be reached."""

@@ -1,0 +1,1 @@
+"""What takes long or needs Debian's servers: `make verify`, not part of `make test`."""
