@@ -47,6 +47,7 @@ COMMANDS: Mapping[str, Command] = {
     "catalog": Command("data", "Push, remove and list products."),
     "storefront": Command("data", "Push and show pages, modules and rules."),
     "events": Command("data", "Send recorded events."),
+    "keys": Command("data", "Create, list and revoke API keys."),
     "layout": Command("inspect", "Decide and print one layout."),
     "visitor": Command("inspect", "Show what is known of a visitor."),
     "replay": Command("inspect", "Walk a recorded session through the system without any service."),

@@ -6,9 +6,10 @@ import asyncio
 from time import perf_counter
 
 from models.layout.rendering.fields import labels_of
+from streams.gateway.access.callers import authorise, caller_of
+from streams.gateway.access.refusals import Refused
 from streams.gateway.events.exposures import Exposures
 from streams.gateway.http.asgi_io import JSON, Receive, Scope, Send, header, send_problem
-from streams.gateway.http.auth import authorise
 from streams.gateway.http.bots import is_bot
 from streams.gateway.http.cors import is_head
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
@@ -32,10 +33,14 @@ class LayoutRoute:
         started = perf_counter()  # uvloop's time has whole milliseconds: good enough to wait by
         now = asyncio.get_running_loop().time()
         try:
-            query = parse_layout_query(page, scope["query_string"])
-            authorise(scope, query.visitor)
+            caller = caller_of(scope)
+            caller.check(ROUTE, "GET")
+            query = parse_layout_query(page, scope["query_string"], own_visitor=caller.own_visitor)
+            authorise(scope, query.visitor, explain=query.explain)
             layout = await self._answer(query, scope, now + query.deadline_ms / 1000)
         except Problem as problem:
+            if isinstance(problem, Refused):
+                self._metrics.count("access_refused_total", reason=problem.reason)
             await send_problem(send, problem)
             self._metrics.count("http_requests_total", route=ROUTE, code=problem.status)
             return

@@ -1,0 +1,88 @@
+"""What a request says of its sender: key, visitor tokens, origin; read from headers and query in one pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from streams.gateway.http.asgi_io import Scope
+
+COOKIE = "etalage_visitor"
+VISITOR_HEADER = "x-etalage-visitor"
+KEY_HEADER = "x-etalage-key"
+TOKENS_MAX = 2
+"""One of the browser's anonymous id, one of the user who signed in there."""
+
+_PUBLISHABLE = b"key=pk_"
+_BEARER = b"bearer "
+_COOKIE = COOKIE.encode() + b"="
+_FIELDS = {
+    b"authorization": "authorization",
+    KEY_HEADER.encode(): "key",
+    VISITOR_HEADER.encode(): "visitor",
+    b"cookie": "cookie",
+    b"origin": "origin",
+    b"content-type": "content_type",
+    b"x-forwarded-proto": "forwarded",
+    b"access-control-request-method": "asks_method",
+}
+
+
+class Credentials(Struct, kw_only=True, gc=False):
+    """Values of headers as they came, empty for none; `query_key` is the publishable key of the query."""
+
+    authorization: bytes = b""
+    key: bytes = b""
+    query_key: bytes = b""
+    visitor: bytes = b""
+    cookie: bytes = b""
+    origin: bytes = b""
+    content_type: bytes = b""
+    forwarded: bytes = b""
+    asks_method: bytes = b""
+
+    @property
+    def key_text(self) -> str:
+        """The API key, from the first place where one stands; empty for none."""
+        if self.authorization[:7].lower() == _BEARER:
+            return self.authorization[7:].strip().decode("latin-1")
+        return (self.key or self.query_key).decode("latin-1")
+
+    @property
+    def header_tokens(self) -> list[bytes]:
+        """Visitor tokens of the header, TOKENS_MAX at most."""
+        return [token.strip() for token in self.visitor.split(b",", TOKENS_MAX)[:TOKENS_MAX] if token.strip()]
+
+    @property
+    def cookie_token(self) -> bytes:
+        """The visitor token of the cookie, empty for none."""
+        if _COOKIE not in self.cookie:
+            return b""
+        for pair in self.cookie.split(b";"):
+            name, _, value = pair.strip().partition(b"=")
+            if name == _COOKIE[:-1]:
+                return value
+        return b""
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body says it is JSON, which pages of other origins cannot send unasked."""
+        return self.content_type.partition(b";")[0].strip().lower() == b"application/json"
+
+
+def read_credentials(scope: Scope) -> Credentials:
+    """The credentials of a request; a publishable key is taken out of its query string."""
+    found: dict[str, Any] = {}
+    for name, value in scope["headers"]:
+        if name in _FIELDS:
+            found.setdefault(_FIELDS[name], value)
+    if _PUBLISHABLE in scope["query_string"]:
+        kept = []
+        for pair in scope["query_string"].split(b"&"):
+            if pair.startswith(_PUBLISHABLE):
+                found["query_key"] = pair[4:]
+            else:
+                kept.append(pair)
+        scope["query_string"] = b"&".join(kept)
+    return Credentials(**found)

@@ -1,0 +1,165 @@
+"""The door before all routes: says who the caller is, answers preflights, adds headers to every answer."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+from streams.gateway.access.answer_headers import (
+    Headers,
+    csp_of,
+    is_secure,
+    security_headers,
+    token_headers,
+)
+from streams.gateway.access.callers import CALLER, OPEN, Caller
+from streams.gateway.access.credentials import Credentials, read_credentials
+from streams.gateway.access.key_ring import UNREAD, KeyRing
+from streams.gateway.access.permissions import SIDES, Grant, cross_origin_methods, grants_of
+from streams.gateway.access.refusals import Refused
+from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, Proof, VisitorTokens
+from streams.gateway.http.asgi_io import Receive, Scope, Send
+from streams.gateway.http.cors import METHODS, origin_headers, preflight_headers
+from streams.gateway.http.problems import Problem
+from streams.runtime.settings import Settings
+from streams.runtime.telemetry.metrics import Metrics
+
+NOBODY: frozenset[Grant] = frozenset()
+Origins = frozenset[str]
+
+
+class Routes(Protocol):
+    """The application behind the door, as streams.gateway.router.Router is one."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def route_of(self, path: str) -> str:
+        """The route of a path, empty for none."""
+        ...
+
+    async def send_missing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as for a path that is no route."""
+        ...
+
+
+class Door:
+    """An ASGI application before the router.
+
+    Args:
+        routes: what is behind.
+        ring: the API keys.
+        tokens: of visitors.
+        metrics: counts cookies that prove nothing.
+        settings: whose pages may call an open gateway, and where admin routes answer.
+    """
+
+    def __init__(
+        self, routes: Routes, ring: KeyRing, tokens: VisitorTokens, metrics: Metrics, settings: Settings
+    ) -> None:
+        self._routes, self._ring, self._tokens, self._metrics = routes, ring, tokens, metrics
+        named = (origin.strip().rstrip("/") for origin in (settings.origins or "").split(","))
+        self._open_origins: Origins = frozenset(filter(None, named))
+        self._apart = settings.admin_address is not None
+        self.admin_port = 0
+        """Of the socket that admin routes have for their own; set when it is bound."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._routes(scope, receive, send)
+            return
+        credentials = read_credentials(scope)
+        caller, origins = self._admit(scope, credentials)
+        scope[CALLER] = caller
+        secure = is_secure(scope.get("scheme", "http"), credentials.forwarded)
+        fixed = security_headers(secure=secure)
+        if origins or self._open_origins:
+            fixed = [*fixed, *origin_headers(credentials.origin, origins)]
+
+        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                headers: Headers = [*message.get("headers", ()), *fixed]
+                headers += csp_of(scope["path"], headers)
+                if caller.new_token is not None:
+                    headers += token_headers(
+                        caller.new_token, credentials, secure=secure, max_age=ANONYMOUS_TTL_S
+                    )
+                message["headers"] = headers
+            await send(message)
+
+        if self._apart and not self._answers_here(scope):
+            await self._routes.send_missing(scope, receive, send_with_headers)
+        elif credentials.asks_method and credentials.origin and scope["method"] == "OPTIONS":
+            await self._preflight(scope, credentials, origins, send_with_headers)
+        else:
+            await self._routes(scope, receive, send_with_headers)
+
+    def _admit(self, scope: Scope, credentials: Credentials) -> tuple[Caller, Origins]:
+        """The caller, and the origins whose pages may read the answer."""
+        if self._ring.open:
+            return OPEN, self._open_origins
+        if scope["method"] == "OPTIONS":  # a preflight has no headers of ours; its key can stand in the query
+            return Caller(NOBODY, problem=_no_key()), self._preflight_origins(credentials)
+        try:
+            return self._identify(scope, credentials)
+        except Refused as problem:
+            return Caller(NOBODY, problem=problem), self._ring.origins
+
+    def _identify(self, scope: Scope, credentials: Credentials) -> tuple[Caller, Origins]:
+        """Raises Refused for a key or a token that is wrong, or used from elsewhere."""
+        text = credentials.key_text
+        if not text:
+            raise Refused(503, "keys_unread", UNREAD) if self._ring.state == "unread" else _no_key()
+        key = self._ring.find(text)
+        if key.kind != "publishable":
+            return Caller(grants_of(key)), frozenset()
+        origins = frozenset(key.origins)
+        if credentials.origin:
+            if "*" not in origins and credentials.origin.decode("latin-1") not in origins:
+                raise Refused(403, "origin", "this API key is not for pages of this origin")
+        elif scope["method"] == "POST" and not credentials.is_json:
+            detail = "send application/json, or from a page of an origin of this API key"
+            raise Refused(415, "content_type", detail)
+        proofs = self._proofs(credentials)
+        caller = Caller(grants_of(key), proofs, self._tokens)
+        self._renew(caller, proofs)
+        return caller, origins
+
+    def _renew(self, caller: Caller, proofs: list[Proof]) -> None:
+        """Give an anonymous visitor who stays a new token in time."""
+        if proofs and any(self._tokens.is_due(proof) for proof in proofs):
+            with suppress(Problem):  # nothing signs any more: the old one is good as long as it is
+                caller.sign_anonymous()
+
+    def _proofs(self, credentials: Credentials) -> list[Proof]:
+        """Those of the header, where a wrong one is refused, and of the cookie, where it proves nothing."""
+        proofs = [self._tokens.verify(token) for token in credentials.header_tokens]
+        if cookie := credentials.cookie_token:
+            try:
+                proofs.append(self._tokens.verify(cookie))
+            except Refused as problem:
+                self._metrics.count("access_refused_total", reason=problem.reason)
+        return proofs
+
+    def _preflight_origins(self, credentials: Credentials) -> Origins:
+        try:
+            return frozenset(self._ring.find(credentials.key_text).origins)
+        except Refused:
+            return self._ring.origins
+
+    async def _preflight(self, scope: Scope, credentials: Credentials, origins: Origins, send: Send) -> None:
+        methods = METHODS if self._ring.open else cross_origin_methods(self._routes.route_of(scope["path"]))
+        headers = preflight_headers(credentials.origin, credentials.asks_method, origins, methods)
+        status = 403 if headers is None else 204
+        await send({"type": "http.response.start", "status": status, "headers": headers or []})
+        await send({"type": "http.response.body"})
+
+    def _answers_here(self, scope: Scope) -> bool:
+        """Whether the route of the request is one of the port that it came to."""
+        here = "admin" if self.admin_port and scope["server"][1] == self.admin_port else "public"
+        return SIDES.get(self._routes.route_of(scope["path"]), "public") in (here, "both")
+
+
+def _no_key() -> Refused:
+    detail = "an API key is required, as Authorization: Bearer …, X-Etalage-Key or (publishable) ?key=…"
+    return Refused(401, "no_key", detail)
