@@ -87,7 +87,7 @@ def create(
     if as_json:
         typer.echo(encode(CreatedKey(key.id, key.kind, text)))
         return
-    typer.echo(text)
+    say(text)
     say(f"This is shown once; {HEEDED_AFTER}.", err=True)
     if signer is not None:
         say(f"Anonymous visitors get tokens signed with the new key {signer.id}.", err=True)

@@ -84,7 +84,7 @@ class Caller:
         return self.sign_anonymous().visitor
 
     def sign_anonymous(self) -> SignedToken:
-        """A token for the anonymous visitor whom the browser is already, or a new one; sent with the answer."""
+        """A token for the anonymous visitor it is already, or a new one; sent with the answer."""
         assert self._tokens is not None
         proven = next((proof.visitor for proof in self._proofs if proof.ours), None)
         self.new_token = self._tokens.sign_anonymous(proven)

@@ -20,7 +20,7 @@ BYTES_MAX = 4096
 
 
 class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
-    """For whom, and for how many seconds; a page leaves both out."""
+    """For whom, and for how many seconds; for none it is a new anonymous visitor."""
 
     visitor: Annotated[str, Meta(pattern=VISITOR_PATTERN)] | None = None
     ttl_s: Annotated[int, Meta(ge=60, le=USER_TTL_S)] = USER_TTL_S
@@ -48,8 +48,8 @@ class TokenRoute:
         caller = caller_of(scope)
         if request.visitor is not None:
             authorise(scope, request.visitor)
-        if caller.names_visitors:
-            if request.visitor is None:
-                raise Problem(400, "visitor is required", field="$.visitor")
-            return self._tokens.sign(VisitorId(request.visitor), request.ttl_s)
-        return caller.sign_anonymous()
+        if not caller.names_visitors:
+            return caller.sign_anonymous()
+        if request.visitor is None:
+            return self._tokens.sign_anonymous()
+        return self._tokens.sign(VisitorId(request.visitor), request.ttl_s)

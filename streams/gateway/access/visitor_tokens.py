@@ -66,11 +66,11 @@ class VisitorTokens:
         self._version = ring.version
 
     def sign(self, visitor: VisitorId, ttl_s: int, **claims: str) -> SignedToken:
-        """A token for a visitor, with further claims; Problem 503 while there is no key that signs."""
+        """A token for a visitor, with further claims; Problem 409 while there is no key that signs."""
         now = self._clock.now()
         key = self._ring.signer(now)
         if key is None:
-            raise Problem(503, "no visitor token can be signed: `etalage keys create --kind signing`")
+            raise Problem(409, "no visitor token can be signed: `etalage keys create --kind signing`")
         expires = int(now) + ttl_s
         token = jwt.encode(
             {"sub": visitor, "exp": expires, **claims},
@@ -109,7 +109,7 @@ class VisitorTokens:
 
     def _decode(self, token: bytes) -> Proof:
         if len(token) > BYTES_MAX:
-            raise _malformed()
+            raise _malformed_token()
         try:
             key = self._ring.signing.get(str(jwt.get_unverified_header(token).get("kid")))
             if key is None:
@@ -120,13 +120,13 @@ class VisitorTokens:
         except jwt.InvalidSignatureError:
             raise Refused(401, "token_signature", "the signature of this visitor token is wrong") from None
         except (jwt.PyJWTError, ValueError):
-            raise _malformed() from None
+            raise _malformed_token() from None
         return self._check_claims(claims)
 
     def _check_claims(self, claims: dict[str, Any]) -> Proof:
         visitor, expires, begins = claims["sub"], claims["exp"], claims.get("nbf", 0)
         if not _VISITOR.fullmatch(visitor) or not _is_time(expires) or not _is_time(begins):
-            raise _malformed()
+            raise _malformed_token()
         now = self._clock.now()
         longest = ANONYMOUS_TTL_S if visitor.startswith("a:") else USER_TTL_S
         latest = now + CLOCK_SLACK_S
@@ -142,5 +142,5 @@ def _is_time(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _malformed() -> Refused:
+def _malformed_token() -> Refused:
     return Refused(401, "token_malformed", "this is no visitor token (a JWT with HS256, kid, sub and exp)")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
+from streams.demo.routes import STATIC
+from streams.gateway.access.answer_headers import CSP_PAGE
 from tests.unit.streams.gateway.access.conftest import Keyed
 from tests.unit.streams.gateway.access.keyed import OTHER, SHOP
 from tests.unit.streams.gateway.browser import open_page
@@ -41,6 +44,13 @@ async def test_the_demos_page_may_load_what_is_its_own_and_stand_in_no_frame(key
     assert picture.headers.get_list("content-security-policy") == [
         "default-src 'none'; style-src 'unsafe-inline'"
     ]
+
+
+def test_the_pages_own_policy_is_the_same_but_for_frames() -> None:
+    """In a page `frame-ancestors` has no effect, so that one stands in the header alone."""
+    page = (STATIC / "index.html").read_text()
+    (own,) = re.findall(r'Content-Security-Policy" content="([^"]+)"', page)
+    assert CSP_PAGE[1].decode() == f"{own}; frame-ancestors 'none'"
 
 
 async def test_a_stream_has_them_too(keyed: Keyed) -> None:
