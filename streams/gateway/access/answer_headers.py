@@ -18,25 +18,20 @@ CSP_PAGE = (
 )
 """Of the demo's page."""
 
-_ANSWER: Headers = [NOSNIFF]
-_SECURE_ANSWER: Headers = [NOSNIFF, HSTS]
-
 
 def is_secure(scheme: str, forwarded: bytes) -> bool:
     """Whether the client speaks TLS, to us or to what stands before us. A client that lies harms itself."""
     return scheme == "https" or forwarded == b"https"
 
 
-def security_headers(*, secure: bool) -> Headers:
-    """What stands in every answer; HSTS only over TLS, where alone it means something."""
-    return _SECURE_ANSWER if secure else _ANSWER
+def security_headers(*, secure: bool, on_page: bool) -> Headers:
+    """What stands in every answer: HSTS only over TLS, where alone it means something; no CSP on the demo."""
+    return [NOSNIFF, *([] if on_page else [CSP_DATA]), *([HSTS] if secure else [])]
 
 
-def csp_of(path: str, present: Headers) -> Headers:
-    """The content security policy of an answer that has none of its own."""
-    if any(name == CSP_NAME for name, _ in present):
-        return []
-    return [CSP_PAGE if path.startswith("/demo") else CSP_DATA]
+def page_csp(present: Headers) -> Headers:
+    """The content security policy of an answer of the demo, which may have one of its own."""
+    return [] if any(name == CSP_NAME for name, _ in present) else [CSP_PAGE]
 
 
 def token_headers(token: SignedToken, credentials: Credentials, *, secure: bool, max_age: int) -> Headers:

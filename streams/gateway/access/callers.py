@@ -70,7 +70,7 @@ class Caller:
             return True
         if self.new_token is not None and self.new_token.visitor == visitor:
             return True
-        return any(proof.visitor == visitor for proof in self._proofs)
+        return visitor in [proof.visitor for proof in self._proofs]
 
     def own_visitor(self) -> VisitorId | None:
         """The visitor that a request without one is about; a publishable key without proof gets a new one.

@@ -43,15 +43,17 @@ class Credentials(Struct, kw_only=True, gc=False):
     asks_method: bytes = b""
 
     @property
-    def key_text(self) -> str:
+    def key_text(self) -> bytes:
         """The API key, from the first place where one stands; empty for none."""
         if self.authorization[:7].lower() == _BEARER:
-            return self.authorization[7:].strip().decode("latin-1")
-        return (self.key or self.query_key).decode("latin-1")
+            return self.authorization[7:].strip()
+        return self.key or self.query_key
 
     @property
     def header_tokens(self) -> list[bytes]:
         """Visitor tokens of the header, TOKENS_MAX at most."""
+        if b"," not in self.visitor:
+            return [self.visitor] if self.visitor else []
         return [token.strip() for token in self.visitor.split(b",", TOKENS_MAX)[:TOKENS_MAX] if token.strip()]
 
     @property
@@ -75,8 +77,8 @@ def read_credentials(scope: Scope) -> Credentials:
     """The credentials of a request; a publishable key is taken out of its query string."""
     found: dict[str, Any] = {}
     for name, value in scope["headers"]:
-        if name in _FIELDS:
-            found.setdefault(_FIELDS[name], value)
+        if (field := _FIELDS.get(name)) is not None:
+            found.setdefault(field, value)
     if _PUBLISHABLE in scope["query_string"]:
         kept = []
         for pair in scope["query_string"].split(b"&"):

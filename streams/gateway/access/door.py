@@ -8,15 +8,15 @@ from typing import Any, Protocol
 
 from streams.gateway.access.answer_headers import (
     Headers,
-    csp_of,
     is_secure,
+    page_csp,
     security_headers,
     token_headers,
 )
-from streams.gateway.access.callers import CALLER, OPEN, Caller
+from streams.gateway.access.callers import CALLER, OPEN, Caller, caller_of
 from streams.gateway.access.credentials import Credentials, read_credentials
 from streams.gateway.access.key_ring import UNREAD, KeyRing
-from streams.gateway.access.permissions import SIDES, Grant, cross_origin_methods, grants_of
+from streams.gateway.access.permissions import SIDES, Grant, cross_origin_methods
 from streams.gateway.access.refusals import Refused
 from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, Proof, VisitorTokens
 from streams.gateway.http.asgi_io import Receive, Scope, Send
@@ -25,8 +25,9 @@ from streams.gateway.http.problems import Problem
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 
+NOWHERE: frozenset[bytes] = frozenset()
 NOBODY: frozenset[Grant] = frozenset()
-Origins = frozenset[str]
+Origins = frozenset[bytes]
 
 
 class Routes(Protocol):
@@ -58,7 +59,7 @@ class Door:
         self, routes: Routes, ring: KeyRing, tokens: VisitorTokens, metrics: Metrics, settings: Settings
     ) -> None:
         self._routes, self._ring, self._tokens, self._metrics = routes, ring, tokens, metrics
-        named = (origin.strip().rstrip("/") for origin in (settings.origins or "").split(","))
+        named = (origin.strip().rstrip("/").encode() for origin in (settings.origins or "").split(","))
         self._open_origins: Origins = frozenset(filter(None, named))
         self._apart = settings.admin_address is not None
         self.admin_port = 0
@@ -71,28 +72,34 @@ class Door:
         credentials = read_credentials(scope)
         caller, origins = self._admit(scope, credentials)
         scope[CALLER] = caller
+        send = self._add_headers(scope, credentials, origins, send)
+        if self._apart and not self._answers_here(scope):
+            await self._routes.send_missing(scope, receive, send)
+        elif credentials.asks_method and credentials.origin and scope["method"] == "OPTIONS":
+            await self._preflight(scope, credentials, origins, send)
+        else:
+            await self._routes(scope, receive, send)
+
+    def _add_headers(self, scope: Scope, credentials: Credentials, origins: Origins, send: Send) -> Send:
+        """A `send` that adds what every answer has, what lets pages read it, and a new visitor's token."""
+        caller = caller_of(scope)
         secure = is_secure(scope.get("scheme", "http"), credentials.forwarded)
-        fixed = security_headers(secure=secure)
+        on_page = scope["path"].startswith("/demo")
+        fixed = security_headers(secure=secure, on_page=on_page)
         if origins or self._open_origins:
-            fixed = [*fixed, *origin_headers(credentials.origin, origins)]
+            fixed += origin_headers(credentials.origin, origins)
 
         async def send_with_headers(message: MutableMapping[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 headers: Headers = [*message.get("headers", ()), *fixed]
-                headers += csp_of(scope["path"], headers)
-                if caller.new_token is not None:
-                    headers += token_headers(
-                        caller.new_token, credentials, secure=secure, max_age=ANONYMOUS_TTL_S
-                    )
+                if on_page:
+                    headers += page_csp(headers)
+                if (token := caller.new_token) is not None:
+                    headers += token_headers(token, credentials, secure=secure, max_age=ANONYMOUS_TTL_S)
                 message["headers"] = headers
             await send(message)
 
-        if self._apart and not self._answers_here(scope):
-            await self._routes.send_missing(scope, receive, send_with_headers)
-        elif credentials.asks_method and credentials.origin and scope["method"] == "OPTIONS":
-            await self._preflight(scope, credentials, origins, send_with_headers)
-        else:
-            await self._routes(scope, receive, send_with_headers)
+        return send_with_headers
 
     def _admit(self, scope: Scope, credentials: Credentials) -> tuple[Caller, Origins]:
         """The caller, and the origins whose pages may read the answer."""
@@ -110,18 +117,18 @@ class Door:
         text = credentials.key_text
         if not text:
             raise Refused(503, "keys_unread", UNREAD) if self._ring.state == "unread" else _no_key()
-        key = self._ring.find(text)
-        if key.kind != "publishable":
-            return Caller(grants_of(key)), frozenset()
-        origins = frozenset(key.origins)
+        known = self._ring.find(text)
+        origins = known.origins
+        if known.key.kind != "publishable":
+            return Caller(known.grants), NOWHERE
         if credentials.origin:
-            if "*" not in origins and credentials.origin.decode("latin-1") not in origins:
+            if credentials.origin not in origins and b"*" not in origins:
                 raise Refused(403, "origin", "this API key is not for pages of this origin")
         elif scope["method"] == "POST" and not credentials.is_json:
             detail = "send application/json, or from a page of an origin of this API key"
             raise Refused(415, "content_type", detail)
         proofs = self._proofs(credentials)
-        caller = Caller(grants_of(key), proofs, self._tokens)
+        caller = Caller(known.grants, proofs, self._tokens)
         self._renew(caller, proofs)
         return caller, origins
 
@@ -143,7 +150,7 @@ class Door:
 
     def _preflight_origins(self, credentials: Credentials) -> Origins:
         try:
-            return frozenset(self._ring.find(credentials.key_text).origins)
+            return self._ring.find(credentials.key_text).origins
         except Refused:
             return self._ring.origins
 

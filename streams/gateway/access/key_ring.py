@@ -7,7 +7,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from hmac import compare_digest
 from typing import Literal
 
+from msgspec import Struct
+
 from schemas.errors import EtalageError, error_text
+from streams.gateway.access.permissions import Grant, grants_of
 from streams.gateway.access.refusals import Refused
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import LogOnce, logger
@@ -28,6 +31,14 @@ log = logger("keys")
 ReadKeys = Callable[[], Awaitable[Sequence[ApiKey] | None]]
 
 
+class KnownKey(Struct, frozen=True, gc=False):
+    """An active key, with what a request asks of it; `origins` as browsers send them."""
+
+    key: ApiKey
+    grants: frozenset[Grant]
+    origins: frozenset[bytes]
+
+
 class KeyRing:
     """Finds keys by their text, in constant time of their number.
 
@@ -45,9 +56,11 @@ class KeyRing:
         self.version = 0
         """Counts the changes: what was concluded from the keys of another version is void."""
         self.signing: dict[str, ApiKey] = {}
-        self.origins: frozenset[str] = frozenset()
+        self.origins: frozenset[bytes] = frozenset()
         """All that any publishable key allows."""
-        self._keys: dict[str, ApiKey] = {}
+        self._keys: dict[str, KnownKey] = {}
+        self._proven: dict[bytes, KnownKey] = {}
+        """By their text, those that were sent since the keys last changed: they are not hashed again."""
         self._known: list[ApiKey] | None = None
         self._trouble, self._loss = LogOnce(), LogOnce()
 
@@ -63,8 +76,9 @@ class KeyRing:
         self._known = known
         active = [key for key in known or () if key.active]
         self.signing = {key.id: key for key in active if key.kind == "signing"}
-        self._keys = {key.id: key for key in active if key.kind != "signing"}
-        self.origins = frozenset(origin for key in active for origin in key.origins)
+        self._keys = {key.id: _known_key(key) for key in active if key.kind != "signing"}
+        self._proven.clear()
+        self.origins = frozenset().union(*(known.origins for known in self._keys.values()))
         self.version += 1
         self._set_state("open" if known is None and self._may_be_open else "closed")
 
@@ -80,17 +94,21 @@ class KeyRing:
         """Whether everybody may do everything."""
         return self.state == "open" or (self._open_unread and self.state == "unread")
 
-    def find(self, text: str) -> ApiKey:
+    def find(self, sent: bytes) -> KnownKey:
         """The active key of that text; raises Refused for any other."""
+        if proven := self._proven.get(sent):
+            return proven
         if self.state == "unread":
             raise Refused(503, "keys_unread", UNREAD)
+        text = sent.decode("latin-1")
         prefix, _, rest = text.partition("_")
-        key = self._keys.get(rest.partition("_")[0])
-        if key is None or prefix != PREFIXES[key.kind]:
+        known = self._keys.get(rest.partition("_")[0])
+        if known is None or prefix != PREFIXES[known.key.kind]:
             raise Refused(401, "unknown_key", "this API key is not, or no longer, known")
-        if not compare_digest(digest_of(text), key.digest):
+        if not compare_digest(digest_of(text), known.key.digest):
             raise Refused(401, "wrong_key", "this API key is not, or no longer, known")
-        return key
+        self._proven[sent] = known
+        return known
 
     def signer(self, now: float) -> ApiKey | None:
         """The key that signs: the newest that every gateway knows by `now` (epoch s), else the oldest."""
@@ -110,3 +128,7 @@ class KeyRing:
             else:
                 self._trouble.ends()
             await asyncio.sleep(RETRY_S if self.state == "unread" else REFRESH_S)
+
+
+def _known_key(key: ApiKey) -> KnownKey:
+    return KnownKey(key, grants_of(key), frozenset(origin.encode() for origin in key.origins))

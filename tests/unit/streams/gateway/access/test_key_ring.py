@@ -79,7 +79,7 @@ def test_it_never_opens_again() -> None:
     ring = KeyRing(Settings())
     ring.update([KEY])
     ring.update(None)
-    assert ring.find(TEXT) == KEY, "Redis lost them: the last ones hold"
+    assert ring.find(TEXT.encode()).key == KEY, "Redis lost them: the last ones hold"
     ring.update([])
     assert (ring.state, ring.open) == ("closed", False)
 
