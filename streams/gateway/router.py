@@ -12,6 +12,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from streams.gateway.access.answer_headers import add_headers
 from streams.gateway.access.callers import caller_of
 from streams.gateway.access.refusals import Refused
 from streams.gateway.http.asgi_io import BODIES, ClientDisconnected, Receive, Scope, Send, send_problem
@@ -93,13 +94,13 @@ class Router:
             return
         route, methods = self._find(path)
         if methods is None:
-            await self._default(scope, receive, send)
+            await self._default(scope, receive, add_headers(scope, send))
             return
         if scope["method"] == "HEAD" and "GET" in methods:
             scope, send = head_as_get(scope, send)
             await self(scope, receive, send)
             return
-        await self._handle(route, methods, scope, receive, send)
+        await self._handle(route, methods, scope, receive, add_headers(scope, send))
 
     def _find(self, path: str) -> tuple[str, Mapping[str, Handler] | None]:
         """The route's name in metrics and its handlers; no handlers for a path that is none of ours."""

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from streams.gateway.access.answer_headers import ANSWER_HEADERS, Headers
 from streams.gateway.access.callers import CALLER, OPEN
 from streams.runtime.telemetry.logs import configure
 from streams.runtime.telemetry.terminal import say
@@ -31,8 +32,16 @@ App = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
 def _scope(*headers: tuple[bytes, bytes], query: bytes = b"") -> dict[str, Any]:
     return {
         "type": "http", "method": "GET", "path": "/v1/layouts/home", "scheme": "http",
-        "query_string": b"visitor=a%3Aann" + query, "headers": [*BROWSER, *headers], CALLER: OPEN,
+        "query_string": b"visitor=a%3Aann" + query, "headers": [*BROWSER, *headers],
+        CALLER: OPEN, ANSWER_HEADERS: _NoHeaders(),
     }  # fmt: skip
+
+
+class _NoHeaders:
+    """For the router alone; the door sets its own."""
+
+    def added_to(self, present: Headers) -> Headers:
+        return present
 
 
 async def _measure(app: App, scope: dict[str, Any]) -> float:

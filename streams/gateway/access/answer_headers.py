@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from typing import Any
+
+from streams.gateway.access.callers import caller_of
 from streams.gateway.access.credentials import COOKIE, VISITOR_HEADER, Credentials
-from streams.gateway.access.visitor_tokens import SignedToken
+from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, SignedToken
+from streams.gateway.http.asgi_io import Scope, Send
 
 Headers = list[tuple[bytes, bytes]]
+
+ANSWER_HEADERS = "etalage.answer_headers"
+"""Key of an ASGI scope, set by the door."""
 
 NOSNIFF = (b"x-content-type-options", b"nosniff")
 HSTS = (b"strict-transport-security", b"max-age=31536000")
@@ -29,24 +37,64 @@ def security_headers(*, secure: bool, on_page: bool) -> Headers:
     return [NOSNIFF, *([] if on_page else [CSP_DATA]), *([HSTS] if secure else [])]
 
 
-def page_csp(present: Headers) -> Headers:
-    """The content security policy of an answer of the demo, which may have one of its own."""
-    return [] if any(name == CSP_NAME for name, _ in present) else [CSP_PAGE]
+class AnswerHeaders:
+    """What the door adds to the answer of a request.
+
+    Args:
+        scope: of the request, with its caller.
+        credentials: of the request.
+        cross_origin: what lets a page of another origin read the answer.
+    """
+
+    __slots__ = ("_caller", "_credentials", "_fixed", "_on_page", "_secure")
+
+    def __init__(self, scope: Scope, credentials: Credentials, cross_origin: Headers) -> None:
+        self._caller, self._credentials = caller_of(scope), credentials
+        self._secure = is_secure(scope.get("scheme", "http"), credentials.forwarded)
+        self._on_page = scope["path"].startswith("/demo")
+        self._fixed = security_headers(secure=self._secure, on_page=self._on_page)
+        self._fixed += cross_origin
+
+    def added_to(self, present: Headers) -> Headers:
+        """The headers of an answer that has `present` of its own."""
+        headers = [*present, *self._fixed]
+        if self._on_page and not any(name == CSP_NAME for name, _ in present):
+            headers.append(CSP_PAGE)
+        if (token := self._caller.new_token) is not None:
+            headers += token_headers(token, self._credentials, secure=self._secure)
+        return headers
 
 
-def token_headers(token: SignedToken, credentials: Credentials, *, secure: bool, max_age: int) -> Headers:
+def add_headers(scope: Scope, send: Send) -> Send:
+    """A `send` that adds them. The hot path asks for them itself, by `headers_of`."""
+    answer = headers_of(scope)
+
+    async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": answer.added_to(list(message.get("headers", ())))}
+        await send(message)
+
+    return send_with_headers
+
+
+def headers_of(scope: Scope) -> AnswerHeaders:
+    """What the door adds to the answer of this request."""
+    headers: AnswerHeaders = scope[ANSWER_HEADERS]
+    return headers
+
+
+def token_headers(token: SignedToken, credentials: Credentials, *, secure: bool) -> Headers:
     """Hands a token over: as a header for the page's code, as a cookie for streams and beacons.
 
     Args:
         token: of the visitor.
         credentials: unused cookies are not set for callers who sent the token as a header.
         secure: whether the cookie is for TLS alone.
-        max_age: seconds the browser keeps it.
     """
     value = token.token.encode()
     headers = [(VISITOR_HEADER.encode(), value)]
     if not credentials.visitor:
         flags = b"; Secure" if secure else b""
         cookie = b"%b=%b; Path=/v1; Max-Age=%d; HttpOnly; SameSite=Strict%b"
-        headers.append((b"set-cookie", cookie % (COOKIE.encode(), value, max_age, flags)))
+        headers.append((b"set-cookie", cookie % (COOKIE.encode(), value, ANONYMOUS_TTL_S, flags)))
     return headers

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from streams.gateway.http.asgi_io import Scope
+from streams.gateway.http.asgi_io import Scope, header
 
 COOKIE = "etalage_visitor"
 VISITOR_HEADER = "x-etalage-visitor"
@@ -79,12 +79,20 @@ def read_credentials(scope: Scope) -> Credentials:
     for name, value in scope["headers"]:
         if (field := _FIELDS.get(name)) is not None:
             found.setdefault(field, value)
-    if _PUBLISHABLE in scope["query_string"]:
-        kept = []
-        for pair in scope["query_string"].split(b"&"):
-            if pair.startswith(_PUBLISHABLE):
-                found["query_key"] = pair[4:]
-            else:
-                kept.append(pair)
-        scope["query_string"] = b"&".join(kept)
+    found["query_key"] = _take_query_key(scope)
     return Credentials(**found)
+
+
+def read_little(scope: Scope) -> Credentials:
+    """What matters of them where a gateway is open to all and no page of another origin is named."""
+    _take_query_key(scope)
+    return Credentials(forwarded=header(scope, b"x-forwarded-proto"))
+
+
+def _take_query_key(scope: Scope) -> bytes:
+    """The publishable key in the query string, and out of it; empty for none."""
+    if _PUBLISHABLE not in scope["query_string"]:
+        return b""
+    pairs = scope["query_string"].split(b"&")
+    scope["query_string"] = b"&".join(pair for pair in pairs if not pair.startswith(_PUBLISHABLE))
+    return next((pair[4:] for pair in pairs if pair.startswith(_PUBLISHABLE)), b"")

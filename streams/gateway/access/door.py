@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Protocol
 
-from streams.gateway.access.answer_headers import (
-    Headers,
-    is_secure,
-    page_csp,
-    security_headers,
-    token_headers,
-)
-from streams.gateway.access.callers import CALLER, OPEN, Caller, caller_of
-from streams.gateway.access.credentials import Credentials, read_credentials
+from streams.gateway.access.answer_headers import ANSWER_HEADERS, AnswerHeaders, add_headers
+from streams.gateway.access.callers import CALLER, OPEN, Caller
+from streams.gateway.access.credentials import Credentials, read_credentials, read_little
 from streams.gateway.access.key_ring import UNREAD, KeyRing
 from streams.gateway.access.permissions import SIDES, Grant, cross_origin_methods
 from streams.gateway.access.refusals import Refused
-from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, Proof, VisitorTokens
+from streams.gateway.access.visitor_tokens import Proof, VisitorTokens
 from streams.gateway.http.asgi_io import Receive, Scope, Send
 from streams.gateway.http.cors import METHODS, origin_headers, preflight_headers
 from streams.gateway.http.problems import Problem
@@ -69,37 +62,17 @@ class Door:
         if scope["type"] != "http":
             await self._routes(scope, receive, send)
             return
-        credentials = read_credentials(scope)
-        caller, origins = self._admit(scope, credentials)
-        scope[CALLER] = caller
-        send = self._add_headers(scope, credentials, origins, send)
+        to_all = self._ring.open and not self._open_origins
+        credentials = read_little(scope) if to_all else read_credentials(scope)
+        scope[CALLER], origins = self._admit(scope, credentials)
+        cross_origin = origin_headers(credentials.origin, origins) if origins else []
+        scope[ANSWER_HEADERS] = AnswerHeaders(scope, credentials, cross_origin)
         if self._apart and not self._answers_here(scope):
-            await self._routes.send_missing(scope, receive, send)
+            await self._routes.send_missing(scope, receive, add_headers(scope, send))
         elif credentials.asks_method and credentials.origin and scope["method"] == "OPTIONS":
-            await self._preflight(scope, credentials, origins, send)
+            await self._preflight(scope, credentials, origins, add_headers(scope, send))
         else:
             await self._routes(scope, receive, send)
-
-    def _add_headers(self, scope: Scope, credentials: Credentials, origins: Origins, send: Send) -> Send:
-        """A `send` that adds what every answer has, what lets pages read it, and a new visitor's token."""
-        caller = caller_of(scope)
-        secure = is_secure(scope.get("scheme", "http"), credentials.forwarded)
-        on_page = scope["path"].startswith("/demo")
-        fixed = security_headers(secure=secure, on_page=on_page)
-        if origins or self._open_origins:
-            fixed += origin_headers(credentials.origin, origins)
-
-        async def send_with_headers(message: MutableMapping[str, Any]) -> None:
-            if message["type"] == "http.response.start":
-                headers: Headers = [*message.get("headers", ()), *fixed]
-                if on_page:
-                    headers += page_csp(headers)
-                if (token := caller.new_token) is not None:
-                    headers += token_headers(token, credentials, secure=secure, max_age=ANONYMOUS_TTL_S)
-                message["headers"] = headers
-            await send(message)
-
-        return send_with_headers
 
     def _admit(self, scope: Scope, credentials: Credentials) -> tuple[Caller, Origins]:
         """The caller, and the origins whose pages may read the answer."""

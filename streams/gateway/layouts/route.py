@@ -6,6 +6,7 @@ import asyncio
 from time import perf_counter
 
 from models.layout.rendering.fields import labels_of
+from streams.gateway.access.answer_headers import add_headers, headers_of
 from streams.gateway.access.callers import authorise, caller_of
 from streams.gateway.access.refusals import Refused
 from streams.gateway.events.exposures import Exposures
@@ -41,12 +42,14 @@ class LayoutRoute:
         except Problem as problem:
             if isinstance(problem, Refused):
                 self._metrics.count("access_refused_total", reason=problem.reason)
-            await send_problem(send, problem)
+            await send_problem(add_headers(scope, send), problem)
             self._metrics.count("http_requests_total", route=ROUTE, code=problem.status)
             return
         length = b"%d" % len(layout)
         headers = [(b"content-type", JSON), (b"content-length", length), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": headers_of(scope).added_to(headers)}
+        )
         await send({"type": "http.response.body", "body": layout})
         self._count(query, layout, perf_counter() - started)
         if not is_head(scope):
