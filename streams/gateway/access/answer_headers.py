@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from typing import Any
 
-from streams.gateway.access.callers import caller_of
+from streams.gateway.access.callers import Caller
 from streams.gateway.access.credentials import COOKIE, VISITOR_HEADER, Credentials
 from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, SignedToken
 from streams.gateway.http.asgi_io import Scope, Send
@@ -37,32 +37,64 @@ def security_headers(*, secure: bool, on_page: bool) -> Headers:
     return [NOSNIFF, *([] if on_page else [CSP_DATA]), *([HSTS] if secure else [])]
 
 
-class AnswerHeaders:
-    """What the door adds to the answer of a request.
+class FixedHeaders:
+    """What is added to answers that hand no token over.
 
     Args:
-        scope: of the request, with its caller.
-        credentials: of the request.
+        secure: whether the client speaks TLS.
+        on_page: whether the answer is one of the demo.
         cross_origin: what lets a page of another origin read the answer.
     """
 
-    __slots__ = ("_caller", "_credentials", "_fixed", "_on_page", "_secure")
+    __slots__ = ("_fixed", "_on_page")
 
-    def __init__(self, scope: Scope, credentials: Credentials, cross_origin: Headers) -> None:
-        self._caller, self._credentials = caller_of(scope), credentials
-        self._secure = is_secure(scope.get("scheme", "http"), credentials.forwarded)
-        self._on_page = scope["path"].startswith("/demo")
-        self._fixed = security_headers(secure=self._secure, on_page=self._on_page)
-        self._fixed += cross_origin
+    def __init__(self, *, secure: bool, on_page: bool, cross_origin: Headers) -> None:
+        self._fixed = security_headers(secure=secure, on_page=on_page) + cross_origin
+        self._on_page = on_page
 
     def added_to(self, present: Headers) -> Headers:
         """The headers of an answer that has `present` of its own."""
-        headers = [*present, *self._fixed]
         if self._on_page and not any(name == CSP_NAME for name, _ in present):
-            headers.append(CSP_PAGE)
+            return [*present, *self._fixed, CSP_PAGE]
+        return present + self._fixed
+
+
+class PageHeaders(FixedHeaders):
+    """What is added to answers for a page: also the token of a new visitor, if there is one."""
+
+    __slots__ = ("_caller", "_credentials", "_secure")
+
+    def __init__(
+        self, caller: Caller, credentials: Credentials, *, secure: bool, on_page: bool, cross_origin: Headers
+    ) -> None:
+        super().__init__(secure=secure, on_page=on_page, cross_origin=cross_origin)
+        self._caller, self._credentials, self._secure = caller, credentials, secure
+
+    def added_to(self, present: Headers) -> Headers:
+        headers = super().added_to(present)
         if (token := self._caller.new_token) is not None:
             headers += token_headers(token, self._credentials, secure=self._secure)
         return headers
+
+
+_PLAIN = {
+    (secure, on_page): FixedHeaders(secure=secure, on_page=on_page, cross_origin=[])
+    for secure in (False, True)
+    for on_page in (False, True)
+}
+
+
+def choose_headers(
+    scope: Scope, caller: Caller, credentials: Credentials, cross_origin: Headers
+) -> FixedHeaders:
+    """What is added to the answer of a request; made anew only where it differs from others'."""
+    secure = is_secure(scope.get("scheme", "http"), credentials.forwarded)
+    on_page = scope["path"].startswith("/demo")
+    if not caller.names_visitors:
+        return PageHeaders(caller, credentials, secure=secure, on_page=on_page, cross_origin=cross_origin)
+    if cross_origin:
+        return FixedHeaders(secure=secure, on_page=on_page, cross_origin=cross_origin)
+    return _PLAIN[secure, on_page]
 
 
 def add_headers(scope: Scope, send: Send) -> Send:
@@ -77,9 +109,9 @@ def add_headers(scope: Scope, send: Send) -> Send:
     return send_with_headers
 
 
-def headers_of(scope: Scope) -> AnswerHeaders:
+def headers_of(scope: Scope) -> FixedHeaders:
     """What the door adds to the answer of this request."""
-    headers: AnswerHeaders = scope[ANSWER_HEADERS]
+    headers: FixedHeaders = scope[ANSWER_HEADERS]
     return headers
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Protocol
 
-from streams.gateway.access.answer_headers import ANSWER_HEADERS, AnswerHeaders, add_headers
+from streams.gateway.access.answer_headers import ANSWER_HEADERS, add_headers, choose_headers
 from streams.gateway.access.callers import CALLER, OPEN, Caller
 from streams.gateway.access.credentials import Credentials, read_credentials, read_little
 from streams.gateway.access.key_ring import UNREAD, KeyRing
@@ -64,9 +64,10 @@ class Door:
             return
         to_all = self._ring.open and not self._open_origins
         credentials = read_little(scope) if to_all else read_credentials(scope)
-        scope[CALLER], origins = self._admit(scope, credentials)
+        caller, origins = self._admit(scope, credentials)
         cross_origin = origin_headers(credentials.origin, origins) if origins else []
-        scope[ANSWER_HEADERS] = AnswerHeaders(scope, credentials, cross_origin)
+        scope[CALLER] = caller
+        scope[ANSWER_HEADERS] = choose_headers(scope, caller, credentials, cross_origin)
         if self._apart and not self._answers_here(scope):
             await self._routes.send_missing(scope, receive, add_headers(scope, send))
         elif credentials.asks_method and credentials.origin and scope["method"] == "OPTIONS":
