@@ -8,6 +8,7 @@ from contextlib import suppress
 from models.layout.validity import mark_of
 from models.policy.snapshot import Snapshot
 from models.storefront.shop import Shop
+from schemas.api_keys import ApiKey
 from schemas.catalog import Item
 from schemas.errors import EtalageError
 from schemas.topics import EVENTS
@@ -44,7 +45,7 @@ from streams.shop.follower import ShopFollower
 from streams.shop.policy_thread import PolicyThread
 from streams.shop.publishing import StoredStorefront
 from streams.shop.topic_reads import read_storefront
-from streams.stores.api_keys import ApiKey, read_api_keys
+from streams.stores.api_keys import read_api_keys
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta
 from streams.stores.protocols import LayoutReader

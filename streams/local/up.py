@@ -28,11 +28,11 @@ from streams.local.servers.server import LocalServer
 from streams.local.supervisor import Job, Supervisor
 from streams.local.up_status import ChildStatus, ServerStatus, UpStatus, write_up_status
 from streams.runtime.ports import free_port, listens, wait_until
-from streams.runtime.settings import Settings, as_environment, is_given
+from streams.runtime.settings import Settings, as_environment, is_given, may_be_open
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.runtime.telemetry.terminal import TerminalConsole
 from streams.shop.build import describe_ranker
-from streams.stores.api_keys import may_be_open, read_api_keys, refuse_unguarded
+from streams.stores.api_keys import read_api_keys, refuse_unguarded
 from streams.stores.keys import Keys
 from streams.stores.provisioning import create_topics
 from streams.stores.redis.connection import run_blocking

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta, Struct, inspect
 
 from schemas.errors import InvalidSetting
+from streams.runtime.ports import is_loopback
 
 PREFIX = "ETALAGE_"
 REDIS_SCHEMES = ("redis", "rediss")
@@ -118,6 +119,13 @@ def as_environment(settings: Settings, prefix: str = PREFIX) -> dict[str, str]:
         for field in msgspec.structs.fields(Settings)
         if getattr(settings, field.name) != field.default
     }
+
+
+def may_be_open(settings: Settings) -> bool:
+    """Whether a gateway with these settings answers everybody while there are no keys."""
+    admin_host = (settings.admin_address or settings.host + ":").rpartition(":")[0]
+    on_loopback = is_loopback(settings.host) and is_loopback(admin_host)
+    return settings.open == "1" or (settings.open == "auto" and on_loopback)
 
 
 def redis_url_of(address: str) -> str:

@@ -1,31 +1,19 @@
-"""API keys of a namespace: the hash `<ns>:keys` in Redis, one JSON a key, read whole.
-
-A key is 256 random bits, so what is stored is one SHA-256 of it: a slow hash protects what can be guessed, a
-password, and here nothing can. A signing key is stored as it is, for whoever checks a signature needs it.
-"""
+"""API keys of a namespace: the hash `<ns>:keys` in Redis, one JSON a key, read and written whole."""
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Mapping, Sequence
-from hashlib import sha256
-from typing import Literal
+from collections.abc import Sequence
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
+from schemas.api_keys import ApiKey
 from schemas.errors import EtalageError, ServiceMissing
-from streams.runtime.ports import is_loopback
-from streams.runtime.settings import Settings
+from streams.runtime.settings import Settings, may_be_open
 from streams.runtime.telemetry.logs import logger
 from streams.stores.keys import Keys
 from streams.stores.redis.connection import ReconnectingConnection
 
-Kind = Literal["publishable", "server", "admin", "signing"]
-Role = Literal["read", "merchandise"]
-
-PREFIXES: Mapping[Kind, str] = {"publishable": "pk", "server": "sk", "admin": "ak", "signing": "vs"}
 ACTIVE_MAX = 100
 """Keys of a namespace that are not revoked: every gateway reads them all every few seconds."""
 REMEMBER_REVOKED_S = 30 * 24 * 3600
@@ -33,47 +21,6 @@ REMEMBER_REVOKED_S = 30 * 24 * 3600
 a gateway that finds no hash knows that Redis lost it."""
 
 _NOTHING = "no key {id!r}; `etalage keys list` shows all"
-
-
-class ApiKey(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One key; times in epoch seconds.
-
-    `digest` is the SHA-256 of the whole text; `secret` the text itself, of signing keys that are not revoked.
-    `origins` are of publishable keys: whose pages may use them (`*`: all).
-    """
-
-    id: str
-    kind: Kind
-    created: int
-    digest: str = ""
-    secret: str = ""
-    roles: tuple[Role, ...] = ()
-    origins: tuple[str, ...] = ()
-    note: str = ""
-    revoked: int | None = None
-
-    @property
-    def active(self) -> bool:
-        """Whether it may still be used."""
-        return self.revoked is None
-
-
-def issue_key(
-    kind: Kind, *, now: float, roles: Sequence[Role] = (), origins: Sequence[str] = (), note: str = ""
-) -> tuple[ApiKey, str]:
-    """A new key as it is stored, and its text, which nobody can show again: `<prefix>_<id>_<secret>`."""
-    key_id = secrets.token_hex(5)
-    text = f"{PREFIXES[kind]}_{key_id}_{secrets.token_urlsafe(32)}"
-    key = ApiKey(
-        id=key_id, kind=kind, created=int(now), roles=tuple(roles), origins=tuple(origins), note=note,
-        digest="" if kind == "signing" else digest_of(text), secret=text if kind == "signing" else "",
-    )  # fmt: skip
-    return key, text
-
-
-def digest_of(text: str) -> str:
-    """What is stored of a key's text."""
-    return sha256(text.encode()).hexdigest()
 
 
 async def read_api_keys(connection: ReconnectingConnection, keys: Keys) -> list[ApiKey] | None:
@@ -130,13 +77,6 @@ async def revoke_api_key(connection: ReconnectingConnection, keys: Keys, key_id:
         key = replace(key, revoked=int(now), secret="")
         await connection.call("HSET", keys.api_keys, key.id, msgspec.json.encode(key))
     return key
-
-
-def may_be_open(settings: Settings) -> bool:
-    """Whether a gateway with these settings answers everybody while there are no keys."""
-    admin_host = (settings.admin_address or settings.host + ":").rpartition(":")[0]
-    on_loopback = is_loopback(settings.host) and is_loopback(admin_host)
-    return settings.open == "1" or (settings.open == "auto" and on_loopback)
 
 
 def refuse_unguarded(settings: Settings, keys: Sequence[ApiKey] | None) -> None:

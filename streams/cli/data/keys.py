@@ -14,21 +14,14 @@ import typer
 from msgspec import Struct
 from rich.table import Table
 
+from schemas.api_keys import ApiKey, Kind, Role, issue_key
 from schemas.codec import encode
 from schemas.errors import EtalageError, ServiceMissing, StoreUnavailable
 from streams.cli.options import AsJson, Data, find_settings
 from streams.cli.output import uncut_column
 from streams.runtime.settings import NO_REDIS
 from streams.runtime.telemetry.terminal import TerminalConsole, say
-from streams.stores.api_keys import (
-    ApiKey,
-    Kind,
-    Role,
-    add_api_key,
-    issue_key,
-    read_api_keys,
-    revoke_api_key,
-)
+from streams.stores.api_keys import add_api_key, read_api_keys, revoke_api_key
 from streams.stores.keys import Keys
 from streams.stores.redis.connection import ReconnectingConnection
 

@@ -9,12 +9,12 @@ from typing import Literal
 
 from msgspec import Struct
 
+from schemas.api_keys import PREFIXES, ApiKey, digest_of
 from schemas.errors import EtalageError, error_text
-from streams.gateway.access.permissions import Grant, grants_of
+from streams.gateway.access.permissions import Grant
 from streams.gateway.access.refusals import Refused
-from streams.runtime.settings import Settings
+from streams.runtime.settings import Settings, may_be_open
 from streams.runtime.telemetry.logs import LogOnce, logger
-from streams.stores.api_keys import PREFIXES, ApiKey, digest_of, may_be_open
 
 REFRESH_S, RETRY_S = 2.0, 0.25
 READ_WITHIN_S = 1.0
@@ -132,3 +132,14 @@ class KeyRing:
 
 def _known_key(key: ApiKey) -> KnownKey:
     return KnownKey(key, grants_of(key), frozenset(origin.encode() for origin in key.origins))
+
+
+def grants_of(key: ApiKey) -> frozenset[Grant]:
+    """What a key gives whoever sends it."""
+    match key.kind:
+        case "admin":
+            return frozenset(key.roles)
+        case "publishable" | "server":
+            return frozenset({key.kind})
+        case _:
+            return frozenset()

@@ -7,8 +7,6 @@ from typing import Literal
 
 from msgspec import Struct
 
-from streams.stores.api_keys import ApiKey
-
 Grant = Literal["publishable", "server", "read", "merchandise"]
 """What a caller holds: the kind of its key, or for an admin key each of its roles."""
 
@@ -55,17 +53,6 @@ SIDES: Mapping[str, Side] = {path: permission.side for (path, _), permission in 
 
 EXPLAIN: frozenset[Grant] = frozenset({"server", "read"})
 """Who may ask for `explain` and `journey`: scores, feature values and times are not a shop's public's."""
-
-
-def grants_of(key: ApiKey) -> frozenset[Grant]:
-    """What a key gives whoever sends it."""
-    match key.kind:
-        case "admin":
-            return frozenset(key.roles)
-        case "publishable" | "server":
-            return frozenset({key.kind})
-        case _:
-            return frozenset()
 
 
 def cross_origin_methods(route: str) -> list[str]:

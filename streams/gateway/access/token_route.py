@@ -23,7 +23,7 @@ class TokenRequest(Struct, frozen=True, forbid_unknown_fields=True):
     """For whom, and for how many seconds; for none it is a new anonymous visitor."""
 
     visitor: Annotated[str, Meta(pattern=VISITOR_PATTERN)] | None = None
-    ttl_s: Annotated[int, Meta(ge=60, le=USER_TTL_S)] = USER_TTL_S
+    ttl_s: Annotated[float, Meta(ge=60, le=USER_TTL_S)] = USER_TTL_S
 
 
 _decode = msgspec.json.Decoder(TokenRequest).decode
@@ -52,4 +52,4 @@ class TokenRoute:
             return caller.sign_anonymous()
         if request.visitor is None:
             return self._tokens.sign_anonymous()
-        return self._tokens.sign(VisitorId(request.visitor), request.ttl_s)
+        return self._tokens.sign(VisitorId(request.visitor), int(request.ttl_s))

@@ -10,8 +10,8 @@ import httpx
 import jwt
 import msgspec
 
+from schemas.api_keys import ApiKey, Kind, issue_key
 from streams.gateway.access.credentials import KEY_HEADER, VISITOR_HEADER
-from streams.stores.api_keys import ApiKey, Kind, issue_key
 from tests.unit.streams.gateway.house import NOW_S, House, open_gateway
 
 SHOP, OTHER = "https://shop.example", "https://other.example"

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 import httpx
 import pytest
 
+from schemas.api_keys import ApiKey, issue_key
 from schemas.errors import ServiceMissing, StoreUnavailable
 from streams.gateway.access.key_ring import READ_WITHIN_S, REFRESH_S, KeyRing
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
-from streams.stores.api_keys import ApiKey, issue_key, refuse_unguarded
+from streams.stores.api_keys import refuse_unguarded
 from tests.unit.streams.gateway.access.conftest import Keyed
 from tests.unit.streams.gateway.house import ANN, open_gateway
 
