@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable
-from ipaddress import ip_address
 
 import psutil
 
@@ -36,14 +35,6 @@ def answers(address: str, *, within_s: float = CONNECT_S) -> bool:
         return listens(int(port), host.strip("[]"), within_s=within_s)
     except (ValueError, OverflowError):
         return False
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens at `host`; a name that is no address counts as not."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def owns_port(pid: int, port: int) -> bool:

@@ -9,6 +9,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import Annotated, Literal, get_type_hints
 from urllib.parse import urlsplit
 
@@ -16,7 +17,6 @@ import msgspec
 from msgspec import Meta, Struct, inspect
 
 from schemas.errors import InvalidSetting
-from streams.runtime.ports import is_loopback
 
 PREFIX = "ETALAGE_"
 REDIS_SCHEMES = ("redis", "rediss")
@@ -124,8 +124,16 @@ def as_environment(settings: Settings, prefix: str = PREFIX) -> dict[str, str]:
 def may_be_open(settings: Settings) -> bool:
     """Whether a gateway with these settings answers everybody while there are no keys."""
     admin_host = (settings.admin_address or settings.host + ":").rpartition(":")[0]
-    on_loopback = is_loopback(settings.host) and is_loopback(admin_host)
+    on_loopback = _is_loopback(settings.host) and _is_loopback(admin_host)
     return settings.open == "1" or (settings.open == "auto" and on_loopback)
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens at `host`; a name that is no address counts as not."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def redis_url_of(address: str) -> str:
