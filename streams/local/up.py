@@ -144,6 +144,8 @@ class LocalStack:
         if may_be_open(self._settings) and known is None:
             self._settings = msgspec.structs.replace(self._settings, open="1")
             self._notify("the gateway is open: without API keys everybody who reaches it may do everything")
+        elif known is not None:
+            self._notify("API keys are required here: the demo's page has none, shoppers send ETALAGE_KEY")
 
     def _start_server(self, name: str, server: LocalServer) -> None:
         self._servers[name] = ServerKeeper(name, server, self._notify)

@@ -127,6 +127,6 @@ def token_headers(token: SignedToken, credentials: Credentials, *, secure: bool)
     headers = [(VISITOR_HEADER.encode(), value)]
     if not credentials.visitor:
         flags = b"; Secure" if secure else b""
-        cookie = b"%b=%b; Path=/v1; Max-Age=%d; HttpOnly; SameSite=Strict%b"
+        cookie = b"%b=%b; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%b"
         headers.append((b"set-cookie", cookie % (COOKIE.encode(), value, ANONYMOUS_TTL_S, flags)))
     return headers

@@ -94,7 +94,10 @@ class EventsRoute:
             if results:
                 await asyncio.sleep(0)
             events = validate_events(raws, self._find_item, seen)
-            results.extend(_refuse_others(event, caller) for event in events)
+            checked = [_refuse_others(event, caller) for event in events]
+            if refused := sum(after is not before for after, before in zip(checked, events, strict=True)):
+                self._metrics.count("access_refused_total", refused, reason="other_visitor")
+            results += checked
         return results
 
     def _message(self, event: ValidEvent) -> Message:

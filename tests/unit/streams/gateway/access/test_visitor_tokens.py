@@ -151,7 +151,7 @@ async def test_a_first_answer_carries_a_token_of_an_id_that_nobody_guesses(keyed
     token = first.headers[VISITOR_HEADER]
     cookie = first.headers["set-cookie"]
     assert cookie.startswith(
-        f"{COOKIE}={token}; Path=/v1; Max-Age={ANONYMOUS_TTL_S}; HttpOnly; SameSite=Strict"
+        f"{COOKIE}={token}; Path=/; Max-Age={ANONYMOUS_TTL_S}; HttpOnly; SameSite=Strict"
     )
     assert "Secure" not in cookie
     posted = await client.post(
@@ -218,7 +218,7 @@ async def test_the_stream_takes_the_cookie_and_the_key_in_the_address(keyed: Key
 
 
 async def test_an_event_that_links_a_browser_to_a_user_needs_both_proofs(keyed: Keyed) -> None:
-    _, client, keys = keyed
+    house, client, keys = keyed
     both = event(visitor="ann", user_id="ann")
     shopper, browser = keys.token("u:ann"), keys.token("a:ann")
     cases = {shopper: "$.anonymous_id", browser: "$.user_id", f"{shopper}, {browser}": None}
@@ -229,6 +229,7 @@ async def test_an_event_that_links_a_browser_to_a_user_needs_both_proofs(keyed: 
     assert (await client.post("/v1/events", json=both, headers=headers)).json()["results"][0]["token"]
     third = keys.headers("publishable", f"{shopper},{keys.token('u:bob')},{browser}")
     assert (await client.post("/v1/events", json=both, headers=third)).json()["results"][0]["field"]
+    assert refused(house, "other_visitor") == 3
     server = await client.post("/v1/events", json=both, headers=keys.headers("server"))
     assert server.json()["results"][0]["status"] == "accepted"
 
