@@ -42,6 +42,7 @@ lint: $(STAMP) ## Repair what can be: ruff fix, format, the table of settings
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/python -m tests.architecture.settings_table
+	$(BIN)/python -m tests.architecture.permissions_table
 
 check: $(STAMP) ## Only look: ruff, mypy strict, import rules, walls
 	$(BIN)/ruff check .

@@ -135,6 +135,7 @@ class Stack:
             "kafka": self.kafka,
             "redis": self.redis,
             "namespace": self.namespace,
+            "open": "1",
             **self.settings,
             **extra,
         }

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from schemas.codec import DECODE_ERRORS
 from schemas.errors import EtalageError, ServiceMissing
+from streams.runtime.settings import read_settings
 
 JSON = {"content-type": "application/json"}
 
@@ -20,7 +21,7 @@ class _Problem(Struct):
 
 
 def request_gateway(gateway: str, path: str, body: bytes | None = None, *, within_s: float = 10.0) -> bytes:
-    """Send a GET, or a POST of `body` as JSON.
+    """Send a GET, or a POST of `body` as JSON, with the key of ETALAGE_KEY if there is one.
 
     Args:
         gateway: Its address, without a slash at the end.
@@ -36,7 +37,10 @@ def request_gateway(gateway: str, path: str, body: bytes | None = None, *, withi
         EtalageError: The gateway refused; with the detail of its problem document.
     """
     try:
-        request = urllib.request.Request(gateway + path, body, JSON if body is not None else {})
+        headers = JSON if body is not None else {}
+        if key := read_settings().key:
+            headers = {**headers, "authorization": f"Bearer {key}"}
+        request = urllib.request.Request(gateway + path, body, headers)
         with urllib.request.urlopen(request, timeout=within_s) as answer:
             read: bytes = answer.read()
             return read

@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, Command] = {
     "storefront": Command("data", "Push and show pages, modules and rules."),
     "events": Command("data", "Send recorded events."),
     "redis-acl": Command("data", "Print users for Redis, with least privilege."),
+    "keys": Command("data", "Create, list and revoke API keys."),
     "layout": Command("inspect", "Decide and print one layout."),
     "visitor": Command("inspect", "Show what is known of a visitor."),
     "replay": Command("inspect", "Walk a recorded session through the system without any service."),

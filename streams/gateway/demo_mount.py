@@ -5,19 +5,28 @@ from __future__ import annotations
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route
 
 from streams.demo.routes import FindItem, routes
+from streams.gateway.access.key_ring import KeyRing
 from streams.gateway.http.problems import PROBLEM_TYPE, Problem
 
 
-def build_demo(find_item: FindItem) -> Starlette:
-    """The application for paths outside /v1 and the probes."""
+def build_demo(find_item: FindItem, key_ring: KeyRing) -> Starlette:
+    """The application for paths outside /v1 and the probes.
+
+    `/demo/access.json` says whether the gateway is open, for the page's banner.
+    """
+
+    async def access(request: Request) -> Response:
+        return JSONResponse({"open": key_ring.open}, headers={"cache-control": "no-store"})
+
     return Starlette(
         routes=[
             Route("/", _redirect_to_demo),
             Route("/demo", _redirect_to_demo),
+            Route("/demo/access.json", access),
             Mount("/demo", routes=routes(find_item)),
         ],
         exception_handlers={HTTPException: _answer_problem},

@@ -12,6 +12,9 @@ from typing import Any
 
 from msgspec import Struct
 
+from streams.gateway.access.answer_headers import add_headers
+from streams.gateway.access.callers import caller_of
+from streams.gateway.access.refusals import Refused
 from streams.gateway.http.asgi_io import BODIES, ClientDisconnected, Receive, Scope, Send, send_problem
 from streams.gateway.http.cors import head_as_get
 from streams.gateway.http.problems import Problem
@@ -73,6 +76,14 @@ class Router:
         exact = {path: set(handlers) for path, handlers in self._exact.items()}
         return exact | {branch.label: set(branch.methods) for branch in self._branches}
 
+    def route_of(self, path: str) -> str:
+        """The route of a path, empty for none of ours."""
+        return self._find(path)[0]
+
+    async def send_missing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 404, whatever stands at the path."""
+        await send_problem(send, Problem(404, f"Not Found: {scope['path'][:100]}"))
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._default(scope, receive, send)
@@ -83,13 +94,13 @@ class Router:
             return
         route, methods = self._find(path)
         if methods is None:
-            await self._default(scope, receive, send)
+            await self._default(scope, receive, add_headers(scope, send))
             return
         if scope["method"] == "HEAD" and "GET" in methods:
             scope, send = head_as_get(scope, send)
             await self(scope, receive, send)
             return
-        await self._handle(route, methods, scope, receive, send)
+        await self._handle(route, methods, scope, receive, add_headers(scope, send))
 
     def _find(self, path: str) -> tuple[str, Mapping[str, Handler] | None]:
         """The route's name in metrics and its handlers; no handlers for a path that is none of ours."""
@@ -107,8 +118,13 @@ class Router:
         """Run the handler; what it raises becomes a problem document."""
         started, recorder = perf_counter(), _StatusRecorder(send)
         try:
-            await _choose_handler(methods, scope["method"])(scope, receive, recorder.send)
+            handler = _choose_handler(methods, scope["method"])
+            if scope["method"] in methods:
+                caller_of(scope).check(route, scope["method"])
+            await handler(scope, receive, recorder.send)
         except Problem as problem:
+            if isinstance(problem, Refused):
+                self._metrics.count("access_refused_total", reason=problem.reason)
             await _refuse(recorder, problem)
         except ClientDisconnected:
             return

@@ -17,6 +17,8 @@ from streams.gateway.wiring import LiveGateway
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.status_file import ProcessStatus, StatusFile
+from streams.stores.api_keys import read_api_keys, refuse_unguarded
+from streams.stores.keys import Keys
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.pipeline import CommandRefused
 from streams.stores.redis.server_checks import refuse_cluster
@@ -35,13 +37,16 @@ async def serve(settings: Settings) -> None:
     if not settings.kafka or not settings.redis:
         raise ServiceMissing("set ETALAGE_KAFKA and ETALAGE_REDIS, or run `etalage up`")
     live = LiveGateway(settings)
-    await _refuse_cluster(live.redis)
-    sock = _bind(settings)
+    await _check_redis(settings, live.redis)
+    sock = _bind(settings.host, settings.port, "ETALAGE_PORT")
+    sockets = [sock, *_bind_admin(settings)]
+    if len(sockets) > 1:
+        live.gateway.app.admin_port = sockets[1].getsockname()[1]
     stop = _catch_stop_signals()
     await live.start()
     _tune_garbage_collector()
     server = _build_server(live, settings)
-    serving = asyncio.create_task(server.serve(sockets=[sock]), name="uvicorn")
+    serving = asyncio.create_task(server.serve(sockets=sockets), name="uvicorn")
     reporting = asyncio.create_task(_report_status(live, settings, sock), name="status")
     await asyncio.wait([serving, reporting, stop], return_when=asyncio.FIRST_COMPLETED)
     if reporting.done():
@@ -52,15 +57,17 @@ async def serve(settings: Settings) -> None:
     reporting.cancel()  # only now: a supervisor takes a process without signs of life for one that hangs
 
 
-async def _refuse_cluster(connection: ReconnectingConnection) -> None:
-    """Raises ServiceMissing when Redis is a cluster, which we cannot use; no answer is accepted.
+async def _check_redis(settings: Settings, connection: ReconnectingConnection) -> None:
+    """Raises ServiceMissing when Redis is a cluster, which we cannot use, or API keys are needed and missing.
 
-    `connection` is started here, and stopped when it is of no use.
+    No answer is accepted: until the keys are read nothing that needs one is answered. `connection` is started
+    here, and stopped when it is of no use.
     """
     connection.start()
     try:
         async with asyncio.timeout(CHECK_WITHIN_S):
             await refuse_cluster(connection)
+            refuse_unguarded(settings, await read_api_keys(connection, Keys(settings.namespace)))
     except (StoreUnavailable, CommandRefused, TimeoutError) as exc:
         if str(exc) != connection.trouble:  # which the connection has logged
             logger("gateway").warning(
@@ -103,18 +110,24 @@ def _build_server(live: LiveGateway, settings: Settings) -> uvicorn.Server:
     return server
 
 
-def _bind(settings: Settings) -> socket.socket:
+def _bind_admin(settings: Settings) -> list[socket.socket]:
+    """The socket that admin routes have for their own, if any."""
+    if settings.admin_address is None:
+        return []
+    host, _, port = settings.admin_address.rpartition(":")
+    return [_bind(host.strip("[]"), int(port), "ETALAGE_ADMIN_ADDRESS")]
+
+
+def _bind(host: str, port: int, variable: str) -> socket.socket:
     """The bound socket; ServiceMissing with what to do when the port is taken."""
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        sock.bind((settings.host, settings.port))
+        sock.bind((host, port))
     except OSError as exc:
         sock.close()
-        raise ServiceMissing(
-            f"port {settings.port} of {settings.host} cannot be had ({exc.strerror}): set ETALAGE_PORT"
-        ) from exc
+        raise ServiceMissing(f"port {port} of {host} cannot be had ({exc.strerror}): set {variable}") from exc
     sock.listen(BACKLOG)
     return sock
 

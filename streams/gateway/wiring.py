@@ -7,8 +7,13 @@ import asyncio
 from models.layout.validity import mark_of
 from models.policy.snapshot import Snapshot
 from models.storefront.shop import Shop
+from schemas.api_keys import ApiKey
 from schemas.catalog import Item
 from schemas.errors import EtalageError
+from streams.gateway.access.door import Door
+from streams.gateway.access.key_ring import KeyRing
+from streams.gateway.access.token_route import TokenRoute
+from streams.gateway.access.visitor_tokens import VisitorTokens
 from streams.gateway.admin.catalog import ShopRoutes
 from streams.gateway.admin.health import HealthRoutes, ShopSource
 from streams.gateway.admin.openapi import OpenApi
@@ -20,7 +25,6 @@ from streams.gateway.events.exposures import Decisions, Exposures
 from streams.gateway.events.outbox import Outbox
 from streams.gateway.events.partition_map import PartitionMap, TopicSeen
 from streams.gateway.events.route import EventsDependencies, EventsRoute
-from streams.gateway.http.cors import allow_origins
 from streams.gateway.http.loop_turns import LoopTurns
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub
@@ -39,6 +43,7 @@ from streams.shop.follower import ShopFollower
 from streams.shop.policy_thread import PolicyThread
 from streams.shop.publishing import StoredStorefront
 from streams.shop.topic_reads import read_storefront
+from streams.stores.api_keys import read_api_keys
 from streams.stores.keys import Keys
 from streams.stores.protocols import LayoutReader
 from streams.stores.provisioning import describe_missing, read_topic_meta
@@ -81,7 +86,9 @@ class Gateway:
         self.exposures = Exposures(settings.namespace, log, clock, metrics)
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
         self.event_timings = EventTimings()
-        self.health = HealthRoutes(follower, self.partition_map, log, self.reads, metrics)
+        self.key_ring = KeyRing(settings)
+        self.visitor_tokens = VisitorTokens(self.key_ring, clock)
+        self.health = HealthRoutes(follower, self.partition_map, self.key_ring, log, self.reads, metrics)
         self.policy_thread = PolicyThread()
         self.turns = LoopTurns()
         on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.policy_thread, self.decisions)
@@ -91,7 +98,7 @@ class Gateway:
         self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
         self._tasks: list[asyncio.Task[None]] = []
         self.router = self._router()
-        self.app = allow_origins(self.router, settings.origins)
+        self.app = Door(self.router, self.key_ring, self.visitor_tokens, metrics, settings)
 
     def shop(self) -> Shop:
         """The shop as this process has it now."""
@@ -155,6 +162,7 @@ class Gateway:
             exact={
                 "/v1/events": {"POST": self._events_route()},
                 "/v1/rank": {"POST": self._rank_route()},
+                "/v1/visitor-tokens": {"POST": TokenRoute(self.visitor_tokens)},
                 "/v1/catalog/items": {"PUT": shop.put_items},
                 "/v1/storefront": {"PUT": shop.put_storefront},
                 "/v1/admin/shop": {"GET": health.shop},
@@ -169,7 +177,7 @@ class Gateway:
                 Branch("/v1/layouts/", "", "/v1/layouts/{page}", {"GET": layouts.get}),
                 Branch("/v1/visitors/", "", "/v1/visitors/{visitor}", {"GET": visitors.get}),
             ],
-            default=build_demo(self.find_item),
+            default=build_demo(self.find_item, self.key_ring),
             metrics=self.metrics,
         )
 
@@ -233,7 +241,11 @@ class LiveGateway:
         await self.follower.start()
         self.gateway.start()
         updating = self.gateway.partition_map.keep_updated(self.layouts.meta, self._read_topic)
-        self._tasks = [asyncio.create_task(updating, name="partition-map")]
+        reading = self.gateway.key_ring.keep_updated(self._read_api_keys)
+        self._tasks = [
+            asyncio.create_task(updating, name="partition-map"),
+            asyncio.create_task(reading, name="api-keys"),
+        ]
 
     async def stop(self) -> None:
         """End all background work; what is queued is written, when Kafka is there."""
@@ -258,3 +270,6 @@ class LiveGateway:
         except EtalageError:
             return TopicSeen()
         return TopicSeen(meta) if meta else TopicSeen(missing=describe_missing(self._settings.namespace))
+
+    async def _read_api_keys(self) -> list[ApiKey] | None:
+        return await read_api_keys(self.redis, self._keys)

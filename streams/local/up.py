@@ -29,16 +29,20 @@ from streams.local.servers.server import LocalServer
 from streams.local.supervisor import Job, Supervisor
 from streams.local.up_status import ChildStatus, ServerStatus, UpStatus, write_up_status
 from streams.runtime.ports import free_port, listens, wait_until
-from streams.runtime.settings import Settings, as_environment, is_given
+from streams.runtime.settings import Settings, as_environment, is_given, may_be_open
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.runtime.telemetry.terminal import TerminalConsole
 from streams.shop.build import describe_ranker
+from streams.stores.api_keys import read_api_keys, refuse_unguarded
+from streams.stores.keys import Keys
 from streams.stores.provisioning import create_topics
+from streams.stores.redis.connection import run_blocking
 
 LOCAL_PARTITIONS = 8
 """As many workers as one machine feeds; each costs files, a claim in Redis and a part of each fetch."""
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
 TICK_S = 0.2
+KEYS_WITHIN_S = 5.0
 
 
 class LocalStack:
@@ -66,7 +70,8 @@ class LocalStack:
             EtalageError: A step failed, or not everything is ready after READY_WITHIN_S.
         """
         steps: list[tuple[str, Callable[[], None]]] = [
-            ("Kafka", self._start_kafka), ("Redis", self._start_redis), ("topics", self._create_topics),
+            ("Kafka", self._start_kafka), ("Redis", self._start_redis),
+            ("access", self._decide_access), ("topics", self._create_topics),
             ("catalogue and storefront", self._load_demo_data), ("processes", self._start_processes),
         ]  # fmt: skip
         self._choose_port()
@@ -128,6 +133,20 @@ class LocalStack:
             server = LocalRedis(self._folder / "redis")
             self._start_server("redis", server)
             self._settings = msgspec.structs.replace(self._settings, redis=server.address)
+
+    def _decide_access(self) -> None:
+        """Let the gateway be open to this machine while there are no keys; refuse to open it to a network."""
+        assert self._settings.redis is not None  # the step before has set it
+        keys = Keys(self._settings.namespace)
+        known = run_blocking(
+            self._settings.redis, lambda redis: read_api_keys(redis, keys), within_s=KEYS_WITHIN_S
+        )
+        refuse_unguarded(self._settings, known)
+        if may_be_open(self._settings) and known is None:
+            self._settings = msgspec.structs.replace(self._settings, open="1")
+            self._notify("the gateway is open: without API keys everybody who reaches it may do everything")
+        elif known is not None:
+            self._notify("API keys are required here: the demo's page has none, shoppers send ETALAGE_KEY")
 
     def _start_server(self, name: str, server: LocalServer) -> None:
         self._servers[name] = ServerKeeper(name, server, self._notify)

@@ -9,6 +9,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from typing import Annotated, Literal, get_type_hints
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ Seconds = Annotated[float, Meta(gt=0)]
 Compiled = Literal["auto", "0", "1", "checked"]
 KafkaSecurity = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 KafkaSasl = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+OpenWithoutKeys = Literal["auto", "0", "1"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 
@@ -60,7 +62,10 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     namespace: Namespace = "etalage"  # prefix of topics, groups and keys; many shops can share a cluster
     host: str = "127.0.0.1"  # the address to listen on
     port: Port = 8080  # the gateway's port; 0 takes a free one
-    origins: str | None = None  # whose pages may call the gateway: `https://a.shop,https://b.shop` or `*`
+    admin_address: str | None = None  # `host:port` where alone admin, profile and metrics routes then answer
+    open: OpenWithoutKeys = "auto"  # without API keys `1`: all may do all; auto: on loopback alone; `0`: none
+    key: str | None = None  # API key that `etalage layout` and `etalage shoppers` send to a gateway
+    origins: str | None = None  # whose pages may call a gateway without keys: `https://a.shop,…` or `*`
     streams_max: Count = 4000  # most open push streams; past it 503, and an EventSource is to be made anew
     probe_port: Port = 0  # port of /livez, /readyz and /metrics of worker and items; 0 takes a free one
     status: str | None = None  # file in which the process tells its pid, addresses and readiness
@@ -135,6 +140,21 @@ def as_environment(settings: Settings, prefix: str = PREFIX) -> dict[str, str]:
     }
 
 
+def may_be_open(settings: Settings) -> bool:
+    """Whether a gateway with these settings answers everybody while there are no keys."""
+    admin_host = (settings.admin_address or settings.host + ":").rpartition(":")[0]
+    on_loopback = _is_loopback(settings.host) and _is_loopback(admin_host)
+    return settings.open == "1" or (settings.open == "auto" and on_loopback)
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens at `host`; a name that is no address counts as not."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def redis_url_of(address: str) -> str:
     """A URL for redis clients from `host:port` or from a URL; InvalidSetting when it is neither."""
     url = address if "://" in address else f"redis://{address}/0"
@@ -194,11 +214,7 @@ def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settin
         name = str(exc).partition(" - at `$.")[2].rstrip("`")
         wrong = without_secret(str(given[name]))
         raise InvalidSetting(f"{named(name)}: {_describe_expected(name)}, not {wrong!r}") from exc
-    if re.search("[@/]", settings.kafka or ""):
-        raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], without a scheme, user or password")
-    for address in (settings.kafka or "").split(","):
-        if address and not _ends_with_port(address):
-            raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], and {address!r} has no port")
+    _check_addresses(settings, named)
     if settings.min_insync > settings.replication > 0:
         raise InvalidSetting(
             f"{named('min_insync')}: at most {named('replication')}={settings.replication} "
@@ -210,6 +226,16 @@ def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settin
             f"(a third of it is usual), not {settings.heartbeat_s:g}: each session would end between two"
         )
     return settings
+
+
+def _check_addresses(settings: Settings, named: Callable[[str], str]) -> None:
+    if re.search("[@/]", settings.kafka or ""):
+        raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], without a scheme, user or password")
+    for address in (settings.kafka or "").split(","):
+        if address and not _ends_with_port(address):
+            raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], and {address!r} has no port")
+    if settings.admin_address and not _ends_with_port(settings.admin_address):
+        raise InvalidSetting(f"{named('admin_address')}: host:port, not {settings.admin_address!r}")
 
 
 def _ends_with_port(address: str) -> bool:

@@ -27,6 +27,11 @@ class Keys(Struct, frozen=True):
         """JSON: topic id, partition count, key format. Never expires."""
         return f"{self.namespace}:meta"
 
+    @property
+    def api_keys(self) -> str:
+        """Hash: id -> JSON of an API key, see stores.api_keys. Never expires."""
+        return f"{self.namespace}:keys"
+
     def own(self, partition: int) -> str:
         """Hash: e (epoch), g (generation), i (incarnation), at (claimed, s), w (owner), done, part, fresh.
 

@@ -35,6 +35,10 @@ async def test_the_window_turns_to_sneakers_through_the_stream_without_reloading
     assert "/stream?" in home[0]
 
 
+async def test_the_page_says_that_the_gateway_is_open(shop: ShopPage) -> None:
+    await expect(shop.page.locator("#access")).to_contain_text("Open gateway: no API keys")
+
+
 async def test_saving_a_product_changes_the_window_under_ones_eyes(shop: ShopPage) -> None:
     first = shop.page.locator(".window .row .card").first
     kind = str(await first.get_attribute("data-item")).rpartition("-")[0]

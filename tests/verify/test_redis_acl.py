@@ -78,6 +78,8 @@ async def test_all_of_ours_works_with_these_users_alone(stack: Guarded) -> None:
         assert b"event:" in await pushed
     assert reason_of(gateway) == ""
     assert "NOPERM" not in worker.log(100_000) + gateway.log(100_000)
+    stack.settings = stack.as_user("admin")
+    stack.run("keys", "list")
     stack.settings = stack.as_user("repair")
     assert "a:spoiled" in stack.run("visitor", "repair", "--all")
     with client_of(stack, "monitor") as monitor:

@@ -37,7 +37,9 @@ def run(
     settings = read_settings()
     check_writable(settings.status)
     configure(level=settings.log_level, style=settings.log_format)
-    plan = PopulationPlan(url=gateway_url(url, data), shoppers=shoppers, rate=rate, seed=seed)
+    plan = PopulationPlan(
+        url=gateway_url(url, data), shoppers=shoppers, rate=rate, seed=seed, key=settings.key
+    )
     stats = PopulationStats()
     asyncio.run(_browse(plan, stats, seconds, StatusFile(settings.status)))
     if seconds is not None and stats.failures and not stats.events:

@@ -28,12 +28,16 @@ RETRY_S = (0.5, 10.0)
 
 
 class PopulationPlan(Struct, frozen=True, kw_only=True):
-    """Who browses which shop; `rate` is events a second of all together, equal seeds give equal shoppers."""
+    """Who browses which shop; `rate` is events a second of all together, equal seeds give equal shoppers.
+
+    `key` is a server key, for a gateway that needs one.
+    """
 
     url: str
     shoppers: int = 40
     rate: float = 20.0
     seed: int = 7
+    key: str | None = None
 
 
 class PopulationStats(Struct):
@@ -83,7 +87,7 @@ async def browse(plan: PopulationPlan, stats: PopulationStats, clock: Clock | No
     """
     run = secrets.token_hex(4)  # so that message ids are no duplicates of those of an earlier run
     clock = clock or SystemClock()
-    async with connect_shop(plan.url) as client, asyncio.TaskGroup() as group:
+    async with connect_shop(plan.url, plan.key) as client, asyncio.TaskGroup() as group:
         shop = RateLimitedShop(client, RateLimiter(plan.rate, clock), stats)
         for number in range(plan.shoppers):
             group.create_task(_run_shopper(shop, plan, number, run, clock))

@@ -69,8 +69,9 @@ class ShopClient:
 
 
 @asynccontextmanager
-async def connect_shop(url: str) -> AsyncIterator[ShopClient]:
-    """Yield a client whose connections are closed at the end of the block."""
+async def connect_shop(url: str, key: str | None = None) -> AsyncIterator[ShopClient]:
+    """Yield a client, with a server key for a gateway that needs one; closed at the end of the block."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
+    headers = {"authorization": f"Bearer {key}"} if key else {}
+    async with aiohttp.ClientSession(timeout=timeout, headers=headers) as session:
         yield ShopClient(session, url)

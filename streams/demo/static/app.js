@@ -1,5 +1,6 @@
 // The shop: the home page follows the push stream; other pages are requested with the token of the last event.
 
+import { showAccess } from "./access.js";
 import { follow, layout as getLayout } from "./api.js";
 import { capital, render, idsOf, imageOf, known, fetchCard, make, scrollButtons } from "./cards.js";
 import * as cart from "./cart.js";
@@ -256,6 +257,7 @@ function skeleton() {
 }
 
 history.scrollRestoration = "manual";
+showAccess();
 skeleton();
 fillRibbon();
 enter();

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from models.policy.snapshot import Snapshot
+from streams.gateway.access.key_ring import UNREAD, KeyRing
 from streams.gateway.events.event_log import Log
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, send_bytes
@@ -60,11 +61,13 @@ class HealthRoutes:
         self,
         follower: ShopSource,
         partition_map: PartitionMap,
+        key_ring: KeyRing,
         log: Log,
         reads: StoreReads,
         metrics: Metrics,
     ) -> None:
         self._follower, self._partition_map, self._log = follower, partition_map, log
+        self._key_ring = key_ring
         self._reads, self._metrics = reads, metrics
         self.started = False
         self.stopping = False
@@ -82,6 +85,8 @@ class HealthRoutes:
             return Readiness(False, self._follower.reason or "the shop is being read")
         if self._partition_map.incarnation is None:
             return Readiness(False, "; ".join(filter(None, (self._partition_map.reason, trouble))))
+        if self._key_ring.state == "unread" and not self._key_ring.open:
+            return Readiness(False, UNREAD)
         return Readiness(True, trouble or self._reads.progress.reason())
 
     async def livez(self, scope: Scope, receive: Receive, send: Send) -> None:

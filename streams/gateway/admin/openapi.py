@@ -14,8 +14,11 @@ from schemas.events import KnownEvent
 from schemas.ids import ID_PATTERN
 from schemas.layouts import Layout
 from schemas.storefront import Storefront
+from streams.gateway.access.token_route import TokenRequest
+from streams.gateway.access.visitor_tokens import SignedToken
 from streams.gateway.admin.catalog import CatalogAnswer
 from streams.gateway.admin.health import ShopReport
+from streams.gateway.admin.openapi_security import SECURITY_SCHEMES, add_security
 from streams.gateway.events.route import EventsAnswer
 from streams.gateway.http.asgi_io import Receive, Scope, Send, send_bytes
 from streams.gateway.http.parameters import (
@@ -49,6 +52,8 @@ _TYPES: Mapping[str, Any] = {
     "VisitorProfile": VisitorProfile,
     "ShopReport": ShopReport,
     "Readiness": Readiness,
+    "TokenRequest": TokenRequest,
+    "SignedToken": SignedToken,
     "ProblemDocument": ProblemDocument,
 }
 
@@ -85,7 +90,9 @@ def document() -> Json:
         "description": "Events in, layouts out, pushes to open pages.",
     }
     paths = _visitor_paths(named) | _merchandiser_paths(named) | _probe_paths(named)
-    made = {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": components}}
+    add_security(paths, _problems)
+    parts = {"schemas": components, "securitySchemes": SECURITY_SCHEMES}
+    made = {"openapi": "3.1.0", "info": info, "paths": paths, "components": parts}
     return _with_published_names(made)
 
 
@@ -109,6 +116,14 @@ def _visitor_paths(named: Mapping[str, Json]) -> Json:
                 "Order items for a visitor",
                 named["RankAnswer"],
                 named["RankRequest"],
+                problems=(400, 403, 408, 413, 503),
+            )
+        },
+        "/v1/visitor-tokens": {
+            "post": _operation(
+                "Sign a token that proves a visitor",
+                named["SignedToken"],
+                named["TokenRequest"],
                 problems=(400, 403, 408, 413, 503),
             )
         },
@@ -148,6 +163,7 @@ def _probe_paths(named: Mapping[str, Json]) -> Json:
 _VISITOR: Json = {
     "type": "string", "pattern": VISITOR_PATTERN, "examples": ["a:browser-1", "u:4711"],
 }  # fmt: skip
+_WHO = "u:<user id> or a:<anonymous id>; with a publishable key it may be left out: the token says it"
 _TEXT: Json = {"type": "string", "minLength": 1, "maxLength": TEXT_MAX}
 _TOKEN: Json = {"type": "string", "pattern": r"^[0-9]{1,19}\.[0-9]{1,19}\.[0-9]{1,19}$"}
 _FLAG: Json = {"enum": list(FLAGS)}
@@ -166,7 +182,7 @@ def _layout_parameters() -> list[Json]:
     """The parameters of both layout routes."""
     return [
         _path("page", _PAGE),
-        _query("visitor", _VISITOR, "u:<user id> or a:<anonymous id>", required=True),
+        _query("visitor", _VISITOR, _WHO, required=True),
         _query(
             "item", {"type": "string", "pattern": ID_PATTERN, "maxLength": 128}, "the product page's item"
         ),

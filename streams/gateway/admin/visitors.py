@@ -11,9 +11,9 @@ from models.policy.inspection.visitor_profile import build_profile
 from models.storefront.shop import Shop
 from models.visitor.packing import unpack
 from schemas.errors import UnknownVersion
+from streams.gateway.access.callers import authorise
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, send_bytes
-from streams.gateway.http.auth import authorise
 from streams.gateway.http.parameters import parse_visitor, refuse_parameters
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.store_reads import ReadFailed, StoreReads

@@ -12,6 +12,7 @@ from msgspec import Struct
 from models.catalog.enrichment import FindItem
 from schemas.ids import VisitorId
 from schemas.topics import EVENTS
+from streams.gateway.access.callers import OTHER_VISITOR, Caller, caller_of
 from streams.gateway.events.event_log import Log
 from streams.gateway.events.event_timings import EventTimings
 from streams.gateway.events.partition_map import PartitionMap
@@ -24,7 +25,6 @@ from streams.gateway.events.validation import (
     validate_events,
 )
 from streams.gateway.http.asgi_io import Receive, Scope, Send, encode_headers, read_body, send_bytes
-from streams.gateway.http.auth import caller_of
 from streams.gateway.http.parameters import refuse_parameters
 from streams.kafka.batch_sending import Message
 from streams.runtime.clock import Clock
@@ -93,10 +93,11 @@ class EventsRoute:
         for raws in slices_of(split_events(body)):
             if results:
                 await asyncio.sleep(0)
-            for event in validate_events(raws, self._find_item, seen):
-                if isinstance(event, ValidEvent) and not caller.may_read(event.visitor):
-                    event = _reject_forbidden(event)
-                results.append(event)
+            events = validate_events(raws, self._find_item, seen)
+            checked = [_refuse_others(event, caller) for event in events]
+            if refused := sum(after is not before for after, before in zip(checked, events, strict=True)):
+                self._metrics.count("access_refused_total", refused, reason="other_visitor")
+            results += checked
         return results
 
     def _message(self, event: ValidEvent) -> Message:
@@ -137,10 +138,17 @@ class EventsRoute:
         return EventAnswer(status="accepted", message_id=event.message_id, token=token)
 
 
-def _reject_forbidden(event: ValidEvent) -> EventAnswer:
-    return EventAnswer(
-        status="rejected",
-        message_id=event.message_id,
-        reason="this caller may not write for this visitor",
-        field="$.user_id",
-    )
+def _refuse_others(event: ValidEvent | EventAnswer, caller: Caller) -> ValidEvent | EventAnswer:
+    """The event, or its rejection when the caller may not act for every visitor that it names.
+
+    An event with a user and a browser's id links the two: it needs proof of both.
+    """
+    if not isinstance(event, ValidEvent):
+        return event
+    for visitor in (event.visitor, event.linked):
+        if visitor is not None and not caller.may_act_for(visitor):
+            field = "$.user_id" if visitor.startswith("u:") else "$.anonymous_id"
+            return EventAnswer(
+                status="rejected", message_id=event.message_id, reason=OTHER_VISITOR, field=field
+            )
+    return event

@@ -42,11 +42,15 @@ class EventAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class ValidEvent(Struct, frozen=True, kw_only=True, gc=False):
-    """An event ready to be written; `value` is its JSON, enriched from the catalogue."""
+    """An event ready to be written; `value` is its JSON, enriched from the catalogue.
+
+    `linked` is the browser's visitor in an event that names a user too.
+    """
 
     message_id: str
     visitor: VisitorId
     value: bytes
+    linked: VisitorId | None = None
 
 
 class _Batch(Struct):
@@ -124,5 +128,8 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
         reason = f"more than {VISITOR_EVENTS_MAX} events of one visitor in a request"
         return EventAnswer(status="rejected", message_id=event.message_id, reason=reason, field="$")
     return ValidEvent(
-        message_id=event.message_id, visitor=visitor, value=enrich_event(event, value, find_item)
+        message_id=event.message_id,
+        visitor=visitor,
+        value=enrich_event(event, value, find_item),
+        linked=VisitorId(f"a:{event.anonymous_id}") if event.user_id and event.anonymous_id else None,
     )

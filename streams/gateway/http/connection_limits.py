@@ -12,6 +12,7 @@ from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from streams.gateway.access.answer_headers import CSP_DATA, NOSNIFF
 from streams.gateway.http.joined_writes import JoinedWrites
 from streams.gateway.http.problems import PROBLEM_TYPE, Problem
 from streams.runtime.deadline import LOOP_ITERATIONS
@@ -124,6 +125,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             f"content-type: {PROBLEM_TYPE}",
             f"content-length: {len(body)}",
             "connection: close",
+            *(f"{name.decode()}: {value.decode()}" for name, value in (NOSNIFF, CSP_DATA)),
             *([] if retry_after is None else [f"retry-after: {retry_after}"]),
         ]
         self.transport.write("\r\n".join([*lines, "", ""]).encode() + body)

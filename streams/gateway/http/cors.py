@@ -2,40 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from typing import Any
-
-from starlette.middleware.cors import CORSMiddleware
 
 from streams.gateway.http.asgi_io import Scope, Send
 
 METHODS = ("GET", "HEAD", "POST", "PUT")
-HEADERS = ("content-type", "last-event-id")
-EXPOSED = ("retry-after",)
+"""Of a gateway without keys, from the pages it names."""
+HEADERS = "authorization, content-type, last-event-id, x-etalage-key, x-etalage-visitor"
+EXPOSED = b"retry-after, x-etalage-visitor"
 PREFLIGHT_HOLDS_S = 600
 
+Headers = list[tuple[bytes, bytes]]
+_ALLOW = b"access-control-allow-"
+_VARY = (b"vary", b"origin")
 
-def allow_origins(app: Any, origins: str | None) -> Any:
-    """The application behind CORS headers for pages of other origins.
+
+def origin_headers(origin: bytes, allowed: frozenset[bytes]) -> Headers:
+    """The headers that let a page of an allowed origin read an answer.
+
+    Cookies are sent for origins that are named, never for `*`.
 
     Args:
-        app: an ASGI application.
-        origins: comma-separated (`https://shop.example`), or `*` for all.
-
-    Returns:
-        `app` itself when no origin is named: then nothing stands before the hot path.
+        origin: the Origin header, empty for none.
+        allowed: origins as `https://shop.example`, or `*` among them for all.
     """
-    allowed = [origin for part in (origins or "").split(",") if (origin := part.strip().rstrip("/"))]
-    if not allowed:
-        return app
-    return CORSMiddleware(
-        app,
-        allow_origins=allowed,
-        allow_methods=METHODS,
-        allow_headers=HEADERS,
-        expose_headers=EXPOSED,
-        max_age=PREFLIGHT_HOLDS_S,
-    )
+    if origin and origin in allowed:
+        named = [(_ALLOW + b"origin", origin), (_ALLOW + b"credentials", b"true")]
+    elif origin and b"*" in allowed:
+        named = [(_ALLOW + b"origin", b"*")]
+    else:
+        return [_VARY]
+    return [*named, (b"access-control-expose-headers", EXPOSED), _VARY]
+
+
+def preflight_headers(
+    origin: bytes, method: bytes, allowed: frozenset[bytes], methods: Iterable[str]
+) -> Headers | None:
+    """What a preflight is answered beside `origin_headers`; None when the page may not do what it asks."""
+    permitted = list(methods)
+    if not {origin, b"*"} & allowed or method.decode("latin-1") not in permitted:
+        return None
+    return [
+        (_ALLOW + b"methods", ", ".join(permitted).encode()),
+        (_ALLOW + b"headers", HEADERS.encode()),
+        (b"access-control-max-age", b"%d" % PREFLIGHT_HOLDS_S),
+    ]
 
 
 def is_head(scope: Scope) -> bool:

@@ -44,13 +44,20 @@ class LayoutQuery(Struct, frozen=True, kw_only=True):
     journey: bool = False
 
 
-def parse_layout_query(page: str, raw: bytes, *, streaming: bool = False) -> LayoutQuery:
+def parse_layout_query(
+    page: str,
+    raw: bytes,
+    *,
+    streaming: bool = False,
+    own_visitor: Callable[[], VisitorId | None] | None = None,
+) -> LayoutQuery:
     """The layout query of a request.
 
     Args:
         page: the last segment of the path.
         raw: the query string, percent-encoded.
         streaming: for the stream, which takes `journey`, and neither `after` nor `deadline_ms`.
+        own_visitor: gives the caller's own visitor, for a request that names none; None for callers who must.
 
     Raises:
         Problem: 404 for an unknown page; 400 for a parameter that is unknown, given twice, wrong or missing
@@ -66,7 +73,10 @@ def parse_layout_query(page: str, raw: bytes, *, streaming: bool = False) -> Lay
             raise unknown_parameter(name, known)
         values[name] = parser(name, text)
     if "visitor" not in values:
-        raise Problem(400, "visitor is required", field="visitor")
+        own = own_visitor() if own_visitor is not None else None
+        if own is None:
+            raise Problem(400, "visitor is required", field="visitor")
+        values["visitor"] = own
     return LayoutQuery(page=cast("PageType", page), **values)
 
 

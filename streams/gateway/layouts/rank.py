@@ -15,9 +15,9 @@ from models.policy.snapshot import Snapshot
 from schemas.codec import DECODE_ERRORS
 from schemas.ids import ItemId, VisitorId
 from schemas.layouts import Mode, ModelTag, Reason, Why
+from streams.gateway.access.callers import authorise
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, read_body, send_bytes
-from streams.gateway.http.auth import authorise
 from streams.gateway.http.loop_turns import LoopTurns, Overloaded
 from streams.gateway.http.parameters import (
     DEADLINE_MS,

@@ -6,9 +6,11 @@ import asyncio
 from time import perf_counter
 
 from models.layout.rendering.fields import labels_of
+from streams.gateway.access.answer_headers import add_headers, headers_of
+from streams.gateway.access.callers import authorise, caller_of
+from streams.gateway.access.refusals import Refused
 from streams.gateway.events.exposures import Exposures
 from streams.gateway.http.asgi_io import JSON, Receive, Scope, Send, header, send_problem
-from streams.gateway.http.auth import authorise
 from streams.gateway.http.bots import is_bot
 from streams.gateway.http.cors import is_head
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
@@ -32,16 +34,22 @@ class LayoutRoute:
         started = perf_counter()  # uvloop's time has whole milliseconds: good enough to wait by
         now = asyncio.get_running_loop().time()
         try:
-            query = parse_layout_query(page, scope["query_string"])
-            authorise(scope, query.visitor)
+            caller = caller_of(scope)
+            caller.check(ROUTE, "GET")
+            query = parse_layout_query(page, scope["query_string"], own_visitor=caller.own_visitor)
+            authorise(scope, query.visitor, explain=query.explain)
             layout = await self._answer(query, scope, now + query.deadline_ms / 1000)
         except Problem as problem:
-            await send_problem(send, problem)
+            if isinstance(problem, Refused):
+                self._metrics.count("access_refused_total", reason=problem.reason)
+            await send_problem(add_headers(scope, send), problem)
             self._metrics.count("http_requests_total", route=ROUTE, code=problem.status)
             return
         length = b"%d" % len(layout)
         headers = [(b"content-type", JSON), (b"content-length", length), (b"cache-control", b"no-store")]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": headers_of(scope).added_to(headers)}
+        )
         await send({"type": "http.response.body", "body": layout})
         self._count(query, layout, perf_counter() - started)
         if not is_head(scope):

@@ -24,11 +24,11 @@ import orjson
 from msgspec import Struct
 
 from models.layout.rendering.fields import labels_of, layout_id_of
+from streams.gateway.access.callers import authorise, caller_of
 from streams.gateway.events.event_timings import EventTimings
 from streams.gateway.events.exposures import Exposures
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, header
-from streams.gateway.http.auth import authorise
 from streams.gateway.http.cors import is_head
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
@@ -83,8 +83,9 @@ class StreamRoute:
         self._count(0)
 
     async def __call__(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
-        query = parse_layout_query(page, scope["query_string"], streaming=True)
-        authorise(scope, query.visitor)
+        own_visitor = caller_of(scope).own_visitor
+        query = parse_layout_query(page, scope["query_string"], streaming=True, own_visitor=own_visitor)
+        authorise(scope, query.visitor, explain=query.explain or query.journey)
         if is_head(scope):
             await send({**_START})
             await send({"type": "http.response.body"})

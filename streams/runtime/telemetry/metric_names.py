@@ -20,6 +20,7 @@ class Metric(Struct, frozen=True):
 
 
 CounterName = Literal[
+    "access_refused_total",
     "chunks_total",
     "commits_total",
     "dead_letters_total",
@@ -83,6 +84,7 @@ HistogramName = Literal[
 ]
 
 COUNTERS: Mapping[CounterName, Metric] = {
+    "access_refused_total": Metric("Keys and visitor tokens refused by the gateway, by reason.", ("reason",)),
     "chunks_total": Metric("Chunks of records settled, by how they ended.", ("outcome",)),
     "commits_total": Metric("Commits of acknowledged offsets to Kafka, by outcome.", ("outcome",)),
     "dead_letters_total": Metric("Records buried, by reason.", ("reason",)),

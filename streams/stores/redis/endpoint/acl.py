@@ -45,7 +45,7 @@ class RedisUser(Struct, frozen=True):
 
 
 def redis_users(namespace: str) -> tuple[RedisUser, ...]:
-    """Users for workers, gateways, who runs `etalage visitor repair` or `topics create`, and monitoring."""
+    """Users for workers, gateways, whoever repairs visitors, makes topics or keys, and monitoring."""
     keys = Keys(namespace)
     states, layouts, owners = (_all_partitions(namespace, kind) for kind in ("s:{}:*", "l:{}:*", "own:{}"))
     set_aside = tuple(_all_partitions(namespace, kind) for kind in ("q:{}:*", "quarantine:{}"))
@@ -68,10 +68,14 @@ def redis_users(namespace: str) -> tuple[RedisUser, ...]:
         ),
         RedisUser(
             f"{namespace}-gateway",
-            (*CONNECT, "get", "hmget", "time", "multi", "exec", "ssubscribe", "sunsubscribe"),
-            reads=(owners, states, layouts, keys.meta), channels=notices,
+            (*CONNECT, "get", "hmget", "hvals", "time", "multi", "exec", "ssubscribe", "sunsubscribe"),
+            reads=(owners, states, layouts, keys.meta, keys.api_keys), channels=notices,
         ),
-        RedisUser(f"{namespace}-admin", (*CONNECT, "get", "set"), keys=(keys.meta,)),
+        RedisUser(
+            f"{namespace}-admin",
+            (*CONNECT, "get", "set", "hvals", "hset", "hdel"),
+            keys=(keys.meta, keys.api_keys),
+        ),
         RedisUser(
             f"{namespace}-monitor",
             ("ping", "info", "client|setname", "dbsize", "latency|latest", "slowlog|len"),

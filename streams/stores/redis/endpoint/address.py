@@ -29,7 +29,7 @@ TLS_FILES: Mapping[str, str] = {
 SENTINEL_PORT = 26379
 
 
-class Credentials(Struct, frozen=True):
+class RedisLogin(Struct, frozen=True):
     """What a server is told about who connects; a password file is read for each connection."""
 
     username: str | None = None
@@ -50,7 +50,7 @@ class Credentials(Struct, frozen=True):
         return [("AUTH", *((self.username,) if self.username else ()), password)]
 
     def __repr__(self) -> str:
-        return f"Credentials(username={self.username!r})"
+        return f"RedisLogin(username={self.username!r})"
 
 
 class Sentinels(Struct, frozen=True):
@@ -58,7 +58,7 @@ class Sentinels(Struct, frozen=True):
 
     hosts: tuple[Host, ...]
     service: str
-    login: Credentials
+    login: RedisLogin
 
 
 class RedisAddress(Struct, frozen=True, kw_only=True):
@@ -67,13 +67,13 @@ class RedisAddress(Struct, frozen=True, kw_only=True):
     host: str
     port: int
     tls: SSLContext | None = None
-    login: Credentials = Credentials()
+    login: RedisLogin = RedisLogin()
     database: int = 0
     name: str | None = None
     sentinels: Sentinels | None = None
 
     def greeting(self) -> list[Command]:
-        """What a new connection says first; the last of it is PING. Raises as Credentials.command."""
+        """What a new connection says first; the last of it is PING. Raises as RedisLogin.command."""
         commands = self.login.command()
         if self.name:
             commands.append(("CLIENT", "SETNAME", self.name))
@@ -131,7 +131,7 @@ def parse_address(
         host=options.get("host", "localhost"),
         port=options.get("port", 6379),
         tls=tls,
-        login=Credentials(options.get("username"), options.get("password"), password_file),
+        login=RedisLogin(options.get("username"), options.get("password"), password_file),
         database=options.get("db") or 0,
         name=options.get("client_name"),
         sentinels=_sentinels(sentinel_hosts, service, options) if sentinel_hosts else None,
@@ -170,7 +170,7 @@ def _host(text: str) -> Host:
 
 
 def _sentinels(hosts: tuple[Host, ...], service: str, options: Mapping[str, Any]) -> Sentinels:
-    login = Credentials(options.get("sentinel_username"), options.get("sentinel_password"))
+    login = RedisLogin(options.get("sentinel_username"), options.get("sentinel_password"))
     return Sentinels(hosts, service, login)
 
 

@@ -37,7 +37,7 @@ class Browser:
     def __init__(self) -> None:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
-        self._left = asyncio.Event()
+        self._started, self._left = asyncio.Event(), asyncio.Event()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self._buffer = b""
 
@@ -48,11 +48,17 @@ class Browser:
     async def send(self, message: Mapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
             self.status, self.headers = message["status"], list(message["headers"])
+            self._started.set()
         else:
             self._chunks.put_nowait(message["body"])
 
     def leave(self) -> None:
         self._left.set()
+
+    async def start(self) -> None:
+        """Returns once the answer has begun."""
+        async with asyncio.timeout(WITHIN_S):
+            await self._started.wait()
 
     async def next(self, within_s: float = WITHIN_S) -> Sent:
         """The next event; TimeoutError when none comes."""
@@ -74,7 +80,13 @@ class Browser:
 
 @asynccontextmanager
 async def open_page(
-    house: House, page: str = "home", *, last: str = "", origin: str = "", **parameters: Any
+    house: House,
+    page: str = "home",
+    *,
+    last: str = "",
+    origin: str = "",
+    headers: Mapping[str, str] = {},
+    **parameters: Any,
 ) -> AsyncIterator[Browser]:
     """A browser whose page follows the visitor's layouts, until the block ends."""
     browser = Browser()
@@ -82,7 +94,9 @@ async def open_page(
         "type": "http", "method": "GET", "path": f"/v1/layouts/{page}/stream",
         "query_string": urlencode({"visitor": ANN, **parameters}).encode(),
         "headers": [
-            (name, value.encode()) for name, value in ((b"last-event-id", last), (b"origin", origin)) if value
+            (name.encode(), value.encode())
+            for name, value in {"last-event-id": last, "origin": origin, **headers}.items()
+            if value
         ],
     }  # fmt: skip
     task = asyncio.ensure_future(house.gateway.app(scope, browser.receive, browser.send))

@@ -91,6 +91,7 @@ class House:
             clock=self.clock,
         )
         self.gateway.partition_map.update(META)
+        self.gateway.key_ring.update(None)
         self._epochs: dict[int, str] = {}
         self._done: dict[int, int] = {}
 

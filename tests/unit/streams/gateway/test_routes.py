@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from models.policy.inspection.visitor_profile import VisitorProfile
 from schemas.codec import encode
 from schemas.ids import VisitorId, hash32
+from streams.gateway.access.callers import Caller
+from streams.gateway.access.permissions import EVERYBODY
 from streams.gateway.admin.openapi import document
 from streams.gateway.events.validation import REQUEST_BYTES_MAX
 from streams.gateway.http.problems import PROBLEM_TYPE
@@ -174,15 +176,18 @@ def paths_that_read(visitor: str) -> list[str]:
     return asked
 
 
+class Stranger(Caller):
+    def __init__(self) -> None:
+        super().__init__(EVERYBODY)
+
+    def may_act_for(self, visitor: str) -> bool:
+        return visitor == "a:me"
+
+
 async def test_nobody_reads_whom_they_may_not(
     house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Stranger:
-        def may_read(self, visitor: str) -> bool:
-            return visitor == "a:me"
-
-    for module in ("http.auth", "events.route"):
-        monkeypatch.setattr(f"streams.gateway.{module}.caller_of", lambda scope: Stranger())
+    monkeypatch.setattr("streams.gateway.access.door.OPEN", Stranger())
     await house.write(state_after_views(["sneakers-0001"]), VisitorId("a:ann"))
     paths = paths_that_read("a:ann")
     assert len(paths) >= 3

@@ -12,7 +12,7 @@ import pytest
 
 from schemas.errors import InvalidSetting, StoreUnavailable
 from streams.runtime.settings import Settings
-from streams.stores.redis.endpoint.address import Credentials, parse_address, redis_address
+from streams.stores.redis.endpoint.address import RedisLogin, parse_address, redis_address
 from streams.stores.redis.endpoint.connect_errors import connect_error_text
 from streams.stores.redis.pipeline import reply_error
 
@@ -137,7 +137,7 @@ def test_files_that_cannot_be_used_are_named(settings: Settings, told: str) -> N
 
 
 def test_a_login_does_not_show_its_password() -> None:
-    assert "s3cret" not in repr(Credentials("me", "s3cret", "/run/file"))
+    assert "s3cret" not in repr(RedisLogin("me", "s3cret", "/run/file"))
     assert "s3cret" not in repr(parse_address("redis://me:s3cret@r"))
 
 

@@ -1,0 +1,132 @@
+"""Headers that every answer has, and those of the visitor token that goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from typing import Any
+
+from streams.gateway.access.callers import Caller
+from streams.gateway.access.credentials import COOKIE, VISITOR_HEADER, Credentials
+from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, SignedToken
+from streams.gateway.http.asgi_io import Scope, Send
+
+Headers = list[tuple[bytes, bytes]]
+
+ANSWER_HEADERS = "etalage.answer_headers"
+"""Key of an ASGI scope, set by the door."""
+
+NOSNIFF = (b"x-content-type-options", b"nosniff")
+HSTS = (b"strict-transport-security", b"max-age=31536000")
+CSP_NAME = b"content-security-policy"
+CSP_DATA = (CSP_NAME, b"default-src 'none'; frame-ancestors 'none'")
+CSP_PAGE = (
+    CSP_NAME,
+    b"default-src 'self'; img-src * data:; style-src 'self' 'unsafe-inline'; base-uri 'none'; "
+    b"form-action 'self'; frame-ancestors 'none'",
+)
+"""Of the demo's page."""
+
+
+def is_secure(scheme: str, forwarded: bytes) -> bool:
+    """Whether the client speaks TLS, to us or to what stands before us. A client that lies harms itself."""
+    return scheme == "https" or forwarded == b"https"
+
+
+def security_headers(*, secure: bool, on_page: bool) -> Headers:
+    """What stands in every answer: HSTS only over TLS, where alone it means something; no CSP on the demo."""
+    return [NOSNIFF, *([] if on_page else [CSP_DATA]), *([HSTS] if secure else [])]
+
+
+class FixedHeaders:
+    """What is added to answers that hand no token over.
+
+    Args:
+        secure: whether the client speaks TLS.
+        on_page: whether the answer is one of the demo.
+        cross_origin: what lets a page of another origin read the answer.
+    """
+
+    __slots__ = ("_fixed", "_on_page")
+
+    def __init__(self, *, secure: bool, on_page: bool, cross_origin: Headers) -> None:
+        self._fixed = security_headers(secure=secure, on_page=on_page) + cross_origin
+        self._on_page = on_page
+
+    def added_to(self, present: Headers) -> Headers:
+        """The headers of an answer that has `present` of its own."""
+        if self._on_page and not any(name == CSP_NAME for name, _ in present):
+            return [*present, *self._fixed, CSP_PAGE]
+        return present + self._fixed
+
+
+class PageHeaders(FixedHeaders):
+    """What is added to answers for a page: also the token of a new visitor, if there is one."""
+
+    __slots__ = ("_caller", "_credentials", "_secure")
+
+    def __init__(
+        self, caller: Caller, credentials: Credentials, *, secure: bool, on_page: bool, cross_origin: Headers
+    ) -> None:
+        super().__init__(secure=secure, on_page=on_page, cross_origin=cross_origin)
+        self._caller, self._credentials, self._secure = caller, credentials, secure
+
+    def added_to(self, present: Headers) -> Headers:
+        headers = super().added_to(present)
+        if (token := self._caller.new_token) is not None:
+            headers += token_headers(token, self._credentials, secure=self._secure)
+        return headers
+
+
+_PLAIN = {
+    (secure, on_page): FixedHeaders(secure=secure, on_page=on_page, cross_origin=[])
+    for secure in (False, True)
+    for on_page in (False, True)
+}
+
+
+def choose_headers(
+    scope: Scope, caller: Caller, credentials: Credentials, cross_origin: Headers
+) -> FixedHeaders:
+    """What is added to the answer of a request; made anew only where it differs from others'."""
+    secure = is_secure(scope.get("scheme", "http"), credentials.forwarded)
+    on_page = scope["path"].startswith("/demo")
+    if not caller.names_visitors:
+        return PageHeaders(caller, credentials, secure=secure, on_page=on_page, cross_origin=cross_origin)
+    if cross_origin:
+        return FixedHeaders(secure=secure, on_page=on_page, cross_origin=cross_origin)
+    return _PLAIN[secure, on_page]
+
+
+def add_headers(scope: Scope, send: Send) -> Send:
+    """A `send` that adds them. The hot path asks for them itself, by `headers_of`."""
+    answer = headers_of(scope)
+
+    async def send_with_headers(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": answer.added_to(list(message.get("headers", ())))}
+        await send(message)
+
+    return send_with_headers
+
+
+def headers_of(scope: Scope) -> FixedHeaders:
+    """What the door adds to the answer of this request."""
+    headers: FixedHeaders = scope[ANSWER_HEADERS]
+    return headers
+
+
+def token_headers(token: SignedToken, credentials: Credentials, *, secure: bool) -> Headers:
+    """Hands a token over: as a header for the page's code, as a cookie for streams and beacons.
+
+    Args:
+        token: of the visitor.
+        credentials: unused cookies are not set for callers who sent the token as a header.
+        secure: whether the cookie is for TLS alone.
+    """
+    value = token.token.encode()
+    headers = [(VISITOR_HEADER.encode(), value)]
+    if not credentials.visitor:
+        flags = b"; Secure" if secure else b""
+        cookie = b"%b=%b; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%b"
+        headers.append((b"set-cookie", cookie % (COOKIE.encode(), value, ANONYMOUS_TTL_S, flags)))
+    return headers

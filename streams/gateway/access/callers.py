@@ -1,0 +1,119 @@
+"""Who sent a request, and what that caller may do: every route asks `caller_of`, and nothing else decides."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from schemas.ids import VisitorId
+from streams.gateway.access.permissions import EVERYBODY, EXPLAIN, PERMISSIONS, Grant
+from streams.gateway.access.refusals import Refused
+from streams.gateway.access.visitor_tokens import Proof, SignedToken, VisitorTokens
+
+CALLER = "etalage.caller"
+"""Key of an ASGI scope. The door sets it; without one nothing is answered."""
+
+NOT_ALLOWED = "this API key may not do that"
+OTHER_VISITOR = "this caller may not act for this visitor: a visitor token proves who is one"
+
+
+class Caller:
+    """Whoever sent a request.
+
+    Args:
+        grants: what the API key gives.
+        proofs: of visitor tokens; the first is the one a request without visitor is about.
+        tokens: gives new visitors their token; None for callers who need none.
+        problem: why nothing but what is for anybody is answered; None when the key is good.
+    """
+
+    __slots__ = ("_grants", "_problem", "_proofs", "_tokens", "new_token")
+
+    def __init__(
+        self,
+        grants: frozenset[Grant],
+        proofs: Sequence[Proof] = (),
+        tokens: VisitorTokens | None = None,
+        problem: Refused | None = None,
+    ) -> None:
+        self._grants, self._proofs, self._tokens, self._problem = grants, proofs, tokens, problem
+        self.new_token: SignedToken | None = None
+        """To be sent with the answer."""
+
+    def check(self, route: str, method: str) -> None:
+        """Returns when the caller may use a route of the router; raises Refused otherwise."""
+        permission = PERMISSIONS[route, method]
+        if permission.anybody:
+            return
+        if self._problem is not None:
+            raise self._problem
+        if not self._grants & permission.grants:
+            raise Refused(403, "not_allowed", NOT_ALLOWED)
+
+    def check_explain(self) -> None:
+        """Returns when the caller may see why a layout is as it is; raises Refused otherwise."""
+        if not self._grants & EXPLAIN:
+            raise Refused(403, "not_allowed", "explain and journey are not for publishable keys")
+
+    @property
+    def names_visitors(self) -> bool:
+        """Whether the caller says for whom it acts; others act for proven visitors alone."""
+        return self._tokens is None
+
+    def may_act_for(self, visitor: str) -> bool:
+        """Whether the caller may read this visitor's layouts and profile, and send events for it.
+
+        Args:
+            visitor: an id with its prefix, `u:` or `a:`.
+        """
+        if self.names_visitors:
+            return True
+        if self.new_token is not None and self.new_token.visitor == visitor:
+            return True
+        return visitor in [proof.visitor for proof in self._proofs]
+
+    def own_visitor(self) -> VisitorId | None:
+        """The visitor that a request without one is about; a publishable key without proof gets a new one.
+
+        None for callers who may act for any: they must say for whom.
+        """
+        if self._tokens is None:
+            return None
+        if self._proofs:
+            return self._proofs[0].visitor
+        return self.sign_anonymous().visitor
+
+    def sign_anonymous(self) -> SignedToken:
+        """A token for the anonymous visitor it is already, or a new one; sent with the answer."""
+        assert self._tokens is not None
+        proven = next((proof.visitor for proof in self._proofs if proof.ours), None)
+        self.new_token = self._tokens.sign_anonymous(proven)
+        return self.new_token
+
+
+class OpenCaller(Caller):
+    """May do everything: there are no keys."""
+
+    def __init__(self) -> None:
+        super().__init__(EVERYBODY)
+
+    def check(self, route: str, method: str) -> None:
+        """Returns."""
+
+
+OPEN = OpenCaller()
+
+
+def caller_of(scope: Mapping[str, Any]) -> Caller:
+    """The caller of an ASGI request that came through the door."""
+    caller: Caller = scope[CALLER]
+    return caller
+
+
+def authorise(scope: Mapping[str, Any], visitor: str, *, explain: bool = False) -> None:
+    """Returns when the caller may act for the visitor, and see explanations; raises Refused otherwise."""
+    caller = caller_of(scope)
+    if not caller.may_act_for(visitor):
+        raise Refused(403, "other_visitor", OTHER_VISITOR, field="visitor")
+    if explain:
+        caller.check_explain()

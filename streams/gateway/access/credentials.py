@@ -1,0 +1,98 @@
+"""What a request says of its sender: key, visitor tokens, origin; read from headers and query in one pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from streams.gateway.http.asgi_io import Scope, header
+
+COOKIE = "etalage_visitor"
+VISITOR_HEADER = "x-etalage-visitor"
+KEY_HEADER = "x-etalage-key"
+TOKENS_MAX = 2
+"""One of the browser's anonymous id, one of the user who signed in there."""
+
+_PUBLISHABLE = b"key=pk_"
+_BEARER = b"bearer "
+_COOKIE = COOKIE.encode() + b"="
+_FIELDS = {
+    b"authorization": "authorization",
+    KEY_HEADER.encode(): "key",
+    VISITOR_HEADER.encode(): "visitor",
+    b"cookie": "cookie",
+    b"origin": "origin",
+    b"content-type": "content_type",
+    b"x-forwarded-proto": "forwarded",
+    b"access-control-request-method": "asks_method",
+}
+
+
+class Credentials(Struct, kw_only=True, gc=False):
+    """Values of headers as they came, empty for none; `query_key` is the publishable key of the query."""
+
+    authorization: bytes = b""
+    key: bytes = b""
+    query_key: bytes = b""
+    visitor: bytes = b""
+    cookie: bytes = b""
+    origin: bytes = b""
+    content_type: bytes = b""
+    forwarded: bytes = b""
+    asks_method: bytes = b""
+
+    @property
+    def key_text(self) -> bytes:
+        """The API key, from the first place where one stands; empty for none."""
+        if self.authorization[:7].lower() == _BEARER:
+            return self.authorization[7:].strip()
+        return self.key or self.query_key
+
+    @property
+    def header_tokens(self) -> list[bytes]:
+        """Visitor tokens of the header, TOKENS_MAX at most."""
+        if b"," not in self.visitor:
+            return [self.visitor] if self.visitor else []
+        return [token.strip() for token in self.visitor.split(b",", TOKENS_MAX)[:TOKENS_MAX] if token.strip()]
+
+    @property
+    def cookie_token(self) -> bytes:
+        """The visitor token of the cookie, empty for none."""
+        if _COOKIE not in self.cookie:
+            return b""
+        for pair in self.cookie.split(b";"):
+            name, _, value = pair.strip().partition(b"=")
+            if name == _COOKIE[:-1]:
+                return value
+        return b""
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the body says it is JSON, which pages of other origins cannot send unasked."""
+        return self.content_type.partition(b";")[0].strip().lower() == b"application/json"
+
+
+def read_credentials(scope: Scope) -> Credentials:
+    """The credentials of a request; a publishable key is taken out of its query string."""
+    found: dict[str, Any] = {}
+    for name, value in scope["headers"]:
+        if (field := _FIELDS.get(name)) is not None:
+            found.setdefault(field, value)
+    found["query_key"] = _take_query_key(scope)
+    return Credentials(**found)
+
+
+def read_little(scope: Scope) -> Credentials:
+    """What matters of them where a gateway is open to all and no page of another origin is named."""
+    _take_query_key(scope)
+    return Credentials(forwarded=header(scope, b"x-forwarded-proto"))
+
+
+def _take_query_key(scope: Scope) -> bytes:
+    """The publishable key in the query string, and out of it; empty for none."""
+    if _PUBLISHABLE not in scope["query_string"]:
+        return b""
+    pairs = scope["query_string"].split(b"&")
+    scope["query_string"] = b"&".join(pair for pair in pairs if not pair.startswith(_PUBLISHABLE))
+    return next((pair[4:] for pair in pairs if pair.startswith(_PUBLISHABLE)), b"")

@@ -1,0 +1,146 @@
+"""The door before all routes: says who the caller is, answers preflights, adds headers to every answer."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Protocol
+
+from streams.gateway.access.answer_headers import ANSWER_HEADERS, add_headers, choose_headers
+from streams.gateway.access.callers import CALLER, OPEN, Caller
+from streams.gateway.access.credentials import Credentials, read_credentials, read_little
+from streams.gateway.access.key_ring import UNREAD, KeyRing
+from streams.gateway.access.permissions import SIDES, Grant, cross_origin_methods
+from streams.gateway.access.refusals import Refused
+from streams.gateway.access.visitor_tokens import Proof, VisitorTokens
+from streams.gateway.http.asgi_io import Receive, Scope, Send
+from streams.gateway.http.cors import METHODS, origin_headers, preflight_headers
+from streams.gateway.http.problems import Problem
+from streams.runtime.settings import Settings
+from streams.runtime.telemetry.metrics import Metrics
+
+NOWHERE: frozenset[bytes] = frozenset()
+NOBODY: frozenset[Grant] = frozenset()
+Origins = frozenset[bytes]
+
+
+class Routes(Protocol):
+    """The application behind the door, as streams.gateway.router.Router is one."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None: ...
+
+    def route_of(self, path: str) -> str:
+        """The route of a path, empty for none."""
+        ...
+
+    async def send_missing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer as for a path that is no route."""
+        ...
+
+
+class Door:
+    """An ASGI application before the router.
+
+    Args:
+        routes: what is behind.
+        ring: the API keys.
+        tokens: of visitors.
+        metrics: counts cookies that prove nothing.
+        settings: whose pages may call an open gateway, and where admin routes answer.
+    """
+
+    def __init__(
+        self, routes: Routes, ring: KeyRing, tokens: VisitorTokens, metrics: Metrics, settings: Settings
+    ) -> None:
+        self._routes, self._ring, self._tokens, self._metrics = routes, ring, tokens, metrics
+        named = (origin.strip().rstrip("/").encode() for origin in (settings.origins or "").split(","))
+        self._open_origins: Origins = frozenset(filter(None, named))
+        self._apart = settings.admin_address is not None
+        self.admin_port = 0
+        """Of the socket that admin routes have for their own; set when it is bound."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._routes(scope, receive, send)
+            return
+        to_all = self._ring.open and not self._open_origins
+        credentials = read_little(scope) if to_all else read_credentials(scope)
+        caller, origins = self._admit(scope, credentials)
+        cross_origin = origin_headers(credentials.origin, origins) if origins else []
+        scope[CALLER] = caller
+        scope[ANSWER_HEADERS] = choose_headers(scope, caller, credentials, cross_origin)
+        if self._apart and not self._answers_here(scope):
+            await self._routes.send_missing(scope, receive, add_headers(scope, send))
+        elif credentials.asks_method and credentials.origin and scope["method"] == "OPTIONS":
+            await self._preflight(scope, credentials, origins, add_headers(scope, send))
+        else:
+            await self._routes(scope, receive, send)
+
+    def _admit(self, scope: Scope, credentials: Credentials) -> tuple[Caller, Origins]:
+        """The caller, and the origins whose pages may read the answer."""
+        if self._ring.open:
+            return OPEN, self._open_origins
+        if scope["method"] == "OPTIONS":  # a preflight has no headers of ours; its key can stand in the query
+            return Caller(NOBODY, problem=_no_key()), self._preflight_origins(credentials)
+        try:
+            return self._identify(scope, credentials)
+        except Refused as problem:
+            return Caller(NOBODY, problem=problem), self._ring.origins
+
+    def _identify(self, scope: Scope, credentials: Credentials) -> tuple[Caller, Origins]:
+        """Raises Refused for a key or a token that is wrong, or used from elsewhere."""
+        text = credentials.key_text
+        if not text:
+            raise Refused(503, "keys_unread", UNREAD) if self._ring.state == "unread" else _no_key()
+        known = self._ring.find(text)
+        origins = known.origins
+        if known.key.kind != "publishable":
+            return Caller(known.grants), NOWHERE
+        if credentials.origin:
+            if credentials.origin not in origins and b"*" not in origins:
+                raise Refused(403, "origin", "this API key is not for pages of this origin")
+        elif scope["method"] == "POST" and not credentials.is_json:
+            detail = "send application/json, or from a page of an origin of this API key"
+            raise Refused(415, "content_type", detail)
+        proofs = self._proofs(credentials)
+        caller = Caller(known.grants, proofs, self._tokens)
+        self._renew(caller, proofs)
+        return caller, origins
+
+    def _renew(self, caller: Caller, proofs: list[Proof]) -> None:
+        """Give an anonymous visitor who stays a new token in time."""
+        if proofs and any(self._tokens.is_due(proof) for proof in proofs):
+            with suppress(Problem):  # nothing signs any more: the old one is good as long as it is
+                caller.sign_anonymous()
+
+    def _proofs(self, credentials: Credentials) -> list[Proof]:
+        """Those of the header, where a wrong one is refused, and of the cookie, where it proves nothing."""
+        proofs = [self._tokens.verify(token) for token in credentials.header_tokens]
+        if cookie := credentials.cookie_token:
+            try:
+                proofs.append(self._tokens.verify(cookie))
+            except Refused as problem:
+                self._metrics.count("access_refused_total", reason=problem.reason)
+        return proofs
+
+    def _preflight_origins(self, credentials: Credentials) -> Origins:
+        try:
+            return self._ring.find(credentials.key_text).origins
+        except Refused:
+            return self._ring.origins
+
+    async def _preflight(self, scope: Scope, credentials: Credentials, origins: Origins, send: Send) -> None:
+        methods = METHODS if self._ring.open else cross_origin_methods(self._routes.route_of(scope["path"]))
+        headers = preflight_headers(credentials.origin, credentials.asks_method, origins, methods)
+        status = 403 if headers is None else 204
+        await send({"type": "http.response.start", "status": status, "headers": headers or []})
+        await send({"type": "http.response.body"})
+
+    def _answers_here(self, scope: Scope) -> bool:
+        """Whether the route of the request is one of the port that it came to."""
+        here = "admin" if self.admin_port and scope["server"][1] == self.admin_port else "public"
+        return SIDES.get(self._routes.route_of(scope["path"]), "public") in (here, "both")
+
+
+def _no_key() -> Refused:
+    detail = "an API key is required, as Authorization: Bearer …, X-Etalage-Key or (publishable) ?key=…"
+    return Refused(401, "no_key", detail)

@@ -1,0 +1,89 @@
+"""API keys of a namespace: the hash `<ns>:keys` in Redis, one JSON a key, read and written whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from schemas.api_keys import ApiKey
+from schemas.errors import EtalageError, ServiceMissing
+from streams.runtime.settings import Settings, may_be_open
+from streams.runtime.telemetry.logs import logger
+from streams.stores.keys import Keys
+from streams.stores.redis.connection import ReconnectingConnection
+
+ACTIVE_MAX = 100
+"""Keys of a namespace that are not revoked: every gateway reads them all every few seconds."""
+REMEMBER_REVOKED_S = 30 * 24 * 3600
+"""How long a revoked key stays in the list. It also keeps the hash from vanishing with the last active key:
+a gateway that finds no hash knows that Redis lost it."""
+
+_NOTHING = "no key {id!r}; `etalage keys list` shows all"
+
+
+async def read_api_keys(connection: ReconnectingConnection, keys: Keys) -> list[ApiKey] | None:
+    """All keys, revoked ones too, the oldest first; None when there never were any (or Redis lost them).
+
+    What this code cannot read is left out, and logged: it opens nothing.
+
+    Raises:
+        StoreUnavailable: Redis does not answer.
+        CommandRefused: `<ns>:keys` holds something else.
+    """
+    stored: list[bytes] = await connection.call("HVALS", keys.api_keys)
+    if not stored:
+        return None
+    return sorted(filter(None, map(_decode, stored)), key=lambda key: (key.created, key.id))
+
+
+def _decode(stored: bytes) -> ApiKey | None:
+    try:
+        return msgspec.json.decode(stored, type=ApiKey)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        logger("keys").warning("skipping API key", error=str(exc)[:200])
+        return None
+
+
+async def add_api_key(connection: ReconnectingConnection, keys: Keys, key: ApiKey) -> None:
+    """Store a new key, and drop those that were revoked long ago.
+
+    Raises:
+        EtalageError: there are ACTIVE_MAX already.
+        StoreUnavailable: Redis does not answer.
+    """
+    known = await read_api_keys(connection, keys) or []
+    if sum(one.active for one in known) >= ACTIVE_MAX:
+        raise EtalageError(f"there are {ACTIVE_MAX} keys: revoke one first")
+    await connection.call("HSET", keys.api_keys, key.id, msgspec.json.encode(key))
+    old = [one.id for one in known if one.revoked and one.revoked < key.created - REMEMBER_REVOKED_S]
+    if old:
+        await connection.call("HDEL", keys.api_keys, *old)
+
+
+async def revoke_api_key(connection: ReconnectingConnection, keys: Keys, key_id: str, now: float) -> ApiKey:
+    """Mark a key as revoked and return it; one that is revoked already stays as it is.
+
+    Raises:
+        EtalageError: there is no such key.
+        StoreUnavailable: Redis does not answer.
+    """
+    known = {key.id: key for key in await read_api_keys(connection, keys) or ()}
+    if key_id not in known:
+        raise EtalageError(_NOTHING.format(id=key_id))
+    key = known[key_id]
+    if key.active:
+        key = replace(key, revoked=int(now), secret="")
+        await connection.call("HSET", keys.api_keys, key.id, msgspec.json.encode(key))
+    return key
+
+
+def refuse_unguarded(settings: Settings, keys: Sequence[ApiKey] | None) -> None:
+    """Raises ServiceMissing when there are no keys and everybody on a network would reach the gateway."""
+    if keys is None and not may_be_open(settings):
+        where = f"{settings.host} with ETALAGE_OPEN=0" if settings.open == "0" else settings.host
+        raise ServiceMissing(
+            f"namespace {settings.namespace} has no API keys, and the gateway would listen at {where}: make "
+            "one with `etalage keys create`, or set ETALAGE_OPEN=1 to let everybody do everything"
+        )
