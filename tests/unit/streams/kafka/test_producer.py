@@ -68,7 +68,7 @@ async def test_aiokafka_takes_the_defaults() -> None:
 
 async def test_kafka_away_leaves_nothing_open(fake: FakeProducer, free_port: int) -> None:
     fake.start_failure = KafkaConnectionError("Unable to bootstrap")
-    with pytest.raises(StreamUnavailable, match=f"^Kafka does not answer at 127.0.0.1:{free_port}$"):
+    with pytest.raises(StreamUnavailable, match=r"does not answer: .*Unable to bootstrap"):
         await start_producer(f"127.0.0.1:{free_port}", ProducerConfig())
     assert fake.stopped
 
