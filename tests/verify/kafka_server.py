@@ -39,7 +39,7 @@ MECHANISMS = {
 """Kafka's own validator of tokens checks their times and claims, but no signature."""
 
 
-SCRAM_USERS = [
+SCRAM_OPTIONS = [
     word
     for mechanism in ("SCRAM-SHA-256", "SCRAM-SHA-512")
     for word in ("--add-scram", f"{mechanism}=[name={NAME},password={PASSWORD}]")
@@ -81,7 +81,7 @@ class SecureKafkaRecipe(KafkaRecipe):
             secured += "".join(lines)
         properties.write_text("\n".join(kept) + "\n" + secured)
         if not (data / "logs" / "meta.properties").exists():
-            format_data(java, properties, CLUSTER_ID, *SCRAM_USERS)
+            format_data(java, properties, CLUSTER_ID, *SCRAM_OPTIONS)
         return [*java, "kafka.Kafka", properties]
 
 

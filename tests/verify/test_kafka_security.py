@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from schemas.errors import EtalageError, InvalidSetting, ServiceMissing, StreamUnavailable
+from schemas.errors import EtalageError, ServiceMissing, StreamUnavailable
 from schemas.topics import CATALOG
 from streams.kafka.admin import list_topics, make_topics
 from streams.kafka.batch_sending import send_all
@@ -186,17 +186,3 @@ def test_a_gateway_that_is_refused_says_why(make: Make, redis_url: str, tmp_path
         poll_until(lambda: told in reason_of(gateway), within_s=30, what="the reason in /readyz")
         poll_until(lambda: told in worker.log(), within_s=30, what="the reason in the worker's log")
         assert told in stack.run_unchecked("doctor", "--json").stdout
-
-
-@pytest.mark.parametrize("mechanism", ["PLAIN", "OAUTHBEARER"])
-def test_what_all_can_read_is_not_sent(tmp_path: Path, mechanism: str) -> None:
-    secret = tmp_path / "secret"
-    secret.write_text(PASSWORD)
-    with pytest.raises(InvalidSetting, match=r"unencrypted to broker\.shop\.test:9092: take SASL_SSL"):
-        kafka_cluster(
-            Settings(
-                kafka="localhost:1,broker.shop.test:9092", kafka_security="SASL_PLAINTEXT",
-                kafka_sasl=mechanism, kafka_username="me", kafka_password_file=str(secret),  # type: ignore[arg-type]
-                kafka_token_file=str(secret),
-            )
-        )  # fmt: skip

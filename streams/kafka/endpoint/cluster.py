@@ -5,6 +5,7 @@ Producers, readers, Faust's consumer and the admin client all take their options
 
 from __future__ import annotations
 
+import re
 import ssl
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from msgspec import Struct
 from schemas.errors import InvalidSetting, ServiceMissing, StreamUnavailable, error_text
 from streams.runtime.settings import NO_KAFKA, Settings
 
-LOOPBACK = ("localhost", "127.", "[::1]")
+LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|\[::1\]):\d+")
+"""Addresses of this machine."""
+
 SENT_AS_IT_IS = ("PLAIN", "OAUTHBEARER")
 """Mechanisms that show the password or token to whoever listens; SCRAM only proves to know it."""
 
@@ -182,10 +185,10 @@ def _refuse_useless(settings: Settings) -> None:
 
 
 def _refuse_distant(servers: str, mechanism: str) -> None:
-    distant = [server for server in servers.split(",") if not server.strip().startswith(LOOPBACK)]
+    distant = [server for server in servers.split(",") if not LOOPBACK.fullmatch(server.strip())]
     if distant:
         raise InvalidSetting(
-            f"ETALAGE_KAFKA_SECURITY=SASL_PLAINTEXT would send what {mechanism} proves us by unencrypted to "
+            f"ETALAGE_KAFKA_SECURITY=SASL_PLAINTEXT would send what {mechanism} shows unencrypted to "
             f"{', '.join(distant)}: take SASL_SSL"
         )
 

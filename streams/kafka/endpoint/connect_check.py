@@ -45,6 +45,36 @@ async def check_connection(kafka: Kafka) -> None:
     Raises:
         StreamUnavailable: none lets us in: why the last one did not, and what to do where that is known.
     """
+    why = await _find_refusal(kafka)
+    if why is not None:
+        raise StreamUnavailable(f"Kafka does not answer at {kafka}{why and ': '}{why}")
+
+
+@asynccontextmanager
+async def explain_failure(kafka: Kafka, what: str) -> AsyncIterator[None]:
+    """As translate_errors; where it can be found out why no broker lets us in, the error says that.
+
+    With a login it is asked before: an idempotent producer would wait for ever where its token is refused.
+    """
+    if isinstance(kafka, KafkaCluster) and kafka.login is not None:
+        await check_connection(kafka)
+    try:
+        with translate_errors(what):
+            yield
+    except StreamUnavailable as exc:
+        if why := await _find_refusal(kafka):
+            raise StreamUnavailable(f"Kafka does not answer at {kafka}: {why}") from exc
+        raise
+
+
+def check_connection_sync(kafka: Kafka) -> None:
+    """The same for callers that cannot await; in a thread, for they may be called in an event loop."""
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, check_connection(kafka)).result()
+
+
+async def _find_refusal(kafka: Kafka) -> str | None:
+    """Why the last broker did not let us in, empty when it just does not answer; None: one lets us in."""
     cluster = KafkaCluster(kafka) if isinstance(kafka, str) else kafka
     options = client_options(cluster)
     del options["bootstrap_servers"]
@@ -56,30 +86,8 @@ async def check_connection(kafka: Kafka) -> None:
         except (KafkaError, OSError, TimeoutError, ValueError) as exc:
             why = _explain(exc, cluster)
         else:
-            return
-    raise StreamUnavailable(f"Kafka does not answer at {cluster}{why and ': '}{why}")
-
-
-@asynccontextmanager
-async def explain_failure(kafka: Kafka, what: str) -> AsyncIterator[None]:
-    """As translate_errors; where no broker lets us in, the error says why.
-
-    With a login it is asked before: an idempotent producer would wait for ever where its token is refused.
-    """
-    if isinstance(kafka, KafkaCluster) and kafka.login is not None:
-        await check_connection(kafka)
-    try:
-        with translate_errors(what):
-            yield
-    except StreamUnavailable:
-        await check_connection(kafka)
-        raise
-
-
-def check_connection_sync(kafka: Kafka) -> None:
-    """The same for callers that cannot await; in a thread, for they may be called in an event loop."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(asyncio.run, check_connection(kafka)).result()
+            return None
+    return why
 
 
 async def _connect_once(server: str, options: dict[str, Any]) -> None:

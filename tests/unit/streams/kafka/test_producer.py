@@ -53,9 +53,9 @@ async def test_every_setting_reaches_aiokafka(monkeypatch: pytest.MonkeyPatch) -
         ),
     )  # fmt: skip
     assert given == {
-        "bootstrap_servers": "k1:1,k2:2", "client_id": "me", "acks": "all", "enable_idempotence": True,
-        "linger_ms": 1, "request_timeout_ms": 2, "max_batch_size": 3, "max_request_size": 4,
-        "metadata_max_age_ms": 5,
+        "bootstrap_servers": "k1:1,k2:2", "security_protocol": "PLAINTEXT", "client_id": "me", "acks": "all",
+        "enable_idempotence": True, "linger_ms": 1, "request_timeout_ms": 2, "max_batch_size": 3,
+        "max_request_size": 4, "metadata_max_age_ms": 5,
     }  # fmt: skip
 
 
@@ -66,10 +66,10 @@ async def test_aiokafka_takes_the_defaults() -> None:
     await producer.stop()
 
 
-async def test_kafka_away_leaves_nothing_open(fake: FakeProducer) -> None:
-    fake.start_failure = KafkaConnectionError("refused")
-    with pytest.raises(StreamUnavailable, match=r"^Kafka at k:1 does not answer: .*refused"):
-        await start_producer("k:1", ProducerConfig())
+async def test_kafka_away_leaves_nothing_open(fake: FakeProducer, free_port: int) -> None:
+    fake.start_failure = KafkaConnectionError("Unable to bootstrap")
+    with pytest.raises(StreamUnavailable, match=r"does not answer: .*Unable to bootstrap"):
+        await start_producer(f"127.0.0.1:{free_port}", ProducerConfig())
     assert fake.stopped
 
 
