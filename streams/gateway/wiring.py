@@ -90,6 +90,7 @@ class Gateway:
         )
         self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
         self._watching: asyncio.Task[None] | None = None
+        self.streams = self._stream_route()
         self.router = self._router()
         self.app = allow_origins(self.router, settings.origins)
 
@@ -119,9 +120,14 @@ class Gateway:
             outbox.start()
         self.health.started = True
 
+    def begin_end(self) -> None:
+        """Say on /readyz that the process ends, and end the streams: their clients come back elsewhere."""
+        self.health.stopping = True
+        self.streams.end()
+
     async def stop(self) -> None:
         """End streams and write what is queued."""
-        self.health.stopping = True
+        self.begin_end()
         await cancel_and_wait(self._watching)
         await self.hub.stop()
         self.policy_thread.stop()
@@ -160,7 +166,7 @@ class Gateway:
                 "/metrics": {"GET": health.metrics},
             },
             branches=[
-                Branch("/v1/layouts/", "/stream", "/v1/layouts/{page}/stream", {"GET": self._stream_route()}),
+                Branch("/v1/layouts/", "/stream", "/v1/layouts/{page}/stream", {"GET": self.streams}),
                 Branch("/v1/layouts/", "", "/v1/layouts/{page}", {"GET": layouts.get}),
                 Branch("/v1/visitors/", "", "/v1/visitors/{visitor}", {"GET": visitors.get}),
             ],

@@ -1,6 +1,7 @@
 """uvicorn's HTTP protocol, with bounds it lacks: on heads, on connections, on clients that vanished.
 
-It also sends the head of an answer together with its body (`joined_writes`).
+It also sends the head of an answer together with its body (`joined_writes`), and ends connections without a
+request being lost (`end_when_answered`).
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """Received since the parser last completed a head, a piece of a body or a request: all that it and
     uvicorn keep of an unfinished head or trailer."""
     _too_large = False
+    _ending = False
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the transport itself
         self, transport: asyncio.Transport
@@ -97,6 +99,17 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.cycle, self.transport))
+        if self._ending:
+            self.cycle.keep_alive = False
+
+    def end_when_answered(self) -> None:
+        """Close after the answer under way, else after the next one; both say `connection: close`.
+
+        A client may be sending on a connection that waits for requests; closing that would lose the request.
+        """
+        self._ending = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for whatever the parser raised, our own refusal included."""

@@ -1,0 +1,96 @@
+"""Where the gateway listens, and how it stops to: no request that was sent to it is lost.
+
+A socket that was handed over (`ETALAGE_LISTEN_FD`) belongs to whoever made it. Several gateways accept from
+it, and what waits in its backlog is served by another of them, or by the next. One of our own is closed at
+the end, and with it what waits there: `ETALAGE_UNREADY_S` gives a load balancer time to send nothing more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import cast
+
+import uvicorn
+
+from schemas.errors import ServiceMissing
+from streams.gateway.http.connection_limits import LimitedHttpProtocol
+from streams.runtime.settings import Settings
+
+BACKLOG = 2048
+IDLE_WITHIN_S = 2.0
+"""How long connections on which no request is under way may bring one more; busy clients' bring it sooner."""
+LOOK_EVERY_S = 0.02
+
+
+def listen(settings: Settings) -> socket.socket:
+    """The socket to accept from: the one handed over, else one bound to host and port.
+
+    Raises:
+        ServiceMissing: the port is taken, or the descriptor is no listening socket.
+    """
+    return _take_over(settings.listen_fd) if settings.listen_fd >= 0 else bind(settings.host, settings.port)
+
+
+def _take_over(descriptor: int) -> socket.socket:
+    try:
+        sock = socket.socket(fileno=descriptor)
+        listens = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError as exc:
+        raise ServiceMissing(f"ETALAGE_LISTEN_FD={descriptor} is no socket: {exc.strerror}") from exc
+    if not listens:
+        raise ServiceMissing(f"ETALAGE_LISTEN_FD={descriptor} is a socket that does not listen")
+    return sock
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket; ServiceMissing with what to do when the port is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as exc:
+        sock.close()
+        raise ServiceMissing(
+            f"port {port} of {host} cannot be had ({exc.strerror}): set ETALAGE_PORT"
+        ) from exc
+    sock.listen(BACKLOG)
+    return sock
+
+
+class GracefulServer(uvicorn.Server):
+    """uvicorn's server, which at its end lets connections bring the request they may be sending.
+
+    uvicorn closes those that wait for a request: one that is on its way to such a connection is lost. Here
+    each is answered `connection: close`, and only what stays idle for IDLE_WITHIN_S is closed. `unready_s` is
+    how long new connections are still accepted.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, unready_s: float) -> None:
+        super().__init__(config)
+        self._unready_s = unready_s
+        self.capture_signals = nullcontext  # type: ignore[assignment]  # the signals are ours
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting, have every connection answered once more, close the rest."""
+        await self._end_connections(self._unready_s, also_none=True)
+        for server in self.servers:
+            server.close()
+        await self._end_connections(IDLE_WITHIN_S)
+        await super().shutdown(sockets)
+
+    async def _end_connections(self, within_s: float, *, also_none: bool = False) -> None:
+        """For `within_s`, or until there is none, have those that are open end with their next answer."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + within_s
+        while True:
+            connections = cast("Sequence[LimitedHttpProtocol]", [*self.server_state.connections])
+            for connection in connections:
+                connection.end_when_answered()
+            # Looked at again after a turn of the loop: what was accepted last is made a connection in it.
+            await asyncio.sleep(min(LOOK_EVERY_S, max(0.0, until - clock())))
+            if clock() >= until or not (also_none or connections or self.server_state.connections):
+                return
