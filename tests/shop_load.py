@@ -1,8 +1,8 @@
 """Steady load on a shop, and what became of each request: for tests and benchmarks of restarts.
 
-Shoppers keep a connection each and use it as HTTP/1.1 says: anew after `connection: close`, or when the server
-ended it between two requests. Others come for a single request on a connection of their
-own. Requests are due at fixed times (open loop); a late answer does not make the next request late.
+Shoppers keep a connection each and use it as HTTP/1.1 says: anew after `connection: close`, or when the
+server ended it between two requests. Others come for a single request on a connection of their own. Requests
+are due at fixed times (open loop); a late answer does not make the next one late.
 """
 
 from __future__ import annotations

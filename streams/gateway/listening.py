@@ -17,9 +17,9 @@ import uvicorn
 
 from schemas.errors import ServiceMissing
 from streams.gateway.http.connection_limits import LimitedHttpProtocol
+from streams.runtime.ports import listening_socket
 from streams.runtime.settings import Settings
 
-BACKLOG = 2048
 IDLE_WITHIN_S = 2.0
 """How long connections on which no request is under way may bring one more; busy clients' bring it sooner."""
 LOOK_EVERY_S = 0.02
@@ -31,7 +31,7 @@ def listen(settings: Settings) -> socket.socket:
     Raises:
         ServiceMissing: the port is taken, or the descriptor is no listening socket.
     """
-    return _take_over(settings.listen_fd) if settings.listen_fd >= 0 else bind(settings.host, settings.port)
+    return _take_over(settings.listen_fd) if settings.listen_fd >= 0 else _bind(settings.host, settings.port)
 
 
 def _take_over(descriptor: int) -> socket.socket:
@@ -45,20 +45,13 @@ def _take_over(descriptor: int) -> socket.socket:
     return sock
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """A listening socket; ServiceMissing with what to do when the port is taken."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+def _bind(host: str, port: int) -> socket.socket:
     try:
-        sock.bind((host, port))
+        return listening_socket(host, port)
     except OSError as exc:
-        sock.close()
         raise ServiceMissing(
             f"port {port} of {host} cannot be had ({exc.strerror}): set ETALAGE_PORT"
         ) from exc
-    sock.listen(BACKLOG)
-    return sock
 
 
 class GracefulServer(uvicorn.Server):

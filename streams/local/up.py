@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 from rich.text import Text
 
 import models
@@ -19,15 +22,16 @@ from schemas.errors import EtalageError, RankerFailed
 from schemas.topics import CATALOG, EVENTS, STOREFRONT, Topic
 from streams.kafka.admin import list_topics
 from streams.kafka.compacted_reader import read_to_end
+from streams.local.child import Job
 from streams.local.instances import STATUS_FILE
 from streams.local.processes import last_log_message
 from streams.local.server_keeper import ServerKeeper
 from streams.local.servers.kafka import LocalKafka
 from streams.local.servers.redis import LocalRedis
 from streams.local.servers.server import LocalServer
-from streams.local.supervisor import Job, Supervisor
+from streams.local.supervisor import Supervisor
 from streams.local.up_status import ChildStatus, ServerStatus, UpStatus, write_up_status
-from streams.runtime.ports import free_port, listens, wait_until
+from streams.runtime.ports import listening_socket, wait_until
 from streams.runtime.settings import Settings, as_environment, is_given
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.runtime.telemetry.terminal import TerminalConsole
@@ -40,6 +44,14 @@ READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
 TICK_S = 0.2
 
 
+class ProcessCounts(Struct, frozen=True, kw_only=True):
+    """How many processes of each kind run; of items it is one."""
+
+    workers: int = 1
+    gateways: int = 2
+    shoppers: int = 1
+
+
 class LocalStack:
     """All servers and processes of one shop on this machine.
 
@@ -47,10 +59,11 @@ class LocalStack:
         started: Whether `start` came to its end; until then an interrupt breaks off the step under way.
     """
 
-    def __init__(self, settings: Settings, folder: Path, *, workers: int, shoppers: bool) -> None:
-        """`folder` holds all data, logs and status files; `workers` counts worker processes."""
-        self._settings, self._folder = settings, folder
-        self._workers, self._shoppers = workers, shoppers
+    def __init__(self, settings: Settings, folder: Path, counts: ProcessCounts) -> None:
+        """`folder` holds all data, logs and status files."""
+        self._settings, self._folder, self._counts = settings, folder, counts
+        self._listener: socket.socket | None = None
+        self._life = uuid.uuid4().hex[:8]
         self._servers: dict[str, ServerKeeper] = {}
         self._supervisor: Supervisor | None = None
         self._written: UpStatus | None = None
@@ -68,7 +81,7 @@ class LocalStack:
             ("Kafka", self._start_kafka), ("Redis", self._start_redis), ("topics", self._create_topics),
             ("catalogue and storefront", self._load_demo_data), ("processes", self._start_processes),
         ]  # fmt: skip
-        self._choose_port()
+        self._listen()
         self._warn_without_ranker()
         self._warn_interpreted()
         for title, step in steps:
@@ -85,8 +98,15 @@ class LocalStack:
         while not stopped.wait(TICK_S):
             self._tick()
 
+    def restart(self) -> None:
+        """Begin to restart the processes one after the other; a signal's handler may call it."""
+        if self._supervisor is not None and self.started:
+            self._supervisor.rolling.request()
+
     def stop(self) -> None:
         """Stop the processes, which may need the servers to finish, then the servers."""
+        if self._listener is not None:
+            self._listener.close()
         with self._console.status("stopping …"):
             if self._supervisor is not None:
                 self._supervisor.stop()
@@ -94,14 +114,17 @@ class LocalStack:
                 server.stop()
         (self._folder / STATUS_FILE).unlink(missing_ok=True)
 
-    def _choose_port(self) -> None:
-        """Choose one port for the whole run, so that shoppers find a restarted gateway again."""
+    def _listen(self) -> None:
+        """Open the socket that all gateways accept from: what waits in it outlives each of them."""
         settings = self._settings
-        if settings.port and listens(settings.port, settings.host):
+        try:
+            self._listener = listening_socket(settings.host, settings.port)
+        except OSError as exc:
             raise EtalageError(
-                f"port {settings.port} is taken; choose another with --port or ETALAGE_PORT (0: any free one)"
-            )
-        self._settings = msgspec.structs.replace(settings, port=settings.port or free_port(settings.host))
+                f"port {settings.port} cannot be had ({exc.strerror}); choose another with --port or "
+                "ETALAGE_PORT (0: any free one)"
+            ) from exc
+        self._settings = msgspec.structs.replace(settings, port=self._listener.getsockname()[1])
 
     def _warn_without_ranker(self) -> None:
         """Warn here: the processes serve without a ranker and only log it."""
@@ -141,7 +164,7 @@ class LocalStack:
         """What the namespace has, for states are kept by partition; a new one gets enough for all workers."""
         name = EVENTS.full_name(self._settings.namespace)
         found = [topic.partitions for topic in list_topics(self._settings) if topic.name == name]
-        return found[0] if found else max(LOCAL_PARTITIONS, self._workers)
+        return found[0] if found else max(LOCAL_PARTITIONS, self._counts.workers)
 
     def _load_demo_data(self) -> None:
         """Push the demo catalogue and the default storefront, each unless the shop has one of its own."""
@@ -165,8 +188,10 @@ class LocalStack:
         return done.stdout
 
     def _start_processes(self) -> None:
-        names = [f"worker-{n}" for n in range(1, self._workers + 1)] + ["gateway", "items"]
-        names += ["shoppers"] if self._shoppers else []
+        counts = self._counts
+        names = [f"worker-{n}" for n in range(1, counts.workers + 1)]
+        names += [f"gateway-{n}" for n in range(1, counts.gateways + 1)]
+        names += ["items", *["shoppers"] * counts.shoppers]
         jobs = [self._job(name) for name in names]
         self._supervisor = Supervisor(jobs, self._folder / "run", self._notify)
         self._tick()
@@ -174,8 +199,15 @@ class LocalStack:
     def _job(self, name: str) -> Job:
         kind = name.partition("-")[0]
         own = {"ETALAGE_WORKER_ID": name, "ETALAGE_SHOP_CACHE": str(self._folder / "run" / f"{name}.shop")}
+        keep = []
+        if kind == "gateway" and self._listener is not None:
+            keep = [self._listener.fileno()]
+            own["ETALAGE_LISTEN_FD"] = str(keep[0])
+        else:
+            # Of this `up` alone: another one with the same group must not take its members' places.
+            own["ETALAGE_INSTANCE_ID"] = f"{name}-{self._life}"
         argv = [sys.executable, "-m", "streams.cli.main", kind]
-        return Job(name=name, argv=argv, env=self._environment() | own)
+        return Job(name=name, argv=argv, env=self._environment() | own, keep=keep)
 
     def _environment(self) -> dict[str, str]:
         """Our environment with the settings as they are now, without those meant for this process alone."""
@@ -216,20 +248,21 @@ class LocalStack:
     def _status(self) -> UpStatus:
         children = self._supervisor.statuses() if self._supervisor else {}
         servers = {name: server.status() for name, server in self._servers.items()}
-        address = children["gateway"].address if "gateway" in children else None
+        addresses = [child.address for child in children.values() if child.address]
         return UpStatus(
             pid=os.getpid(),
             namespace=self._settings.namespace,
             partitions=self._settings.partitions,
             kafka=self._settings.kafka or "",
             redis=self._settings.redis or "",
-            url=f"http://{address}/" if address else None,
+            url=f"http://{addresses[0]}/" if addresses else None,
             ready=bool(children)
             and all(server.ready for server in servers.values())
             and all(child.ready for child in children.values()),
             data=str(self._folder),
             servers=servers,
             children=children,
+            rolling_restarts=self._supervisor.rolling.ended if self._supervisor else 0,
         )
 
     def _notify(self, text: str) -> None:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.local.child import HANGS, Child, Job, Notify
 from streams.local.processes import last_log_message
-from streams.local.supervisor import HANGS, Child, Job, Notify, Supervisor
+from streams.local.supervisor import Supervisor
 from streams.local.up_status import ChildStatus
 from streams.runtime.ports import wait_until
 

@@ -74,6 +74,7 @@ def _kafka_options(settings: Settings) -> dict[str, Any]:
         "broker_max_poll_records": FETCH_RECORDS,
         "consumer_max_fetch_size": PARTITION_BYTES,
         "consumer_auto_offset_reset": "earliest",
+        "consumer_group_instance_id": settings.instance_id,
         "producer_request_timeout": 10.0,
     }
 
