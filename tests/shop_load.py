@@ -45,9 +45,9 @@ class Request(Struct, frozen=True):
 class ShopLoad:
     """Load on the shop at `address`; `requests` grows, `tokens` are the versions of accepted events."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, answer_within_s: float = ANSWER_WITHIN_S) -> None:
         self._host, _, port = address.rpartition(":")
-        self._port = int(port)
+        self._port, self._answer_within_s = int(port), answer_within_s
         self.requests: list[Request] = []
         self.tokens: list[Version] = []
         self._stopping = asyncio.Event()
@@ -118,7 +118,7 @@ class ShopLoad:
         """The body of a 200; None for all else."""
         body: bytes | None = None
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
+            async with asyncio.timeout(self._answer_within_s):
                 status, body = await asking
             outcome = "ok" if status == 200 else str(status)
         except (OSError, EOFError, TimeoutError) as exc:
