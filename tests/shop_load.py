@@ -82,7 +82,7 @@ class ShopLoad:
             due += EVERY_S
 
     async def _shop(self, name: str, number: int) -> None:
-        connection = _Connection(self._host, self._port)
+        connection = Connection(self._host, self._port)
         count = 0
         async for due in self._due_times(EVERY_S * number / SHOPPERS):
             count += 1
@@ -98,15 +98,15 @@ class ShopLoad:
             count = 0
             async for due in self._due_times(0.0):
                 count += 1
-                connection = _Connection(self._host, self._port)
+                connection = Connection(self._host, self._port)
                 group.create_task(self._get(connection, f"new-{count}", due, last=True))
 
-    async def _get(self, connection: _Connection, name: str, due: float, *, last: bool = False) -> None:
+    async def _get(self, connection: Connection, name: str, due: float, *, last: bool = False) -> None:
         await self._record("GET", due, connection.ask("GET", f"/v1/layouts/home?visitor=a:{name}"))
         if last:
             connection.close()
 
-    async def _post(self, connection: _Connection, name: str, due: float) -> None:
+    async def _post(self, connection: Connection, name: str, due: float) -> None:
         body = orjson.dumps({"events": [_view(name)]})
         answer = await self._record("POST", due, connection.ask("POST", "/v1/events", body))
         if answer is not None:
@@ -127,7 +127,7 @@ class ShopLoad:
         return body if outcome == "ok" else None
 
 
-class _Connection:
+class Connection:
     """One client's connection, opened when it is needed."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -153,6 +153,11 @@ class _Connection:
         if b"connection: close" in answer:
             self.close()
         return int(answer[9:12]), content
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the next request goes over the same connection."""
+        return self._streams is not None
 
     def close(self) -> None:
         if self._streams is not None:

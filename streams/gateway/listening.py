@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import cast
 
 import uvicorn
 
 from schemas.errors import ServiceMissing
-from streams.gateway.http.connection_limits import LimitedHttpProtocol
+from streams.gateway.http.connection_limits import EndingState, LimitedHttpProtocol
 from streams.runtime.ports import listening_socket
 from streams.runtime.settings import Settings
 
@@ -41,6 +40,7 @@ def _take_over(descriptor: int) -> socket.socket:
     except OSError as exc:
         raise ServiceMissing(f"ETALAGE_LISTEN_FD={descriptor} is no socket: {exc.strerror}") from exc
     if not listens:
+        sock.close()
         raise ServiceMissing(f"ETALAGE_LISTEN_FD={descriptor} is a socket that does not listen")
     return sock
 
@@ -64,26 +64,26 @@ class GracefulServer(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config, *, unready_s: float) -> None:
         super().__init__(config)
+        self.server_state = self._state = EndingState()
         self._unready_s = unready_s
         self.capture_signals = nullcontext  # type: ignore[assignment]  # the signals are ours
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop accepting, have every connection answered once more, close the rest."""
-        await self._end_connections(self._unready_s, also_none=True)
+        self._state.ending = True
+        for connection in cast("set[LimitedHttpProtocol]", self._state.connections):
+            connection.end_with_answer()
+        await asyncio.sleep(self._unready_s)
         for server in self.servers:
             server.close()
-        await self._end_connections(IDLE_WITHIN_S)
+        await self._await_last_requests()
         await super().shutdown(sockets)
 
-    async def _end_connections(self, within_s: float, *, also_none: bool = False) -> None:
-        """For `within_s`, or until there is none, have those that are open end with their next answer."""
+    async def _await_last_requests(self) -> None:
+        """Until no connection is open, IDLE_WITHIN_S at most."""
         clock = asyncio.get_running_loop().time
-        until = clock() + within_s
+        until = clock() + IDLE_WITHIN_S
         while True:
-            connections = cast("Sequence[LimitedHttpProtocol]", [*self.server_state.connections])
-            for connection in connections:
-                connection.end_when_answered()
-            # Looked at again after a turn of the loop: what was accepted last is made a connection in it.
-            await asyncio.sleep(min(LOOK_EVERY_S, max(0.0, until - clock())))
-            if clock() >= until or not (also_none or connections or self.server_state.connections):
+            await asyncio.sleep(LOOK_EVERY_S)  # first: what was accepted last is made a connection meanwhile
+            if not self._state.connections or clock() > until:
                 return

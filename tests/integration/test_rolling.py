@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from schemas.topics import EVENTS
 from streams.stores.provisioning import read_meta_sync
 from tests.faults.oracle import differences, done_offsets, fold_log, stored_states

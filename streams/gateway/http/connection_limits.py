@@ -1,7 +1,7 @@
 """uvicorn's HTTP protocol, with bounds it lacks: on heads, on connections, on clients that vanished.
 
 It also sends the head of an answer together with its body (`joined_writes`), and ends connections without a
-request being lost (`end_when_answered`).
+request being lost (`EndingState`).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from streams.gateway.http.joined_writes import JoinedWrites
 from streams.gateway.http.problems import PROBLEM_TYPE, Problem
@@ -32,6 +33,15 @@ class HeadTooLarge(Exception):
     """A request's head, or the trailers of its body, are over a bound; answered 431."""
 
 
+class EndingState(ServerState):
+    """What all connections of a server share; while it is `ending` each answer says `connection: close`.
+
+    A client may be sending on a connection that waits for requests; closing that would lose the request.
+    """
+
+    ending = False
+
+
 class LimitedHttpProtocol(HttpToolsProtocol):
     """Closes the connection of a client that does not finish a request's head within HEAD_WITHIN_S seconds.
 
@@ -47,7 +57,6 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """Received since the parser last completed a head, a piece of a body or a request: all that it and
     uvicorn keep of an unfinished head or trailer."""
     _too_large = False
-    _ending = False
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the transport itself
         self, transport: asyncio.Transport
@@ -99,15 +108,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.cycle, self.transport))
-        if self._ending:
+        if isinstance(self.server_state, EndingState) and self.server_state.ending:
             self.cycle.keep_alive = False
 
-    def end_when_answered(self) -> None:
-        """Close after the answer under way, else after the next one; both say `connection: close`.
-
-        A client may be sending on a connection that waits for requests; closing that would lose the request.
-        """
-        self._ending = True
+    def end_with_answer(self) -> None:
+        """Close after the answer under way, if any, which says so if it was not begun."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.keep_alive = False
 
