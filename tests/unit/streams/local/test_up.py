@@ -27,6 +27,7 @@ def start_until_kafka(up: LocalStack, notices: list[str], monkeypatch: pytest.Mo
     monkeypatch.setattr(up, "_start_kafka", stop)
     with pytest.raises(KeyboardInterrupt):
         up.start()
+    up.stop()
 
 
 @pytest.mark.parametrize("ranker", [None, "none", "/no/such"])
