@@ -107,12 +107,9 @@ class ShopLoad:
             connection.close()
 
     async def _post(self, connection: Connection, name: str, due: float) -> None:
-        body = orjson.dumps({"events": [_view(name)]})
-        answer = await self._record("POST", due, connection.ask("POST", "/v1/events", body))
+        answer = await self._record("POST", due, connection.ask("POST", "/v1/events", _body(name)))
         if answer is not None:
-            self.tokens += [
-                Version.parse(r["token"]) for r in orjson.loads(answer)["results"] if "token" in r
-            ]
+            self.tokens.append(_token(answer))
 
     async def _record(self, method: str, due: float, asking: Any) -> bytes | None:
         """The body of a 200; None for all else."""
@@ -163,6 +160,29 @@ class Connection:
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
+
+
+async def post_view(connection: Connection, name: str) -> Version:
+    """Post an event of an anonymous visitor, which must be accepted; its token."""
+    status, answer = await connection.ask("POST", "/v1/events", _body(name))
+    assert status == 200, answer
+    return _token(answer)
+
+
+async def ask_version(connection: Connection, name: str) -> Version | None:
+    """The version of the visitor's home page; None while it has none."""
+    status, answer = await connection.ask("GET", f"/v1/layouts/home?visitor=a:{name}")
+    assert status == 200, answer
+    text = orjson.loads(answer)["version"]
+    return Version.parse(text) if text else None
+
+
+def _token(answer: bytes) -> Version:
+    return Version.parse(orjson.loads(answer)["results"][0]["token"])
+
+
+def _body(name: str) -> bytes:
+    return orjson.dumps({"events": [_view(name)]})
 
 
 def _view(visitor: str) -> dict[str, Any]:
