@@ -39,6 +39,7 @@ class Command(NamedTuple):
 
 COMMANDS: Mapping[str, Command] = {
     "up": Command("run", "Start everything on this machine: Kafka, Redis, worker, gateway, the demo shop."),
+    "restart": Command("run", "Restart the processes of a running `up` one after the other."),
     "worker": Command("run", "Fold events into visitors and keep their windows dressed."),
     "gateway": Command("run", "Answer HTTP: events in, layouts out, pushes to open pages."),
     "items": Command("run", "Sum what the crowd does to each product."),

@@ -97,6 +97,7 @@ class Gateway:
         )
         self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
         self._tasks: list[asyncio.Task[None]] = []
+        self.streams = self._stream_route()
         self.router = self._router()
         self.app = Door(self.router, self.key_ring, self.visitor_tokens, metrics, settings)
 
@@ -130,9 +131,14 @@ class Gateway:
             outbox.start()
         self.health.started = True
 
+    def begin_end(self) -> None:
+        """Say on /readyz that the process ends, and end the streams: their clients come back elsewhere."""
+        self.health.stopping = True
+        self.streams.end()
+
     async def stop(self) -> None:
         """End streams and write what is queued."""
-        self.health.stopping = True
+        self.begin_end()
         for task in self._tasks:
             await cancel_and_wait(task)
         await self.hub.stop()
@@ -173,7 +179,7 @@ class Gateway:
                 "/metrics": {"GET": health.metrics},
             },
             branches=[
-                Branch("/v1/layouts/", "/stream", "/v1/layouts/{page}/stream", {"GET": self._stream_route()}),
+                Branch("/v1/layouts/", "/stream", "/v1/layouts/{page}/stream", {"GET": self.streams}),
                 Branch("/v1/layouts/", "", "/v1/layouts/{page}", {"GET": layouts.get}),
                 Branch("/v1/visitors/", "", "/v1/visitors/{visitor}", {"GET": visitors.get}),
             ],

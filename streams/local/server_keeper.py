@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from streams.local.child import HANGS, SILENT_S, HeartbeatMonitor, Notify, RestartBackoff
 from streams.local.processes import last_log_message
 from streams.local.servers.server import LocalServer
-from streams.local.supervisor import HANGS, SILENT_S, HeartbeatMonitor, Notify, RestartBackoff
 from streams.local.up_status import ServerStatus
 from streams.runtime.telemetry.logs import LogOnce
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 from rich.text import Text
 
 import models
@@ -20,29 +23,35 @@ from schemas.topics import CATALOG, EVENTS, STOREFRONT, Topic
 from streams.kafka.admin import list_topics
 from streams.kafka.compacted_reader import read_to_end
 from streams.kafka.endpoint.cluster import kafka_cluster
+from streams.local.child import Job
 from streams.local.instances import STATUS_FILE
 from streams.local.processes import last_log_message
 from streams.local.server_keeper import ServerKeeper
 from streams.local.servers.kafka import LocalKafka
 from streams.local.servers.redis import LocalRedis
 from streams.local.servers.server import LocalServer
-from streams.local.supervisor import Job, Supervisor
+from streams.local.supervisor import Supervisor
 from streams.local.up_status import ChildStatus, ServerStatus, UpStatus, write_up_status
-from streams.runtime.ports import free_port, listens, wait_until
-from streams.runtime.settings import Settings, as_environment, is_given, may_be_open
+from streams.runtime.ports import listening_socket, wait_until
+from streams.runtime.settings import Settings, as_environment, is_given
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.runtime.telemetry.terminal import TerminalConsole
 from streams.shop.build import describe_ranker
-from streams.stores.api_keys import read_api_keys, refuse_unguarded
-from streams.stores.keys import Keys
+from streams.stores.api_keys import settle_access
 from streams.stores.provisioning import create_topics
-from streams.stores.redis.connection import run_blocking
 
 LOCAL_PARTITIONS = 8
 """As many workers as one machine feeds; each costs files, a claim in Redis and a part of each fetch."""
 READY_WITHIN_S = 180.0  # seconds on a quiet machine, minutes on a busy one
 TICK_S = 0.2
-KEYS_WITHIN_S = 5.0
+
+
+class ProcessCounts(Struct, frozen=True, kw_only=True):
+    """How many processes of each kind run; of items it is one."""
+
+    workers: int = 1
+    gateways: int = 2
+    shoppers: int = 1
 
 
 class LocalStack:
@@ -52,15 +61,15 @@ class LocalStack:
         started: Whether `start` came to its end; until then an interrupt breaks off the step under way.
     """
 
-    def __init__(self, settings: Settings, folder: Path, *, workers: int, shoppers: bool) -> None:
-        """`folder` holds all data, logs and status files; `workers` counts worker processes."""
-        self._settings, self._folder = settings, folder
-        self._workers, self._shoppers = workers, shoppers
+    def __init__(self, settings: Settings, folder: Path, counts: ProcessCounts) -> None:
+        """`folder` holds all data, logs and status files."""
+        self._settings, self._folder, self._counts = settings, folder, counts
+        self._listener: socket.socket | None = None
+        self._life = uuid.uuid4().hex[:8]
         self._servers: dict[str, ServerKeeper] = {}
         self._supervisor: Supervisor | None = None
         self._written: UpStatus | None = None
-        self._write_failure = LogOnce()
-        self._console = TerminalConsole(stderr=True)
+        self._write_failure, self._console = LogOnce(), TerminalConsole(stderr=True)
         self.started = False
 
     def start(self) -> None:
@@ -74,7 +83,7 @@ class LocalStack:
             ("access", self._decide_access), ("topics", self._create_topics),
             ("catalogue and storefront", self._load_demo_data), ("processes", self._start_processes),
         ]  # fmt: skip
-        self._choose_port()
+        self._listen()
         self._warn_without_ranker()
         self._warn_interpreted()
         for title, step in steps:
@@ -91,8 +100,15 @@ class LocalStack:
         while not stopped.wait(TICK_S):
             self._tick()
 
+    def restart(self) -> None:
+        """Begin to restart the processes one after the other; a signal's handler may call it."""
+        if self._supervisor is not None and self.started:
+            self._supervisor.rolling.request()
+
     def stop(self) -> None:
         """Stop the processes, which may need the servers to finish, then the servers."""
+        if self._listener is not None:
+            self._listener.close()
         with self._console.status("stopping …"):
             if self._supervisor is not None:
                 self._supervisor.stop()
@@ -100,14 +116,17 @@ class LocalStack:
                 server.stop()
         (self._folder / STATUS_FILE).unlink(missing_ok=True)
 
-    def _choose_port(self) -> None:
-        """Choose one port for the whole run, so that shoppers find a restarted gateway again."""
+    def _listen(self) -> None:
+        """Open the socket that all gateways accept from: what waits in it outlives each of them."""
         settings = self._settings
-        if settings.port and listens(settings.port, settings.host):
+        try:
+            self._listener = listening_socket(settings.host, settings.port)
+        except OSError as exc:
+            why = f"port {settings.port} cannot be had ({exc.strerror})"
             raise EtalageError(
-                f"port {settings.port} is taken; choose another with --port or ETALAGE_PORT (0: any free one)"
-            )
-        self._settings = msgspec.structs.replace(settings, port=settings.port or free_port(settings.host))
+                f"{why}; choose another with --port or ETALAGE_PORT (0: any free one)"
+            ) from exc
+        self._settings = msgspec.structs.replace(settings, port=self._listener.getsockname()[1])
 
     def _warn_without_ranker(self) -> None:
         """Warn here: the processes serve without a ranker and only log it."""
@@ -136,17 +155,8 @@ class LocalStack:
 
     def _decide_access(self) -> None:
         """Let the gateway be open to this machine while there are no keys; refuse to open it to a network."""
-        assert self._settings.redis is not None  # the step before has set it
-        keys = Keys(self._settings.namespace)
-        known = run_blocking(
-            self._settings.redis, lambda redis: read_api_keys(redis, keys), within_s=KEYS_WITHIN_S
-        )
-        refuse_unguarded(self._settings, known)
-        if may_be_open(self._settings) and known is None:
-            self._settings = msgspec.structs.replace(self._settings, open="1")
-            self._notify("the gateway is open: without API keys everybody who reaches it may do everything")
-        elif known is not None:
-            self._notify("API keys are required here: the demo's page has none, shoppers send ETALAGE_KEY")
+        self._settings, consequence = settle_access(self._settings)
+        self._notify(consequence)
 
     def _start_server(self, name: str, server: LocalServer) -> None:
         self._servers[name] = ServerKeeper(name, server, self._notify)
@@ -161,7 +171,7 @@ class LocalStack:
         """What the namespace has, for states are kept by partition; a new one gets enough for all workers."""
         name = EVENTS.full_name(self._settings.namespace)
         found = [topic.partitions for topic in list_topics(self._settings) if topic.name == name]
-        return found[0] if found else max(LOCAL_PARTITIONS, self._workers)
+        return found[0] if found else max(LOCAL_PARTITIONS, self._counts.workers)
 
     def _load_demo_data(self) -> None:
         """Push the demo catalogue and the default storefront, each unless the shop has one of its own."""
@@ -185,8 +195,10 @@ class LocalStack:
         return done.stdout
 
     def _start_processes(self) -> None:
-        names = [f"worker-{n}" for n in range(1, self._workers + 1)] + ["gateway", "items"]
-        names += ["shoppers"] if self._shoppers else []
+        counts = self._counts
+        names = [f"worker-{n}" for n in range(1, counts.workers + 1)]
+        names += [f"gateway-{n}" for n in range(1, counts.gateways + 1)]
+        names += ["items", *["shoppers"] * counts.shoppers]
         jobs = [self._job(name) for name in names]
         self._supervisor = Supervisor(jobs, self._folder / "run", self._notify)
         self._tick()
@@ -194,8 +206,15 @@ class LocalStack:
     def _job(self, name: str) -> Job:
         kind = name.partition("-")[0]
         own = {"ETALAGE_WORKER_ID": name, "ETALAGE_SHOP_CACHE": str(self._folder / "run" / f"{name}.shop")}
+        keep = []
+        if kind == "gateway" and self._listener is not None:
+            keep = [self._listener.fileno()]
+            own["ETALAGE_LISTEN_FD"] = str(keep[0])
+        else:
+            # Of this `up` alone: another one with the same group must not take its members' places.
+            own["ETALAGE_INSTANCE_ID"] = f"{name}-{self._life}"
         argv = [sys.executable, "-m", "streams.cli.main", kind]
-        return Job(name=name, argv=argv, env=self._environment() | own)
+        return Job(name=name, argv=argv, env=self._environment() | own, keep=keep)
 
     def _environment(self) -> dict[str, str]:
         """Our environment with the settings as they are now, without those meant for this process alone."""
@@ -236,20 +255,21 @@ class LocalStack:
     def _status(self) -> UpStatus:
         children = self._supervisor.statuses() if self._supervisor else {}
         servers = {name: server.status() for name, server in self._servers.items()}
-        address = children["gateway"].address if "gateway" in children else None
+        addresses = [child.address for child in children.values() if child.address]
         return UpStatus(
             pid=os.getpid(),
             namespace=self._settings.namespace,
             partitions=self._settings.partitions,
             kafka=self._settings.kafka or "",
             redis=self._settings.redis or "",
-            url=f"http://{address}/" if address else None,
+            url=f"http://{addresses[0]}/" if addresses else None,
             ready=bool(children)
             and all(server.ready for server in servers.values())
             and all(child.ready for child in children.values()),
             data=str(self._folder),
             servers=servers,
             children=children,
+            rolling_restarts=self._supervisor.rolling.ended if self._supervisor else 0,
         )
 
     def _notify(self, text: str) -> None:

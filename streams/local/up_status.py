@@ -35,7 +35,10 @@ class ServerStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class UpStatus(Struct, frozen=True, kw_only=True):
-    """The whole file: which process supervises, and where its servers and processes are."""
+    """The whole file: which process supervises, and where its servers and processes are.
+
+    `rolling_restarts` counts those that came to their end.
+    """
 
     pid: int
     namespace: str
@@ -47,6 +50,7 @@ class UpStatus(Struct, frozen=True, kw_only=True):
     data: str
     servers: Mapping[str, ServerStatus]
     children: Mapping[str, ChildStatus]
+    rolling_restarts: int = 0
 
 
 def write_up_status(path: Path, status: UpStatus) -> None:

@@ -10,6 +10,26 @@ import psutil
 
 HOST = "127.0.0.1"
 CONNECT_S = 3.0
+BACKLOG = 2048
+"""Connections that wait to be accepted; the kernel's own bound (net.core.somaxconn) is 4096."""
+
+
+def listening_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A socket that listens at `host` and `port` (0: any free one); raises OSError when it cannot be had.
+
+    `shared`: other processes of this account may listen there, too; each connection comes to one of them.
+    """
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def free_port(host: str = HOST) -> int:

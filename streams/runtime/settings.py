@@ -31,10 +31,12 @@ INJECTED = re.compile(r"(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*|PORT
 Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,20}$")]
 NAMESPACE_HINT = "1 to 20 of a-z, 0-9 and -"
 Port = Annotated[int, Meta(ge=0, le=65535)]
+Descriptor = Annotated[int, Meta(ge=-1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 Replicas = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
+Pause = Annotated[float, Meta(ge=0)]
 Compiled = Literal["auto", "0", "1", "checked"]
 KafkaSecurity = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 KafkaSasl = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
@@ -66,8 +68,9 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     open: OpenWithoutKeys = "auto"  # without API keys `1`: all may do all; auto: on loopback alone; `0`: none
     key: str | None = None  # API key that `etalage layout` and `etalage shoppers` send to a gateway
     origins: str | None = None  # whose pages may call a gateway without keys: `https://a.shop,…` or `*`
+    listen_fd: Descriptor = -1  # a listening socket handed over to the gateway (systemd: 3); -1: it binds one
     streams_max: Count = 4000  # most open push streams; past it 503, and an EventSource is to be made anew
-    probe_port: Port = 0  # port of /livez, /readyz and /metrics of worker and items; 0 takes a free one
+    probe_port: Port = 0  # port of /livez, /readyz and /metrics beside a gateway's own; 0 takes a free one
     status: str | None = None  # file in which the process tells its pid, addresses and readiness
     data: str | None = None  # folder of our own Kafka's and Redis' data; none: a temporary one
     partitions: Count = 64  # of each visitor-keyed topic, chosen once by `topics create`; `up` makes 8
@@ -76,6 +79,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     events_days: Count = 7  # how long events stay in Kafka; states can be rebuilt that far back
     worker_id: str | None = None  # name of this worker in fences and logs; none: its kind and pid
     stale_after_s: Seconds = 3.0  # answers are labelled stale once their partition is so far behind the log
+    instance_id: str | None = None  # name in the group; who comes back under it has its partitions at once
     state_ttl_days: Count = 120  # how long a visitor who stays away is remembered
     layout_ttl_s: Count = 1800  # how long a stored live layout lives; it can always be decided again
     decide_within_s: Seconds = 30.0  # older records are folded, but no layout is decided for them
@@ -83,13 +87,14 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     lru_visitors: Count = 20_000  # visitor states a worker keeps in memory
     dead_letter_share: Share = 0.5  # halt when more than this share of the last records is bad; 1: never
     dead_letter_min: Count = 200  # how many last records that share is taken of
-    session_timeout_s: Count = 12  # Kafka group session: a silent worker loses its partitions after it
+    session_timeout_s: Count = 6  # Kafka group session: a silent worker loses its partitions after it
     heartbeat_s: Seconds = 1.0  # between heartbeats to the group
     commit_interval_s: Seconds = 0.5  # between commits of acknowledged offsets (for lag tools)
     redis_deadline_s: Seconds = 2.0  # one deadline around each piece of Redis work
     patience_s: Seconds = 60.0  # how long a worker tries Redis or Kafka again before it halts
     stall_exit_s: Count = 30  # exit when there is lag and nothing was done for so long
     drain_s: Seconds = 8.0  # to finish what is under way after SIGTERM
+    unready_s: Pause = 0.0  # so long a gateway told to end accepts on, unready, for load balancers to see it
     decisions_sample: Share = 0.05  # share of visitors whose decisions are recorded
     ranker: str | None = None  # folder of a model artifact; none: the packaged one; `none`: popularity only
     compiled: Compiled = "auto"  # the policy: as built, `1` refuses to start interpreted, `0` is interpreted

@@ -12,8 +12,10 @@ from schemas.errors import EtalageError, ServiceMissing
 from streams.runtime.settings import Settings, may_be_open
 from streams.runtime.telemetry.logs import logger
 from streams.stores.keys import Keys
-from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.connection import ReconnectingConnection, run_blocking
+from streams.stores.redis.endpoint.address import redis_address
 
+KEYS_WITHIN_S = 5.0
 ACTIVE_MAX = 100
 """Keys of a namespace that are not revoked: every gateway reads them all every few seconds."""
 REMEMBER_REVOKED_S = 30 * 24 * 3600
@@ -77,6 +79,24 @@ async def revoke_api_key(connection: ReconnectingConnection, keys: Keys, key_id:
         key = replace(key, revoked=int(now), secret="")
         await connection.call("HSET", keys.api_keys, key.id, msgspec.json.encode(key))
     return key
+
+
+def settle_access(settings: Settings) -> tuple[Settings, str]:
+    """The settings of a gateway that is started here, and what they mean for callers; blocks on Redis.
+
+    Raises:
+        ServiceMissing: as `refuse_unguarded`.
+        StoreUnavailable: Redis does not answer.
+    """
+    keys = Keys(settings.namespace)
+    known = run_blocking(
+        redis_address(settings), lambda redis: read_api_keys(redis, keys), within_s=KEYS_WITHIN_S
+    )
+    refuse_unguarded(settings, known)
+    if known is not None:
+        return settings, "API keys are required here: the demo's page has none, shoppers send ETALAGE_KEY"
+    what = "the gateway is open: without API keys everybody who reaches it may do everything"
+    return msgspec.structs.replace(settings, open="1"), what
 
 
 def refuse_unguarded(settings: Settings, keys: Sequence[ApiKey] | None) -> None:

@@ -5,76 +5,17 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
 
 from streams.runtime.ports import wait_until
-
-READY_WITHIN_S = 200.0
+from tests.running_up import Up, command
 
 pytestmark = pytest.mark.timeout(600)
-
-
-class Up:
-    """A running `etalage up` and what its status file says."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder = folder
-        self._errors = folder.with_suffix(".err")
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
-        command = [
-            sys.executable,
-            "-m",
-            "streams.cli.main",
-            "up",
-            "--port",
-            "0",
-            "--data",
-            str(folder),
-            *options,
-        ]
-        with self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(command, env=env, stdout=errors, stderr=errors)
-
-    def status(self) -> dict[str, Any]:
-        path = self.folder / "status.json"
-        said: dict[str, Any] = json.loads(path.read_bytes()) if path.exists() else {}
-        return said
-
-    def await_ready(self) -> dict[str, Any]:
-        def ready() -> bool:
-            assert self.process.poll() is None, self.output()
-            status = self.status()  # a killed run leaves its own behind
-            return status.get("pid") == self.process.pid and bool(status["ready"])
-
-        assert wait_until(ready, within_s=READY_WITHIN_S, every_s=0.2), self.output()
-        return self.status()
-
-    def output(self) -> str:
-        return self._errors.read_text(errors="replace")
-
-    def pids(self) -> set[int]:
-        return {child.pid for child in psutil.Process(self.process.pid).children(recursive=True)}
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(60)
-
-
-def command(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    """Run one command of ours with `settings` as its only ETALAGE_ variables."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ETALAGE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "streams.cli.main", *words],
-        env=env | settings, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
 
 
 @pytest.fixture
@@ -97,14 +38,12 @@ def fetch(url: str) -> bytes:
 def test_everything_stands_and_falls(up: Up) -> None:
     status = up.await_ready()
     assert status["namespace"] == "up-test"
-    assert set(status["children"]) == {"worker-1", "gateway", "items"}
+    assert set(status["children"]) == {"worker-1", "gateway-1", "gateway-2", "items"}
     assert set(status["servers"]) == {"kafka", "redis"}
     pids = up.pids()
     listed = {child["pid"] for child in status["children"].values()}
     assert listed | {server["pid"] for server in status["servers"].values()} == pids
-    second = command(
-        "up", "--data", str(up.folder), ETALAGE_KAFKA=status["kafka"], ETALAGE_REDIS=status["redis"]
-    )
+    second = command("up", "--data", str(up.folder), kafka=status["kafka"], redis=status["redis"])
     assert second.returncode == 2
     assert second.stderr.startswith(f"etalage: another `etalage up` (pid {up.process.pid}) uses ")
     assert second.stderr.count("\n") == 1

@@ -45,6 +45,7 @@ class World:
         self._snapshot = folder / "snapshot"
         self._wakers: list[threading.Timer] = []
         self._expected_exits: set[int] = set()
+        self._instances: dict[int, str] = {}
 
     def note(self, text: str) -> None:
         self.history.append(f"{time.monotonic() - self._began:7.2f} s  {text}")
@@ -69,12 +70,17 @@ class World:
         while len(self.workers()) < WORKERS_MIN:
             self.add_worker()
 
-    def add_worker(self) -> Running:
+    def add_worker(self, instance: str | None = None) -> Running:
+        """Start one more, as a member of its own or as the `instance` that one had which died."""
+        instance = instance or f"instance-{len(self.stack.running)}"
         if self.mutant is None:
-            worker = self.stack.start("worker")
+            worker = self.stack.start("worker", instance_id=instance)
         else:
-            worker = self.stack.start("worker", module=MUTANT_WORKER, test_mutant=self.mutant)
-        self.note(f"{worker.name} joins")
+            worker = self.stack.start(
+                "worker", module=MUTANT_WORKER, test_mutant=self.mutant, instance_id=instance
+            )
+        self._instances[worker.pid] = instance
+        self.note(f"{worker.name} joins as {instance}")
         return worker
 
     def _someone(self) -> Running:
@@ -88,7 +94,7 @@ class World:
         self.note(f"{worker.name} SIGKILL")
         worker.kill()
         self.kills += 1
-        self.add_worker()
+        self.add_worker(self._instances[worker.pid])
 
     def join(self) -> None:
         if len(self.workers()) < WORKERS_MAX:

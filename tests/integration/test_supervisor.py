@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from streams.local.child import HANGS, STOP_WITHIN_S, Child, Job, Notify
 from streams.local.processes import last_log_message
-from streams.local.supervisor import HANGS, Child, Job, Notify, Supervisor
+from streams.local.supervisor import Supervisor
 from streams.local.up_status import ChildStatus
 from streams.runtime.ports import wait_until
 
@@ -187,7 +188,7 @@ def test_on_a_disk_that_takes_no_heartbeat_nothing_counts_as_hanging(
 ) -> None:
     notices: list[str] = []
     with child(tmp_path, notices) as one:
-        monkeypatch.setattr("streams.local.supervisor.os.utime", read_only)
+        monkeypatch.setattr("streams.local.child.os.utime", read_only)
         tick_seconds(one, 1, 60)
         assert one.status().ready
         assert notices == []
@@ -217,3 +218,33 @@ def test_a_child_that_is_asked_to_end_does_not_back_off(tmp_path: Path) -> None:
         assert [" ".join(notice.split()[:7]) for notice in notices] == [
             "one ended with -15, again in 0.5"
         ] * 2
+
+
+def test_a_restart_on_request_waits_for_no_backoff_and_is_no_news(tmp_path: Path) -> None:
+    notices: list[str] = []
+    with child(tmp_path, notices, POLITE) as one:
+        before = one.status().pid
+        one.restart(1)
+        assert one.restarting
+
+        def started_again() -> bool:
+            one.tick(1)
+            return not one.restarting
+
+        assert wait_until(started_again, within_s=WITHIN_S)
+        after = one.status()
+        assert after.pid not in (None, before)
+        assert (after.restarts, notices) == (1, [])
+
+
+def test_one_that_ignores_the_request_to_restart_is_killed(tmp_path: Path) -> None:
+    with child(tmp_path, [], STUBBORN) as one:
+        one.restart(1)
+
+        def started_again() -> bool:
+            one.tick(1 + STOP_WITHIN_S + 1)
+            return not one.restarting
+
+        one.tick(1 + STOP_WITHIN_S)
+        assert one.restarting
+        assert wait_until(started_again, within_s=WITHIN_S)

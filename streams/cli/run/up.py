@@ -13,7 +13,7 @@ import msgspec
 import typer
 
 from streams.local.instances import data_folder
-from streams.local.up import LocalStack
+from streams.local.up import LocalStack, ProcessCounts
 from streams.runtime.settings import Settings, read_settings, validate
 from streams.runtime.telemetry import logs
 
@@ -29,10 +29,12 @@ def run(
     namespace: Annotated[str | None, typer.Option(help="Prefix of topics, groups and keys.")] = None,
     data: Data = None,
     workers: Annotated[int, typer.Option(min=0, max=64, help="How many worker processes.")] = 1,
+    gateways: Annotated[int, typer.Option(min=0, max=64, help="How many, all at one address.")] = 2,
 ) -> None:
-    """Start Kafka, Redis, workers, gateway, items and simulated shoppers; print the shop's address.
+    """Start Kafka, Redis, workers, gateways, items and simulated shoppers; print the shop's address.
 
-    ETALAGE_KAFKA and ETALAGE_REDIS name running servers to use instead. Everything ends with Ctrl-C.
+    `etalage restart` (or SIGUSR1) restarts the processes one after the other. ETALAGE_KAFKA and
+    ETALAGE_REDIS name running servers to use instead. Everything ends with Ctrl-C.
     """
     settings = _settings(port=port, namespace=namespace, data=data)
     logs.configure(level=settings.log_level, style=settings.log_format)
@@ -40,7 +42,9 @@ def run(
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     stopped = threading.Event()
     with data_folder(settings.data) as folder:
-        stack = LocalStack(settings, folder, workers=workers, shoppers=shoppers)
+        counts = ProcessCounts(workers=workers, gateways=gateways, shoppers=int(shoppers))
+        stack = LocalStack(settings, folder, counts)
+        signal.signal(signal.SIGUSR1, lambda *_: stack.restart())
         _on_stop_signal(lambda: _request_stop(stack, stopped))
         try:
             stack.start()

@@ -99,10 +99,14 @@ class HealthRoutes:
         await _send_readiness(send, Readiness(self.started, "" if self.started else "starting"))
 
     async def metrics(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send_bytes(send, self.render_metrics(), content_type=CONTENT_TYPE.encode())
+
+    def render_metrics(self) -> bytes:
+        """The text of /metrics."""
         self._metrics.set("circuit_open", float(self._reads.circuit.state != "closed"))
         self._metrics.set("kafka_connected", float(self._log.connected))
         self._metrics.set("ready", float(self.readiness().ready))
-        await send_bytes(send, self._metrics.render(), content_type=CONTENT_TYPE.encode())
+        return self._metrics.render()
 
     async def shop(self, scope: Scope, receive: Receive, send: Send) -> None:
         refuse_parameters(scope["query_string"])

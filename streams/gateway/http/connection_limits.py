@@ -1,6 +1,7 @@
 """uvicorn's HTTP protocol, with bounds it lacks: on heads, on connections, on clients that vanished.
 
-It also sends the head of an answer together with its body (`joined_writes`).
+It also sends the head of an answer together with its body (`joined_writes`), and ends connections without a
+request being lost (`EndingState`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from http import HTTPStatus
 from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from streams.gateway.access.answer_headers import CSP_DATA, NOSNIFF
 from streams.gateway.http.joined_writes import JoinedWrites
@@ -30,6 +32,15 @@ the kernel's own limit, a quarter of an hour, and count as open."""
 
 class HeadTooLarge(Exception):
     """A request's head, or the trailers of its body, are over a bound; answered 431."""
+
+
+class EndingState(ServerState):
+    """What all connections of a server share; while it is `ending` each answer says `connection: close`.
+
+    A client may be sending on a connection that waits for requests; closing that would lose the request.
+    """
+
+    ending = False
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
@@ -98,6 +109,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.cycle, self.transport))
+        if isinstance(self.server_state, EndingState) and self.server_state.ending:
+            self.cycle.keep_alive = False
+
+    def end_with_answer(self) -> None:
+        """Close after the answer under way, if any, which says so if it was not begun."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for whatever the parser raised, our own refusal included."""

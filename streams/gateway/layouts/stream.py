@@ -2,6 +2,8 @@
 when it becomes stale (its partition is too far behind the log) or is fresh again.
 
 The event id is the layout id; a client that comes back with it gets the current layout only if it differs.
+A process that ends tells its clients to come back soon, each at a moment of its own (`retry`), and ends their
+streams; one that is opened then ends likewise, on a connection that is closed: the next leads elsewhere.
 
 For the demo's panel a stream opened with `journey=1` also gets `event: journey` for each notice of its
 visitor, whether the layout changed or not. Its data is JSON; times are epoch milliseconds, and absent when
@@ -18,6 +20,7 @@ came here) and pushed are the gateway's again.
 from __future__ import annotations
 
 import asyncio
+import random
 from time import perf_counter
 
 import orjson
@@ -45,6 +48,10 @@ READ_AT_ONCE = 64
 """Streams that read at the same moment: many opened together leave the loop turns for single requests."""
 
 RETRY_AFTER_S = 5
+COME_BACK_MS = (200, 1500)
+"""When clients of a process that ends come back: spread, for each opens a page anew."""
+RETRY_MS = 3000
+"""When a client whose connection broke comes back; browsers wait 3 to 5 s by themselves."""
 REDECIDE_EVERY_S = 0.5
 """A page that is not kept live is decided again at most so often for each connection."""
 
@@ -80,7 +87,15 @@ class StreamRoute:
     def __init__(self, dependencies: StreamDependencies) -> None:
         self._dependencies = dependencies
         self._open = 0
+        self._mailboxes: set[Mailbox] = set()
+        self._ending = False
         self._count(0)
+
+    def end(self) -> None:
+        """End all streams, and those opened later as soon as they are."""
+        self._ending = True
+        for mailbox in self._mailboxes:
+            mailbox.close()
 
     async def __call__(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
         own_visitor = caller_of(scope).own_visitor
@@ -106,12 +121,16 @@ class StreamRoute:
         dependencies = self._dependencies
         partition = dependencies.partition_map.partition_of(query.visitor)
         with dependencies.hub.open_mailbox(partition, query.visitor) as mailbox:
+            if self._ending:
+                mailbox.close()
+            self._mailboxes.add(mailbox)
             watching = asyncio.create_task(_close_when_client_leaves(receive, mailbox))
             try:
                 await send({**_START})  # what wraps `send` may put headers of its own into it
                 await _Connection(dependencies, query, partition, send, last).run(mailbox)
             finally:
                 watching.cancel()
+                self._mailboxes.discard(mailbox)
 
     def _count(self, change: int) -> None:
         self._open += change
@@ -133,6 +152,7 @@ class _Connection:
         self._not_before = 0.0
         self._shown: bytes | None = None
         self._stale = False
+        self._before_layout = b"retry: %d\n" % RETRY_MS
 
     async def run(self, mailbox: Mailbox) -> None:
         """Push until the client leaves or the process stops."""
@@ -146,7 +166,7 @@ class _Connection:
                 await self._push()
             if mail.notice is not None and self._query.journey:
                 await self._send_trace(mail.notice, mail.noticed_at)
-        await self._write(b"", more=False)
+        await self._write(b"retry: %d\n\n" % random.randint(*COME_BACK_MS), more=False)
 
     async def _limit_rate(self) -> None:
         """Wait until this page may be decided again; what comes meanwhile waits in the mailbox."""
@@ -172,7 +192,8 @@ class _Connection:
         if layout_id != self._last or stale != self._stale:
             self._last, self._shown, self._stale = layout_id, layout, stale
             data = self._fallbacks.finish(self._query, layout, self._partition)
-            await self._write(b"event: layout\nid: %b\ndata: %b\n\n" % (layout_id.encode(), data))
+            before, self._before_layout = self._before_layout, b""
+            await self._write(b"%bevent: layout\nid: %b\ndata: %b\n\n" % (before, layout_id.encode(), data))
             self._exposures.add(self._query.visitor, layout, "push")
             self._metrics.count("pushes_total", page=self._query.page)
             self._metrics.observe("push_delay_seconds", perf_counter() - started)

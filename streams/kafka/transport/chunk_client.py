@@ -70,6 +70,16 @@ class ChunkClient(LoopClient):
 
         coordinator._do_heartbeat = send_and_record
 
+    async def on_stop(self) -> None:
+        """Leave the group, also under an instance id: who ends in order may not come back.
+
+        aiokafka leaves then without a word, so that the partitions of a member that went for good would
+        wait for the end of its session.
+        """
+        if self._consumer is not None:
+            self._consumer._coordinator._group_instance_id = None
+        await super().on_stop()
+
     async def _fetch_records(  # type: ignore[override]
         self,
         consumer: aiokafka.AIOKafkaConsumer,

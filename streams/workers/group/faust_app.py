@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import faust
+from faust.tables import TableManager
 from yarl import URL
 
 from schemas.topics import EVENTS
@@ -23,6 +24,14 @@ FETCH_RECORDS = 2000
 PARTITION_BYTES = 256 * 1024
 REVOKE_DRAIN_S = 3.0
 """How long a rebalance waits for chunks under way; what is not done by then is read again."""
+
+
+class NoTables(TableManager):
+    """Faust's, without the second that it gives tables to be registered: there are none."""
+
+    async def on_start(self) -> None:
+        await self._update_channels()
+        await self.recovery.start()
 
 
 def build_app(settings: Settings, metrics: Metrics, group: str) -> faust.App:
@@ -47,6 +56,7 @@ def build_app(settings: Settings, metrics: Metrics, group: str) -> faust.App:
         topic_allow_declare=False,
         topic_disable_leader=True,
         table_standby_replicas=0,
+        TableManager=NoTables,
         key_serializer="raw",
         value_serializer="raw",
         stream_buffer_maxsize=BUFFERED_ROUNDS,
@@ -93,6 +103,7 @@ def _kafka_options(settings: Settings) -> dict[str, Any]:
         "broker_max_poll_records": FETCH_RECORDS,
         "consumer_max_fetch_size": PARTITION_BYTES,
         "consumer_auto_offset_reset": "earliest",
+        "consumer_group_instance_id": settings.instance_id,
         "producer_request_timeout": 10.0,
     }
 

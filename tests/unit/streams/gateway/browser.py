@@ -23,6 +23,7 @@ class Sent(Struct, frozen=True):
     event: str = ""
     id: str = ""
     data: str = ""
+    retry: str = ""
 
     def layout(self) -> Layout:
         assert self.event == "layout"

@@ -9,8 +9,8 @@ from typing import Any, cast
 
 import pytest
 
+from streams.local.child import HANGS
 from streams.local.server_keeper import ServerKeeper
-from streams.local.supervisor import HANGS
 from streams.runtime.ports import wait_until
 
 

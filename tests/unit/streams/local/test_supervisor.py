@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from streams.local.supervisor import FIRST_WAIT_S, HeartbeatMonitor, RestartBackoff
+from streams.local.child import FIRST_WAIT_S, HeartbeatMonitor, RestartBackoff
 
 
 def wait_after(backoff: RestartBackoff, *, run_s: float, requested: bool) -> float:

@@ -14,7 +14,7 @@ from schemas.errors import EtalageError
 from schemas.topics import EVENTS
 from streams.kafka.admin import TopicState
 from streams.local.instances import STATUS_FILE
-from streams.local.up import LocalStack
+from streams.local.up import LocalStack, ProcessCounts
 from streams.local.up_status import write_up_status
 from streams.runtime.settings import Settings, read_settings
 
@@ -27,6 +27,7 @@ def start_until_kafka(up: LocalStack, notices: list[str], monkeypatch: pytest.Mo
     monkeypatch.setattr(up, "_start_kafka", stop)
     with pytest.raises(KeyboardInterrupt):
         up.start()
+    up.stop()
 
 
 @pytest.mark.parametrize("ranker", [None, "none", "/no/such"])
@@ -34,7 +35,7 @@ def test_a_ranker_that_cannot_be_used_is_reported_once_before_anything_starts(
     ranker: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices: list[str] = []
-    up = LocalStack(Settings(ranker=ranker, port=0), tmp_path, workers=1, shoppers=False)
+    up = LocalStack(Settings(ranker=ranker, port=0), tmp_path, ProcessCounts())
     monkeypatch.setattr(models, "BUILD", models.COMPILED)
     start_until_kafka(up, notices, monkeypatch)
     wanted = "no ranker: no model in /no/such: No such file or directory; popularity ranks, and layouts say "
@@ -46,7 +47,7 @@ def test_an_interpreted_policy_is_reported_once_and_runs(
     build: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices: list[str] = []
-    up = LocalStack(Settings(port=0), tmp_path, workers=1, shoppers=False)
+    up = LocalStack(Settings(port=0), tmp_path, ProcessCounts())
     monkeypatch.setattr(models, "BUILD", build)
     start_until_kafka(up, notices, monkeypatch)
     allowed = up._environment().get("ETALAGE_COMPILED")
@@ -59,7 +60,7 @@ def test_an_interpreted_policy_is_reported_once_and_runs(
 
 def test_a_port_that_is_taken_names_both_ways_to_choose_another(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        up = LocalStack(Settings(port=other.getsockname()[1]), tmp_path, workers=1, shoppers=False)
+        up = LocalStack(Settings(port=other.getsockname()[1]), tmp_path, ProcessCounts())
         with pytest.raises(EtalageError, match="--port or ETALAGE_PORT "):
             up.start()
 
@@ -68,7 +69,7 @@ def test_a_full_disk_is_reported_once_and_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     notices: list[str] = []
-    up = LocalStack(Settings(), tmp_path, workers=1, shoppers=False)
+    up = LocalStack(Settings(), tmp_path, ProcessCounts())
     monkeypatch.setattr(up, "_notify", notices.append)
 
     def full(*_: Any) -> None:
@@ -104,7 +105,7 @@ def test_how_many_partitions_a_namespace_gets(
     monkeypatch.delenv("ETALAGE_PARTITIONS", raising=False)
     if given is not None:
         monkeypatch.setenv("ETALAGE_PARTITIONS", given)
-    up = LocalStack(read_settings(), tmp_path, workers=workers, shoppers=False)
+    up = LocalStack(read_settings(), tmp_path, ProcessCounts(workers=workers))
     up._create_topics()
     assert made == [partitions]
     assert up._status().partitions == partitions, "commands that find this `up` must agree with it"

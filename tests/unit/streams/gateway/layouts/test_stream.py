@@ -12,7 +12,7 @@ import pytest
 
 from streams.gateway.http.problems import PROBLEM_TYPE
 from streams.gateway.layouts import on_demand
-from streams.gateway.layouts.stream import READ_AT_ONCE, REDECIDE_EVERY_S
+from streams.gateway.layouts.stream import COME_BACK_MS, READ_AT_ONCE, REDECIDE_EVERY_S, RETRY_MS
 from tests.unit.models.layout.shop_changes import push_items, push_rules
 from tests.unit.streams.gateway.browser import open_page
 from tests.unit.streams.gateway.house import ANN, House, open_gateway, state_after_views
@@ -177,3 +177,15 @@ async def test_an_open_page_follows_the_shop(house: House) -> None:
         house.follower.shop = push_items(house.follower.shop, lambda item: item)
         house.follower.shop = push_rules(house.follower.shop, NO_SNEAKERS)
         assert PINNED not in item_ids((await page.next()).layout())[:1]
+
+
+async def test_an_ending_process_tells_its_streams_when_to_come_back(house: House) -> None:
+    async with open_page(house) as page:
+        assert (await page.next()).retry == str(RETRY_MS)
+        house.gateway.begin_end()
+        assert COME_BACK_MS[0] <= int((await page.next()).retry) <= COME_BACK_MS[1]
+    async with open_page(house) as late:
+        await late.next()
+        assert COME_BACK_MS[0] <= int((await late.next()).retry) <= COME_BACK_MS[1]
+    assert house.metric("etalage_connections_open") == 0
+    assert not house.gateway.health.readiness().ready

@@ -26,8 +26,16 @@ def test_a_line_holds_a_hash_and_no_password(tmp_path: Path) -> None:
 def test_the_patterns_are_those_of_the_keys() -> None:
     worker = redis_users("shop")[0]
     keys, visitor = Keys("shop"), VisitorId("a:me")
-    made = (keys.own(7), keys.state(7, visitor), keys.layout(7, visitor), keys.meta)
-    assert [key.replace("7", "*", 1).replace(visitor, "*") for key in made] == list(worker.keys)
+    made = (
+        keys.own(7),
+        keys.state(7, visitor),
+        keys.layout(7, visitor),
+        keys.quarantined_state(7, visitor, "nonce"),
+        keys.quarantine(7),
+        keys.meta,
+    )
+    patterns = [key.replace("7", "*", 1).replace(":nonce", "").replace(visitor, "*") for key in made]
+    assert patterns == list(worker.keys)
     assert worker.channels == (keys.channel(7).replace("7", "*"),)
 
 
