@@ -92,8 +92,8 @@ class LocalStack:
             self._console.print(Text("✓", "green"), title)
         with self._console.status("waiting until all are ready …"):
             self._await_ready()
-        self._print_address()
         self.started = True
+        self._print_address()
 
     def run(self, stopped: threading.Event) -> None:
         """Restart what ends, until `stopped` is set."""
@@ -102,7 +102,7 @@ class LocalStack:
 
     def restart(self) -> None:
         """Begin to restart the processes one after the other; a signal's handler may call it."""
-        if self._supervisor is not None and self.started:
+        if self.started and self._supervisor:
             self._supervisor.rolling.request()
 
     def stop(self) -> None:
@@ -110,7 +110,7 @@ class LocalStack:
         if self._listener is not None:
             self._listener.close()
         with self._console.status("stopping …"):
-            if self._supervisor is not None:
+            if self._supervisor:
                 self._supervisor.stop()
             for server in reversed(self._servers.values()):
                 server.stop()
@@ -280,8 +280,7 @@ class LocalStack:
             self._console.print(Text("!", "yellow"), text, soft_wrap=True)
 
     def _print_address(self) -> None:
-        status = self._tick()
-        TerminalConsole().print(f"The shop is open: {status.url}", soft_wrap=True)
+        TerminalConsole().print(f"The shop is open: {self._tick().url}", soft_wrap=True)
         self._console.print(f"Logs and {STATUS_FILE}: {self._folder}   Ctrl-C ends it all.")
 
 
