@@ -118,15 +118,13 @@ class LocalStack:
 
     def _listen(self) -> None:
         """Open the socket that all gateways accept from: what waits in it outlives each of them."""
-        settings = self._settings
+        port = self._settings.port
         try:
-            self._listener = listening_socket(settings.host, settings.port)
+            self._listener = listening_socket(self._settings.host, port)
         except OSError as exc:
-            why = f"port {settings.port} cannot be had ({exc.strerror})"
-            raise EtalageError(
-                f"{why}; choose another with --port or ETALAGE_PORT (0: any free one)"
-            ) from exc
-        self._settings = msgspec.structs.replace(settings, port=self._listener.getsockname()[1])
+            what = "choose another with --port or ETALAGE_PORT (0: any free one)"
+            raise EtalageError(f"port {port} cannot be had ({exc.strerror}); {what}") from exc
+        self._settings = msgspec.structs.replace(self._settings, port=self._listener.getsockname()[1])
 
     def _warn_without_ranker(self) -> None:
         """Warn here: the processes serve without a ranker and only log it."""
