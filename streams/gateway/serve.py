@@ -45,7 +45,11 @@ async def serve(settings: Settings) -> None:
     sock = listen(settings)
     settings = replace(settings, host=host_of(sock) or settings.host)  # of a socket handed over: as it is
     live = LiveGateway(settings)
-    await _check_redis(settings, live.redis)
+    try:
+        await _check_redis(settings, live.redis)
+    except ServiceMissing:
+        sock.close()
+        raise
     sockets = [sock, *listen_for_admin(settings)]
     if len(sockets) > 1:
         live.gateway.app.admin_port = sockets[1].getsockname()[1]
