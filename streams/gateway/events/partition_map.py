@@ -68,7 +68,11 @@ class PartitionMap:
             stands = await _read_redis(redis)
             if stands is not None and not self._refused:
                 self.update(stands)
-            self._settle(stands, await kafka())
+            topic = await kafka()
+            if topic.missing and not self._refused:  # a broker that just started may not know it yet
+                await asyncio.sleep(RETRY_S)
+                topic = await kafka()
+            self._settle(stands, topic)
             await asyncio.sleep(RETRY_S if self.incarnation is None else REFRESH_S)
 
     def _settle(self, stands: Meta | None, topic: TopicSeen) -> None:
