@@ -142,7 +142,7 @@ class TopicReader:
         try:
             if self._client is None:
                 self._client = self._open.enter_context(admin(self._settings))
-            return _described(self._client, self._name)
+            return _describe(self._client, self._name)
         except KafkaError as exc:
             self.close()
             raise ServiceMissing(f"Kafka at {self._settings.kafka}: {error_text(exc)}") from exc
@@ -153,7 +153,7 @@ class TopicReader:
         self._open.close()
 
 
-def _described(client: KafkaAdminClient, name: str) -> TopicState | None:
+def _describe(client: KafkaAdminClient, name: str) -> TopicState | None:
     (topic,) = client.describe_topics([name])
     if topic["error_code"] == UnknownTopicOrPartitionError.errno:
         return None
