@@ -117,7 +117,7 @@ class VisitorTokens:
                 raise Refused(
                     401, "token_unknown_key", "the key of this visitor token is not, or no longer, known"
                 )
-            claims = jwt.decode(token, key.secret, algorithms=[ALGORITHM], options=_CHECKED)  # type: ignore[arg-type]
+            claims = jwt.decode(token, key.secret, algorithms=[ALGORITHM], options=_CHECKED)  # type: ignore[arg-type]  # it has a TypedDict of its own
         except jwt.InvalidSignatureError:
             raise Refused(401, "token_signature", "the signature of this visitor token is wrong") from None
         except (jwt.PyJWTError, ValueError):

@@ -230,14 +230,14 @@ class FallbackChain:
         An earlier one than the last tells that the store forgot it, if it was `read_now`.
         """
         served = self._served.pop(visitor, None)
-        if served is not None and not read_now and is_earlier(layout, served):
-            layout = served
+        if served is not None and served != layout and is_earlier(layout, served):
+            if read_now:
+                self._progress.note_loss(partition)
+            else:
+                layout = served
         self._served[visitor] = layout
-        if served is None:
-            if len(self._served) > SERVED_MAX:
-                self._served.popitem(last=False)
-        elif is_earlier(layout, served):
-            self._progress.note_loss(partition)
+        if len(self._served) > SERVED_MAX:
+            self._served.popitem(last=False)
 
 
 Fallback = Callable[[FallbackChain, LayoutQuery, float, Reason], Awaitable[bytes | None]]

@@ -24,8 +24,6 @@ WITHIN_S = 30.0
 ANSWER_WITHIN_S = 5.0
 """Bound of one attempt: a service that hangs is as bad as one that is not there."""
 RETRY_EVERY_S = 0.25
-NEVER = float("-inf")
-VERIFIED_FOR_S = 0.5
 CHECK_EVERY_S = 2.0
 """So soon a topic is noticed that was deleted, made anew or given partitions; a check takes 5 ms of CPU."""
 
@@ -73,7 +71,7 @@ class MetaCheck:
     ) -> None:
         self._meta, self._connection, self._keys, self._settings = meta, connection, keys, settings
         self._halt, self._failing = halt, LogOnce()
-        self._topic, self._looking, self._looked_at = MetaReader(settings), asyncio.Lock(), NEVER
+        self._topic, self._looking = MetaReader(settings), asyncio.Lock()
         self.unready_reason = ""
         """That the events topic is gone, with the way out; empty while it is there."""
 
@@ -118,23 +116,23 @@ class MetaCheck:
         """
         async with self._looking:
             now = await asyncio.to_thread(self._topic.read)
-            self._looked_at = asyncio.get_running_loop().time()
         self.unready_reason = "" if now else describe_missing(self._settings.namespace)
         if now is not None and (why := difference(self._meta, now)):
             raise PreflightChanged(f"the events topic changed under us: {why}")
 
     async def verify_topic(self) -> None:
-        """Return when the topic was as it should be a moment ago: before a misplaced record is buried.
+        """Return when the topic is as it should be: asked after a misplaced record came, before it is buried.
+
+        What was seen before it came says nothing: partitions may have been added since.
 
         Raises:
             PreflightChanged: as `check_topic`.
             StreamUnavailable: Kafka did not answer, or the topic is gone for now.
         """
-        if asyncio.get_running_loop().time() - self._looked_at > VERIFIED_FOR_S:
-            try:
-                await self.check_topic()
-            except ServiceMissing as exc:
-                raise StreamUnavailable(str(exc)) from exc
+        try:
+            await self.check_topic()
+        except ServiceMissing as exc:
+            raise StreamUnavailable(str(exc)) from exc
         if self.unready_reason:
             raise StreamUnavailable(self.unready_reason)
 
