@@ -51,7 +51,7 @@ check: $(STAMP) ## Only look: ruff, mypy strict, import rules, walls
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
 
-QUICK := tests/unit tests/properties tests/contracts tests/golden \
+QUICK := tests/unit tests/properties tests/contracts tests/owasp tests/golden \
 	tests/conformance/test_module_kinds.py tests/conformance/test_sources.py tests/conformance/test_rule_actions.py \
 	tests/conformance/test_rankers.py
 quick: $(STAMP) unit libgomp ## Unit, properties, contracts, golden: under a minute, no services
