@@ -120,7 +120,7 @@ class VisitorTokens:
             claims = jwt.decode(token, key.secret, algorithms=[ALGORITHM], options=_CHECKED)  # type: ignore[arg-type]  # it has a TypedDict of its own
         except jwt.InvalidSignatureError:
             raise Refused(401, "token_signature", "the signature of this visitor token is wrong") from None
-        except (jwt.PyJWTError, ValueError):
+        except (jwt.PyJWTError, ValueError, RecursionError):
             raise _malformed_token() from None
         return self._check_claims(claims)
 
@@ -134,9 +134,8 @@ class VisitorTokens:
         if not (expires <= latest + longest and begins <= latest):  # so written, NaN is refused too
             detail = f"a visitor token is valid from now on, and for {longest // 3600} h at most"
             raise Refused(401, "token_lifetime", detail)
-        return Proof(
-            VisitorId(visitor), float(expires), claims.get("iss") == ISSUER and visitor.startswith("a:")
-        )
+        ours = claims.get("iss") == ISSUER and visitor.startswith("a:")
+        return Proof(VisitorId(visitor), expires, ours)  # an int may be too large for a float
 
 
 def _is_time(value: object) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from msgspec import Struct
 
+from schemas.codec import DECODE_ERRORS
 from schemas.errors import EtalageError
 from schemas.ids import Version, VisitorId
 from streams.kafka.partitioner import partition_of
@@ -96,5 +97,5 @@ async def _read_redis(read: Callable[[], Awaitable[bytes | None]]) -> Meta | Non
         async with asyncio.timeout(REDIS_WITHIN_S):
             raw = await read()
         return None if raw is None else msgspec.json.decode(raw, type=Meta)
-    except (EtalageError, msgspec.MsgspecError, TimeoutError):
+    except (EtalageError, TimeoutError, *DECODE_ERRORS):
         return None
