@@ -67,5 +67,5 @@ def fed_in(text: str) -> Iterator[str]:
     for call in ast.walk(ast.parse(text)):
         if isinstance(call, ast.Call) and call.args and isinstance(call.args[0], ast.Constant):
             called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
-            if called in {"count", "observe", "set", "watch"}:
+            if called in {"count", "observe", "set", "series", "watch"}:
                 yield str(call.args[0].value)

@@ -43,6 +43,9 @@ class _NoHeaders:
     def added_to(self, present: Headers) -> Headers:
         return present
 
+    def json_lines(self) -> bytes:
+        return b""
+
 
 async def _measure(app: App, scope: dict[str, Any]) -> float:
     """Seconds of CPU for one GET."""

@@ -56,6 +56,12 @@ def labels_of(layout: bytes) -> tuple[str, str]:
     return field_of(layout, b"mode"), field_of(layout, b"reason")
 
 
+def label_bytes(layout: bytes) -> bytes:
+    """Mode and reason as they stand in the layout, for `labels_of`; bytes that are no layout give any."""
+    start = layout.find(b'"mode":"')
+    return layout[start : layout.find(b'","', layout.find(b'"reason":"', start)) + 1]
+
+
 def relabel(layout: bytes, mode: Mode, reason: Reason) -> bytes:
     """The same layout with another mode and reason; ValueError when the bytes are no layout."""
     start = layout.index(b'"mode":"')

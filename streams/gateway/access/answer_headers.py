@@ -8,7 +8,8 @@ from typing import Any
 from streams.gateway.access.callers import Caller
 from streams.gateway.access.credentials import COOKIE, VISITOR_HEADER, Credentials
 from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, SignedToken
-from streams.gateway.http.asgi_io import Scope, Send
+from streams.gateway.http.answer_writes import encode_lines
+from streams.gateway.http.asgi_io import JSON, Scope, Send
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -25,6 +26,10 @@ CSP_PAGE = (
     b"form-action 'self'; frame-ancestors 'none'",
 )
 """Of the demo's page."""
+
+
+CONTENT_TYPE_JSON = (b"content-type", JSON)
+NO_STORE = (b"cache-control", b"no-store")
 
 
 def is_secure(scheme: str, forwarded: bytes) -> bool:
@@ -46,17 +51,24 @@ class FixedHeaders:
         cross_origin: what lets a page of another origin read the answer.
     """
 
-    __slots__ = ("_fixed", "_on_page")
+    __slots__ = ("_fixed", "_json_lines", "_on_page")
 
     def __init__(self, *, secure: bool, on_page: bool, cross_origin: Headers) -> None:
         self._fixed = security_headers(secure=secure, on_page=on_page) + cross_origin
         self._on_page = on_page
+        self._json_lines = b""
 
     def added_to(self, present: Headers) -> Headers:
         """The headers of an answer that has `present` of its own."""
         if self._on_page and not any(name == CSP_NAME for name, _ in present):
             return [*present, *self._fixed, CSP_PAGE]
         return present + self._fixed
+
+    def json_lines(self) -> bytes:
+        """The head of a JSON answer that nobody may store, but its length; encoded once."""
+        if not self._json_lines:
+            self._json_lines = encode_lines([CONTENT_TYPE_JSON, *self.added_to([NO_STORE])])
+        return self._json_lines
 
 
 class PageHeaders(FixedHeaders):

@@ -1,6 +1,6 @@
 """uvicorn's HTTP protocol, with bounds it lacks: on heads, on connections, on clients that vanished.
 
-It also sends the head of an answer together with its body (`joined_writes`), and ends connections without a
+It also sends the head of an answer together with its body (`answer_writes`), and ends connections without a
 request being lost (`EndingState`).
 """
 
@@ -15,7 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from streams.gateway.access.answer_headers import CSP_DATA, NOSNIFF
-from streams.gateway.http.joined_writes import JoinedWrites
+from streams.gateway.http.answer_writes import CYCLE, JoinedWrites
 from streams.gateway.http.problems import PROBLEM_TYPE, Problem
 from streams.runtime.deadline import LOOP_ITERATIONS
 
@@ -87,29 +87,26 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete:
             self._start_head_timer()
 
-    def on_url(self, url: bytes) -> None:
-        super().on_url(url)
-        if len(self.url) > HEAD_BYTES_MAX:
-            self._raise_too_large()
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        super().on_header(name, value)
-        if len(self.headers) > HEADERS_MAX or len(name) + len(value) > HEAD_BYTES_MAX:
-            self._raise_too_large()
-
     def on_body(self, body: bytes) -> None:
         self._head_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._head_bytes = 0
+        del self.headers[HEADERS_MAX:]  # trailers came
         super().on_message_complete()
 
     def on_headers_complete(self) -> None:
         self._stop_head_timer()
+        if len(self.headers) > HEADERS_MAX or (
+            self._head_bytes > HEAD_BYTES_MAX and self._head_is_too_large()
+        ):
+            self._too_large = True
+            raise HeadTooLarge
         self._head_bytes = 0
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.cycle, self.transport))
+        self.scope[CYCLE] = self.cycle  # type: ignore[literal-required]  # for `send_whole`
         if isinstance(self.server_state, EndingState) and self.server_state.ending:
             self.cycle.keep_alive = False
 
@@ -125,9 +122,11 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         else:
             super().send_400_response(msg)
 
-    def _raise_too_large(self) -> None:
-        self._too_large = True
-        raise HeadTooLarge
+    def _head_is_too_large(self) -> bool:
+        """By itself: what was received may be another request's, or a body."""
+        if self._head_bytes <= HEAD_BYTES_MAX:
+            return False
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX
 
     def _refuse_head(self) -> None:
         """Answers 431, unless an answer is under way: that one's connection is closed without a word."""

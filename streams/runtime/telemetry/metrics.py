@@ -86,6 +86,10 @@ class Metrics:
         """Set a gauge to `value`."""
         (self._by_call.get((name, *labels.items())) or self._new(name, labels)).value = value
 
+    def series(self, name: CounterName | HistogramName, **labels: str | int) -> Series:
+        """The series itself, to be counted or observed by those who do so for every request."""
+        return self._by_call.get((name, *labels.items())) or self._new(name, labels)
+
     def watch(self, name: GaugeName, read: Callable[[], float]) -> None:
         """Read an unlabelled gauge by `read` at each `render`: it costs nothing in between."""
         self._watched[name] = read

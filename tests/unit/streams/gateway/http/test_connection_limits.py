@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 
 from streams.gateway.http import connection_limits
+from streams.gateway.http.answer_writes import send_whole
 from streams.gateway.http.connection_limits import (
     HEAD_BYTES_MAX,
     HEAD_WITHIN_S,
@@ -23,21 +24,27 @@ WITHIN_S = 10 * HEAD_WITHIN_S
 REQUEST = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"
 
 
+async def _ok(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+async def _late(scope: Any, receive: Any, send: Any) -> None:
+    """Answers after twice the time that a request's head may take."""
+    await asyncio.sleep(2 * HEAD_WITHIN_S)
+    await _ok(scope, receive, send)
+
+
 @asynccontextmanager
-async def serve() -> AsyncIterator[int]:
-    """The port of a server whose answer comes after twice the time that a request's head may take."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.sleep(2 * HEAD_WITHIN_S)
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"ok"})
-
+async def serve(app: Any = _late) -> AsyncIterator[int]:
+    """The port of a server with that application."""
     config = uvicorn.Config(
         app,
         http=LimitedHttpProtocol,
         ws="none",
         lifespan="off",
         log_config=None,
+        access_log=False,
         timeout_keep_alive=int(WITHIN_S),
     )
     server = uvicorn.Server(config)
@@ -168,3 +175,50 @@ async def test_too_many_connections_are_refused(monkeypatch: pytest.MonkeyPatch)
             one.close()
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1\r\n" in answer
+
+
+async def test_many_trailers_are_not_kept() -> None:
+    kept = 0
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal kept
+        while (await receive()).get("more_body"):
+            pass
+        kept = len(scope["headers"])
+        await _ok(scope, receive, send)
+
+    async with serve(app) as port, asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        trailers = b"x: a\r\n" * (3 * HEADERS_MAX)
+        writer.write(POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n" + trailers + b"\r\n")
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        writer.close()
+    assert kept == HEADERS_MAX
+
+
+async def test_a_long_body_in_the_same_read_does_not_refuse_its_head() -> None:
+    async with serve(_ok) as port, asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        length = b"content-length: %d\r\n\r\n" % (2 * HEAD_BYTES_MAX)
+        writer.write(POST + length + b"a" * (2 * HEAD_BYTES_MAX))
+        assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        writer.close()
+
+
+async def test_whole_answers_of_pipelined_requests_come_in_order() -> None:
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/1":
+            await asyncio.sleep(0.01)
+        assert send_whole(scope, b"", scope["path"].encode())
+
+    async with serve(app) as port, asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        paths = [b"/1", b"/2", b"/3"]
+        writer.write(b"".join(b"GET " + path + b" HTTP/1.1\r\nhost: test\r\n\r\n" for path in paths))
+        for path in paths:
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"\r\ncontent-length: 2\r\n" in head
+            assert b"\r\ndate: " in b"\r\n" + head
+            assert await reader.readexactly(2) == path
+        writer.close()
