@@ -23,6 +23,7 @@ from tests.load import (
     memory,
     page_get,
     push,
+    rolling,
     scale,
     serving,
     stream,
@@ -42,12 +43,13 @@ PARTS: dict[str, Callable[[Bed, int, Say], list[Figure]]] = {
     "fair": fair.measure,
     "freshness": freshness.measure,
     "push": push.measure,
+    "rolling": rolling.measure,
     "stream": stream.measure,
     "scale": scale.measure,
     "memory": memory.measure,
     "upload": upload.measure,
 }
-ALIASES = {"rebuild": "memory"}
+ALIASES = {"rebuild": "memory", "failover": "rolling"}
 ONLY_BY_NAME = {"backlog": stream.measure_backlog}
 """Part of another part, for comparisons of two commits."""
 NAMES = (*IN_PROCESS, *PARTS, *ALIASES, *ONLY_BY_NAME)

@@ -151,4 +151,12 @@ MEMORY = {
     "memory.at_100000.worker_rss_mb": Requirement(most(250, of="memory.worker_rss_mb")),
     "memory.at_100000.gateway_rss_mb": Requirement(most(250, of="memory.gateway_rss_mb")),
 }
-REQUIREMENTS: dict[str, Requirement] = DECIDE | FOLD | STREAM | FRESHNESS | GATEWAY | INTAKE | MEMORY
+ROLLING = {
+    "rolling.get_p999_ms": Requirement(most(250)),
+    "rolling.calm_p999_ms": NOTHING,
+    "rolling.failed": Requirement(most(0)),
+    "failover.fresh_ms": Requirement(most(8000)),
+}
+REQUIREMENTS: dict[str, Requirement] = (
+    DECIDE | FOLD | STREAM | FRESHNESS | GATEWAY | INTAKE | MEMORY | ROLLING
+)
