@@ -20,6 +20,7 @@ from tests.load import (
     fold,
     freshness,
     intake,
+    keyed,
     memory,
     page_get,
     push,
@@ -37,6 +38,7 @@ IN_PROCESS: dict[str, Callable[[int, Say], list[Figure]]] = {"decide": decide.me
 """Parts that need no servers."""
 PARTS: dict[str, Callable[[Bed, int, Say], list[Figure]]] = {
     "layout_get": serving.measure_layout_get,
+    "keys": keyed.measure,
     "rank": serving.measure_rank,
     "page_get": page_get.measure,
     "intake": intake.measure,

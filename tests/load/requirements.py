@@ -152,6 +152,10 @@ MEMORY = {
     "memory.at_100000.gateway_rss_mb": Requirement(most(250, of="memory.gateway_rss_mb")),
 }
 ROLLING = {
+    "keys.layout_get.server_cpu_ratio": Requirement(most(1.1)),
+    "keys.layout_get.publishable_cpu_ratio": Requirement(most(1.1)),
+    "keys.rank.server_cpu_ratio": Requirement(most(1.1)),
+    "keys.events.server_cpu_ratio": Requirement(most(1.1)),
     "rolling.get_p999_ms": Requirement(most(250)),
     "rolling.calm_p999_ms": NOTHING,
     "rolling.failed": Requirement(most(0)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import selectors
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Self
 
 
@@ -16,6 +16,13 @@ def get(path: str) -> bytes:
 def post(path: str, body: bytes) -> bytes:
     lines = f"POST {path} HTTP/1.1", "host: bench", "content-type: application/json"
     return "\r\n".join([*lines, f"content-length: {len(body)}", "", ""]).encode() + body
+
+
+def with_headers(request: bytes, headers: Mapping[str, str]) -> bytes:
+    """The request of `get` or `post` with more headers."""
+    first, rest = request.split(b"\r\n", 1)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return first + b"\r\n" + lines.encode() + rest
 
 
 def split(raw: bytes) -> tuple[int, bytes] | None:

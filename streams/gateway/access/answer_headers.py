@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from streams.gateway.access.callers import Caller
@@ -11,7 +12,8 @@ from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, SignedToken
 from streams.gateway.http.answer_writes import encode_lines
 from streams.gateway.http.asgi_io import JSON, Scope, Send
 
-Headers = list[tuple[bytes, bytes]]
+Header = tuple[bytes, bytes]
+Headers = list[Header]
 
 ANSWER_HEADERS = "etalage.answer_headers"
 """Key of an ASGI scope, set by the door."""
@@ -30,6 +32,8 @@ CSP_PAGE = (
 
 CONTENT_TYPE_JSON = (b"content-type", JSON)
 NO_STORE = (b"cache-control", b"no-store")
+FIXED_MAX = 256
+"""Sets of headers kept: one for each origin whose pages may read."""
 
 
 def is_secure(scheme: str, forwarded: bytes) -> bool:
@@ -53,10 +57,10 @@ class FixedHeaders:
 
     __slots__ = ("_fixed", "_json_lines", "_on_page")
 
-    def __init__(self, *, secure: bool, on_page: bool, cross_origin: Headers) -> None:
-        self._fixed = security_headers(secure=secure, on_page=on_page) + cross_origin
+    def __init__(self, *, secure: bool, on_page: bool, cross_origin: Sequence[Header]) -> None:
+        self._fixed = [*security_headers(secure=secure, on_page=on_page), *cross_origin]
         self._on_page = on_page
-        self._json_lines = b""
+        self._json_lines = encode_lines([CONTENT_TYPE_JSON, *self.added_to([NO_STORE])])
 
     def added_to(self, present: Headers) -> Headers:
         """The headers of an answer that has `present` of its own."""
@@ -65,48 +69,46 @@ class FixedHeaders:
         return present + self._fixed
 
     def json_lines(self) -> bytes:
-        """The head of a JSON answer that nobody may store, but its length; encoded once."""
-        if not self._json_lines:
-            self._json_lines = encode_lines([CONTENT_TYPE_JSON, *self.added_to([NO_STORE])])
+        """The head of a JSON answer that nobody may store, but its length."""
         return self._json_lines
 
 
-class PageHeaders(FixedHeaders):
+class PageHeaders:
     """What is added to answers for a page: also the token of a new visitor, if there is one."""
 
-    __slots__ = ("_caller", "_credentials", "_secure")
+    __slots__ = ("_caller", "_credentials", "_fixed", "_secure")
 
     def __init__(
-        self, caller: Caller, credentials: Credentials, *, secure: bool, on_page: bool, cross_origin: Headers
+        self, fixed: FixedHeaders, caller: Caller, credentials: Credentials, *, secure: bool
     ) -> None:
-        super().__init__(secure=secure, on_page=on_page, cross_origin=cross_origin)
-        self._caller, self._credentials, self._secure = caller, credentials, secure
+        self._fixed, self._caller, self._credentials, self._secure = fixed, caller, credentials, secure
 
     def added_to(self, present: Headers) -> Headers:
-        headers = super().added_to(present)
-        if (token := self._caller.new_token) is not None:
-            headers += token_headers(token, self._credentials, secure=self._secure)
-        return headers
+        """As of FixedHeaders."""
+        return self._fixed.added_to(present) + self._token()
+
+    def json_lines(self) -> bytes:
+        """As of FixedHeaders."""
+        token = self._token()
+        return self._fixed.json_lines() + encode_lines(token) if token else self._fixed.json_lines()
+
+    def _token(self) -> Headers:
+        token = self._caller.new_token
+        return [] if token is None else token_headers(token, self._credentials, secure=self._secure)
 
 
-_PLAIN = {
-    (secure, on_page): FixedHeaders(secure=secure, on_page=on_page, cross_origin=[])
-    for secure in (False, True)
-    for on_page in (False, True)
-}
+@lru_cache(maxsize=FIXED_MAX)
+def _fixed_headers(secure: bool, on_page: bool, cross_origin: tuple[Header, ...]) -> FixedHeaders:
+    return FixedHeaders(secure=secure, on_page=on_page, cross_origin=cross_origin)
 
 
 def choose_headers(
-    scope: Scope, caller: Caller, credentials: Credentials, cross_origin: Headers
-) -> FixedHeaders:
-    """What is added to the answer of a request; made anew only where it differs from others'."""
+    scope: Scope, caller: Caller, credentials: Credentials, cross_origin: tuple[Header, ...]
+) -> FixedHeaders | PageHeaders:
+    """What is added to the answer of a request; those of pages of one origin are made once."""
     secure = is_secure(scope.get("scheme", "http"), credentials.forwarded)
-    on_page = scope["path"].startswith("/demo")
-    if not caller.names_visitors:
-        return PageHeaders(caller, credentials, secure=secure, on_page=on_page, cross_origin=cross_origin)
-    if cross_origin:
-        return FixedHeaders(secure=secure, on_page=on_page, cross_origin=cross_origin)
-    return _PLAIN[secure, on_page]
+    fixed = _fixed_headers(secure, scope["path"].startswith("/demo"), cross_origin)
+    return fixed if caller.names_visitors else PageHeaders(fixed, caller, credentials, secure=secure)
 
 
 def add_headers(scope: Scope, send: Send) -> Send:
@@ -121,9 +123,9 @@ def add_headers(scope: Scope, send: Send) -> Send:
     return send_with_headers
 
 
-def headers_of(scope: Scope) -> FixedHeaders:
+def headers_of(scope: Scope) -> FixedHeaders | PageHeaders:
     """What the door adds to the answer of this request."""
-    headers: FixedHeaders = scope[ANSWER_HEADERS]
+    headers: FixedHeaders | PageHeaders = scope[ANSWER_HEADERS]
     return headers
 
 

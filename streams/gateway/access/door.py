@@ -67,7 +67,7 @@ class Door:
         to_all = self._ring.open and not self._open_origins
         credentials = read_little(scope) if to_all else read_credentials(scope)
         caller, origins = self._admit(scope, credentials)
-        cross_origin = origin_headers(credentials.origin, origins) if origins else []
+        cross_origin = origin_headers(credentials.origin, origins) if origins else ()
         scope[CALLER], scope[CREDENTIALS] = caller, credentials
         scope[ANSWER_HEADERS] = choose_headers(scope, caller, credentials, cross_origin)
         if self._apart and not self._answers_here(scope):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, MutableMapping
+from functools import lru_cache
 from typing import Any
 
 from streams.gateway.http.asgi_io import Scope, Send
@@ -18,7 +19,8 @@ _ALLOW = b"access-control-allow-"
 _VARY = (b"vary", b"origin")
 
 
-def origin_headers(origin: bytes, allowed: frozenset[bytes]) -> Headers:
+@lru_cache(maxsize=256)
+def origin_headers(origin: bytes, allowed: frozenset[bytes]) -> tuple[tuple[bytes, bytes], ...]:
     """The headers that let a page of an allowed origin read an answer.
 
     Cookies are sent for origins that are named, never for `*`.
@@ -28,12 +30,12 @@ def origin_headers(origin: bytes, allowed: frozenset[bytes]) -> Headers:
         allowed: origins as `https://shop.example`, or `*` among them for all.
     """
     if origin and origin in allowed:
-        named = [(_ALLOW + b"origin", origin), (_ALLOW + b"credentials", b"true")]
+        named: Headers = [(_ALLOW + b"origin", origin), (_ALLOW + b"credentials", b"true")]
     elif origin and b"*" in allowed:
         named = [(_ALLOW + b"origin", b"*")]
     else:
-        return [_VARY]
-    return [*named, (b"access-control-expose-headers", EXPOSED), _VARY]
+        return (_VARY,)
+    return (*named, (b"access-control-expose-headers", EXPOSED), _VARY)
 
 
 def preflight_headers(
