@@ -84,8 +84,7 @@ def test_a_gateway_on_a_network_starts_with_keys_alone(stack: Stack) -> None:
     assert refused.popen.wait(60) == 2
     assert "etalage keys create" in refused.log()
     said_so = stack.start("gateway", host="0.0.0.0", open="1")
-    poll_until(said_so.status, within_s=60, what="an open gateway")
-    assert "gateway is open" in said_so.log()
+    poll_until(lambda: "gateway is open" in said_so.log(), within_s=60, what="an open gateway")
     create(stack, "--kind", "admin", "--role", "read")
     keyed = stack.start("gateway", host="0.0.0.0")
     poll_until(keyed.status, within_s=60, what="a gateway with keys")
