@@ -14,12 +14,16 @@ import schemathesis
 import uvicorn
 from hypothesis import HealthCheck, settings
 from jsonschema import Draft202012Validator
-from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+from schemathesis.specs.openapi.checks import ignored_auth, negative_data_rejection, positive_data_acceptance
 
+from streams.gateway.access.credentials import KEY_HEADER
+from streams.gateway.access.permissions import PERMISSIONS
 from streams.gateway.admin.openapi import document
 from streams.gateway.events.event_log import MemoryLog
+from streams.gateway.http.connection_limits import LimitedHttpProtocol
 from streams.runtime.telemetry.logs import configure
 from streams.shop.publishing import StoredStorefront
+from tests.unit.streams.gateway.access.keyed import KeyBunch
 from tests.unit.streams.gateway.house import open_gateway, state_after_views
 
 STREAM = "/v1/layouts/{page}/stream"
@@ -30,9 +34,10 @@ ONE_BY_ONE = ["/v1/events", "/v1/catalog/items"]
 
 
 class Served:
-    """A gateway in memory behind a real socket, in a thread of its own."""
+    """A gateway in memory behind a real socket, in a thread of its own; with `keys` it asks for them."""
 
-    def __init__(self) -> None:
+    def __init__(self, keys: KeyBunch | None = None) -> None:
+        self._keys = keys
         self.socket = socket.create_server(("127.0.0.1", 0))
         self._server: uvicorn.Server | None = None
         self._ready = threading.Event()
@@ -57,10 +62,12 @@ class Served:
     async def _serve(self) -> None:
         async with open_gateway() as (house, _):
             await house.write(state_after_views(["sneakers-0001"]))
+            if self._keys is not None:
+                self._keys.give(house)
             house.gateway.shop_routes._read = partial(_no_sections, house.log)
             config = uvicorn.Config(
                 house.gateway.app,
-                http="httptools",
+                http=LimitedHttpProtocol,
                 lifespan="off",
                 ws="none",
                 log_config=None,
@@ -79,6 +86,18 @@ async def _no_sections(log: MemoryLog) -> StoredStorefront:
 def url() -> Iterator[str]:
     configure(style="json", level="error")
     with Served() as served:
+        yield served.url
+
+
+@pytest.fixture(scope="module")
+def keys() -> KeyBunch:
+    return KeyBunch()
+
+
+@pytest.fixture(scope="module")
+def keyed_url(keys: KeyBunch) -> Iterator[str]:
+    configure(style="json", level="error")
+    with Served(keys) as served:
         yield served.url
 
 
@@ -128,6 +147,32 @@ def test_what_is_judged_entry_by_entry(case: schemathesis.Case[Any], url: str) -
 @BOUNDED
 def test_what_no_schema_can_say(case: schemathesis.Case[Any], url: str) -> None:
     case.call_and_validate(base_url=url, timeout=10, excluded_checks=[positive_data_acceptance])
+
+
+REFUSED = [positive_data_acceptance, negative_data_rejection]
+"""Who may not ask is refused before what was asked is looked at."""
+
+
+@pytest.mark.parametrize("kind", ["publishable", "server", "read", "merchandise"])
+@schema.exclude(path=STREAM).parametrize()
+@settings(BOUNDED, max_examples=3)
+def test_answers_to_a_key_are_as_documented(
+    case: schemathesis.Case[Any], kind: str, keyed_url: str, keys: KeyBunch
+) -> None:
+    headers = {KEY_HEADER: keys.texts[kind]}
+    answer = case.call_and_validate(
+        base_url=keyed_url, timeout=10, headers=headers, excluded_checks=[*REFUSED, ignored_auth]
+    )
+    assert answer.status_code != 401
+
+
+@schema.exclude(path=STREAM).parametrize()
+@settings(BOUNDED, max_examples=3)
+def test_without_a_key_it_is_401_or_for_anybody(case: schemathesis.Case[Any], keyed_url: str) -> None:
+    case.headers.pop(KEY_HEADER, None)
+    answer = case.call_and_validate(base_url=keyed_url, timeout=10, excluded_checks=[*REFUSED, ignored_auth])
+    anybody = PERMISSIONS.get((case.path, case.method)) is None or PERMISSIONS[case.path, case.method].anybody
+    assert answer.status_code == 401 or anybody
 
 
 SLOT = {"id": "s", "admits": ["hero"], "default": "hero"}

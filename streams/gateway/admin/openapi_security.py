@@ -32,5 +32,7 @@ def add_security(paths: dict[str, Any], describe: Callable[[Iterable[int]], dict
         if "publishable" in permission.grants:
             ways += [{"publishable": [], way: []} for way in ("visitor", "visitor_cookie")]
         operation["security"] = ways
-        refused = (401, 403, 409, 415, 503) if "publishable" in permission.grants else (401, 403, 503)
-        operation["responses"] |= describe(refused)
+        refused = [401, 403, 503]
+        refused += [409] if "publishable" in permission.grants else []
+        refused += [415] if method == "POST" else []  # of a publishable key, before its permissions are asked
+        operation["responses"] |= describe(sorted(refused))
