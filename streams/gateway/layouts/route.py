@@ -52,10 +52,13 @@ class LayoutRoute:
         )
         await send({"type": "http.response.body", "body": layout})
         self._count(query, layout, perf_counter() - started)
-        if not is_head(scope):
+        if not (is_head(scope) or caller.about_nobody):
             self._exposures.add(query.visitor, layout, "get")
 
     async def _answer(self, query: LayoutQuery, scope: Scope, until: float) -> bytes:
+        if caller_of(scope).about_nobody:
+            page = await self._fallbacks.popular_or_static(query, "redis_down", until)
+            return self._fallbacks.finish(query, page)
         if is_bot(header(scope, b"user-agent")):
             return self._fallbacks.finish(query, await self._fallbacks.popular_or_static(query, "bot", until))
         try:
