@@ -76,7 +76,9 @@ def test_keys_are_made_rotated_and_revoked_while_a_gateway_runs(
     poll_until(late.status, within_s=60, what="a gateway without Redis")
     assert (status(late.address, shop), status(late.address, "/livez")) == (200, 200)
     for key in ("", second):
-        assert status(late.address, "/v1/visitors/a:1", key) == 503, "keys may exist: a page about nobody alone"
+        assert status(late.address, "/v1/visitors/a:1", key) == 503, (
+            "keys may exist: a page about nobody alone"
+        )
     shut = stack.start("gateway", open="0")
     poll_until(shut.status, within_s=60, what="a gateway that is never open")
     assert (status(shut.address, shop, second), status(shut.address, "/livez")) == (503, 200)
