@@ -107,6 +107,20 @@ def test_the_admin_port_is_another(stack: Stack) -> None:
     assert status(f"127.0.0.1:{port}", "/v1/layouts/home?visitor=a:1") == 404
 
 
+def test_gateways_share_the_admin_port_and_are_restarted_one_after_the_other(stack: Stack) -> None:
+    admin = f"127.0.0.1:{free_port()}"
+    gateways = [stack.start("gateway", admin_address=admin) for _ in range(2)]
+    for _ in range(2):
+        for gateway in gateways:
+            poll_until(gateway.status, within_s=60, what="a gateway")
+            poll_until(lambda g=gateway: status(g.address, "/livez") == 200, within_s=20, what="its port")  # type: ignore[misc]
+        poll_until(lambda: status(admin, "/metrics") == 200, within_s=20, what="open gateways")
+        assert [status(admin, "/metrics") for _ in range(10)] == [200] * 10, "whichever of the two it is"
+        assert gateways.pop(0).terminate() == 0
+        assert status(admin, "/metrics") == 200, "the other one"
+        gateways.append(stack.start("gateway", admin_address=admin))
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [

@@ -21,7 +21,7 @@ log = logger("redis")
 
 CONNECT_WITHIN_S = 2.0
 TRY_WITHIN_S = 0.5
-"""For each but the last of the places that Sentinels name, when they disagree: an old master may be cut off."""
+"""For each but the last of the places that disagreeing Sentinels name: an old master may be cut off."""
 RECONNECT_S = (0.05, 0.1, 0.25, 0.5)
 """Pauses between attempts to connect; the last one repeats."""
 
