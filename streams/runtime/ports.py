@@ -24,18 +24,32 @@ BAD_CERTIFICATE = {
 """What to do about OpenSSL's X509_V_ERR_… numbers."""
 
 
-def listening_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """A socket that listens at `host` and `port` (0: any free one); raises OSError when it cannot be had.
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens at `host` and `port` (0: any free one); raises OSError when it cannot be had."""
+    sock = _bound_socket(host, port, socket.SO_REUSEADDR)
+    try:
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
-    `shared`: other processes of this account may listen there, too; each connection comes to one of them.
+
+def shared_socket(host: str, port: int) -> socket.socket:
+    """A socket at `host` and `port` that other processes of this account may have, too; raises OSError.
+
+    Each connection comes to one that listens. This one does not yet: its server lets it, when it is able to
+    answer, so that nobody waits for a process that boots.
     """
+    return _bound_socket(host, port, socket.SO_REUSEADDR, socket.SO_REUSEPORT)
+
+
+def _bound_socket(host: str, port: int, *options: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        for option in options:
+            sock.setsockopt(socket.SOL_SOCKET, option, 1)
         sock.bind((host, port))
-        sock.listen(BACKLOG)
     except OSError:
         sock.close()
         raise

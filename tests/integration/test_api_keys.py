@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from streams.local.servers.redis import LocalRedis
-from streams.runtime.ports import free_port
+from streams.runtime.ports import free_port, shared_socket
 from streams.stores.api_keys import REMEMBER_REVOKED_S
 from tests.stack import Stack, poll_until
 
@@ -108,8 +108,10 @@ def test_the_admin_port_is_another(stack: Stack) -> None:
 
 
 def test_gateways_share_the_admin_port_and_are_restarted_one_after_the_other(stack: Stack) -> None:
-    admin = f"127.0.0.1:{free_port()}"
+    admin_place = ("127.0.0.1", free_port())
+    admin = f"127.0.0.1:{admin_place[1]}"
     gateways = [stack.start("gateway", admin_address=admin) for _ in range(2)]
+    bound = shared_socket(*admin_place)  # of a gateway that boots, and does not listen yet
     for _ in range(2):
         for gateway in gateways:
             poll_until(gateway.status, within_s=60, what="a gateway")
@@ -119,6 +121,7 @@ def test_gateways_share_the_admin_port_and_are_restarted_one_after_the_other(sta
         assert gateways.pop(0).terminate() == 0
         assert status(admin, "/metrics") == 200, "the other one"
         gateways.append(stack.start("gateway", admin_address=admin))
+    bound.close()
 
 
 @pytest.mark.parametrize(
