@@ -51,6 +51,11 @@ async def test_doctor_and_visitor_commands_say_whose_right_is_missing(role: str)
         await list_quarantined(read_settings())
     assert found.state == "warn"
     for text in (found.found, str(caught.value)):
-        for words in (f"user {NAMESPACE}-{role} of Redis", "NOPERM", f"redis://{NAMESPACE}-repair@…", "redis-acl"):
+        for words in (
+            f"user {NAMESPACE}-{role} of Redis",
+            "NOPERM",
+            f"redis://{NAMESPACE}-repair@…",
+            "redis-acl",
+        ):
             assert words in text
     assert "visitor repair" in found.found

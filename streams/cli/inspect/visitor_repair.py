@@ -50,9 +50,7 @@ async def open_namespace(settings: Settings) -> AsyncIterator[tuple[Reconnecting
         if not exc.no_permission:
             raise
         what = "look for states that were set aside and repair them"
-        raise ServiceMissing(
-            missing_right_text(exc, address, settings.namespace, "repair", what)
-        ) from exc
+        raise ServiceMissing(missing_right_text(exc, address, settings.namespace, "repair", what)) from exc
 
 
 async def list_quarantined(settings: Settings) -> list[Quarantined]:

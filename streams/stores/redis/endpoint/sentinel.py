@@ -1,7 +1,7 @@
 """Which Redis is the master, asked of Sentinels: they replace one that died, and clients look again.
 
 The protocol of https://redis.io/docs/latest/develop/reference/sentinel-clients/, but for one thing: all
-Sentinels are asked, not the first that answers. One that was cut off names the old master for as long as it is
+Sentinels are asked, not the first that answers. One that was cut off names the old master as long as it is
 alone. Of what they name only its own word (ROLE) is believed that it is a master; the caller asks it.
 """
 

@@ -63,7 +63,7 @@ def users_of(settings: Settings) -> Iterator[Callable[[], Any]]:
         )  # fmt: skip
         yield lambda secured=secured: client_options(kafka_cluster(secured))  # type: ignore[misc]
     yield lambda: refuse_unguarded(msgspec.structs.replace(settings, open="0"), None)
-    yield lambda: listen(settings).close()
+    yield lambda: [sock.close() for sock in [listen(settings)]]
     yield lambda: [sock.close() for sock in listen_for_admin(settings)]
     yield lambda: check_writable(settings.status)
     yield lambda: describe_ranker(settings.ranker)

@@ -86,7 +86,7 @@ def test_it_never_opens_again() -> None:
 @pytest.mark.parametrize(("open_", "host"), [("0", "127.0.0.1"), ("auto", "10.0.0.1")])
 async def test_before_keys_were_read_nothing_that_needs_one_is_answered(open_: str, host: str) -> None:
     async with open_gateway() as (house, client):
-        house.gateway.key_ring.__init__(Settings(open=open_, host=host))  # type: ignore[misc]
+        house.gateway.key_ring.__init__(Settings(open=open_, host=host))  # type: ignore[misc, arg-type]
         for headers in ({}, {"x-etalage-key": TEXT}):
             answer = await client.get(HOME, headers=headers)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
@@ -103,7 +103,7 @@ async def test_before_keys_were_read_everybody_gets_pages_about_nobody_where_non
     """Redis may hold keys all the same: the house's does not say."""
     async with open_gateway() as (house, client):
         await house.write(state_after_views(["sneakers-0001"]))
-        house.gateway.key_ring.__init__(Settings(open=open_, host=host))  # type: ignore[misc]
+        house.gateway.key_ring.__init__(Settings(open=open_, host=host))  # type: ignore[misc, arg-type]
         answer = await client.get(HOME)
         assert (answer.status_code, answer.json()["reason"]) == (200, "redis_down")
         assert answer.json()["mode"] in ("popular", "static")
