@@ -105,8 +105,9 @@ def missing_right_text(exc: EtalageError, address: RedisAddress, namespace: str,
     """
     user, able = address.login.username or "default", f"{namespace}-{role}"
     return (
-        f"user {user} of Redis may not {what} ({exc}): connect as {able}, with ETALAGE_REDIS=redis://{able}@… and "
-        f"ETALAGE_REDIS_PASSWORD_FILE; `etalage redis-acl --passwords DIR` prints what it is allowed"
+        f"user {user} of Redis may not {what} ({exc}): connect as {able}, with "
+        f"ETALAGE_REDIS=redis://{able}@… and ETALAGE_REDIS_PASSWORD_FILE; "
+        f"`etalage redis-acl --passwords DIR` prints what it is allowed"
     )
 
 

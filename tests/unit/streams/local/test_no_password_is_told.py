@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import socket
 import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -63,10 +64,15 @@ def users_of(settings: Settings) -> Iterator[Callable[[], Any]]:
         )  # fmt: skip
         yield lambda secured=secured: client_options(kafka_cluster(secured))  # type: ignore[misc]
     yield lambda: refuse_unguarded(msgspec.structs.replace(settings, open="0"), None)
-    yield lambda: [sock.close() for sock in [listen(settings)]]
-    yield lambda: [sock.close() for sock in listen_for_admin(settings)]
+    for bind in (lambda: [listen(settings)], lambda: listen_for_admin(settings)):
+        yield lambda bind=bind: close_all(bind())  # type: ignore[misc]
     yield lambda: check_writable(settings.status)
     yield lambda: describe_ranker(settings.ranker)
+
+
+def close_all(sockets: list[socket.socket]) -> None:
+    for sock in sockets:
+        sock.close()
 
 
 def errors_of(env: dict[str, str]) -> list[str]:
