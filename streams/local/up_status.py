@@ -38,7 +38,7 @@ class ServerStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class UpStatus(Struct, frozen=True, kw_only=True):
     """The whole file: which process supervises, and where its servers and processes are.
 
-    `redis` is its address without a password: who asks it needs ETALAGE_REDIS or a password file, as `up` did.
+    `redis` is its address without a password: who asks it needs ETALAGE_REDIS or a password file, too.
     `rolling_restarts` counts those that came to their end.
     """
 
