@@ -41,8 +41,8 @@ class KeyRing:
     """Finds keys by their text, in constant time of their number.
 
     `state` is "unread" until Redis has answered once, "open" while there are no keys and none are needed,
-    else "closed"; it never opens again once it was closed. While Redis is away the last keys hold. A list that
-    could not be read is not an empty one: until then nobody may do anything, whatever ETALAGE_OPEN says.
+    else "closed"; it never opens again once it was closed. While Redis is away the last keys hold. A list
+    that could not be read is not an empty one: until then nobody may do anything, whatever ETALAGE_OPEN says.
 
     Args:
         settings: say whether the gateway may be open.
