@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from streams.runtime.settings import number_text
+from streams.runtime.settings import number_text, without_secret
 
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """The base class of all usage errors, which typer does not export."""
@@ -45,7 +45,7 @@ def _typed_value(exc: Any) -> str:
     """The value that was typed, if the cause of the error holds it."""
     causes: list[Any] = getattr(exc.__cause__, "errors", list)()
     typed = causes[0].get("input") if causes else None
-    return f", not {typed!r}" if isinstance(typed, str) else ""
+    return f", not {without_secret(typed)!r}" if isinstance(typed, str) else ""
 
 
 def _shorten(message: str) -> str:

@@ -44,7 +44,7 @@ from streams.shop.follower import ShopFollower
 from streams.shop.policy_thread import PolicyThread
 from streams.shop.publishing import StoredStorefront
 from streams.shop.topic_reads import read_storefront
-from streams.stores.api_keys import read_api_keys
+from streams.stores.api_keys import UnreadableKeys, read_api_keys
 from streams.stores.keys import Keys
 from streams.stores.protocols import LayoutReader
 from streams.stores.provisioning import MetaReader, describe_missing
@@ -241,6 +241,7 @@ class LiveGateway:
         )
         self._settings = settings
         self._tasks: list[asyncio.Task[None]] = []
+        self._unreadable_keys = UnreadableKeys()
 
     async def start(self) -> None:
         """Begin to connect; returns without waiting for Kafka or Redis."""
@@ -285,4 +286,4 @@ class LiveGateway:
         return TopicSeen(meta) if meta else TopicSeen(missing=describe_missing(self._settings.namespace))
 
     async def _read_api_keys(self) -> list[ApiKey] | None:
-        return await read_api_keys(self.redis, self._keys)
+        return await read_api_keys(self.redis, self._keys, self._unreadable_keys)

@@ -31,8 +31,10 @@ from streams.stores.provisioning import (
     read_topic_meta,
 )
 from streams.stores.redis.connection import ReconnectingConnection, run_blocking
+from streams.stores.redis.endpoint.acl import missing_right_text
 from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.layouts import read_progress
+from streams.stores.redis.pipeline import CommandRefused
 from streams.stores.redis.server_checks import describe_server
 
 OLDEST_PYTHON = (3, 11)
@@ -155,11 +157,18 @@ def _examine_stream(settings: Settings) -> Finding:
 
 
 def _examine_quarantine(settings: Settings) -> list[Finding]:
-    """How many states are set aside; nothing for a Redis that is not there or holds no namespace."""
+    """How many states are set aside; nothing for a Redis that is not there or holds no namespace.
+
+    Who may not see that may not repair, either: of our users only that of repairs may.
+    """
     if not settings.redis:
         return []
     try:
         count = count_quarantined(redis_address(settings), settings.namespace)
+    except CommandRefused as exc:
+        what = "see which states are set aside, nor `etalage visitor repair` them"
+        text = missing_right_text(exc, redis_address(settings), settings.namespace, "repair", what)
+        return [Finding("quarantine", "warn", text if exc.no_permission else str(exc))]
     except EtalageError:
         return []  # told by the line before, or not set up yet
     if not count:

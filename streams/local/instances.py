@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from schemas.errors import EtalageError, InvalidSetting, ServiceMissing
 from streams.local.up_status import UpStatus
-from streams.runtime.settings import Settings, is_given, read_settings, redis_url_of
+from streams.runtime.settings import Settings, is_given, read_settings, redis_url_of, without_secret
+from streams.stores.redis.endpoint.address import without_password
 
 STATUS_FILE = "status.json"
 LOCK_FILE = "up.lock"
@@ -52,7 +53,7 @@ def data_folder(data: str | None) -> Iterator[Path]:
         return
     folder = Path(data).absolute()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as exc:
         raise EtalageError(f"{folder} cannot be a data folder: {exc.strerror}") from exc
@@ -121,8 +122,8 @@ def gateway_url(url: str | None, data: Path | None = None) -> str:
 
 def http_address(url: str) -> str:
     """Return the address without a slash at its end; raises InvalidSetting when it is none."""
-    if not re.fullmatch(r"https?://[^/?#\s]+[^?#\s]*", url):
-        raise InvalidSetting(f"--url: http://host:port, not {url!r}")
+    if not re.fullmatch(r"https?://[^/?#\s@]+[^?#\s@]*", url):
+        raise InvalidSetting(f"--url: http://host:port, not {without_secret(url)!r}")
     return url.rstrip("/")
 
 
@@ -162,4 +163,8 @@ def _read_live_status(folder: Path) -> UpStatus | None:
 
 def _matches(settings: Settings, up: UpStatus) -> bool:
     kafka = settings.kafka in (None, up.kafka)
-    return kafka and (settings.redis is None or redis_url_of(settings.redis) == redis_url_of(up.redis))
+    return kafka and (settings.redis is None or _comparable(settings.redis) == _comparable(up.redis))
+
+
+def _comparable(redis: str) -> str:
+    return redis_url_of(without_password(redis))

@@ -62,7 +62,7 @@ class Supervisor:
 
     def __init__(self, jobs: Sequence[Job], folder: Path, notify: Notify) -> None:
         """Create `folder` for logs and status files; the first `tick` starts the processes."""
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._children = [Child(job, folder, notify) for job in jobs]
         self.rolling = RollingRestart(self._children, notify)
 

@@ -39,6 +39,7 @@ from streams.runtime.telemetry.terminal import TerminalConsole
 from streams.shop.build import describe_ranker
 from streams.stores.api_keys import settle_access
 from streams.stores.provisioning import create_topics
+from streams.stores.redis.endpoint.address import without_password
 
 LOCAL_PARTITIONS = 8
 """As many workers as one machine feeds; each costs files, a claim in Redis and a part of each fetch."""
@@ -259,7 +260,7 @@ class LocalStack:
             namespace=self._settings.namespace,
             partitions=self._settings.partitions,
             kafka=self._settings.kafka or "",
-            redis=self._settings.redis or "",
+            redis=without_password(self._settings.redis or ""),
             url=f"http://{addresses[0]}/" if addresses else None,
             ready=bool(children)
             and all(server.ready for server in servers.values())

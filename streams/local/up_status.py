@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 from msgspec import Struct
+
+from streams.runtime.telemetry.status_file import replace_privately
 
 
 class ChildStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -37,6 +38,7 @@ class ServerStatus(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class UpStatus(Struct, frozen=True, kw_only=True):
     """The whole file: which process supervises, and where its servers and processes are.
 
+    `redis` is its address without a password: who asks it needs ETALAGE_REDIS or a password file, too.
     `rolling_restarts` counts those that came to their end.
     """
 
@@ -55,6 +57,4 @@ class UpStatus(Struct, frozen=True, kw_only=True):
 
 def write_up_status(path: Path, status: UpStatus) -> None:
     """Replace status.json in one step; raises OSError when it cannot be written."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_bytes(msgspec.json.format(msgspec.json.encode(status)))
-    draft.replace(path)
+    replace_privately(path, msgspec.json.format(msgspec.json.encode(status)))

@@ -1,10 +1,12 @@
-"""Ports and connections of this machine: free, taken, by whom; and waiting for them."""
+"""Ports and connections of this machine: free, taken, by whom; waiting for them; why TLS refuses one."""
 
 from __future__ import annotations
 
 import socket
 import time
 from collections.abc import Callable
+from ssl import SSLCertVerificationError
+from typing import Literal
 
 import psutil
 
@@ -13,19 +15,41 @@ CONNECT_S = 3.0
 BACKLOG = 2048
 """Connections that wait to be accepted; the kernel's own bound (net.core.somaxconn) is 4096."""
 
+UNKNOWN_CA = "it was signed by none we trust: set ETALAGE_{service}_CA to the file of the CA that signed it"
+OTHER_NAME = "write the host in ETALAGE_{service} as the certificate names it"
+BAD_CERTIFICATE = {
+    10: "it has expired", 18: UNKNOWN_CA, 19: UNKNOWN_CA, 20: UNKNOWN_CA, 21: UNKNOWN_CA,
+    62: OTHER_NAME, 64: OTHER_NAME,
+}  # fmt: skip
+"""What to do about OpenSSL's X509_V_ERR_… numbers."""
 
-def listening_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
-    """A socket that listens at `host` and `port` (0: any free one); raises OSError when it cannot be had.
 
-    `shared`: other processes of this account may listen there, too; each connection comes to one of them.
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens at `host` and `port` (0: any free one); raises OSError when it cannot be had."""
+    sock = _bound_socket(host, port, socket.SO_REUSEADDR)
+    try:
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def shared_socket(host: str, port: int) -> socket.socket:
+    """A socket at `host` and `port` that other processes of this account may have, too; raises OSError.
+
+    Each connection comes to one that listens. This one does not yet: its server lets it, when it is able to
+    answer, so that nobody waits for a process that boots.
     """
+    return _bound_socket(host, port, socket.SO_REUSEADDR, socket.SO_REUSEPORT)
+
+
+def _bound_socket(host: str, port: int, *options: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        for option in options:
+            sock.setsockopt(socket.SOL_SOCKET, option, 1)
         sock.bind((host, port))
-        sock.listen(BACKLOG)
     except OSError:
         sock.close()
         raise
@@ -64,6 +88,17 @@ def owns_port(pid: int, port: int) -> bool:
     except psutil.Error:
         return False
     return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections)
+
+
+def bad_certificate_text(exc: SSLCertVerificationError, service: Literal["KAFKA", "REDIS"]) -> str:
+    """Why the certificate of a service is refused, and what to do where that is known.
+
+    Args:
+        exc: as TLS raised it.
+        service: as the names of its settings call it.
+    """
+    advice = BAD_CERTIFICATE.get(exc.verify_code, "").format(service=service)
+    return f"its certificate is refused: {exc.verify_message}{advice and '; '}{advice}"
 
 
 def wait_until(condition: Callable[[], bool], *, within_s: float, every_s: float = 0.05) -> bool:

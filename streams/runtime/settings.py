@@ -28,6 +28,11 @@ NO_REDIS = "no Redis is known: `etalage up` starts one, or set ETALAGE_REDIS=hos
 INJECTED = re.compile(r"(SERVICE_HOST|SERVICE_PORT\w*|PORT_\d+_(TCP|UDP)\w*|PORT)$")
 """Names that Kubernetes adds to every pod for each service it knows; never ours, but for PORT itself."""
 
+_HOST = r"(\[[\w:.%]+\]|[\w.-]*)(:\d+)?"
+HOSTS = re.compile(rf"{_HOST}(,{_HOST})*(/[\w.-]*)*")
+"""What may stand in an address behind its login: hosts, ports and a path."""
+LISTEN_HOST = re.compile(r"[\w.-]+|\[?[\da-fA-F:.]+(%\w+)?\]?")
+
 Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,20}$")]
 NAMESPACE_HINT = "1 to 20 of a-z, 0-9 and -"
 Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -176,11 +181,21 @@ def redis_url_of(address: str) -> str:
 
 
 def without_secret(address: str) -> str:
-    """An address for messages: whatever stands before its last @ is not repeated, nor are a URL's options."""
-    secret, at, rest = address.rpartition("@")
-    scheme = secret.partition("://")[0] + "://" if "://" in secret else ""
-    shown, option, _ = (f"{scheme}…@{rest}" if at else address).partition("?")
-    return f"{shown}?…" if option else shown
+    """An address for messages: of its login and its options nothing is repeated.
+
+    Nor is what is no host and port where these should be: it is a password when an @ was forgotten.
+    """
+    scheme, separator, rest = address.partition("://") if "://" in address else ("", "", address)
+    _, at, place = rest.rpartition("@")
+    place, option, _ = place.partition("?")
+    if (separator or at or ":" in place) and not HOSTS.fullmatch(place):
+        place = "…"
+    return f"{scheme}{separator}{'…' + at if at else ''}{place}{option and '?…'}"
+
+
+def secret_file_text(path: str) -> str:
+    """The name of a file with a secret, for messages; what looks like no path may be the secret itself."""
+    return path if path.startswith(("/", "./", "../")) else "…"
 
 
 def number_text(kind: type, least: float | None, most: float | None) -> str:
@@ -219,6 +234,7 @@ def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settin
         name = str(exc).partition(" - at `$.")[2].rstrip("`")
         wrong = without_secret(str(given[name]))
         raise InvalidSetting(f"{named(name)}: {_describe_expected(name)}, not {wrong!r}") from exc
+    _refuse_logins(settings, named)
     _check_addresses(settings, named)
     if settings.min_insync > settings.replication > 0:
         raise InvalidSetting(
@@ -233,14 +249,29 @@ def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settin
     return settings
 
 
+def _refuse_logins(settings: Settings, named: Callable[[str], str]) -> None:
+    """Raises InvalidSetting where a URL, which may hold a login, stands in a setting that messages repeat."""
+    for name in set(settings.__struct_fields__) - {"redis", "origins"}:
+        if "://" in str(getattr(settings, name)):
+            raise InvalidSetting(f"{named(name)}: only {named('redis')} takes an address with a scheme")
+    if not LISTEN_HOST.fullmatch(settings.host):
+        raise InvalidSetting(
+            f"{named('host')}: an address to listen on, not {without_secret(settings.host)!r}"
+        )
+    if settings.key and not (settings.key.isascii() and settings.key.isprintable()):
+        raise InvalidSetting(f"{named('key')}: an API key, in one line and without blanks at its ends")
+
+
 def _check_addresses(settings: Settings, named: Callable[[str], str]) -> None:
     if re.search("[@/]", settings.kafka or ""):
         raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], without a scheme, user or password")
     for address in (settings.kafka or "").split(","):
         if address and not _ends_with_port(address):
-            raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], and {address!r} has no port")
-    if settings.admin_address and not _ends_with_port(settings.admin_address):
-        raise InvalidSetting(f"{named('admin_address')}: host:port, not {settings.admin_address!r}")
+            shown = without_secret(address)
+            raise InvalidSetting(f"{named('kafka')}: host:port[,host:port], and {shown!r} has no port")
+    admin = settings.admin_address
+    if admin and (re.search("[@/]", admin) or not _ends_with_port(admin)):
+        raise InvalidSetting(f"{named('admin_address')}: host:port, not {without_secret(admin)!r}")
 
 
 def _ends_with_port(address: str) -> bool:

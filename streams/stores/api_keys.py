@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 
 import msgspec
 from msgspec.structs import replace
@@ -29,29 +30,48 @@ SIGNING_SECRET_MIN = 32
 _NOTHING = "no key {id!r}; `etalage keys list` shows all"
 
 
-async def read_api_keys(connection: ReconnectingConnection, keys: Keys) -> list[ApiKey] | None:
+class UnreadableKeys:
+    """Tells what cannot be read among stored keys: each once when it appears, and once when it is gone."""
+
+    def __init__(self) -> None:
+        self._told: dict[bytes, str] = {}
+
+    def tell(self, found: Mapping[bytes, str]) -> None:
+        """Go by what was found just now: a digest of each record, and what is wrong with it."""
+        for digest in found.keys() - self._told.keys():
+            logger("keys").warning("skipping API key", record=digest.hex()[:8], error=found[digest])
+        for digest in self._told.keys() - found.keys():
+            logger("keys").warning("unreadable API key is gone", record=digest.hex()[:8])
+        self._told = dict(found)
+
+
+async def read_api_keys(
+    connection: ReconnectingConnection, keys: Keys, unreadable: UnreadableKeys | None = None
+) -> list[ApiKey] | None:
     """All keys, revoked ones too, the oldest first; None when there never were any (or Redis lost them).
 
-    What this code cannot read is left out, and logged: it opens nothing.
+    What this code cannot read is left out, and logged: it opens nothing. Who reads again and again passes the
+    same `unreadable`, so that each is logged once.
 
     Raises:
         StoreUnavailable: Redis does not answer.
         CommandRefused: `<ns>:keys` holds something else.
     """
     stored: list[bytes] = await connection.call("HVALS", keys.api_keys)
-    if not stored:
-        return None
-    return sorted(filter(None, map(_decode, stored)), key=lambda key: (key.created, key.id))
+    known, wrong = [], {}
+    for record in stored:
+        try:
+            known.append(_decode(record))
+        except DECODE_ERRORS as exc:
+            wrong[sha256(record).digest()] = str(exc)[:200]
+    (unreadable or UnreadableKeys()).tell(wrong)
+    return sorted(known, key=lambda key: (key.created, key.id)) if stored else None
 
 
-def _decode(stored: bytes) -> ApiKey | None:
-    try:
-        key = msgspec.json.decode(stored, type=ApiKey)
-        if key.active and key.kind == "signing" and len(key.secret) < SIGNING_SECRET_MIN:
-            raise ValueError("a signing key without a secret, with which anybody could sign")
-    except DECODE_ERRORS as exc:
-        logger("keys").warning("skipping API key", error=str(exc)[:200])
-        return None
+def _decode(stored: bytes) -> ApiKey:
+    key = msgspec.json.decode(stored, type=ApiKey)
+    if key.active and key.kind == "signing" and len(key.secret) < SIGNING_SECRET_MIN:
+        raise ValueError("a signing key without a secret, with which anybody could sign")
     return key
 
 

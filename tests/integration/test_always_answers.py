@@ -103,6 +103,15 @@ async def assert_posts_are_to_be_sent_again(gateway: Running) -> None:
             assert result["status"] == "retry"
 
 
+async def assert_nothing_else_is_answered_before_keys_are_read(gateway: Running) -> None:
+    """Redis may hold keys: whoever posts is told to come back."""
+    async with HttpClient(gateway.address) as client:
+        event = orjson.dumps({"events": [view("regular", "sneakers-0001", "down")]})
+        for method, path, body in (("POST", "/v1/events", event), ("GET", "/metrics", b"")):
+            status, _ = await client.ask(method, path, body)
+            assert status == 503, path
+
+
 GOOD = {("full", "ok"), ("popular", "cold_start")}
 STALE = ("stale", "stream_stale")
 """Redis answers, and no worker says that it has everything that Kafka has."""
@@ -164,7 +173,7 @@ async def test_at_boot(
     bare = stack.start("gateway", shop_cache="")
     await _wait_for_address(bare)
     assert {mode for mode, _ in await ask_all(bare)} == {"static"}
-    await assert_posts_are_to_be_sent_again(bare)
+    await assert_nothing_else_is_answered_before_keys_are_read(bare)
     assert not bare.ready()
 
     await asyncio.to_thread(kafka_server.start)

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from streams.local.servers.redis import LocalRedis
-from streams.runtime.ports import free_port
+from streams.runtime.ports import free_port, shared_socket
 from streams.stores.api_keys import REMEMBER_REVOKED_S
 from tests.stack import Stack, poll_until
 
@@ -74,7 +74,14 @@ def test_keys_are_made_rotated_and_revoked_while_a_gateway_runs(
         assert (status(address, shop, second), status(address, shop, first)) == (200, 401)
     late = stack.start("gateway")
     poll_until(late.status, within_s=60, what="a gateway without Redis")
-    assert (status(late.address, shop, second), status(late.address, "/livez")) == (503, 200)
+    assert (status(late.address, shop), status(late.address, "/livez")) == (200, 200)
+    for key in ("", second):
+        assert status(late.address, "/v1/visitors/a:1", key) == 503, (
+            "keys may exist: a page about nobody alone"
+        )
+    shut = stack.start("gateway", open="0")
+    poll_until(shut.status, within_s=60, what="a gateway that is never open")
+    assert (status(shut.address, shop, second), status(shut.address, "/livez")) == (503, 200)
     assert "a:1" not in gateway.log() + late.log()
     assert second not in gateway.log() + late.log()
 
@@ -97,6 +104,23 @@ def test_the_admin_port_is_another(stack: Stack) -> None:
     poll_until(lambda: status(f"127.0.0.1:{port}", "/metrics") == 200, within_s=20, what="an open gateway")
     assert status(gateway.address, "/metrics") == 404
     assert status(f"127.0.0.1:{port}", "/v1/layouts/home?visitor=a:1") == 404
+
+
+def test_gateways_share_the_admin_port_and_are_restarted_one_after_the_other(stack: Stack) -> None:
+    admin_place = ("127.0.0.1", free_port())
+    admin = f"127.0.0.1:{admin_place[1]}"
+    gateways = [stack.start("gateway", admin_address=admin) for _ in range(2)]
+    bound = shared_socket(*admin_place)  # of a gateway that boots, and does not listen yet
+    for _ in range(2):
+        for gateway in gateways:
+            poll_until(gateway.status, within_s=60, what="a gateway")
+            poll_until(lambda g=gateway: status(g.address, "/livez") == 200, within_s=20, what="its port")  # type: ignore[misc]
+        poll_until(lambda: status(admin, "/metrics") == 200, within_s=20, what="open gateways")
+        assert [status(admin, "/metrics") for _ in range(10)] == [200] * 10, "whichever of the two it is"
+        assert gateways.pop(0).terminate() == 0
+        assert status(admin, "/metrics") == 200, "the other one"
+        gateways.append(stack.start("gateway", admin_address=admin))
+    bound.close()
 
 
 @pytest.mark.parametrize(

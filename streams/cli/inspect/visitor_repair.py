@@ -17,7 +17,9 @@ from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta, read_meta
 from streams.stores.protocols import Quarantined
 from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.endpoint.acl import missing_right_text
 from streams.stores.redis.endpoint.address import redis_address
+from streams.stores.redis.pipeline import CommandRefused
 from streams.stores.redis.quarantine import RedisQuarantine
 from streams.stores.redis.visitors import Lifetimes, RedisVisitors
 from streams.workers.personalize.decoding import EventsTopic
@@ -28,15 +30,27 @@ DAY_S = 86_400
 
 @asynccontextmanager
 async def open_namespace(settings: Settings) -> AsyncIterator[tuple[ReconnectingConnection, Keys, Meta]]:
-    """A connection to the namespace's Redis; raises ServiceMissing, StoreUnavailable."""
+    """A connection to the namespace's Redis.
+
+    Raises:
+        ServiceMissing: it is not set up, or its user may not do what is done with the connection.
+        StoreUnavailable: Redis does not answer.
+    """
     if not settings.redis:
         raise ServiceMissing(NO_REDIS)
-    keys = Keys(settings.namespace)
-    async with ReconnectingConnection(redis_address(settings)) as connection:
-        meta = await read_meta(connection, keys)
-        if meta is None:
-            raise ServiceMissing(f"namespace {settings.namespace} is not set up: run `etalage topics create`")
-        yield connection, keys, meta
+    keys, address = Keys(settings.namespace), redis_address(settings)
+    try:
+        async with ReconnectingConnection(address) as connection:
+            meta = await read_meta(connection, keys)
+            if meta is None:
+                where = f"namespace {settings.namespace} is not set up"
+                raise ServiceMissing(f"{where}: run `etalage topics create`")
+            yield connection, keys, meta
+    except CommandRefused as exc:
+        if not exc.no_permission:
+            raise
+        what = "look for states that were set aside and repair them"
+        raise ServiceMissing(missing_right_text(exc, address, settings.namespace, "repair", what)) from exc
 
 
 async def list_quarantined(settings: Settings) -> list[Quarantined]:

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from schemas.ids import VisitorId
-from streams.gateway.access.permissions import EVERYBODY, EXPLAIN, PERMISSIONS, Grant
-from streams.gateway.access.refusals import Refused
+from streams.gateway.access.permissions import EVERYBODY, EXPLAIN, LAYOUT, PERMISSIONS, Grant
+from streams.gateway.access.refusals import UNREAD, Refused
 from streams.gateway.access.visitor_tokens import Proof, SignedToken, VisitorTokens
 
 CALLER = "etalage.caller"
@@ -39,6 +39,9 @@ class Caller:
         self._grants, self._proofs, self._tokens, self._problem = grants, proofs, tokens, problem
         self.new_token: SignedToken | None = None
         """To be sent with the answer."""
+
+    about_nobody = False
+    """Whether what it gets is about no visitor, whomever it names."""
 
     def check(self, route: str, method: str) -> None:
         """Returns when the caller may use a route of the router; raises Refused otherwise."""
@@ -102,6 +105,33 @@ class OpenCaller(Caller):
 
 
 OPEN = OpenCaller()
+
+
+class CallerBeforeKeys(Caller):
+    """Anybody while the keys are unread, where none may be needed: gets layouts about nobody, and no more."""
+
+    about_nobody = True
+
+    def __init__(self) -> None:
+        self._refused = Refused(503, "keys_unread", UNREAD)
+        super().__init__(frozenset(), problem=self._refused)
+
+    def check(self, route: str, method: str) -> None:
+        """Returns for layouts and what is for anybody; raises Refused otherwise."""
+        if (route, method) != LAYOUT:
+            super().check(route, method)
+
+    def check_explain(self) -> None:
+        """Raises Refused."""
+        raise self._refused
+
+    def may_act_for(self, visitor: str) -> bool:
+        """True: nothing of the visitor is read, and nothing is written down of it."""
+        return True
+
+    def own_visitor(self) -> VisitorId | None:
+        """Raises Refused: nobody can be given a token."""
+        raise self._refused
 
 
 def caller_of(scope: Mapping[str, Any]) -> Caller:

@@ -6,11 +6,11 @@ from contextlib import suppress
 from typing import Protocol
 
 from streams.gateway.access.answer_headers import ANSWER_HEADERS, add_headers, choose_headers
-from streams.gateway.access.callers import CALLER, OPEN, Caller
+from streams.gateway.access.callers import CALLER, OPEN, Caller, CallerBeforeKeys
 from streams.gateway.access.credentials import Credentials, read_credentials, read_little
-from streams.gateway.access.key_ring import UNREAD, KeyRing
+from streams.gateway.access.key_ring import KeyRing
 from streams.gateway.access.permissions import SIDES, Grant, cross_origin_methods
-from streams.gateway.access.refusals import Refused
+from streams.gateway.access.refusals import UNREAD, Refused
 from streams.gateway.access.visitor_tokens import Proof, VisitorTokens
 from streams.gateway.http.asgi_io import Receive, Scope, Send
 from streams.gateway.http.cors import METHODS, origin_headers, preflight_headers
@@ -85,6 +85,8 @@ class Door:
         """The caller, and the origins whose pages may read the answer."""
         if self._ring.open:
             return OPEN, self._open_origins
+        if self._ring.shows_nobodys_pages:
+            return CallerBeforeKeys(), self._open_origins
         if scope["method"] == "OPTIONS":  # a preflight has no headers of ours; its key can stand in the query
             return Caller(NOBODY, problem=_no_key()), self._preflight_origins(credentials)
         try:

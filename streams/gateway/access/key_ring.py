@@ -12,7 +12,7 @@ from msgspec import Struct
 from schemas.api_keys import PREFIXES, ApiKey, digest_of
 from schemas.errors import EtalageError, error_text
 from streams.gateway.access.permissions import Grant
-from streams.gateway.access.refusals import Refused
+from streams.gateway.access.refusals import UNREAD, Refused
 from streams.runtime.settings import Settings, may_be_open
 from streams.runtime.telemetry.logs import LogOnce, logger
 
@@ -22,8 +22,6 @@ READ_WITHIN_S = 1.0
 
 SIGN_AFTER_S = 10
 """A new signing key signs when every gateway has had the time to read it."""
-
-UNREAD = "the API keys could not be read from Redis yet"
 
 State = Literal["unread", "open", "closed"]
 
@@ -43,7 +41,8 @@ class KeyRing:
     """Finds keys by their text, in constant time of their number.
 
     `state` is "unread" until Redis has answered once, "open" while there are no keys and none are needed,
-    else "closed"; it never opens again once it was closed. While Redis is away the last keys hold.
+    else "closed"; it never opens again once it was closed. While Redis is away the last keys hold. A list
+    that could not be read is not an empty one: until then nobody may do anything, whatever ETALAGE_OPEN says.
 
     Args:
         settings: say whether the gateway may be open.
@@ -51,8 +50,8 @@ class KeyRing:
 
     def __init__(self, settings: Settings) -> None:
         self._may_be_open = may_be_open(settings)
-        self._open_unread = settings.open == "1"
         self.state: State = "unread"
+        self.why_unread = UNREAD
         self.version = 0
         """Counts the changes: what was concluded from the keys of another version is void."""
         self.signing: dict[str, ApiKey] = {}
@@ -92,7 +91,12 @@ class KeyRing:
     @property
     def open(self) -> bool:
         """Whether everybody may do everything."""
-        return self.state == "open" or (self._open_unread and self.state == "unread")
+        return self.state == "open"
+
+    @property
+    def shows_nobodys_pages(self) -> bool:
+        """Whether everybody gets pages about nobody: no key was read yet, and none may be needed."""
+        return self.state == "unread" and self._may_be_open
 
     def find(self, sent: bytes) -> KnownKey:
         """The active key of that text; raises Refused for any other."""
@@ -123,6 +127,7 @@ class KeyRing:
                 async with asyncio.timeout(READ_WITHIN_S):
                     self.update(await read())
             except (EtalageError, TimeoutError) as exc:
+                self.why_unread = f"{UNREAD}: {error_text(exc)}"
                 if self._trouble.begins():
                     log.warning("reading API keys failed", service="redis", error=error_text(exc)[:200])
             else:

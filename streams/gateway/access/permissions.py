@@ -28,11 +28,14 @@ def _of(*grants: Grant, side: Side = "public") -> Permission:
     return Permission(frozenset(grants), side=side)
 
 
+LAYOUT = ("/v1/layouts/{page}", "GET")
+"""The route that answers whatever is down."""
+
 _PROBE = Permission(anybody=True, side="both")
 
 PERMISSIONS: Mapping[tuple[str, str], Permission] = {
     ("/v1/events", "POST"): _of("publishable", "server"),
-    ("/v1/layouts/{page}", "GET"): _of("publishable", "server", "read"),
+    LAYOUT: _of("publishable", "server", "read"),
     ("/v1/layouts/{page}/stream", "GET"): _of("publishable", "server", "read"),
     ("/v1/rank", "POST"): _of("server", "read"),
     ("/v1/visitor-tokens", "POST"): _of("publishable", "server"),

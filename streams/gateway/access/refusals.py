@@ -22,6 +22,8 @@ RefusalReason = Literal[
     "other_visitor",
 ]
 
+UNREAD = "the API keys could not be read from Redis yet"
+
 
 class Refused(Problem):
     """A problem that is counted by its reason.

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from models.policy.snapshot import Snapshot
-from streams.gateway.access.key_ring import UNREAD, KeyRing
+from streams.gateway.access.key_ring import KeyRing
 from streams.gateway.events.event_log import Log
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, send_bytes
@@ -86,8 +86,8 @@ class HealthRoutes:
             return Readiness(False, self._follower.reason or "the shop is being read")
         if self._partition_map.incarnation is None:
             return Readiness(False, "; ".join(filter(None, (self._partition_map.reason, trouble))))
-        if self._key_ring.state == "unread" and not self._key_ring.open:
-            return Readiness(False, UNREAD)
+        if self._key_ring.state == "unread":
+            return Readiness(False, self._key_ring.why_unread)
         return Readiness(True, trouble or self._reads.progress.reason())
 
     async def livez(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -16,7 +16,7 @@ import uvicorn
 
 from schemas.errors import ServiceMissing
 from streams.gateway.http.connection_limits import EndingState, LimitedHttpProtocol
-from streams.runtime.ports import listening_socket
+from streams.runtime.ports import listening_socket, shared_socket
 from streams.runtime.settings import Settings
 
 IDLE_WITHIN_S = 2.0
@@ -34,7 +34,9 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def listen_for_admin(settings: Settings) -> list[socket.socket]:
-    """The socket that admin routes have for their own, if any; gateways that share theirs share this one too.
+    """The socket that admin routes have for their own, if any: all gateways of this account share it.
+
+    A connection comes to one of them, and all say the same of the shop. /metrics are of the one it comes to.
 
     Raises:
         ServiceMissing: the port is taken.
@@ -43,7 +45,7 @@ def listen_for_admin(settings: Settings) -> list[socket.socket]:
         return []
     host, _, port = settings.admin_address.rpartition(":")
     try:
-        return [listening_socket(host.strip("[]"), int(port), shared=settings.listen_fd >= 0)]
+        return [shared_socket(host.strip("[]"), int(port))]
     except OSError as exc:
         raise ServiceMissing(
             f"{settings.admin_address} cannot be had ({exc.strerror}): set ETALAGE_ADMIN_ADDRESS"

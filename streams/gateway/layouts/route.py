@@ -57,10 +57,13 @@ class LayoutRoute:
         if not (seen and send_whole(scope, headers_of(scope).json_lines(), layout)):
             await send_bytes(send, layout, headers=headers_of(scope).added_to([NO_STORE]))
         self._count(query, layout, perf_counter() - started)
-        if seen:
+        if seen and not caller.about_nobody:
             self._exposures.add(query.visitor, layout, "get")
 
     async def _answer(self, query: LayoutQuery, scope: Scope, until: float) -> bytes:
+        if caller_of(scope).about_nobody:
+            page = await self._fallbacks.popular_or_static(query, "redis_down", until)
+            return self._fallbacks.finish(query, page)
         if is_bot(header(scope, b"user-agent")):
             return self._fallbacks.finish(query, await self._fallbacks.popular_or_static(query, "bot", until))
         try:

@@ -15,7 +15,7 @@ from kafka.net.sasl.oauth import AbstractTokenProvider as AdminTokenProvider
 from msgspec import Struct
 
 from schemas.errors import InvalidSetting, ServiceMissing, StreamUnavailable, error_text
-from streams.runtime.settings import NO_KAFKA, Settings
+from streams.runtime.settings import NO_KAFKA, Settings, secret_file_text
 
 LOOPBACK = re.compile(r"(localhost|127\.[0-9.]+|\[::1\]):\d+")
 """Addresses of this machine."""
@@ -121,7 +121,8 @@ def read_secret(path: str) -> str:
     try:
         return Path(path).read_text().strip()
     except (OSError, UnicodeDecodeError) as exc:
-        raise StreamUnavailable(f"Kafka: {path} cannot be read: {error_text(exc)}") from exc
+        why = exc.strerror if isinstance(exc, OSError) else error_text(exc)
+        raise StreamUnavailable(f"Kafka: {secret_file_text(path)} cannot be read: {why}") from None
 
 
 def _sasl_options(login: SaslLogin, token_file: type[TokenFile] | type[AdminTokenFile]) -> dict[str, Any]:
@@ -145,7 +146,7 @@ def _login(settings: Settings) -> SaslLogin:
                 f"with ETALAGE_KAFKA_SASL={settings.kafka_sasl} needs it"
             )
         if name.endswith("file"):
-            _refuse_unreadable(value, f"ETALAGE_KAFKA_{name.upper()}")
+            _refuse_unreadable(value, f"ETALAGE_KAFKA_{name.upper()}", shown=secret_file_text(value))
     return SaslLogin(mechanism=settings.kafka_sasl, **needed)
 
 
@@ -193,8 +194,8 @@ def _refuse_distant(servers: str, mechanism: str) -> None:
         )
 
 
-def _refuse_unreadable(path: str, name: str) -> None:
+def _refuse_unreadable(path: str, name: str, *, shown: str | None = None) -> None:
     try:
         Path(path).read_bytes()
     except OSError as exc:
-        raise InvalidSetting(f"{name}: {path} cannot be read: {exc.strerror}") from exc
+        raise InvalidSetting(f"{name}: {shown or path} cannot be read: {exc.strerror}") from exc

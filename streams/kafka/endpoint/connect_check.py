@@ -22,19 +22,12 @@ from aiokafka.protocol.admin import ApiVersionRequest
 from schemas.errors import StreamUnavailable, error_text
 from streams.kafka.endpoint.cluster import Kafka, KafkaCluster, client_options
 from streams.kafka.endpoint.errors import translate_errors
+from streams.runtime.ports import bad_certificate_text
 
 CHECK_WITHIN_S = 4.0
 """For one broker: a connection, TLS, the login and an answer."""
 
 CLOSE_WITHIN_S = 0.5
-
-UNKNOWN_CA = "it was signed by none we trust: set ETALAGE_KAFKA_CA to the file of the CA that signed it"
-OTHER_NAME = "write the host in ETALAGE_KAFKA as the certificate names it"
-BAD_CERTIFICATE = {
-    10: "it has expired", 18: UNKNOWN_CA, 19: UNKNOWN_CA, 20: UNKNOWN_CA, 21: UNKNOWN_CA,
-    62: OTHER_NAME, 64: OTHER_NAME,
-}  # fmt: skip
-"""What to do about OpenSSL's X509_V_ERR_… numbers."""
 
 CLIENT_CERTIFICATE = "it asks clients for a certificate: set ETALAGE_KAFKA_CERT and ETALAGE_KAFKA_KEY"
 
@@ -113,8 +106,7 @@ def _explain(exc: Exception, cluster: KafkaCluster) -> str:
     """What went wrong with one broker; empty when nothing more is known than that it does not answer."""
     match exc:
         case SSLCertVerificationError():
-            advice = BAD_CERTIFICATE.get(exc.verify_code, "")
-            return f"its certificate is refused: {exc.verify_message}{advice and '; '}{advice}"
+            return bad_certificate_text(exc, "KAFKA")
         case UnsupportedSaslMechanismError():
             return "it does not know this login: set ETALAGE_KAFKA_SASL to a mechanism that it has enabled"
         case AuthenticationFailedError() | SaslAuthenticationFailed():

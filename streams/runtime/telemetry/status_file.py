@@ -94,10 +94,21 @@ class StatusFile:
 def write_status(path: str | Path, status: ProcessStatus) -> None:
     """Replace the status file in one step: a reader sees the old or the new one, never half of it."""
     target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{os.getpid()}")
-    temporary.write_bytes(msgspec.json.encode(status))
-    temporary.replace(target)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    replace_privately(target, msgspec.json.encode(status))
+
+
+def replace_privately(path: Path, content: bytes) -> None:
+    """Replace a file in one step by one that this account alone may read; raises OSError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    with open(draft, "xb", opener=_open_privately) as file:
+        file.write(content)
+    draft.replace(path)
+
+
+def _open_privately(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def read_status(path: str | Path) -> ProcessStatus | None:
@@ -114,7 +125,7 @@ def check_writable(path: str | None) -> None:
         return
     temporary = Path(path).with_name(f".{Path(path).name}.{os.getpid()}")
     try:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
+        temporary.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         temporary.touch()
         temporary.unlink()
         if Path(path).is_dir():

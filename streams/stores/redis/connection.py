@@ -8,18 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from schemas.errors import StoreUnavailable
+from schemas.errors import EtalageError, StoreUnavailable
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger
 from streams.stores.redis.endpoint.address import Command, Host, RedisAddress, parse_address
 from streams.stores.redis.endpoint.connect_errors import connect_error_text
-from streams.stores.redis.endpoint.sentinel import find_master, is_master
+from streams.stores.redis.endpoint.sentinel import find_masters, is_master
 from streams.stores.redis.pipeline import OnMessage, PipelinedConnection, RedisArgument, Reply, raise_error
 
 T = TypeVar("T")
 log = logger("redis")
 
 CONNECT_WITHIN_S = 2.0
+TRY_WITHIN_S = 0.5
+"""For each but the last of the places that disagreeing Sentinels name: an old master may be cut off."""
 RECONNECT_S = (0.05, 0.1, 0.25, 0.5)
 """Pauses between attempts to connect; the last one repeats."""
 
@@ -187,29 +189,44 @@ class ReconnectingConnection:
         self._attempted.clear()
 
     async def _connect(self) -> PipelinedConnection:
+        async with asyncio.timeout(CONNECT_WITHIN_S):
+            *others, last = await self._find_hosts()
+            first_failure: Exception | None = None
+            for host in others:
+                try:
+                    async with asyncio.timeout(TRY_WITHIN_S):
+                        return await self._open(host)
+                except (EtalageError, OSError, TimeoutError) as exc:
+                    first_failure = first_failure or exc
+            try:
+                return await self._open(last)
+            except (EtalageError, OSError):
+                if first_failure is None:
+                    raise
+                raise first_failure from first_failure.__cause__
+
+    async def _open(self, host: Host) -> PipelinedConnection:
         self._lost.clear()
         greeting = self.address.greeting()
-        async with asyncio.timeout(CONNECT_WITHIN_S):
-            host, port = await self._find_host()
-            _, connection = await asyncio.get_running_loop().create_connection(
-                lambda: PipelinedConnection(f"{host}:{port}", self._lose, self._on_message),
-                host,
-                port,
-                ssl=self.address.tls,
-            )
-            try:
-                await self._introduce(connection, greeting)
-                if self._on_connect is not None:
-                    await self._on_connect(connection)
-                if self._lost.is_set():
-                    raise StoreUnavailable(self._trouble)
-            except BaseException:
-                connection.close()
-                await self._lost.wait()
-                raise
+        place = f"{host[0]}:{host[1]}"
+        _, connection = await asyncio.get_running_loop().create_connection(
+            lambda: PipelinedConnection(place, self._lose, self._on_message), *host, ssl=self.address.tls
+        )
+        try:
+            await self._introduce(connection, greeting, place)
+            if self._on_connect is not None:
+                await self._on_connect(connection)
+            if self._lost.is_set():
+                raise StoreUnavailable(self._trouble)
+        except BaseException:
+            connection.close()
+            await self._lost.wait()
+            raise
         return connection
 
-    async def _introduce(self, connection: PipelinedConnection, greeting: Sequence[Command]) -> None:
+    async def _introduce(
+        self, connection: PipelinedConnection, greeting: Sequence[Command], place: str
+    ) -> None:
         first, *others = greeting
         reply = await connection.ask(*first)
         if self._lost.is_set():
@@ -218,14 +235,14 @@ class ReconnectingConnection:
         for words in others:
             raise_error(await connection.ask(*words))
         if self.address.sentinels is not None and not is_master(raise_error(await connection.ask("ROLE"))):
-            raise StoreUnavailable("the Sentinels still name a master that is none")
+            raise StoreUnavailable(f"Sentinels still name {place} as a master, and it is none")
 
-    async def _find_host(self) -> Host:
-        """Host and port to connect to: those of the address, or what its Sentinels say."""
+    async def _find_hosts(self) -> list[Host]:
+        """Host and port to connect to: those of the address, or those that its Sentinels name."""
         sentinels = self.address.sentinels
         if sentinels is None:
-            return self.address.host, self.address.port
-        return await find_master(
+            return [(self.address.host, self.address.port)]
+        return await find_masters(
             sentinels.hosts, sentinels.service, sentinels.login.command(), self.address.tls
         )
 

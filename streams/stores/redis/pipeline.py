@@ -37,6 +37,7 @@ class CommandRefused(EtalageError):
 
     def __init__(self, reply: str) -> None:
         super().__init__(f"Redis: {reply}" + (NOPERM_ADVICE if reply.startswith("NOPERM") else ""))
+        self.no_permission = reply.startswith("NOPERM")
         self.wrong_type = reply.startswith("WRONGTYPE")
         self.unknown_script = reply.startswith("NOSCRIPT")
 

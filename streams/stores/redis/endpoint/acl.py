@@ -12,9 +12,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from schemas.errors import InvalidSetting
+from schemas.errors import EtalageError, InvalidSetting
 from streams.stores.keys import Keys
-from streams.stores.redis.endpoint.address import read_password
+from streams.stores.redis.endpoint.address import RedisAddress, read_password
 
 CONNECT = ("ping", "select", "client|setname", "role", "info")
 """What every connection of ours may ask; `auth` is free to all."""
@@ -91,6 +91,24 @@ def acl_lines(namespace: str, passwords: Mapping[str, str]) -> list[str]:
         passwords: by name of the user, for each of `redis_users`.
     """
     return [DEFAULT_OFF, *(entry.line(passwords[entry.name]) for entry in redis_users(namespace))]
+
+
+def missing_right_text(exc: EtalageError, address: RedisAddress, namespace: str, role: str, what: str) -> str:
+    """What a refused command means for an operator: who may not do what, and who may.
+
+    Args:
+        exc: what Redis answered.
+        address: as whom the connection introduced itself.
+        namespace: whose users are meant.
+        role: the user of ours that may.
+        what: that this user may not do, as an infinitive.
+    """
+    user, able = address.login.username or "default", f"{namespace}-{role}"
+    return (
+        f"user {user} of Redis may not {what} ({exc}): connect as {able}, with "
+        f"ETALAGE_REDIS=redis://{able}@… and ETALAGE_REDIS_PASSWORD_FILE; "
+        f"`etalage redis-acl --passwords DIR` prints what it is allowed"
+    )
 
 
 def keep_passwords(namespace: str, folder: Path) -> dict[str, str]:

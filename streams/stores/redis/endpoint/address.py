@@ -5,18 +5,19 @@ Worker, gateway and commands all come here, so that they reach the same Redis or
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from ssl import SSLContext, SSLError
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 from redis.asyncio.connection import SSLConnection, parse_url
 from redis.exceptions import RedisError
 
 from schemas.errors import InvalidSetting, StoreUnavailable, error_text
-from streams.runtime.settings import SENTINEL, Settings, redis_url_of, without_secret
+from streams.runtime.settings import SENTINEL, Settings, redis_url_of, secret_file_text, without_secret
 
 Command = tuple[str | int, ...]
 Host = tuple[str, int]
@@ -138,12 +139,25 @@ def parse_address(
     )
 
 
+def without_password(address: str) -> str:
+    """An address of Redis that can be used as the other, given the password by other means."""
+    if not re.search("[@?]", address):
+        return address
+    parts = urlsplit(redis_url_of(address))
+    login, _, hosts = parts.netloc.rpartition("@")
+    user = login.partition(":")[0]
+    options = [one for one in parts.query.split("&") if "password" not in unquote(one.partition("=")[0])]
+    netloc = f"{user}@{hosts}" if user else hosts
+    return parts._replace(netloc=netloc, query="&".join(options), fragment="").geturl()
+
+
 def read_password(path: str) -> str:
     """What the file holds, without the line's end; StoreUnavailable when it cannot be read."""
     try:
         return Path(path).read_text().strip("\r\n")
     except (OSError, UnicodeDecodeError) as exc:
-        raise StoreUnavailable(f"the password file {path} cannot be read: {error_text(exc)}") from None
+        why = exc.strerror if isinstance(exc, OSError) else error_text(exc)
+        raise StoreUnavailable(f"the password file {secret_file_text(path)} cannot be read: {why}") from None
 
 
 def _split_sentinels(url: str) -> tuple[str, tuple[Host, ...], str]:

@@ -6,14 +6,7 @@ import os
 from ssl import SSLCertVerificationError, SSLError
 
 from schemas.errors import StoreUnavailable, error_text
-
-UNKNOWN_CA = "it was signed by none we trust: set ETALAGE_REDIS_CA to the file of the CA that signed it"
-OTHER_NAME = "write the host in ETALAGE_REDIS as the certificate names it"
-BAD_CERTIFICATE = {
-    10: "it has expired", 18: UNKNOWN_CA, 19: UNKNOWN_CA, 20: UNKNOWN_CA, 21: UNKNOWN_CA,
-    62: OTHER_NAME, 64: OTHER_NAME,
-}  # fmt: skip
-"""What to do about OpenSSL's X509_V_ERR_… numbers."""
+from streams.runtime.ports import bad_certificate_text
 
 NO_TLS = "if no TLS is spoken there, write redis:// instead of rediss://, or its TLS port"
 """A Redis without TLS waits for the end of what it takes for a command."""
@@ -49,8 +42,7 @@ def connect_error_text(address: object, exc: BaseException, within_s: float, *, 
         case TimeoutError():
             return _join(f"Redis at {address} does not answer within {within_s:g} s", NO_TLS if tls else "")
         case SSLCertVerificationError():
-            advice = BAD_CERTIFICATE.get(exc.verify_code, "")
-            return _join(f"Redis at {address}: its certificate is refused: {exc.verify_message}", advice)
+            return f"Redis at {address}: {bad_certificate_text(exc, 'REDIS')}"
         case SSLError():
             why = str(exc)
         case OSError(errno=int(number)) if number > 0:

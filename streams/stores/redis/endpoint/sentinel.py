@@ -1,51 +1,70 @@
 """Which Redis is the master, asked of Sentinels: they replace one that died, and clients look again.
 
-The protocol of https://redis.io/docs/latest/develop/reference/sentinel-clients/: ask the Sentinels in turn,
-connect to the master that the first one names, and believe only its own word (ROLE) that it is one.
+The protocol of https://redis.io/docs/latest/develop/reference/sentinel-clients/, but for one thing: all
+Sentinels are asked, not the first that answers. One that was cut off names the old master as long as it is
+alone. Of what they name only its own word (ROLE) is believed that it is a master; the caller asks it.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from ssl import SSLContext
 
 from schemas.errors import EtalageError, StoreUnavailable
+from streams.stores.redis.endpoint.address import Host
 from streams.stores.redis.pipeline import PipelinedConnection, RedisArgument, Reply, raise_error
 
 ANSWER_WITHIN_S = 0.4
-"""How long one Sentinel may take: several can hang within the time that one attempt to connect has."""
+"""How long Sentinels may take: some can hang within the time that one attempt to connect has."""
 
 
-async def find_master(
-    sentinels: Sequence[tuple[str, int]],
+async def find_masters(
+    sentinels: Sequence[Host],
     service: str,
     login: Sequence[Sequence[RedisArgument]],
     tls: SSLContext | None,
-) -> tuple[str, int]:
-    """Host and port of the master of `service`.
+) -> list[Host]:
+    """Host and port of what Sentinels name as the master of `service`: one place, unless they disagree.
 
     Args:
-        sentinels: host and port of each, asked in this order.
+        sentinels: host and port of each; all are asked at once.
         service: the name that they know the master and its replicas by.
         login: what a Sentinel is told first.
         tls: for connections with TLS.
 
+    Returns:
+        Each place once, what most of them name first; of as many, what stands first among `sentinels`.
+
     Raises:
         StoreUnavailable: none names one; its cause is what the last one answered, or why it did not.
     """
-    failed: Exception | None = None
-    for host, port in sentinels:
-        try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)
-                answer = await _ask_once(host, port, tls, [*login, question])
-            if answer is not None:
-                return answer[0].decode(), int(answer[1])
-            failed = StoreUnavailable(f"the Sentinel {host}:{port} knows no service {service!r}")
-        except (EtalageError, OSError, TimeoutError) as exc:
-            failed = exc
-    raise StoreUnavailable("no Sentinel names a master") from failed
+    commands = [*login, ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", service)]
+    answers = await asyncio.gather(*(_ask_master(place, service, commands, tls) for place in sentinels))
+    named = Counter(answer for answer in answers if not isinstance(answer, Exception))
+    if not named:
+        raise StoreUnavailable("no Sentinel names a master") from _last_error(answers)
+    return [place for place, _ in named.most_common()]
+
+
+def _last_error(answers: Sequence[Host | Exception]) -> Exception | None:
+    return next((answer for answer in reversed(answers) if isinstance(answer, Exception)), None)
+
+
+async def _ask_master(
+    sentinel: Host, service: str, commands: Sequence[Sequence[RedisArgument]], tls: SSLContext | None
+) -> Host | Exception:
+    """The place that one Sentinel names, or why it names none."""
+    host, port = sentinel
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            answer = await _ask_once(host, port, tls, commands)
+    except (EtalageError, OSError, TimeoutError) as exc:
+        return exc
+    if answer is None:
+        return StoreUnavailable(f"the Sentinel {host}:{port} knows no service {service!r}")
+    return answer[0].decode(), int(answer[1])
 
 
 def is_master(role: Reply) -> bool:

@@ -11,11 +11,13 @@ import pytest
 from schemas.api_keys import ApiKey, issue_key
 from schemas.errors import ServiceMissing, StoreUnavailable
 from streams.gateway.access.key_ring import READ_WITHIN_S, REFRESH_S, KeyRing
+from streams.gateway.access.permissions import LAYOUT, PERMISSIONS
+from streams.gateway.access.refusals import UNREAD
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
 from streams.stores.api_keys import refuse_unguarded
 from tests.unit.streams.gateway.access.conftest import Keyed
-from tests.unit.streams.gateway.house import ANN, open_gateway
+from tests.unit.streams.gateway.house import ANN, open_gateway, state_after_views
 
 HOME = f"/v1/layouts/home?visitor={ANN}"
 KEY, TEXT = issue_key("server", now=0)
@@ -60,16 +62,12 @@ def test_an_admin_port_on_a_network_needs_keys_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("open_", "before", "without", "with_keys"),
-    [
-        ("auto", "unread", "open", "closed"),
-        ("1", "unread", "open", "closed"),
-        ("0", "unread", "closed", "closed"),
-    ],
+    ("open_", "without", "with_keys"),
+    [("auto", "open", "closed"), ("1", "open", "closed"), ("0", "closed", "closed")],
 )
-def test_when_it_is_open(open_: str, before: str, without: str, with_keys: str) -> None:
+def test_when_it_is_open(open_: str, without: str, with_keys: str) -> None:
     ring = KeyRing(Settings(open=open_))  # type: ignore[arg-type]
-    assert (ring.state, ring.open) == (before, open_ == "1")
+    assert (ring.state, ring.open) == ("unread", False), "a list that was not read is not an empty one"
     ring.update(None)
     assert ring.state == without
     ring.update([KEY])
@@ -85,9 +83,10 @@ def test_it_never_opens_again() -> None:
     assert (ring.state, ring.open) == ("closed", False)
 
 
-async def test_before_keys_were_read_nothing_that_needs_one_is_answered() -> None:
+@pytest.mark.parametrize(("open_", "host"), [("0", "127.0.0.1"), ("auto", "10.0.0.1")])
+async def test_before_keys_were_read_nothing_that_needs_one_is_answered(open_: str, host: str) -> None:
     async with open_gateway() as (house, client):
-        house.gateway.key_ring.__init__(Settings())  # type: ignore[misc]
+        house.gateway.key_ring.__init__(Settings(open=open_, host=host))  # type: ignore[misc, arg-type]
         for headers in ({}, {"x-etalage-key": TEXT}):
             answer = await client.get(HOME, headers=headers)
             assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
@@ -95,6 +94,47 @@ async def test_before_keys_were_read_nothing_that_needs_one_is_answered() -> Non
         assert (await client.get("/livez")).status_code == 200
         assert (await client.get("/readyz")).status_code == 503
         assert house.metric('etalage_access_refused_total{reason="keys_unread"}') == 2
+
+
+@pytest.mark.parametrize(("open_", "host"), [("1", "10.0.0.1"), ("auto", "127.0.0.1")])
+async def test_before_keys_were_read_everybody_gets_pages_about_nobody_where_none_may_be_needed(
+    open_: str, host: str
+) -> None:
+    """Redis may hold keys all the same: the house's does not say."""
+    async with open_gateway() as (house, client):
+        await house.write(state_after_views(["sneakers-0001"]))
+        house.gateway.key_ring.__init__(Settings(open=open_, host=host))  # type: ignore[misc, arg-type]
+        answer = await client.get(HOME)
+        assert (answer.status_code, answer.json()["reason"]) == (200, "redis_down")
+        assert answer.json()["mode"] in ("popular", "static")
+        assert len(house.gateway.exposures.outbox) == 0, "nobody proved to be this visitor"
+        for method, path in _protected():
+            assert (await client.request(method, path)).status_code == 503, (method, path)
+        for query in ("", f"?visitor={ANN}&explain=1"):
+            assert (await client.get(f"/v1/layouts/home{query}")).status_code == 503
+        assert (await client.get("/readyz")).status_code == 503
+        assert (await client.get("/demo/access.json")).json() == {"open": False}
+
+
+def _protected() -> list[tuple[str, str]]:
+    """Methods and paths of all routes that need a key, but for layouts."""
+    return [
+        (method, route.format(page="home", visitor=ANN) + ("?visitor=" + ANN if "stream" in route else ""))
+        for (route, method), permission in PERMISSIONS.items()
+        if not permission.anybody and (route, method) != LAYOUT
+    ]
+
+
+async def test_why_keys_are_unread_is_told() -> None:
+    async with open_gateway() as (house, _):
+        ring = house.gateway.key_ring
+        ring.__init__(Settings())  # type: ignore[misc]
+        stored = Stored(None)
+        stored.down = True
+        following = asyncio.create_task(ring.keep_updated(stored.read))
+        await asyncio.sleep(REFRESH_S)
+        assert house.gateway.health.readiness().reason == f"{UNREAD}: gone"
+        await cancel_and_wait(following)
 
 
 async def test_keys_are_rotated_without_a_refused_request(keyed: Keyed) -> None:
