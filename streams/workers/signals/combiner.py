@@ -1,16 +1,20 @@
 """A combiner (map-side pre-aggregation): a worker's counts of one second, sent as one delta an item.
 
+No item gains more than a share of what this worker usually counts (`gain_limits`).
+
 Statistics, not states: a crash loses the running window, and so does a Kafka that does not answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from models.catalog.signals.extraction import ItemInteractions, extract, may_interact
+from models.catalog.signals.extraction import CountName, ItemInteractions, extract, may_interact
+from models.catalog.signals.gain_limits import GainLimits
 from models.storefront.shop import Shop
 from models.visitor.state import EventRecord
 from schemas.codec import encode
@@ -39,12 +43,12 @@ class ItemCounts(Struct):
     """The running counts of one item; `at` is the newest arrival (epoch s)."""
 
     at: float = 0.0
-    views: int = 0
-    carts: int = 0
-    purchases: int = 0
-    shares: int = 0
-    co_viewed: dict[ItemId, int] = {}
-    co_bought: dict[ItemId, int] = {}
+    views: float = 0.0
+    carts: float = 0.0
+    purchases: float = 0.0
+    shares: float = 0.0
+    co_viewed: dict[ItemId, float] = {}
+    co_bought: dict[ItemId, float] = {}
 
     def delta(self, item_id: ItemId) -> Delta:
         """The counts as a record, with the NEIGHBOURS_MAX heaviest neighbours of each kind."""
@@ -75,6 +79,7 @@ class SignalCombiner:
         self._topic = ITEM_DELTAS.full_name(namespace)
         self._metrics, self._clock = metrics, clock or SystemClock()
         self._window: dict[ItemId, ItemCounts] = {}
+        self._limits, self._since = GainLimits(), self._clock.monotonic()
         self._producer: Any = None
         self._task: asyncio.Task[None] | None = None
 
@@ -93,17 +98,27 @@ class SignalCombiner:
             self._count(interactions, record.arrival)
 
     def _count(self, interactions: ItemInteractions, at: float) -> None:
-        count, together, weight = interactions.count, interactions.together, interactions.weight
-        for item in interactions.items:
-            counts = self._counts_of(item, at)
-            setattr(counts, count, getattr(counts, count) + 1)
+        count, together = interactions.count, interactions.together
+        voices = {item: self._limits.admit(count, item, interactions.voice) for item in interactions.items}
+        for item, voice in voices.items():
+            if voice:
+                counts = self._counts_of(item, at)
+                setattr(counts, count, getattr(counts, count) + voice)
         last, ones = None, {}  # pairs of one item stand together
         for one, other in interactions.pairs:
+            weight = interactions.weight * min(voices[one], self._voice_of(other, count, voices))
+            if not weight:
+                continue
             if one is not last:
                 last, ones = one, getattr(self._counts_of(one, at), together)
-            ones[other] = ones.get(other, 0) + weight
+            ones[other] = ones.get(other, 0.0) + weight
             others = getattr(self._counts_of(other, at), together)
-            others[one] = others.get(one, 0) + weight
+            others[one] = others.get(one, 0.0) + weight
+
+    def _voice_of(self, other: ItemId, count: CountName, voices: Mapping[ItemId, float]) -> float:
+        """How much an item may gain by a pair: one that gained too much lately is no neighbour either."""
+        voice = voices.get(other)
+        return self._limits.room_of(count, other) if voice is None else voice
 
     def _counts_of(self, item: ItemId, at: float) -> ItemCounts:
         counts = self._window.get(item)
@@ -125,6 +140,11 @@ class SignalCombiner:
     def drain(self) -> list[Delta]:
         """End the running window and start a new one; the deltas of the old one."""
         window, self._window = self._window, {}
+        now = self._clock.monotonic()
+        if now > self._since:
+            self._metrics.count("voices_limited_total", self._limits.held_back)
+            self._limits.end_window(now - self._since)
+            self._since = now
         return [counts.delta(item) for item, counts in window.items()]
 
     def start(self, producer: Any) -> None:
@@ -158,7 +178,7 @@ class SignalCombiner:
             self._metrics.count("deltas_total", len(deltas), direction="sent")
 
 
-def _heaviest(neighbours: dict[ItemId, int]) -> dict[ItemId, int]:
+def _heaviest(neighbours: dict[ItemId, float]) -> dict[ItemId, float]:
     if len(neighbours) <= NEIGHBOURS_MAX:
         return neighbours
     return dict(sorted(neighbours.items(), key=lambda pair: -pair[1])[:NEIGHBOURS_MAX])
