@@ -17,6 +17,8 @@ SHARE_MAX = 0.2
 """Share of the usual traffic that one item may be."""
 USUAL_S = 300.0
 """Time constant of the mean that says what is usual: a second moves it by a three-hundredth."""
+START_S = 10.0
+"""The time constant after a start; it grows with time to USUAL_S."""
 RATE_MIN = 0.1
 """Voices a second that an item may gain in a shop of any size: 360 in an hour."""
 ROOM_MIN = 2.0
@@ -39,13 +41,14 @@ class GainLimits:
 
     Within `seconds` an item gains at most room + rate · seconds of a kind, with rate = max(RATE_MIN, SHARE_MAX ·
     usual) and room = max(ROOM_MIN, ROOM_S · rate), where usual is the mean of all voices a second that were let
-    through. After a start it grows from nothing, over USUAL_S.
+    through. After a start it grows from nothing, first over START_S, in the end over USUAL_S.
 
     Complexity: O(1) a voice; O(items gained lately) a window.
     """
 
     def __init__(self) -> None:
         self._buckets: dict[CountName, _Buckets] = {name: _Buckets() for name in get_args(CountName)}
+        self._age = 0.0
         self.held_back = 0.0
         """Voices that were not let through in this window."""
 
@@ -53,11 +56,13 @@ class GainLimits:
         """Let an item gain a voice of a kind; returns how much of it, 0 to `voice`."""
         buckets = self._buckets[count]
         level = buckets.levels.get(item, 0.0)
-        admitted = min(voice, max(0.0, buckets.room - level))
-        buckets.levels[item] = level + admitted
-        buckets.gained += admitted
-        self.held_back += voice - admitted
-        return admitted
+        if level + voice > buckets.room:
+            admitted = max(0.0, buckets.room - level)
+            self.held_back += voice - admitted
+            voice = admitted
+        buckets.levels[item] = level + voice
+        buckets.gained += voice
+        return voice
 
     def room_of(self, count: CountName, item: ItemId) -> float:
         """Voices of a kind that the item might gain now."""
@@ -67,8 +72,10 @@ class GainLimits:
     def end_window(self, seconds: float) -> None:
         """Move time on by the length of the window that ends, above 0."""
         self.held_back = 0.0
+        share = -math.expm1(-seconds / min(USUAL_S, START_S + self._age))
+        self._age += seconds
         for buckets in self._buckets.values():
-            buckets.usual += (buckets.gained / seconds - buckets.usual) * -math.expm1(-seconds / USUAL_S)
+            buckets.usual += (buckets.gained / seconds - buckets.usual) * share
             rate = max(RATE_MIN, SHARE_MAX * buckets.usual)
             buckets.room, buckets.gained = max(ROOM_MIN, ROOM_S * rate), 0.0
             leak = rate * seconds
