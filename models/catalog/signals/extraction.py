@@ -1,8 +1,8 @@
 """What one event of one visitor contributes to crowd signals, before anybody sums it.
 
-One visitor is one voice: a second view or order of an item within a day, a larger quantity, a repeated message
-and an item that the catalogue does not know contribute nothing. The voice of a newcomer is smaller, for ids of
-visitors are made up easily.
+One visitor is one voice: a second view or order of an item within a day, a larger quantity, a repeated
+message and an item that the catalogue does not know contribute nothing. The voice of a newcomer is smaller,
+for ids of visitors are made up easily.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ ORDER_WEIGHT, CART_WEIGHT = 3, 1
 AGAIN_S = 86400.0
 """A visitor who views or buys an item again sooner than this says nothing new."""
 LATE_S = 3600.0
-"""Events that happened so long before they arrived are not counted: who may date them back may visit a thousand
-times in a second."""
+"""Events that happened so long before they arrived are not counted: who may date them back may visit a
+thousand times in a second."""
 NEWCOMER_EVENTS = 4
 """A visitor's first event weighs 1 / NEWCOMER_EVENTS, each further one as much more, up to 1."""
 SHARES_MAX = 20

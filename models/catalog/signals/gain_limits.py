@@ -1,7 +1,7 @@
 """How much an item may gain at once: a share of what the crowd usually says, so that nobody is a crowd alone.
 
-A leaky bucket for each item and kind of count, which leaks at a share of the usual traffic. An item that runs at
-that share for ever loses nothing, and a burst adds what fits into its bucket. Own heuristic.
+A leaky bucket for each item and kind of count, which leaks at a share of the usual traffic. An item that runs
+at that share for ever loses nothing, and a burst adds what fits into its bucket. Own heuristic.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class _Buckets:
 class GainLimits:
     """Bounds what items gain, by kind of count.
 
-    Within `seconds` an item gains at most room + rate · seconds of a kind, with rate = max(RATE_MIN, SHARE_MAX ·
-    usual) and room = max(ROOM_MIN, ROOM_S · rate), where usual is the mean of all voices a second that were let
-    through. After a start it grows from nothing, first over START_S, in the end over USUAL_S.
+    Within `seconds` an item gains at most room + rate · seconds of a kind, with rate = max(RATE_MIN,
+    SHARE_MAX · usual) and room = max(ROOM_MIN, ROOM_S · rate), where usual is the mean of all voices a second
+    that were let through. After a start it grows from nothing, first over START_S, in the end over USUAL_S.
 
     Complexity: O(1) a voice; O(items gained lately) a window.
     """

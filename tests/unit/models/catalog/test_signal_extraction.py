@@ -117,7 +117,9 @@ def test_pairs_are_bounded() -> None:
 
 def test_an_item_the_catalogue_does_not_know_says_nothing() -> None:
     assert interactions_of(NEW, event("view_item", "made-up")) is None
-    assert interactions_of(NEW, event("view_item", "made-up", "i1")) == ItemInteractions("views", [I1], voice=0.25)
+    assert interactions_of(NEW, event("view_item", "made-up", "i1")) == ItemInteractions(
+        "views", [I1], voice=0.25
+    )
 
 
 def test_an_item_that_left_the_catalogue_is_no_neighbour() -> None:

@@ -38,10 +38,12 @@ Pages = dict[tuple[str, str | None], list[LayoutSlot]]
 class _Record:
     """A delta as Kafka holds it."""
 
-    topic, partition, timestamp, key = "item-deltas", 0, 0, None
+    topic, partition, timestamp = "item-deltas", 0, 0
+    key: bytes | None = None
 
     def __init__(self, offset: int, value: bytes) -> None:
-        self.offset, self.value = offset, value
+        self.offset = offset
+        self.value: bytes | None = value
 
 
 class CrowdedShop:
@@ -92,7 +94,7 @@ class CrowdedShop:
         return signals
 
     def pages(self, items: Iterable[str], at: float) -> Pages:
-        """What a stranger is shown on all pages, with the signals of now, at one moment for all comparisons."""
+        """What a stranger is shown on all pages, with the signals of now, decayed to `at`."""
         table = with_signals(self.shop.items, self.signals(), at)
         self.shop = with_items(self.shop, table, generation=self.shop.generation + 1, built_at=at)
         snapshot = build_snapshot(self.shop, self._ranker)
@@ -127,8 +129,8 @@ def shown_items(slots: Iterable[LayoutSlot]) -> list[str]:
 def made_up(kind: str, item: str, visitor: str, number: int, at: float) -> e.Event:
     """An event about one item that nobody looked at."""
     entries = [e.EventItem(item_id=item)]
-    order = {"transaction_id": f"made-up-{number}"} if kind == "purchase" else {}
-    properties = e.OrderProperties(items=entries, **order) if order else e.ItemsProperties(items=entries)
+    order = e.OrderProperties(items=entries, transaction_id=f"made-up-{number}")
+    properties = order if kind == "purchase" else e.ItemsProperties(items=entries)
     return KINDS[kind](
         message_id=f"made-up-{visitor}-{number}",
         timestamp=datetime.fromtimestamp(at, UTC),

@@ -95,7 +95,8 @@ def obscure_item(world: CrowdedShop, before: Pages) -> str:
     table = world.shop.items
     shown = {item for slots in before.values() for item in shown_items(slots)}
     rows = reversed(table.by_popularity.tolist())
-    return next(table.ids[row] for row in rows if table.ids[row] not in shown and table.stock[row] > 0)
+    found = next(row for row in rows if table.ids[row] not in shown and table.stock[row] > 0)
+    return str(table.ids[found])
 
 
 def assert_same(before: Pages, after: Pages) -> None:
