@@ -7,6 +7,7 @@ at that share for ever loses nothing, and a burst adds what fits into its bucket
 from __future__ import annotations
 
 import math
+from collections.abc import Set
 from typing import get_args
 
 from models.catalog.signals.extraction import CountName
@@ -32,6 +33,7 @@ class _Buckets:
 
     def __init__(self) -> None:
         self.levels: dict[ItemId, float] = {}
+        self.full: set[ItemId] = set()
         self.room = ROOM_MIN
         self.usual = self.gained = 0.0
 
@@ -59,15 +61,15 @@ class GainLimits:
         if level + voice > buckets.room:
             admitted = max(0.0, buckets.room - level)
             self.held_back += voice - admitted
+            buckets.full.add(item)
             voice = admitted
         buckets.levels[item] = level + voice
         buckets.gained += voice
         return voice
 
-    def room_of(self, count: CountName, item: ItemId) -> float:
-        """Voices of a kind that the item might gain now."""
-        buckets = self._buckets[count]
-        return max(0.0, buckets.room - buckets.levels.get(item, 0.0))
+    def full(self, count: CountName) -> Set[ItemId]:
+        """Items of which a voice of a kind was held back in this window."""
+        return self._buckets[count].full
 
     def end_window(self, seconds: float) -> None:
         """Move time on by the length of the window that ends, above 0."""
@@ -78,5 +80,6 @@ class GainLimits:
             buckets.usual += (buckets.gained / seconds - buckets.usual) * share
             rate = max(RATE_MIN, SHARE_MAX * buckets.usual)
             buckets.room, buckets.gained = max(ROOM_MIN, ROOM_S * rate), 0.0
+            buckets.full.clear()
             leak = rate * seconds
             buckets.levels = {item: level - leak for item, level in buckets.levels.items() if level > leak}

@@ -8,12 +8,11 @@ Statistics, not states: a crash loses the running window, and so does a Kafka th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 from msgspec import Struct
 
-from models.catalog.signals.extraction import CountName, ItemInteractions, extract, may_interact
+from models.catalog.signals.extraction import ItemInteractions, extract, may_interact
 from models.catalog.signals.gain_limits import GainLimits
 from models.storefront.shop import Shop
 from models.visitor.state import EventRecord
@@ -99,26 +98,23 @@ class SignalCombiner:
 
     def _count(self, interactions: ItemInteractions, at: float) -> None:
         count, together = interactions.count, interactions.together
-        voices = {item: self._limits.admit(count, item, interactions.voice) for item in interactions.items}
-        for item, voice in voices.items():
+        voices: dict[ItemId, float] = {}
+        for item in interactions.items:
+            voices[item] = voice = self._limits.admit(count, item, interactions.voice)
             if voice:
                 counts = self._counts_of(item, at)
                 setattr(counts, count, getattr(counts, count) + voice)
+        full = self._limits.full(count)
         last, ones = None, {}  # pairs of one item stand together
         for one, other in interactions.pairs:
-            weight = interactions.weight * min(voices[one], self._voice_of(other, count, voices))
-            if not weight:
+            weight = voices[one] * interactions.weight
+            if not weight or other in full:
                 continue
             if one is not last:
                 last, ones = one, getattr(self._counts_of(one, at), together)
             ones[other] = ones.get(other, 0.0) + weight
             others = getattr(self._counts_of(other, at), together)
             others[one] = others.get(one, 0.0) + weight
-
-    def _voice_of(self, other: ItemId, count: CountName, voices: Mapping[ItemId, float]) -> float:
-        """How much an item may gain by a pair: one that gained too much lately is no neighbour either."""
-        voice = voices.get(other)
-        return self._limits.room_of(count, other) if voice is None else voice
 
     def _counts_of(self, item: ItemId, at: float) -> ItemCounts:
         counts = self._window.get(item)

@@ -19,9 +19,10 @@ def test_a_burst_adds_what_fits_and_room_comes_back() -> None:
     limits = GainLimits()
     assert gain(limits, ONE, 6000) == ROOM_MIN
     assert limits.held_back == 6000 - ROOM_MIN
-    assert limits.room_of("views", ONE) == 0.0
+    assert limits.full("views") == {ONE}
     limits.end_window(1.0)
     assert limits.held_back == 0.0
+    assert not limits.full("views")
     assert gain(limits, ONE, 6000) == pytest.approx(RATE_MIN)
     limits.end_window(60.0)
     assert gain(limits, ONE, 6000) == ROOM_MIN
