@@ -113,9 +113,13 @@ def list_session_views(state: TypedState, at: cython.double) -> list[int]:
 
 
 @cython.ccall
-def list_views_since(state: TypedState, since: cython.double) -> list[int]:
-    """Keys of the recent items viewed at or after `since` (epoch seconds)."""
-    return [state.recent_keys[i] for i in range(state.recent_count) if state.recent_at[i] >= since]
+def has_viewed_since(state: TypedState, key: cython.longlong, since: cython.double) -> cython.bint:
+    """Whether the item of this key is a recent one, viewed at or after `since` (epoch seconds)."""
+    i: cython.int
+    for i in range(state.recent_count):
+        if state.recent_keys[i] == key:
+            return state.recent_at[i] >= since
+    return False
 
 
 @cython.ccall

@@ -22,9 +22,9 @@ from models.visitor.sessions import (
     effective_time,
     has_message,
     has_refused,
+    has_viewed_since,
     list_bought_since,
     list_session_views,
-    list_views_since,
 )
 from models.visitor.state import EventRecord
 from models.visitor.typed_state import TypedState
@@ -123,8 +123,7 @@ def _select_known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
 def _extract_view(
     state: TypedState, items: list[ItemId], table: ItemTable, at: float
 ) -> ItemInteractions | None:
-    viewed = list_views_since(state, at - AGAIN_S)
-    new = [item for item in items if item_key(item) not in viewed]
+    new = [item for item in items if not has_viewed_since(state, item_key(item), at - AGAIN_S)]
     if not new:
         return None
     earlier = _list_ids(list_session_views(state, at)[:VIEWED_BEFORE_MAX], table)

@@ -104,7 +104,7 @@ class SignalCombiner:
             if voice:
                 counts = self._counts_of(item, at)
                 setattr(counts, count, getattr(counts, count) + voice)
-        full = self._limits.full(count)
+        full = self._limits.full(count)  # these are nobody's neighbours for now
         last, ones = None, {}  # pairs of one item stand together
         for one, other in interactions.pairs:
             weight = voices[one] * interactions.weight
