@@ -7,7 +7,7 @@ for ids of visitors are made up easily.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, cast
 
 from msgspec import Struct
@@ -105,18 +105,18 @@ def extract(packed: bytes, record: EventRecord, table: ItemTable) -> ItemInterac
     if record.arrival - at > LATE_S:
         return None
     interactions = extractor(_before, items, table, at)
-    if interactions is None:
-        return None
-    return _weigh(interactions, min(1.0, (1 + count_events(_before)) / NEWCOMER_EVENTS))
+    seen = count_events(_before) + 1
+    if interactions is None or seen >= NEWCOMER_EVENTS:
+        return interactions
+    return replace(interactions, voice=seen / NEWCOMER_EVENTS)
 
 
-def _weigh(interactions: ItemInteractions, voice: float) -> ItemInteractions:
-    return interactions if voice == interactions.voice else replace(interactions, voice=voice)
-
-
-def _select_known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
+def _select_known(items: Sequence[EventItem], table: ItemTable) -> list[ItemId]:
     """The distinct items that are in the catalogue; ids that are not are left out."""
     known = table.row_by_id
+    if len(items) == 1:  # most events
+        only = ItemId(items[0].item_id)
+        return [only] if only in known else []
     return cast(list[ItemId], [i for i in dict.fromkeys([item.item_id for item in items]) if i in known])
 
 
@@ -162,7 +162,7 @@ def _extract_share(
 
 def _list_ids(keys: Iterable[int], table: ItemTable) -> list[ItemId]:
     ids, rows = table.ids, table.row_by_key
-    return cast(list[ItemId], [ids[rows[key]] for key in keys if key in rows])
+    return cast(list[ItemId], [ids[row] for key in keys if (row := rows.get(key)) is not None])
 
 
 _Extractor = Callable[[TypedState, list[ItemId], ItemTable, float], ItemInteractions | None]

@@ -7,7 +7,7 @@ at that share for ever loses nothing, and a burst adds what fits into its bucket
 from __future__ import annotations
 
 import math
-from collections.abc import Set
+from collections.abc import Mapping
 from typing import get_args
 
 from models.catalog.signals.extraction import CountName
@@ -28,14 +28,39 @@ ROOM_S = 1.0
 """Otherwise the bucket holds what leaks in this time."""
 
 
-class _Buckets:
+class KindLimits:
     """The buckets of one kind of count; an item that is not in `levels` has an empty one."""
+
+    __slots__ = ("full", "gained", "held_back", "levels", "room", "usual")
 
     def __init__(self) -> None:
         self.levels: dict[ItemId, float] = {}
         self.full: set[ItemId] = set()
+        """Items of which a voice was held back in this window."""
         self.room = ROOM_MIN
-        self.usual = self.gained = 0.0
+        self.usual = self.gained = self.held_back = 0.0
+
+    def admit(self, item: ItemId, voice: float) -> float:
+        """Let an item gain a voice; returns how much of it, 0 to `voice`."""
+        level = self.levels.get(item, 0.0)
+        if level + voice > self.room:
+            admitted = max(0.0, self.room - level)
+            self.held_back += voice - admitted
+            self.full.add(item)
+            voice = admitted
+        self.levels[item] = level + voice
+        self.gained += voice
+        return voice
+
+    def end_window(self, seconds: float, share: float) -> None:
+        """Move time on; the gains of this window are `share` of what is usual from now on."""
+        self.usual += (self.gained / seconds - self.usual) * share
+        rate = max(RATE_MIN, SHARE_MAX * self.usual)
+        self.room = max(ROOM_MIN, ROOM_S * rate)
+        self.gained = self.held_back = 0.0
+        self.full.clear()
+        leak = rate * seconds
+        self.levels = {item: level - leak for item, level in self.levels.items() if level > leak}
 
 
 class GainLimits:
@@ -49,37 +74,16 @@ class GainLimits:
     """
 
     def __init__(self) -> None:
-        self._buckets: dict[CountName, _Buckets] = {name: _Buckets() for name in get_args(CountName)}
+        self.kinds: Mapping[CountName, KindLimits] = {name: KindLimits() for name in get_args(CountName)}
         self._age = 0.0
-        self.held_back = 0.0
-        """Voices that were not let through in this window."""
 
-    def admit(self, count: CountName, item: ItemId, voice: float) -> float:
-        """Let an item gain a voice of a kind; returns how much of it, 0 to `voice`."""
-        buckets = self._buckets[count]
-        level = buckets.levels.get(item, 0.0)
-        if level + voice > buckets.room:
-            admitted = max(0.0, buckets.room - level)
-            self.held_back += voice - admitted
-            buckets.full.add(item)
-            voice = admitted
-        buckets.levels[item] = level + voice
-        buckets.gained += voice
-        return voice
-
-    def full(self, count: CountName) -> Set[ItemId]:
-        """Items of which a voice of a kind was held back in this window."""
-        return self._buckets[count].full
+    def held_back(self) -> float:
+        """Voices of all kinds that were not let through in this window."""
+        return sum(kind.held_back for kind in self.kinds.values())
 
     def end_window(self, seconds: float) -> None:
         """Move time on by the length of the window that ends, above 0."""
-        self.held_back = 0.0
         share = -math.expm1(-seconds / min(USUAL_S, START_S + self._age))
         self._age += seconds
-        for buckets in self._buckets.values():
-            buckets.usual += (buckets.gained / seconds - buckets.usual) * share
-            rate = max(RATE_MIN, SHARE_MAX * buckets.usual)
-            buckets.room, buckets.gained = max(ROOM_MIN, ROOM_S * rate), 0.0
-            buckets.full.clear()
-            leak = rate * seconds
-            buckets.levels = {item: level - leak for item, level in buckets.levels.items() if level > leak}
+        for kind in self.kinds.values():
+            kind.end_window(seconds, share)

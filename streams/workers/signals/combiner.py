@@ -97,24 +97,31 @@ class SignalCombiner:
             self._count(interactions, record.arrival)
 
     def _count(self, interactions: ItemInteractions, at: float) -> None:
-        count, together = interactions.count, interactions.together
+        count = interactions.count
+        limits = self._limits.kinds[count]
         voices: dict[ItemId, float] = {}
         for item in interactions.items:
-            voices[item] = voice = self._limits.admit(count, item, interactions.voice)
+            voices[item] = voice = limits.admit(item, interactions.voice)
             if voice:
                 counts = self._counts_of(item, at)
                 setattr(counts, count, getattr(counts, count) + voice)
-        full = self._limits.full(count)  # these are nobody's neighbours for now
-        last, ones = None, {}  # pairs of one item stand together
+        if interactions.pairs:
+            self._count_pairs(interactions, voices, limits.full, at)
+
+    def _count_pairs(
+        self, interactions: ItemInteractions, voices: dict[ItemId, float], full: set[ItemId], at: float
+    ) -> None:
+        """Pairs weigh what was let through of their first item; items in `full` are nobody's neighbours."""
+        together = interactions.together
+        last, weight, ones = None, 0.0, {}
         for one, other in interactions.pairs:
-            weight = voices[one] * interactions.weight
-            if not weight or other in full:
-                continue
-            if one is not last:
-                last, ones = one, getattr(self._counts_of(one, at), together)
-            ones[other] = ones.get(other, 0.0) + weight
-            others = getattr(self._counts_of(other, at), together)
-            others[one] = others.get(one, 0.0) + weight
+            if one is not last:  # pairs of one item stand together
+                last, weight = one, voices[one] * interactions.weight
+                ones = getattr(self._counts_of(one, at), together) if weight else {}
+            if weight and other not in full:
+                ones[other] = ones.get(other, 0.0) + weight
+                others = getattr(self._counts_of(other, at), together)
+                others[one] = others.get(one, 0.0) + weight
 
     def _counts_of(self, item: ItemId, at: float) -> ItemCounts:
         counts = self._window.get(item)
@@ -138,7 +145,7 @@ class SignalCombiner:
         window, self._window = self._window, {}
         now = self._clock.monotonic()
         if now > self._since:
-            self._metrics.count("voices_limited_total", self._limits.held_back)
+            self._metrics.count("voices_limited_total", self._limits.held_back())
             self._limits.end_window(now - self._since)
             self._since = now
         return [counts.delta(item) for item, counts in window.items()]
