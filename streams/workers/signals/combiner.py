@@ -105,23 +105,36 @@ class SignalCombiner:
             if voice:
                 counts = self._counts_of(item, at)
                 setattr(counts, count, getattr(counts, count) + voice)
-        if interactions.pairs:
-            self._count_pairs(interactions, voices, limits.full, at)
+        pairs, full = interactions.pairs, limits.full
+        if full:  # nobody's neighbours for now
+            pairs = [(one, other) for one, other in pairs if voices[one] and other not in full]
+        if pairs:
+            self._count_pairs(interactions, pairs, voices, at)
 
     def _count_pairs(
-        self, interactions: ItemInteractions, voices: dict[ItemId, float], full: set[ItemId], at: float
+        self,
+        interactions: ItemInteractions,
+        pairs: list[tuple[ItemId, ItemId]],
+        voices: dict[ItemId, float],
+        at: float,
     ) -> None:
-        """Pairs weigh what was let through of their first item; items in `full` are nobody's neighbours."""
-        together = interactions.together
+        """Each pair weighs what was let through of its first item."""
+        window, together = self._window, interactions.together
         last, weight, ones = None, 0.0, {}
-        for one, other in interactions.pairs:
+        for one, other in pairs:
             if one is not last:  # pairs of one item stand together
                 last, weight = one, voices[one] * interactions.weight
-                ones = getattr(self._counts_of(one, at), together) if weight else {}
-            if weight and other not in full:
-                ones[other] = ones.get(other, 0.0) + weight
-                others = getattr(self._counts_of(other, at), together)
-                others[one] = others.get(one, 0.0) + weight
+                ones = getattr(self._counts_of(one, at), together)
+            before = ones.get(other)
+            ones[other] = weight if before is None else before + weight
+            counts = window.get(other)  # as `_counts_of` does: half of what counting costs is here
+            if counts is None:
+                counts = self._new_counts(other)
+            if at > counts.at:
+                counts.at = at
+            others = getattr(counts, together)
+            before = others.get(one)
+            others[one] = weight if before is None else before + weight
 
     def _counts_of(self, item: ItemId, at: float) -> ItemCounts:
         counts = self._window.get(item)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from msgspec.structs import replace
 
+from models.catalog.signals.gain_limits import ROOM_MIN, SHARE_MAX
 from models.training.simulation.catalogue import make_shop
 from models.training.simulation.shoppers import simulate
 from tests.unit.streams.workers.signals.crowded_shop import CrowdedShop, Pages, made_up, shown_items
@@ -54,6 +55,24 @@ def test_made_up_events_change_no_strangers_page(world: CrowdedShop, attack: str
     assert_same(before, world.pages(popular, at))
 
 
+@pytest.mark.parametrize(
+    ("attack", "voices_max"), [("one", 1.0), ("fresh", ROOM_MIN + SHARE_MAX * EVENTS_A_SECOND)]
+)
+def test_a_second_of_made_up_views_moves_a_signal_by_a_bounded_share(
+    world: CrowdedShop, attack: str, voices_max: float
+) -> None:
+    """Whoever sends them: one visitor is one voice, many share what an item may gain."""
+    before, _, at = look_around(world)
+    target = obscure_item(world, before)
+    popularity = popularity_of(world, target)
+    for number in range(EVENTS):
+        world.wait_until(at + number / EVENTS)
+        visitor = visitor_of(attack, number)
+        world.receive(made_up("view_item", target, visitor, number, at), visitor)
+    world.pages([], at)
+    assert 0 < popularity_of(world, target) - popularity <= voices_max
+
+
 def test_made_up_visitors_do_not_become_neighbours_of_a_popular_item(world: CrowdedShop) -> None:
     before, popular, at = look_around(world)
     target = obscure_item(world, before)
@@ -80,6 +99,10 @@ def test_what_visitors_really_find_comes_up_within_the_hour(world: CrowdedShop) 
     after = world.pages(popular, world.clock.now())
     assert target in shown_items(after["home", None])
     assert world.shop.items.trend[world.shop.items.row_of(target)] > 200
+
+
+def popularity_of(world: CrowdedShop, item: str) -> float:
+    return float(world.shop.items.popularity[world.shop.items.row_of(item)])
 
 
 def look_around(world: CrowdedShop) -> tuple[Pages, list[str], float]:
