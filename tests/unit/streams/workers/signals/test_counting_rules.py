@@ -23,7 +23,7 @@ from streams.workers.signals.combiner import SignalCombiner
 from tests.unit.streams.workers.signals.crowded_shop import KINDS, made_up
 
 T0 = 1_760_000_000.0
-ITEMS = [f"i{n}" for n in range(12)]
+ITEMS = [f"i{n}" for n in range(40)]
 SHOP = build_shop(build_items([Item(item_id=i, title=i, categories=["x"], price=1.0) for i in ITEMS], {}, T0))
 WINDOWS, WINDOW_S = 120, 1.5
 Counts = dict[tuple[str, ...], float]
@@ -46,6 +46,9 @@ class PlainCounts:
     def rate(self, kind: str) -> float:
         return max(RATE_MIN, SHARE_MAX * self.usual[kind])
 
+    def room(self, kind: str) -> float:
+        return max(ROOM_MIN, ROOM_S * self.rate(kind))
+
     def add(self, found: ItemInteractions) -> None:
         kind = found.count
         voices = {item: self.admit(kind, item, found.voice) for item in found.items}
@@ -56,7 +59,7 @@ class PlainCounts:
                 self.counts[other, found.together, one] += weight
 
     def admit(self, kind: str, item: str, voice: float) -> float:
-        room, level = max(ROOM_MIN, ROOM_S * self.rate(kind)), self.levels[kind, item]
+        room, level = self.room(kind), self.levels[kind, item]
         if level + voice > room:
             self.full.add((kind, item))
         admitted = min(voice, max(0.0, room - level))
@@ -83,31 +86,32 @@ def counts_of(deltas: list[Delta]) -> Counts:
     counts: Counts = {}
     for delta in deltas:
         for kind in ("views", "carts", "purchases", "shares"):
-            counts[delta.item_id, kind] = getattr(delta, kind)
+            if voices := getattr(delta, kind):
+                counts[delta.item_id, kind] = voices
         for together in ("co_viewed", "co_bought"):
             for other, weight in getattr(delta, together).items():
                 counts[delta.item_id, together, other] = weight
-    return {key: value for key, value in counts.items() if value}
+    return counts
 
 
-def a_record(random: Random, number: int, at: float) -> EventRecord:
-    """Of a few visitors, so that some are newcomers; three items draw most of what is done."""
+def a_record(random: Random, number: int, at: float, each: int) -> EventRecord:
+    """Of visitors who do about `each` things, the first of them as newcomers; three items draw most of it."""
     kind = random.choices(list(KINDS), (6, 2, 2, 1))[0]
-    visitor = f"v{int(number**0.5) - random.randrange(5)}"
+    visitor = f"v{number // each - random.randrange(5)}"
     event = made_up(kind, "i0", visitor, number, at - random.choice((0, 0, 0, 40, 2000, 4000)))
-    items = random.choices(ITEMS, [9, 6, 3, *[1] * 9], k=random.choice((1, 1, 2, 3)))
+    items = random.choices(ITEMS, [9, 6, 3, *[1] * 37], k=random.choice((1, 1, 2, 3)))
     event.properties.items[:] = [e.EventItem(item_id=item) for item in items]  # type: ignore[union-attr]
     return EventRecord(event, 0, number, at, 1)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_random_traffic_is_counted_by_the_rules(seed: int) -> None:
-    random, clock, metrics = Random(seed), ManualClock(T0), Metrics()
+@pytest.mark.parametrize(("each", "busy"), [(3, True), (10, True), (30, False)])
+def test_random_traffic_is_counted_by_the_rules(each: int, busy: bool) -> None:
+    random, clock, metrics = Random(each), ManualClock(T0), Metrics()
     combiner, plain, states = SignalCombiner("shop", metrics, clock), PlainCounts(), dict[str, bytes]()
-    pairs = 0
+    pairs, rooms = 0, set[float]()
     for window in range(WINDOWS):
-        for step in range(random.choice((0, 5, 10, 60))):
-            record = a_record(random, 60 * window + step, clock.now())
+        for step in range(random.choice((0, 10, 100, 200) if busy else (0, 1, 5, 40))):
+            record = a_record(random, 200 * window + step, clock.now(), each)
             visitor = str(record.event.anonymous_id)
             before = states.get(visitor, b"")
             combiner.add(before, record, SHOP)
@@ -119,7 +123,9 @@ def test_random_traffic_is_counted_by_the_rules(seed: int) -> None:
         expected = plain.end_window(WINDOW_S)
         assert counts_of(combiner.drain()) == pytest.approx(expected, rel=1e-9, abs=1e-12)
         pairs += sum(len(key) == 3 for key in expected)
+        rooms.add(plain.room("views"))
     assert pairs > 100
-    assert plain.held_back > 100
+    assert plain.held_back > 50
+    assert (max(rooms) > ROOM_MIN) == busy
     total = next(line for line in metrics.render().splitlines() if line.startswith(b"etalage_voices_limited"))
     assert float(total.split()[1]) == pytest.approx(plain.held_back)
