@@ -8,17 +8,20 @@ from schemas.ids import ItemId
 
 
 class Delta(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one worker saw of one item in one flush window, on `item-deltas.v1` keyed by item."""
+    """What one worker saw of one item in one flush window, on `item-deltas.v1` keyed by item.
+
+    Counts are sums of voices: a visitor is one at most, a newcomer less.
+    """
 
     item_id: ItemId
     at: float
     """Epoch seconds of the window's newest arrival."""
-    views: int = 0
-    carts: int = 0
-    purchases: int = 0
-    shares: int = 0
-    co_viewed: dict[ItemId, int] = {}
-    co_bought: dict[ItemId, int] = {}
+    views: float = 0.0
+    carts: float = 0.0
+    purchases: float = 0.0
+    shares: float = 0.0
+    co_viewed: dict[ItemId, float] = {}
+    co_bought: dict[ItemId, float] = {}
 
 
 class Neighbour(Struct, frozen=True, array_like=True):

@@ -6,7 +6,7 @@ feature sees the target or anything later.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct, field
@@ -53,9 +53,9 @@ class _ItemSums(Struct):
     """Counts of one item since the last refresh."""
 
     at: float = 0.0
-    counts: Counter[str] = field(default_factory=Counter)
-    co_viewed: Counter[ItemId] = field(default_factory=Counter)
-    co_bought: Counter[ItemId] = field(default_factory=Counter)
+    counts: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    co_viewed: defaultdict[ItemId, float] = field(default_factory=lambda: defaultdict(float))
+    co_bought: defaultdict[ItemId, float] = field(default_factory=lambda: defaultdict(float))
 
 
 class SignalAccumulator:
@@ -72,8 +72,8 @@ class SignalAccumulator:
         if interactions is None:
             return
         for item in interactions.items:
-            self._sums_of(item, record.arrival).counts[interactions.count] += 1
-        kind, weight = interactions.together, interactions.weight
+            self._sums_of(item, record.arrival).counts[interactions.count] += interactions.voice
+        kind, weight = interactions.together, interactions.weight * interactions.voice
         for one, other in interactions.pairs:
             self._add_pair(kind, one, other, weight, record.arrival)
             self._add_pair(kind, other, one, weight, record.arrival)
@@ -100,7 +100,7 @@ class SignalAccumulator:
         sums.at = max(sums.at, at)
         return sums
 
-    def _add_pair(self, kind: NeighbourKind, item: ItemId, other: ItemId, weight: int, at: float) -> None:
+    def _add_pair(self, kind: NeighbourKind, item: ItemId, other: ItemId, weight: float, at: float) -> None:
         getattr(self._sums_of(item, at), kind)[other] += weight
 
 

@@ -112,6 +112,34 @@ def list_session_views(state: TypedState, at: cython.double) -> list[int]:
     return [state.recent_keys[i] for i in range(state.recent_count) if state.recent_at[i] >= state.session_at]
 
 
+@cython.ccall
+def has_viewed_since(state: TypedState, key: cython.longlong, since: cython.double) -> cython.bint:
+    """Whether the item of this key is a recent one, viewed at or after `since` (epoch seconds)."""
+    i: cython.int
+    for i in range(state.recent_count):
+        if state.recent_keys[i] == key:
+            return state.recent_at[i] >= since
+    return False
+
+
+@cython.ccall
+def list_bought_since(state: TypedState, since: cython.double) -> list[int]:
+    """Keys of the items bought at or after `since` (epoch seconds)."""
+    return [state.bought_keys[i] for i in range(state.bought_count) if state.bought_at[i] >= since]
+
+
+@cython.ccall
+def count_events(state: TypedState) -> cython.longlong:
+    """How many events a state includes."""
+    return state.events
+
+
+@cython.ccall
+def count_shares(state: TypedState) -> cython.longlong:
+    """How often the visitor shared something, at most 255."""
+    return state.shares
+
+
 @cython.cfunc
 def record_envelope(state: TypedState, event: Event) -> cython.void:
     """Counts the channel and the device of an event, and takes over the consent it carries."""

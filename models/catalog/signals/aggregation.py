@@ -70,7 +70,7 @@ def apply_delta(signal: Signal | None, delta: Delta, delta_offset: int) -> Signa
 
 
 def _add_neighbours(
-    old: list[Neighbour], new: Mapping[ItemId, int], factors: tuple[float, float], limit: int
+    old: list[Neighbour], new: Mapping[ItemId, float], factors: tuple[float, float], limit: int
 ) -> list[Neighbour]:
     """Decayed sums, heaviest first; `factors` are the decay of old and new. When full, the lightest that
     are not in `new` leave: a newcomer that came last would otherwise never gather weight."""

@@ -1,20 +1,31 @@
 """What one event of one visitor contributes to crowd signals, before anybody sums it.
 
-One visitor is one voice: a second view in the same session, a larger quantity, a repeated message and an item
-that the catalogue does not know contribute nothing.
+One visitor is one voice: a second view or order of an item within a day, a larger quantity, a repeated
+message and an item that the catalogue does not know contribute nothing. The voice of a newcomer is smaller,
+for ids of visitors are made up easily.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal, cast
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from models.catalog.table import ItemTable
 from models.visitor.affinities import item_key
 from models.visitor.interactions import list_cart
-from models.visitor.sessions import effective_time, has_message, has_refused, list_session_views
+from models.visitor.sessions import (
+    count_events,
+    count_shares,
+    effective_time,
+    has_message,
+    has_refused,
+    has_viewed_since,
+    list_bought_since,
+    list_session_views,
+)
 from models.visitor.state import EventRecord
 from models.visitor.typed_state import TypedState
 from schemas.events import AddToCart, Event, EventItem, OtherEvent, Purchase, Share, StorePurchase, ViewItem
@@ -30,16 +41,30 @@ ORDER_ITEMS_MAX = 8
 """How many items of an order are paired with each other: 56 directed pairs."""
 ORDER_WEIGHT, CART_WEIGHT = 3, 1
 """A pair that was paid for says more than one that lies in a cart."""
+AGAIN_S = 86400.0
+"""A visitor who views or buys an item again sooner than this says nothing new."""
+LATE_S = 3600.0
+"""Events that happened so long before they arrived are not counted: who may date them back may visit a
+thousand times in a second."""
+NEWCOMER_EVENTS = 4
+"""A visitor's first event weighs 1 / NEWCOMER_EVENTS, each further one as much more, up to 1."""
+SHARES_MAX = 20
+"""Shares of a visitor that count: a state does not hold of what they were."""
 
 
 class ItemInteractions(Struct, frozen=True):
-    """`items` each gain one of `count`; each of `pairs` (unordered) gains `weight` of `together`."""
+    """`items` each gain `voice` of `count`; each of `pairs` (unordered) gains `weight` voices of `together`.
+
+    The first of a pair is one of `items`.
+    """
 
     count: CountName
     items: list[ItemId]
     together: NeighbourKind = "co_viewed"
     pairs: list[tuple[ItemId, ItemId]] = []
     weight: int = 1
+    voice: float = 1.0
+    """How much this visitor counts, above 0 and at most 1."""
 
 
 _before = TypedState()
@@ -61,7 +86,8 @@ def extract(packed: bytes, record: EventRecord, table: ItemTable) -> ItemInterac
 
     Returns:
         The items and pairs to count. None for an event that is no interaction, has no known item, repeats
-        a message or an interaction of this session, or comes from a visitor who refused personalization.
+        a message or an interaction of the last AGAIN_S, comes late, or from a visitor who refused
+        personalization.
 
     Complexity: at most VIEWED_BEFORE_MAX pairs for each item viewed, CART_MAX for each item put into the
         cart, 28 for an order.
@@ -75,23 +101,32 @@ def extract(packed: bytes, record: EventRecord, table: ItemTable) -> ItemInterac
         return None
     if has_message(_before, hash64(event.message_id)):
         return None
-    return extractor(_before, items, table, effective_time(event, record.arrival))
+    at = effective_time(event, record.arrival)
+    if record.arrival - at > LATE_S:
+        return None
+    interactions = extractor(_before, items, table, at)
+    seen = count_events(_before) + 1
+    if interactions is None or seen >= NEWCOMER_EVENTS:
+        return interactions
+    return replace(interactions, voice=seen / NEWCOMER_EVENTS)
 
 
-def _select_known(items: Iterable[EventItem], table: ItemTable) -> list[ItemId]:
+def _select_known(items: Sequence[EventItem], table: ItemTable) -> list[ItemId]:
     """The distinct items that are in the catalogue; ids that are not are left out."""
     known = table.row_by_id
+    if len(items) == 1:  # most events
+        only = ItemId(items[0].item_id)
+        return [only] if only in known else []
     return cast(list[ItemId], [i for i in dict.fromkeys([item.item_id for item in items]) if i in known])
 
 
 def _extract_view(
     state: TypedState, items: list[ItemId], table: ItemTable, at: float
 ) -> ItemInteractions | None:
-    before = list_session_views(state, at)
-    new = [item for item in items if item_key(item) not in before]
+    new = [item for item in items if not has_viewed_since(state, item_key(item), at - AGAIN_S)]
     if not new:
         return None
-    earlier = _list_ids(before[:VIEWED_BEFORE_MAX], table)
+    earlier = _list_ids(list_session_views(state, at)[:VIEWED_BEFORE_MAX], table)
     return ItemInteractions("views", new, "co_viewed", [(item, other) for item in new for other in earlier])
 
 
@@ -110,20 +145,24 @@ def _extract_cart(
 def _extract_order(
     state: TypedState, items: list[ItemId], table: ItemTable, at: float
 ) -> ItemInteractions | None:
-    some = items[:ORDER_ITEMS_MAX]
+    bought = list_bought_since(state, at - AGAIN_S)
+    new = [item for item in items if item_key(item) not in bought]
+    if not new:
+        return None
+    some = new[:ORDER_ITEMS_MAX]
     pairs = [(one, other) for index, one in enumerate(some) for other in some[index + 1 :]]
-    return ItemInteractions("purchases", items, "co_bought", pairs, ORDER_WEIGHT)
+    return ItemInteractions("purchases", new, "co_bought", pairs, ORDER_WEIGHT)
 
 
 def _extract_share(
     state: TypedState, items: list[ItemId], table: ItemTable, at: float
 ) -> ItemInteractions | None:
-    return ItemInteractions("shares", items)
+    return ItemInteractions("shares", items) if count_shares(state) < SHARES_MAX else None
 
 
 def _list_ids(keys: Iterable[int], table: ItemTable) -> list[ItemId]:
     ids, rows = table.ids, table.row_by_key
-    return cast(list[ItemId], [ids[rows[key]] for key in keys if key in rows])
+    return cast(list[ItemId], [ids[row] for key in keys if (row := rows.get(key)) is not None])
 
 
 _Extractor = Callable[[TypedState, list[ItemId], ItemTable, float], ItemInteractions | None]

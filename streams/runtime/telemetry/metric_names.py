@@ -51,6 +51,7 @@ CounterName = Literal[
     "shop_swaps_total",
     "signals_total",
     "store_errors_total",
+    "voices_limited_total",
 ]
 
 GaugeName = Literal[
@@ -121,6 +122,9 @@ COUNTERS: Mapping[CounterName, Metric] = {
     "shop_swaps_total": Metric("New snapshots of the shop taken into use."),
     "signals_total": Metric("Crowd signals written or followed.", ("direction",)),
     "store_errors_total": Metric("Redis calls that failed: timeout, unavailable, unreadable.", ("kind",)),
+    "voices_limited_total": Metric(
+        "Voices not counted for crowd signals because their item gained too much at once."
+    ),
 }
 
 GAUGES: Mapping[GaugeName, Metric] = {

@@ -1,5 +1,7 @@
 """A combiner (map-side pre-aggregation): a worker's counts of one second, sent as one delta an item.
 
+No item gains more than a share of what this worker usually counts (`gain_limits`).
+
 Statistics, not states: a crash loses the running window, and so does a Kafka that does not answer.
 """
 
@@ -11,6 +13,7 @@ from typing import Any
 from msgspec import Struct
 
 from models.catalog.signals.extraction import ItemInteractions, extract, may_interact
+from models.catalog.signals.gain_limits import GainLimits
 from models.storefront.shop import Shop
 from models.visitor.state import EventRecord
 from schemas.codec import encode
@@ -39,12 +42,12 @@ class ItemCounts(Struct):
     """The running counts of one item; `at` is the newest arrival (epoch s)."""
 
     at: float = 0.0
-    views: int = 0
-    carts: int = 0
-    purchases: int = 0
-    shares: int = 0
-    co_viewed: dict[ItemId, int] = {}
-    co_bought: dict[ItemId, int] = {}
+    views: float = 0.0
+    carts: float = 0.0
+    purchases: float = 0.0
+    shares: float = 0.0
+    co_viewed: dict[ItemId, float] = {}
+    co_bought: dict[ItemId, float] = {}
 
     def delta(self, item_id: ItemId) -> Delta:
         """The counts as a record, with the NEIGHBOURS_MAX heaviest neighbours of each kind."""
@@ -75,6 +78,7 @@ class SignalCombiner:
         self._topic = ITEM_DELTAS.full_name(namespace)
         self._metrics, self._clock = metrics, clock or SystemClock()
         self._window: dict[ItemId, ItemCounts] = {}
+        self._limits, self._since = GainLimits(), self._clock.monotonic()
         self._producer: Any = None
         self._task: asyncio.Task[None] | None = None
 
@@ -93,17 +97,44 @@ class SignalCombiner:
             self._count(interactions, record.arrival)
 
     def _count(self, interactions: ItemInteractions, at: float) -> None:
-        count, together, weight = interactions.count, interactions.together, interactions.weight
+        count = interactions.count
+        limits = self._limits.kinds[count]
+        voices: dict[ItemId, float] = {}
         for item in interactions.items:
-            counts = self._counts_of(item, at)
-            setattr(counts, count, getattr(counts, count) + 1)
-        last, ones = None, {}  # pairs of one item stand together
-        for one, other in interactions.pairs:
-            if one is not last:
-                last, ones = one, getattr(self._counts_of(one, at), together)
-            ones[other] = ones.get(other, 0) + weight
-            others = getattr(self._counts_of(other, at), together)
-            others[one] = others.get(one, 0) + weight
+            voices[item] = voice = limits.admit(item, interactions.voice)
+            if voice:
+                counts = self._counts_of(item, at)
+                setattr(counts, count, getattr(counts, count) + voice)
+        pairs, full = interactions.pairs, limits.full
+        if full:  # nobody's neighbours for now
+            pairs = [(one, other) for one, other in pairs if voices[one] and other not in full]
+        if pairs:
+            self._count_pairs(interactions, pairs, voices, at)
+
+    def _count_pairs(
+        self,
+        interactions: ItemInteractions,
+        pairs: list[tuple[ItemId, ItemId]],
+        voices: dict[ItemId, float],
+        at: float,
+    ) -> None:
+        """Each pair weighs what was let through of its first item."""
+        window, together = self._window, interactions.together
+        last, weight, ones = None, 0.0, {}
+        for one, other in pairs:
+            if one is not last:  # pairs of one item stand together
+                last, weight = one, voices[one] * interactions.weight
+                ones = getattr(self._counts_of(one, at), together)
+            before = ones.get(other)
+            ones[other] = weight if before is None else before + weight
+            counts = window.get(other)  # as `_counts_of` does: half of what counting costs is here
+            if counts is None:
+                counts = self._new_counts(other)
+            if at > counts.at:
+                counts.at = at
+            others = getattr(counts, together)
+            before = others.get(one)
+            others[one] = weight if before is None else before + weight
 
     def _counts_of(self, item: ItemId, at: float) -> ItemCounts:
         counts = self._window.get(item)
@@ -125,6 +156,11 @@ class SignalCombiner:
     def drain(self) -> list[Delta]:
         """End the running window and start a new one; the deltas of the old one."""
         window, self._window = self._window, {}
+        now = self._clock.monotonic()
+        if now > self._since:
+            self._metrics.count("voices_limited_total", self._limits.held_back())
+            self._limits.end_window(now - self._since)
+            self._since = now
         return [counts.delta(item) for item, counts in window.items()]
 
     def start(self, producer: Any) -> None:
@@ -158,7 +194,7 @@ class SignalCombiner:
             self._metrics.count("deltas_total", len(deltas), direction="sent")
 
 
-def _heaviest(neighbours: dict[ItemId, int]) -> dict[ItemId, int]:
+def _heaviest(neighbours: dict[ItemId, float]) -> dict[ItemId, float]:
     if len(neighbours) <= NEIGHBOURS_MAX:
         return neighbours
     return dict(sorted(neighbours.items(), key=lambda pair: -pair[1])[:NEIGHBOURS_MAX])

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from models.catalog.build import build_items
+from models.catalog.signals import gain_limits
 from models.storefront.shop import Shop, build_shop
 from models.visitor.state import EventRecord
 from schemas.catalog import Item
@@ -53,9 +54,9 @@ def test_events_of_a_window_become_one_delta_an_item(shop: Shop) -> None:
     deltas = {delta.item_id: delta for delta in count.drain()}
     one, two, three = ItemId("i1"), ItemId("i2"), ItemId("i3")
     assert deltas == {
-        one: Delta(item_id=one, at=T0 + 0.5, purchases=2, co_bought={two: 3, three: 3}),
-        two: Delta(item_id=two, at=T0, purchases=1, co_bought={one: 3}),
-        three: Delta(item_id=three, at=T0 + 0.5, purchases=1, co_bought={one: 3}),
+        one: Delta(item_id=one, at=T0 + 0.5, purchases=0.5, co_bought={two: 0.75, three: 0.75}),
+        two: Delta(item_id=two, at=T0, purchases=0.25, co_bought={one: 0.75}),
+        three: Delta(item_id=three, at=T0 + 0.5, purchases=0.25, co_bought={one: 0.75}),
     }
     assert count.drain() == []
 
@@ -75,14 +76,29 @@ def test_a_window_is_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Non
     assert b'etalage_deltas_total{direction="dropped"}' in metrics.render()
 
 
-def test_a_delta_carries_the_heaviest_neighbours_only(shop: Shop) -> None:
+def test_a_delta_carries_the_heaviest_neighbours_only(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gain_limits, "ROOM_MIN", 1000.0)
     count = counter()
     for n in range(1, 150):
         count.add(b"", purchase("i0", f"i{n}"), shop)
     count.add(b"", purchase("i0", "i149"), shop)
     delta = next(delta for delta in count.drain() if delta.item_id == "i0")
     assert len(delta.co_bought) == combiner.NEIGHBOURS_MAX
-    assert delta.co_bought[ItemId("i149")] == 6
+    assert delta.co_bought[ItemId("i149")] == 6 / 4
+
+
+def test_an_item_gains_what_the_shop_is_used_to(shop: Shop) -> None:
+    """What was let through is counted, its pairs are as heavy, and what was not is counted by the metric."""
+    metrics, clock = Metrics(), ManualClock(T0)
+    count = SignalCombiner("shop", metrics, clock)
+    for _ in range(100):
+        count.add(b"", purchase("i1", "i2"), shop)
+    clock.advance(1.0)
+    one, two = count.drain()
+    assert (one.purchases, two.purchases) == (gain_limits.ROOM_MIN, gain_limits.ROOM_MIN)
+    assert one.co_bought == {ItemId("i2"): 3 * gain_limits.ROOM_MIN}
+    assert b"etalage_voices_limited_total 46.0" in metrics.render()
+    assert count.drain() == []
 
 
 class Broken:

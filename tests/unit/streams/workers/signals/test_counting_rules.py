@@ -1,0 +1,131 @@
+"""What the combiner sends is what the rules say, written down here without a thought for speed."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from random import Random
+
+import pytest
+
+from models.catalog.build import build_items
+from models.catalog.signals.extraction import ItemInteractions, extract
+from models.catalog.signals.gain_limits import RATE_MIN, ROOM_MIN, ROOM_S, SHARE_MAX, START_S, USUAL_S
+from models.storefront.shop import build_shop
+from models.visitor.fold import fold_packed
+from models.visitor.state import EventRecord
+from schemas import events as e
+from schemas.catalog import Item
+from schemas.signals import Delta
+from streams.runtime.clock import ManualClock
+from streams.runtime.telemetry.metrics import Metrics
+from streams.workers.signals.combiner import SignalCombiner
+from tests.unit.streams.workers.signals.crowded_shop import KINDS, made_up
+
+T0 = 1_760_000_000.0
+ITEMS = [f"i{n}" for n in range(40)]
+SHOP = build_shop(build_items([Item(item_id=i, title=i, categories=["x"], price=1.0) for i in ITEMS], {}, T0))
+WINDOWS, WINDOW_S = 120, 1.5
+Counts = dict[tuple[str, ...], float]
+
+
+class PlainCounts:
+    """Counts of one window by (item, count) and (item, neighbours, other)."""
+
+    def __init__(self) -> None:
+        self.levels: Counts = defaultdict(float)
+        self.usual: dict[str, float] = defaultdict(float)
+        self.age = self.held_back = 0.0
+        self.start_window()
+
+    def start_window(self) -> None:
+        self.counts: Counts = defaultdict(float)
+        self.gained: dict[str, float] = defaultdict(float)
+        self.full: set[tuple[str, str]] = set()
+
+    def rate(self, kind: str) -> float:
+        return max(RATE_MIN, SHARE_MAX * self.usual[kind])
+
+    def room(self, kind: str) -> float:
+        return max(ROOM_MIN, ROOM_S * self.rate(kind))
+
+    def add(self, found: ItemInteractions) -> None:
+        kind = found.count
+        voices = {item: self.admit(kind, item, found.voice) for item in found.items}
+        for one, other in found.pairs:
+            weight = voices[one] * found.weight
+            if weight and (kind, other) not in self.full:
+                self.counts[one, found.together, other] += weight
+                self.counts[other, found.together, one] += weight
+
+    def admit(self, kind: str, item: str, voice: float) -> float:
+        room, level = self.room(kind), self.levels[kind, item]
+        if level + voice > room:
+            self.full.add((kind, item))
+        admitted = min(voice, max(0.0, room - level))
+        self.held_back += voice - admitted
+        self.levels[kind, item] += admitted
+        self.gained[kind] += admitted
+        if admitted:
+            self.counts[item, kind] += admitted
+        return admitted
+
+    def end_window(self, seconds: float) -> Counts:
+        share = -math.expm1(-seconds / min(USUAL_S, START_S + self.age))
+        self.age += seconds
+        for kind in ("views", "carts", "purchases", "shares"):
+            self.usual[kind] += share * (self.gained[kind] / seconds - self.usual[kind])
+        for (kind, item), level in self.levels.items():
+            self.levels[kind, item] = max(0.0, level - self.rate(kind) * seconds)
+        counts = self.counts
+        self.start_window()
+        return counts
+
+
+def counts_of(deltas: list[Delta]) -> Counts:
+    counts: Counts = {}
+    for delta in deltas:
+        for kind in ("views", "carts", "purchases", "shares"):
+            if voices := getattr(delta, kind):
+                counts[delta.item_id, kind] = voices
+        for together in ("co_viewed", "co_bought"):
+            for other, weight in getattr(delta, together).items():
+                counts[delta.item_id, together, other] = weight
+    return counts
+
+
+def a_record(random: Random, number: int, at: float, each: int) -> EventRecord:
+    """Of visitors who do about `each` things, the first of them as newcomers; three items draw most of it."""
+    kind = random.choices(list(KINDS), (6, 2, 2, 1))[0]
+    visitor = f"v{number // each - random.randrange(5)}"
+    event = made_up(kind, "i0", visitor, number, at - random.choice((0, 0, 0, 40, 2000, 4000)))
+    items = random.choices(ITEMS, [9, 6, 3, *[1] * 37], k=random.choice((1, 1, 2, 3)))
+    event.properties.items[:] = [e.EventItem(item_id=item) for item in items]  # type: ignore[union-attr]
+    return EventRecord(event, 0, number, at, 1)
+
+
+@pytest.mark.parametrize(("each", "busy"), [(3, True), (10, True), (30, False)])
+def test_random_traffic_is_counted_by_the_rules(each: int, busy: bool) -> None:
+    random, clock, metrics = Random(each), ManualClock(T0), Metrics()
+    combiner, plain, states = SignalCombiner("shop", metrics, clock), PlainCounts(), dict[str, bytes]()
+    pairs, rooms = 0, set[float]()
+    for window in range(WINDOWS):
+        for step in range(random.choice((0, 10, 100, 200) if busy else (0, 1, 5, 40))):
+            record = a_record(random, 200 * window + step, clock.now(), each)
+            visitor = str(record.event.anonymous_id)
+            before = states.get(visitor, b"")
+            combiner.add(before, record, SHOP)
+            found = extract(before, record, SHOP.items)
+            if found is not None:
+                plain.add(found)
+            states[visitor] = fold_packed(before, record)
+        clock.advance(WINDOW_S)
+        expected = plain.end_window(WINDOW_S)
+        assert counts_of(combiner.drain()) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+        pairs += sum(len(key) == 3 for key in expected)
+        rooms.add(plain.room("views"))
+    assert pairs > 100
+    assert plain.held_back > 50
+    assert (max(rooms) > ROOM_MIN) == busy
+    total = next(line for line in metrics.render().splitlines() if line.startswith(b"etalage_voices_limited"))
+    assert float(total.split()[1]) == pytest.approx(plain.held_back)
