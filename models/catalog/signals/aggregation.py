@@ -7,6 +7,7 @@ statement about now and never grows without bound.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from sys import intern
 
 from schemas.ids import ItemId
 from schemas.signals import Delta, Neighbour, Signal
@@ -82,4 +83,5 @@ def _add_neighbours(
         kept.sort(key=lambda pair: (pair[0] not in new, -pair[1], pair[0]))
         del kept[limit:]
     kept.sort(key=lambda pair: (-pair[1], pair[0]))
-    return [Neighbour(item, round(weight, 4)) for item, weight in kept]
+    # An item is a neighbour of up to 70 others: they share one id, or each would hold a copy of it.
+    return [Neighbour(ItemId(intern(item)), round(weight, 4)) for item, weight in kept]
