@@ -1,6 +1,6 @@
 """Signals as bytes: what a process keeps of every item's crowd, each decoded only when it is read.
 
-A signal with full neighbour lists takes 10 kB as objects, most of it for 70 ids and weights, and 2 kB as bytes.
+With full neighbour lists a signal takes 10 kB as objects, most of it 70 ids and weights, and 2 kB as bytes.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class PackedSignals(MutableMapping[ItemId, Signal]):
         return _decode(self._packed[item_id])
 
     def __setitem__(self, item_id: ItemId, signal: Signal) -> None:
-        self._packed[item_id] = encode(signal)
+        # What the encoder gives has up to as much room again behind its end; the copy has none.
+        self._packed[item_id] = bytes(memoryview(encode(signal)))
 
     def __delitem__(self, item_id: ItemId) -> None:
         del self._packed[item_id]
