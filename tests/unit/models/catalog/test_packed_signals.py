@@ -47,7 +47,8 @@ def test_what_was_packed_is_unpacked_and_looked_at() -> None:
 
 
 def test_columns_are_built_from_one_decoded_signal_at_a_time() -> None:
-    signals, rows = packed(), {item: row for row, item in enumerate(IDS)}
+    signals = packed()
+    rows: dict[str, int] = {item: row for row, item in enumerate(IDS)}
     tracemalloc.start()
     try:
         columns = build_columns(signals, rows, 1e9)

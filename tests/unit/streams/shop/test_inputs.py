@@ -16,7 +16,7 @@ from tests.unit.streams.shop.example_inputs import ITEM, MODULE, NS, SIGNAL, fil
 
 def test_each_topic_fills_its_part_and_moves_its_offset() -> None:
     inputs = fill_inputs()
-    assert (inputs.items, inputs.sections, inputs.signals) == (
+    assert (inputs.items, inputs.sections, dict(inputs.signals)) == (
         {"a": ITEM},
         {"module:m": MODULE},
         {"a": SIGNAL},
@@ -47,7 +47,7 @@ def test_tombstones_take_away() -> None:
         [raw(CATALOG, 5, "a", None), raw(STOREFRONT, 8, "module:m", None), raw(ITEM_SIGNALS, 3, "a", None)],
         NS,
     )
-    assert (inputs.items, inputs.sections, inputs.signals) == ({}, {}, {})
+    assert (inputs.items, inputs.sections, dict(inputs.signals)) == ({}, {}, {})
     changes = inputs.pop_changes()
     assert changes.items
     assert changes.sections
