@@ -24,12 +24,12 @@ class Delta(Struct, frozen=True, kw_only=True, omit_defaults=True):
     co_bought: dict[ItemId, float] = {}
 
 
-class Neighbour(Struct, frozen=True, array_like=True):
+class Neighbour(Struct, frozen=True, array_like=True, gc=False):
     item_id: ItemId
     weight: float
 
 
-class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Signal(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """The crowd's view of one item, on `item-signals.v1` keyed by item (compacted).
 
     `trend` is the decayed count with a half-life of hours, `popularity` with days. `delta_offset` is the

@@ -89,7 +89,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     layout_ttl_s: Count = 1800  # how long a stored live layout lives; it can always be decided again
     decide_within_s: Seconds = 30.0  # older records are folded, but no layout is decided for them
     live_page: str = "home"  # the page kept decided for each active visitor
-    lru_visitors: Count = 20_000  # visitor states a worker keeps in memory
+    lru_visitors: Count = 20_000  # visitors a worker keeps in memory, up to 2.5 kB each
     dead_letter_share: Share = 0.5  # halt when more than this share of the last records is bad; 1: never
     dead_letter_min: Count = 200  # how many last records that share is taken of
     session_timeout_s: Count = 6  # Kafka group session: a silent worker loses its partitions after it

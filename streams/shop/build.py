@@ -91,7 +91,7 @@ def _rebuild_shop(shop: Shop, inputs: ShopInputs, changes: InputChanges, at: flo
 
 
 def _rebuild_items(shop: Shop, inputs: ShopInputs, changes: InputChanges, at: float) -> ItemTable:
-    changed = {item: inputs.signals[item] for item in changes.signals if item in inputs.signals}
+    changed = inputs.signals.select(changes.signals)
     if changes.items or len(changed) < len(changes.signals):  # a signal was removed
         return build_items(inputs.items.values(), inputs.signals, at)
     return with_signals(shop.items, changed, at)

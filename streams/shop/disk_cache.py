@@ -8,17 +8,17 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from models.catalog.signals.packed import PackedSignals
 from schemas.catalog import Item
 from schemas.codec import DECODE_ERRORS
 from schemas.ids import ItemId
-from schemas.signals import Signal
 from schemas.storefront import Section, section_key
 from streams.runtime.telemetry.logs import logger
 from streams.shop.inputs import ShopInputs
 
 log = logger("shop")
 
-FORMAT = 1
+FORMAT = 2
 
 
 class CachedInputs(Struct, frozen=True, kw_only=True):
@@ -29,7 +29,7 @@ class CachedInputs(Struct, frozen=True, kw_only=True):
     offsets: dict[str, int]
     items: list[Item]
     sections: list[Section]
-    signals: list[Signal]
+    signals: list[bytes]
 
 
 def save_inputs(path: str | Path, inputs: ShopInputs, namespace: str) -> None:
@@ -48,7 +48,7 @@ def save_inputs(path: str | Path, inputs: ShopInputs, namespace: str) -> None:
         offsets=inputs.offsets,
         items=list(inputs.items.values()),
         sections=list(inputs.sections.values()),
-        signals=list(inputs.signals.values()),
+        signals=inputs.signals.pack(),
     )
     target = Path(path)
     draft = target.with_name(f".{target.name}.{os.getpid()}")
@@ -72,6 +72,7 @@ def load_inputs(path: str | Path, namespace: str) -> ShopInputs | None:
     """
     try:
         cached = msgspec.msgpack.decode(Path(path).read_bytes(), type=CachedInputs)
+        signals = PackedSignals.unpack(cached.signals)
     except FileNotFoundError:
         return None
     except (OSError, *DECODE_ERRORS) as exc:
@@ -83,6 +84,6 @@ def load_inputs(path: str | Path, namespace: str) -> ShopInputs | None:
     return ShopInputs(
         items={ItemId(item.item_id): item for item in cached.items},
         sections={section_key(section): section for section in cached.sections},
-        signals={signal.item_id: signal for signal in cached.signals},
+        signals=signals,
         offsets=cached.offsets,
     )

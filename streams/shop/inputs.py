@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from models.catalog.signals.packed import PackedSignals
 from models.storefront.edition import Edition
 from schemas.catalog import Item
 from schemas.codec import DECODE_ERRORS
@@ -67,7 +68,7 @@ class ShopInputs(Struct, kw_only=True):
 
     items: dict[ItemId, Item] = {}
     sections: dict[str, Section] = {}
-    signals: dict[ItemId, Signal] = {}
+    signals: PackedSignals = field(default_factory=PackedSignals)
     offsets: dict[str, int] = {}
     changes: InputChanges = field(default_factory=InputChanges)
 

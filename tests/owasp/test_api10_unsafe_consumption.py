@@ -108,7 +108,7 @@ def test_a_record_that_nobody_of_ours_wrote_is_skipped(topic: Any, value: bytes)
     inputs = ShopInputs()
     (skipped,) = inputs.apply([raw(topic, 7, "x", value)], NS)
     assert skipped.offset == 7
-    assert (inputs.items, inputs.sections, inputs.signals) == ({}, {}, {})
+    assert (inputs.items, inputs.sections, dict(inputs.signals)) == ({}, {}, {})
 
 
 @pytest.mark.parametrize("value", HOSTILE_JSON, ids=lambda value: str(value[:12]))

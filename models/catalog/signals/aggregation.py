@@ -6,7 +6,10 @@ statement about now and never grows without bound.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from sys import intern
+
+from msgspec.structs import replace
 
 from schemas.ids import ItemId
 from schemas.signals import Delta, Neighbour, Signal
@@ -82,4 +85,18 @@ def _add_neighbours(
         kept.sort(key=lambda pair: (pair[0] not in new, -pair[1], pair[0]))
         del kept[limit:]
     kept.sort(key=lambda pair: (-pair[1], pair[0]))
-    return [Neighbour(item, round(weight, 4)) for item, weight in kept]
+    return _neighbours((item, round(weight, 4)) for item, weight in kept)
+
+
+def with_shared_ids(signal: Signal) -> Signal:
+    """The signal with one object for each neighbour's id, as `apply_delta` makes it; decoding copies."""
+    return replace(
+        signal,
+        co_viewed=_neighbours((n.item_id, n.weight) for n in signal.co_viewed),
+        co_bought=_neighbours((n.item_id, n.weight) for n in signal.co_bought),
+    )
+
+
+def _neighbours(pairs: Iterable[tuple[ItemId, float]]) -> list[Neighbour]:
+    """An item is a neighbour of up to 70 others: they share its id, or each would hold a copy of it."""
+    return [Neighbour(ItemId(intern(item)), weight) for item, weight in pairs]

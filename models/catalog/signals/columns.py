@@ -68,59 +68,79 @@ def refresh_columns(
 ) -> SignalColumns:
     """`old` decayed to a later moment with the changed signals put in; an unknown item's is left out.
 
+    Signals are read one after the other, so that a mapping which decodes them holds no two at a time.
+
     Complexity: O(n + changed); the neighbour arrays are copied only when a changed signal has or had any.
     """
-    known = [(row, signal) for item, signal in changed.items() if (row := row_by_id.get(item, -1)) >= 0]
-    rows = np.array([row for row, _ in known], np.int32)
-    signals = [signal for _, signal in known]
-    viewed = _neighbour_columns(
-        rows, [s.co_viewed for s in signals], row_by_id, CO_VIEWED_MAX, (old.co_viewed, old.co_viewed_weight)
-    )
-    bought = _neighbour_columns(
-        rows, [s.co_bought for s in signals], row_by_id, CO_BOUGHT_MAX, (old.co_bought, old.co_bought_weight)
-    )
-    trend, popularity, carts, purchases, shares = _count_columns(old, rows, signals, at)
-    return SignalColumns(at, trend, popularity, carts, purchases, shares, *viewed, *bought)
+    counts = _decay_counts(old, at)
+    viewed = _NeighbourColumns(old.co_viewed, old.co_viewed_weight, CO_VIEWED_MAX)
+    bought = _NeighbourColumns(old.co_bought, old.co_bought_weight, CO_BOUGHT_MAX)
+    for item, signal in changed.items():
+        row = row_by_id.get(item, -1)
+        if row < 0:
+            continue
+        for name, column in counts.items():
+            column[row] = getattr(signal, name) * decay_factor(at - signal.at, _half_life(name))
+        viewed.put(row, signal.co_viewed, row_by_id)
+        bought.put(row, signal.co_bought, row_by_id)
+    return SignalColumns(
+        at, **counts,
+        co_viewed=viewed.rows, co_viewed_weight=viewed.shares,
+        co_bought=bought.rows, co_bought_weight=bought.shares,
+    )  # fmt: skip
 
 
-def _count_columns(old: SignalColumns, rows: Rows, signals: Sequence[Signal], at: float) -> list[Floats]:
-    columns: list[Floats] = []
-    for name in ("trend", "popularity", "carts", "purchases", "shares"):
-        half_life = TREND_HALF_LIFE_S if name == "trend" else POPULARITY_HALF_LIFE_S
-        column = getattr(old, name) * np.float32(decay_factor(at - old.at, half_life))
-        column[rows] = [getattr(s, name) * decay_factor(at - s.at, half_life) for s in signals]
-        columns.append(column)
-    return columns
+def _half_life(count: str) -> float:
+    return TREND_HALF_LIFE_S if count == "trend" else POPULARITY_HALF_LIFE_S
+
+
+def _decay_counts(old: SignalColumns, at: float) -> dict[str, Floats]:
+    """Copies of the columns of counts, decayed to `at`."""
+    return {
+        name: getattr(old, name) * np.float32(decay_factor(at - old.at, _half_life(name)))
+        for name in ("trend", "popularity", "carts", "purchases", "shares")
+    }
 
 
 def _no_neighbours(n: int, width: int) -> tuple[Rows, Floats]:
     return np.full((n, width), -1, np.int32), np.zeros((n, width), np.float32)
 
 
-def _neighbour_columns(
-    rows: Rows,
-    lists: Sequence[list[Neighbour]],
-    row_by_id: Mapping[str, int],
-    most: int,
-    old: tuple[Rows, Floats],
-) -> tuple[Rows, Floats]:
-    """At most `most` neighbour rows and their shares, those of `rows` replaced; `old` itself when none had or
-    has any."""
-    known_lists = [
-        [(r, n.weight) for n in near if (r := row_by_id.get(n.item_id, -1)) >= 0 and r != row][:most]
-        for row, near in zip(rows.tolist(), lists, strict=True)
-    ]
-    if not any(known_lists) and not (old[0][rows] >= 0).any():
-        return old
-    n, old_width = old[0].shape
-    longest = max(map(len, known_lists))
-    width = max(old_width, min(most, -(-longest // NEIGHBOURS_STEP) * NEIGHBOURS_STEP))
-    neighbours, weights = _no_neighbours(n, width)
-    neighbours[:, :old_width], weights[:, :old_width] = old
-    neighbours[rows], weights[rows] = -1, 0.0
-    for row, known in zip(rows.tolist(), known_lists, strict=True):
+class _NeighbourColumns:
+    """Neighbour rows and their shares; those given are kept as they are until a row changes.
+
+    Args:
+        rows: of the neighbours of each item, -1 behind the last.
+        shares: as many.
+        most: neighbours that a row may have.
+    """
+
+    def __init__(self, rows: Rows, shares: Floats, most: int) -> None:
+        self.rows, self.shares = rows, shares
+        self._most, self._is_copy = most, False
+
+    def put(self, row: int, neighbours: Sequence[Neighbour], row_by_id: Mapping[str, int]) -> None:
+        """Replace the neighbours of a row; unknown ones and the item itself are left out."""
+        known = [
+            (other, near.weight)
+            for near in neighbours
+            if (other := row_by_id.get(near.item_id, -1)) >= 0 and other != row
+        ][: self._most]
+        if not known and not (self.rows[row] >= 0).any():
+            return
+        self._make_room(len(known))
+        self.rows[row], self.shares[row] = -1, 0.0
         if known:
-            neighbours[row, : len(known)] = [r for r, _ in known]
             total = sum(weight for _, weight in known) + SHARE_PRIOR
-            weights[row, : len(known)] = [weight / total for _, weight in known]
-    return neighbours, weights
+            self.rows[row, : len(known)] = [other for other, _ in known]
+            self.shares[row, : len(known)] = [weight / total for _, weight in known]
+
+    def _make_room(self, length: int) -> None:
+        """Arrays of our own, wide enough for `length` neighbours."""
+        n, old_width = self.rows.shape
+        width = max(old_width, min(self._most, -(-length // NEIGHBOURS_STEP) * NEIGHBOURS_STEP))
+        if self._is_copy and width == old_width:
+            return
+        rows, shares = _no_neighbours(n, width)
+        rows[:, :old_width], shares[:, :old_width] = self.rows, self.shares
+        self.rows, self.shares, self._is_copy = rows, shares, True

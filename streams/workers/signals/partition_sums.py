@@ -13,7 +13,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
-from models.catalog.signals.aggregation import apply_delta
+from models.catalog.signals.aggregation import apply_delta, with_shared_ids
 from schemas.codec import DECODE_ERRORS
 from schemas.ids import ItemId
 from schemas.signals import Delta, Signal
@@ -55,7 +55,7 @@ class PartitionSums:
                 continue
             current = self._signals.get(signal.item_id)
             if current is None or signal.delta_offset >= current.delta_offset:
-                self._signals[signal.item_id] = signal
+                self._signals[signal.item_id] = with_shared_ids(signal)
 
     def resume(self, deltas_end: int) -> int:
         """Sets the checkpoint from the loaded signals; returns the offset to read deltas from.
