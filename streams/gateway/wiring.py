@@ -25,11 +25,12 @@ from streams.gateway.events.exposures import Decisions, Exposures
 from streams.gateway.events.outbox import Outbox
 from streams.gateway.events.partition_map import PartitionMap, TopicSeen
 from streams.gateway.events.route import EventsDependencies, EventsRoute
-from streams.gateway.http.loop_turns import LoopTurns
+from streams.gateway.http.limits.loop_turns import LoopTurns
+from streams.gateway.http.limits.request_limits import RequestLimits
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import OnDemandLayouts
-from streams.gateway.layouts.rank import RankRoute
+from streams.gateway.layouts.rank import RankDependencies, RankRoute
 from streams.gateway.layouts.route import LayoutRoute
 from streams.gateway.layouts.store_reads import StoreReads
 from streams.gateway.layouts.stream import READ_AT_ONCE, StreamDependencies, StreamRoute
@@ -86,11 +87,12 @@ class Gateway:
         self.exposures = Exposures(settings.namespace, log, clock, metrics)
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
         self.event_timings = EventTimings()
+        self.limits = RequestLimits(settings, clock, metrics)
         self.key_ring = KeyRing(settings)
         self.visitor_tokens = VisitorTokens(self.key_ring, clock)
         self.health = HealthRoutes(follower, self.partition_map, self.key_ring, log, self.reads, metrics)
         self.policy_thread = PolicyThread()
-        self.turns = LoopTurns()
+        self.turns = LoopTurns(metrics)
         on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.policy_thread, self.decisions)
         self.fallbacks = FallbackChain(
             self.reads, on_demand, self.partition_map, self.hub, settings.live_page, self.turns
@@ -99,7 +101,7 @@ class Gateway:
         self._tasks: list[asyncio.Task[None]] = []
         self.streams = self._stream_route()
         self.router = self._router()
-        self.app = Door(self.router, self.key_ring, self.visitor_tokens, metrics, settings)
+        self.app = Door(self.router, self.key_ring, self.visitor_tokens, self.limits, metrics, settings)
 
     def shop(self) -> Shop:
         """The shop as this process has it now."""
@@ -126,6 +128,7 @@ class Gateway:
         self._tasks = [
             asyncio.create_task(self._watch_shop(), name="watch-shop"),
             asyncio.create_task(polling, name="stream-progress"),
+            asyncio.create_task(self.turns.watch_lateness(), name="loop-lateness"),
         ]
         for outbox in self._outboxes():
             outbox.start()
@@ -162,7 +165,7 @@ class Gateway:
     def _router(self) -> Router:
         health, shop = self.health, self.shop_routes
         visitors = VisitorRoute(self.reads, self.partition_map, self.shop)
-        layouts = LayoutRoute(self.fallbacks, self.exposures, self.metrics)
+        layouts = LayoutRoute(self.fallbacks, self.exposures, self.limits, self.metrics)
         return Router(
             layouts=layouts,
             exact={
@@ -184,13 +187,21 @@ class Gateway:
                 Branch("/v1/visitors/", "", "/v1/visitors/{visitor}", {"GET": visitors.get}),
             ],
             default=build_demo(self.find_item, self.key_ring),
+            limits=self.limits,
             metrics=self.metrics,
         )
 
     def _rank_route(self) -> RankRoute:
-        return RankRoute(
-            self.reads, self.partition_map, self.snapshot, self.clock, self.policy_thread, self.turns
+        dependencies = RankDependencies(
+            reads=self.reads,
+            partition_map=self.partition_map,
+            snapshot=self.snapshot,
+            clock=self.clock,
+            policy_thread=self.policy_thread,
+            turns=self.turns,
+            limits=self.limits,
         )
+        return RankRoute(dependencies)
 
     def _events_route(self) -> EventsRoute:
         dependencies = EventsDependencies(
@@ -199,6 +210,7 @@ class Gateway:
             find_item=self.find_item,
             event_timings=self.event_timings,
             clock=self.clock,
+            limits=self.limits,
             metrics=self.metrics,
         )
         return EventsRoute(self.settings.namespace, dependencies)
@@ -211,6 +223,7 @@ class Gateway:
             exposures=self.exposures,
             event_timings=self.event_timings,
             clock=self.clock,
+            limits=self.limits,
             metrics=self.metrics,
             live_page=self.settings.live_page,
             streams_max=self.settings.streams_max,

@@ -52,6 +52,7 @@ class ListedKey(Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...]
     origins: tuple[str, ...]
     note: str
+    rate: float
     created: int
     revoked: int | None
 
@@ -67,6 +68,10 @@ def create(
         typer.Option(help="Of a publishable key: whose pages may use it, https://…; repeatable, * for all."),
     ] = None,
     note: Annotated[str, typer.Option(help="What it is for.")] = "",
+    rate: Annotated[
+        float,
+        typer.Option(min=0, help="Units a second (a stored page is 1) it may cost each gateway; 0: any."),
+    ] = 0.0,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -74,7 +79,12 @@ def create(
     roles, origins = tuple(role or ()), tuple(one.rstrip("/") for one in origin or ())
     _check(kind, roles, origins, note)
     key, text = issue_key(
-        cast("Kind", kind), now=time.time(), roles=cast("tuple[Role, ...]", roles), origins=origins, note=note
+        cast("Kind", kind),
+        now=time.time(),
+        roles=cast("tuple[Role, ...]", roles),
+        origins=origins,
+        note=note,
+        rate=rate,
     )
     signer = _run(data, lambda connection, keys: _add(connection, keys, key))
     if as_json:
@@ -94,16 +104,24 @@ def list_command(data: Data = None, as_json: AsJson = False) -> None:
         shown = [
             ListedKey(
                 id=one.id, kind=one.kind, roles=one.roles, origins=one.origins, note=one.note,
-                created=one.created, revoked=one.revoked,
+                rate=one.rate, created=one.created, revoked=one.revoked,
             )
             for one in known
         ]  # fmt: skip
         typer.echo(encode(shown))
         return
-    table = Table(uncut_column("id"), "kind", "may", "created", "revoked", "note")
+    table = Table(uncut_column("id"), "kind", "may", "rate", "created", "revoked", "note")
     for one in known:
         may = ", ".join((*one.roles, *one.origins))
-        table.add_row(one.id, one.kind, may, _time(one.created), _time(one.revoked), one.note)
+        table.add_row(
+            one.id,
+            one.kind,
+            may,
+            f"{one.rate:g}" if one.rate else "",
+            _time(one.created),
+            _time(one.revoked),
+            one.note,
+        )
     TerminalConsole().print(table)
 
 

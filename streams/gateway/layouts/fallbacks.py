@@ -10,11 +10,14 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
+from msgspec.structs import replace
+
 from models.layout.rendering.fields import relabel, with_behind
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
 from streams.gateway.events.partition_map import PartitionMap
-from streams.gateway.http.loop_turns import LoopTurns, Overloaded
+from streams.gateway.http.limits.load_shedding import Work
+from streams.gateway.http.limits.loop_turns import LoopTurns, Overloaded
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import DecisionFailed, OnDemandLayouts
@@ -70,6 +73,15 @@ class FallbackChain:
         if query.after is not None and reason in EVENT_MISSING:
             layout = relabel(layout, "stale", reason)
         return self.finish(query, layout, self._partition_map.partition_of(query.visitor))
+
+    def is_live(self, query: LayoutQuery) -> bool:
+        """Whether workers keep the page decided."""
+        return query.page == self._live_page
+
+    async def for_everybody(self, query: LayoutQuery, reason: Reason) -> bytes:
+        """The answer for a visitor who is not read: popular when that costs nobody a turn, else static."""
+        now = asyncio.get_running_loop().time()
+        return self.finish(query, await self.popular_or_static(query, reason, now))
 
     async def popular_or_static(self, query: LayoutQuery, reason: Reason, until: float) -> bytes:
         """A layout that needs no store, without cards; `reason` is its label."""
@@ -127,6 +139,7 @@ class FallbackChain:
         A token of another incarnation of the topic is not waited for: its offset says nothing about this one.
         Raises ReadFailed and DecisionFailed.
         """
+        self._refuse_when_loaded("read")
         partition = self._partition_map.partition_of(query.visitor)
         if query.after is None:
             return self._label(await self._read_or_decide(query, partition, until - MARGIN_S), partition)
@@ -134,6 +147,11 @@ class FallbackChain:
             layout = await self._read_or_decide(query, partition, until - MARGIN_S)
             return relabel(layout, "stale", "token_unknown")
         return await self._with_event(query, query.after, partition, until)
+
+    def _refuse_when_loaded(self, work: Work) -> None:
+        """Raises DecisionFailed (`overload`) before anything is read for work of that sort."""
+        if self._turns.sheds(work):
+            raise DecisionFailed("overload")
 
     def _label(self, layout: bytes, partition: int) -> bytes:
         """The layout; labelled `stale` when its partition is."""
@@ -149,7 +167,12 @@ class FallbackChain:
         return relabel(served, "stale", reason)
 
     async def popular(self, query: LayoutQuery, until: float, reason: Reason) -> bytes | None:
-        """What everybody likes; None without items, without a turn to decide it, or when deciding fails."""
+        """What everybody likes; None without items, without a turn to decide it, or when deciding fails.
+
+        In an overload a page is about nothing in particular: that one is ready, whatever clients ask about.
+        """
+        if reason == "overload":
+            query = replace(query, item=None, category=None, q=None)
         if not self._on_demand.has_popular(query, reason):
             try:
                 await self._turns.take(until)
@@ -168,6 +191,7 @@ class FallbackChain:
         if query.page != self._live_page:
             return await self._decide(query, partition, until, shown)
         if query.explain:
+            self._refuse_when_loaded("explain")
             stored = await self._reads.read_all(partition, query.visitor, until)
             return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
         live = await self._reads.read_layout(partition, query.visitor, until)
@@ -182,6 +206,7 @@ class FallbackChain:
 
     async def _decide(self, query: LayoutQuery, partition: int, until: float, shown: bytes | None) -> bytes:
         """Decides from the stored state; DecisionFailed (`budget`) when that was read only after `until`."""
+        self._refuse_when_loaded("explain" if query.explain else "decide")
         packed = await self._reads.read_known_state(partition, query.visitor, until)
         if asyncio.get_running_loop().time() > until:
             raise DecisionFailed("budget")

@@ -18,7 +18,10 @@ from schemas.layouts import Mode, ModelTag, Reason, Why
 from streams.gateway.access.callers import authorise
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, read_body, send_bytes
-from streams.gateway.http.loop_turns import LoopTurns, Overloaded
+from streams.gateway.http.limits.load_shedding import Work
+from streams.gateway.http.limits.loop_turns import LoopTurns, Overloaded
+from streams.gateway.http.limits.prices import price_of_ranking
+from streams.gateway.http.limits.request_limits import RequestLimits
 from streams.gateway.http.parameters import (
     DEADLINE_MS,
     DEADLINE_MS_MAX,
@@ -86,44 +89,57 @@ _NO_ITEMS = b'"items":[]'
 """Stands once in an answer without items: inside a JSON string the quotes would be escaped."""
 
 
+class RankDependencies(Struct, frozen=True, kw_only=True):
+    """What the route needs of its process."""
+
+    reads: StoreReads
+    partition_map: PartitionMap
+    snapshot: Callable[[], Snapshot]
+    clock: Clock
+    policy_thread: PolicyThread
+    turns: LoopTurns
+    limits: RequestLimits
+
+
 class RankRoute:
     """Never waits past the request's deadline: without a state the order is that of everybody, and without
     the ranker's scores that of the understudy.
 
     Ranking and explaining take turns at the event loop with the decisions for other requests; 503 when too
-    many wait for one, or it does not come soon.
+    many wait for one, or it does not come soon. In an overload it is refused before its body is read.
     """
 
-    def __init__(
-        self,
-        reads: StoreReads,
-        partition_map: PartitionMap,
-        snapshot: Callable[[], Snapshot],
-        clock: Clock,
-        policy_thread: PolicyThread,
-        turns: LoopTurns,
-    ) -> None:
-        self._reads, self._partition_map, self._snapshot, self._clock = reads, partition_map, snapshot, clock
-        self._policy_thread, self._turns = policy_thread, turns
+    def __init__(self, dependencies: RankDependencies) -> None:
+        self._reads, self._partition_map = dependencies.reads, dependencies.partition_map
+        self._snapshot, self._clock = dependencies.snapshot, dependencies.clock
+        self._policy_thread, self._turns = dependencies.policy_thread, dependencies.turns
+        self._limits = dependencies.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = asyncio.get_running_loop().time()
         refuse_parameters(scope["query_string"])
+        self._refuse_when_loaded("rank")
         request = _decode_request(await read_body(scope, receive, BYTES_MAX))
         visitor = VisitorId(request.visitor)
         authorise(scope, visitor)
+        self._limits.charge(scope, price_of_ranking(len(request.items), explain=request.explain), visitor)
+        if request.explain:
+            self._refuse_when_loaded("explain")
         until = started + request.deadline_ms / 1000
         partition = self._partition_map.partition_of(visitor)
         state, version, reason = await self._read_state(partition, visitor, until)
         try:
             await self._turns.take(max(until, started + TURN_WITHIN_S))
         except Overloaded:
-            why = "too many requests are being ranked and decided"
-            raise Problem(503, why, headers={"retry-after": "1"}) from None
+            raise _overloaded() from None
         ranked, late = await self._rank(request, state, until)
         ranked_answer = self._label(_answer(request, ranked, version, reason or late), partition)
         answer = msgspec.json.encode(ranked_answer)
         await send_bytes(send, await self._explain(answer, ranked) if request.explain else answer)
+
+    def _refuse_when_loaded(self, work: Work) -> None:
+        if self._turns.sheds(work):
+            raise _overloaded()
 
     def _label(self, answer: RankAnswer, partition: int) -> RankAnswer:
         """With `behind_ms`; labelled `stale` when the partition of the state that it is ranked by is."""
@@ -165,6 +181,11 @@ class RankRoute:
             await self._turns.take_another()
             pieces.append(msgspec.json.encode(_ranked_items(ranked, start, EXPLAINED_AT_ONCE))[1:-1])
         return answer.replace(_NO_ITEMS, b'"items":[%b]' % b",".join(pieces), 1)
+
+
+def _overloaded() -> Problem:
+    why = "too many requests are being ranked and decided"
+    return Problem(503, why, headers={"retry-after": "1"})
 
 
 def _answer(request: RankRequest, ranked: Ranked, version: str, reason: Reason | None) -> RankAnswer:

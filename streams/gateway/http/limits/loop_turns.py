@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 
+from streams.gateway.http.limits.load_shedding import LoadShedding, Work
 from streams.runtime.deadline import LoopFairDeadline
+from streams.runtime.telemetry.metrics import Metrics
 
 WAITING_MAX = 128
 """Requests that may wait for their first turn: with pieces of a millisecond the last waits 0.13 s."""
@@ -17,6 +19,12 @@ WAITING_MAX = 128
 ITERATIONS_BETWEEN = 3
 """Iterations of the event loop without such work after each piece: in so many a stored page comes from its
 socket to Redis. When nothing is to be done in them they take microseconds."""
+
+SMOOTHED_OVER = 16
+"""Turns over which the time of one is averaged."""
+
+LOOK_EVERY_S = 0.05
+"""Between looks at how late the loop is; one it is late for is the first sign of work that takes no turns."""
 
 
 class Overloaded(Exception):
@@ -27,18 +35,40 @@ class LoopTurns:
     """Gives turns in the order they were asked for; who has a turn works at once, and waits for nothing.
 
     Args:
+        metrics: counts what is shed.
         waiting_max: how many may wait before others are refused.
     """
 
-    def __init__(self, waiting_max: int = WAITING_MAX) -> None:
-        self._waiting_max = waiting_max
+    def __init__(self, metrics: Metrics, waiting_max: int = WAITING_MAX) -> None:
+        self._metrics, self._waiting_max = metrics, waiting_max
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._taken = False
+        self._turn_s = self._given_at = self._late_s = 0.0
+        self._shedding = LoadShedding(self.wait_s)
 
     @property
     def busy(self) -> bool:
         """Whether a turn asked for now would have to be waited for."""
         return self._taken
+
+    def wait_s(self) -> float:
+        """How long who asks now will wait: as many turns as others wait for, or what the loop is late, s."""
+        return max(len(self._waiting) * self._turn_s, self._late_s)
+
+    def sheds(self, work: Work) -> bool:
+        """Whether the gateway has too much to do for work of that sort, which is then counted as not done."""
+        if not self._shedding.sheds(work):
+            return False
+        self._metrics.count("shed_total", work=work)
+        return True
+
+    async def watch_lateness(self) -> None:
+        """For ever: look how late the loop wakes a sleeper."""
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = clock() + LOOK_EVERY_S
+            await asyncio.sleep(LOOK_EVERY_S)
+            self._late_s = clock() - due
 
     async def take(self, until: float) -> None:
         """Return when it is the caller's turn: at once, when nobody had one in the last iterations.
@@ -66,7 +96,7 @@ class LoopTurns:
         await self._wait()
 
     def _begin(self) -> None:
-        self._taken = True
+        self._taken, self._given_at = True, asyncio.get_running_loop().time()
         asyncio.get_running_loop().call_soon(self._give_next, ITERATIONS_BETWEEN)
 
     async def _wait(self) -> None:
@@ -83,5 +113,7 @@ class LoopTurns:
             turn = self._waiting.popleft()
             if not turn.done():  # not given up meanwhile
                 turn.set_result(None)
+                took_s = asyncio.get_running_loop().time() - self._given_at
+                self._turn_s += (took_s - self._turn_s) / SMOOTHED_OVER
                 return self._begin()
         self._taken = False

@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import pytest
 
-from streams.gateway.http.loop_turns import ITERATIONS_BETWEEN, LoopTurns, Overloaded
+from streams.gateway.http.limits.loop_turns import ITERATIONS_BETWEEN, LoopTurns, Overloaded
 from streams.runtime.tasks import cancel_and_wait
+from streams.runtime.telemetry.metrics import Metrics
 from tests.unit.streams.gateway.loop_iterations import count_iterations
 from tests.unit.streams.gateway.virtual_time import virtual_loop
 
@@ -16,7 +17,7 @@ LATER = 1e9
 
 
 async def test_a_free_turn_is_had_at_once() -> None:
-    turns = LoopTurns()
+    turns = LoopTurns(Metrics())
     taking = turns.take(0.0)
     with pytest.raises(StopIteration):
         taking.send(None)
@@ -24,7 +25,7 @@ async def test_a_free_turn_is_had_at_once() -> None:
 
 
 async def test_one_in_some_iterations_of_the_loop_in_order() -> None:
-    turns, worked = LoopTurns(), []
+    turns, worked = LoopTurns(Metrics()), []
 
     async def work(name: int) -> None:
         for piece in range(3):
@@ -42,7 +43,7 @@ async def test_one_in_some_iterations_of_the_loop_in_order() -> None:
 
 
 async def test_too_many_are_refused_but_not_half_way() -> None:
-    turns = LoopTurns(waiting_max=1)
+    turns = LoopTurns(Metrics(), waiting_max=1)
     await turns.take(LATER)
     waiting = [asyncio.create_task(turns.take_another()) for _ in range(2)]
     await asyncio.sleep(0)
@@ -52,7 +53,7 @@ async def test_too_many_are_refused_but_not_half_way() -> None:
 
 
 async def test_a_turn_that_does_not_come_in_time() -> None:
-    turns = LoopTurns()
+    turns = LoopTurns(Metrics())
     await turns.take(LATER)
     crowd = [asyncio.create_task(turns.take(LATER)) for _ in range(20)]
     await asyncio.sleep(0)
@@ -62,7 +63,7 @@ async def test_a_turn_that_does_not_come_in_time() -> None:
 
 
 async def test_who_gave_up_waiting_costs_nobody_a_turn() -> None:
-    turns = LoopTurns()
+    turns = LoopTurns(Metrics())
     await turns.take(LATER)
     gone, next_one = (asyncio.create_task(turns.take(LATER)) for _ in range(2))
     await asyncio.sleep(0)
