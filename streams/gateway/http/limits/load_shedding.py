@@ -7,7 +7,7 @@ from typing import Literal
 
 Work = Literal["explain", "rank", "decide", "read"]
 
-SHED_ABOVE_S: dict[Work, float] = {"explain": 0.005, "rank": 0.010, "decide": 0.015, "read": 0.030}
+SHED_ABOVE_S: dict[Work, float] = {"explain": 0.010, "rank": 0.020, "decide": 0.025, "read": 0.040}
 """What new work would wait for the loop, from which on it is refused. The rest of a request's time is for
 Redis and for writing the answer: what is taken is answered within 50 ms, the default deadline."""
 

@@ -23,8 +23,14 @@ socket to Redis. When nothing is to be done in them they take microseconds."""
 SMOOTHED_OVER = 16
 """Turns over which the time of one is averaged."""
 
+TURN_MAX_S = 0.010
+"""What a turn counts for at most: one that took longer was interrupted by another process."""
+
 LOOK_EVERY_S = 0.05
-"""Between looks at how late the loop is; one it is late for is the first sign of work that takes no turns."""
+"""Between looks at how late the loop is, for work that takes no turns."""
+
+LOOKS = 4
+"""The loop is as late as it was at least, the last so many times: others' work on the machine comes and goes."""
 
 
 class Overloaded(Exception):
@@ -44,6 +50,7 @@ class LoopTurns:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._taken = False
         self._turn_s = self._given_at = self._late_s = 0.0
+        self._late_last_s = deque[float](maxlen=LOOKS)
         self._shedding = LoadShedding(self.wait_s)
 
     @property
@@ -68,7 +75,8 @@ class LoopTurns:
         while True:
             due = clock() + LOOK_EVERY_S
             await asyncio.sleep(LOOK_EVERY_S)
-            self._late_s = clock() - due
+            self._late_last_s.append(clock() - due)
+            self._late_s = min(self._late_last_s) if len(self._late_last_s) == LOOKS else 0.0
 
     async def take(self, until: float) -> None:
         """Return when it is the caller's turn: at once, when nobody had one in the last iterations.
@@ -114,6 +122,6 @@ class LoopTurns:
             if not turn.done():  # not given up meanwhile
                 turn.set_result(None)
                 took_s = asyncio.get_running_loop().time() - self._given_at
-                self._turn_s += (took_s - self._turn_s) / SMOOTHED_OVER
+                self._turn_s += (min(took_s, TURN_MAX_S) - self._turn_s) / SMOOTHED_OVER
                 return self._begin()
         self._taken = False
