@@ -41,6 +41,9 @@ ITEMS_MAX = 1000
 TURN_WITHIN_S = 0.25
 """How long a list waits for its turn at least, also past its deadline: late is better than 503."""
 
+REFUSED_AFTER_S = 0.1
+"""How long a refusal is held: clients that ask again at once would leave no time for those who are served."""
+
 MISSING: frozenset[Reason] = frozenset({"redis_timeout", "redis_down", "budget"})
 """Why an answer lacks the visitor's state or the ranker: it is not labelled late on top of that."""
 
@@ -118,13 +121,13 @@ class RankRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = asyncio.get_running_loop().time()
         refuse_parameters(scope["query_string"])
-        self._refuse_when_loaded("rank")
+        await self._refuse_when_loaded("rank")
         request = _decode_request(await read_body(scope, receive, BYTES_MAX))
         visitor = VisitorId(request.visitor)
         authorise(scope, visitor)
         self._limits.charge(scope, price_of_ranking(len(request.items), explain=request.explain), visitor)
         if request.explain:
-            self._refuse_when_loaded("explain")
+            await self._refuse_when_loaded("explain")
         until = started + request.deadline_ms / 1000
         partition = self._partition_map.partition_of(visitor)
         state, version, reason = await self._read_state(partition, visitor, until)
@@ -137,8 +140,9 @@ class RankRoute:
         answer = msgspec.json.encode(ranked_answer)
         await send_bytes(send, await self._explain(answer, ranked) if request.explain else answer)
 
-    def _refuse_when_loaded(self, work: Work) -> None:
+    async def _refuse_when_loaded(self, work: Work) -> None:
         if self._turns.sheds(work):
+            await asyncio.sleep(REFUSED_AFTER_S)
             raise _overloaded()
 
     def _label(self, answer: RankAnswer, partition: int) -> RankAnswer:

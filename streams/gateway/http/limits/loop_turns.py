@@ -30,7 +30,7 @@ LOOK_EVERY_S = 0.05
 """Between looks at how late the loop is, for work that takes no turns."""
 
 LOOKS = 4
-"""The loop is as late as it was at least, the last so many times: others' work on the machine comes and goes."""
+"""The loop is as late as it was at least in so many looks: others' work on the machine comes and goes."""
 
 
 class Overloaded(Exception):

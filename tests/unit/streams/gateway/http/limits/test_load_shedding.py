@@ -53,7 +53,7 @@ async def test_what_a_gateway_answers_in_an_overload(
     await house.write(state_after_views(["sneakers-0001"]))
     usual = await ask_everything(client)
     assert 503 not in usual.values()
-    monkeypatch.setattr(house.gateway.turns, "_late_s", SHED_ABOVE_S[work] * 1.001)
+    monkeypatch.setattr(house.gateway.turns._shedding, "_wait_s", lambda: SHED_ABOVE_S[work] * 1.001)
     for_all = ("popular", "overload")
     shed = {"explained page": for_all, "explained list": 503}
     if work != "explain":
@@ -69,7 +69,7 @@ async def test_what_a_gateway_answers_in_an_overload(
 async def test_in_an_overload_a_page_is_about_nothing_a_client_can_invent(
     house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(house.gateway.turns, "_late_s", 1.0)
+    monkeypatch.setattr(house.gateway.turns._shedding, "_wait_s", lambda: 1.0)
     taken = 0
     take = house.gateway.turns.take
 
