@@ -7,7 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from streams.gateway.http.limits.loop_turns import ITERATIONS_BETWEEN, LoopTurns, Overloaded
+from streams.gateway.http.limits.loop_turns import (
+    ITERATIONS_BETWEEN,
+    LOOK_EVERY_S,
+    LOOKS,
+    LoopTurns,
+    Overloaded,
+)
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.metrics import Metrics
 from tests.unit.streams.gateway.loop_iterations import count_iterations
@@ -69,3 +75,19 @@ async def test_who_gave_up_waiting_costs_nobody_a_turn() -> None:
     await asyncio.sleep(0)
     await cancel_and_wait(gone)
     await next_one
+
+
+async def test_the_loop_is_late_when_it_is_so_again_and_again() -> None:
+    turns, loop, seen = LoopTurns(Metrics()), virtual_loop(), []
+    watching = asyncio.create_task(turns.watch_lateness())
+    for held_up_s in [0.0] + [1.0] * (LOOKS - 1) + [0.0] + [1.0] * LOOKS:
+        for _ in range(3):  # the watcher wakes, and falls asleep again
+            await asyncio.sleep(0)
+        seen.append(turns.wait_s())
+        loop.advance(LOOK_EVERY_S + held_up_s)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    seen.append(turns.wait_s())
+    await cancel_and_wait(watching)
+    assert max(seen[:-1]) < 0.01
+    assert seen[-1] > 0.5
