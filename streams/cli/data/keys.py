@@ -21,7 +21,7 @@ from streams.cli.options import AsJson, Data, find_settings
 from streams.cli.output import uncut_column
 from streams.runtime.settings import NO_REDIS
 from streams.runtime.telemetry.terminal import TerminalConsole, say
-from streams.stores.api_keys import add_api_key, read_api_keys, revoke_api_key
+from streams.stores.api_keys import add_api_key, limit_api_key, read_api_keys, revoke_api_key
 from streams.stores.keys import Keys
 from streams.stores.redis.connection import ReconnectingConnection
 
@@ -68,10 +68,6 @@ def create(
         typer.Option(help="Of a publishable key: whose pages may use it, https://…; repeatable, * for all."),
     ] = None,
     note: Annotated[str, typer.Option(help="What it is for.")] = "",
-    rate: Annotated[
-        float,
-        typer.Option(min=0, help="Units a second (a stored page is 1) it may cost each gateway; 0: any."),
-    ] = 0.0,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -79,12 +75,7 @@ def create(
     roles, origins = tuple(role or ()), tuple(one.rstrip("/") for one in origin or ())
     _check(kind, roles, origins, note)
     key, text = issue_key(
-        cast("Kind", kind),
-        now=time.time(),
-        roles=cast("tuple[Role, ...]", roles),
-        origins=origins,
-        note=note,
-        rate=rate,
+        cast("Kind", kind), now=time.time(), roles=cast("tuple[Role, ...]", roles), origins=origins, note=note
     )
     signer = _run(data, lambda connection, keys: _add(connection, keys, key))
     if as_json:
@@ -123,6 +114,20 @@ def list_command(data: Data = None, as_json: AsJson = False) -> None:
             one.note,
         )
     TerminalConsole().print(table)
+
+
+@app.command()
+def limit(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `etalage keys list` shows it.")],
+    rate: Annotated[
+        float,
+        typer.Option(min=0, help="Units a second that it may cost each gateway (stored page: 1); 0: any."),
+    ],
+    data: Data = None,
+) -> None:
+    """Set how much the callers of a key may ask for."""
+    key = _run(data, lambda connection, keys: limit_api_key(connection, keys, key_id, rate))
+    say(f"{key.kind} key {key.id} may cost {rate:g} units a second; {HEEDED_AFTER}")
 
 
 @app.command()

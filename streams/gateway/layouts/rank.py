@@ -134,7 +134,7 @@ class RankRoute:
         try:
             await self._turns.take(max(until, started + TURN_WITHIN_S))
         except Overloaded:
-            raise _overloaded() from None
+            raise _overload_problem() from None
         ranked, late = await self._rank(request, state, until)
         ranked_answer = self._label(_answer(request, ranked, version, reason or late), partition)
         answer = msgspec.json.encode(ranked_answer)
@@ -143,7 +143,7 @@ class RankRoute:
     async def _refuse_when_loaded(self, work: Work) -> None:
         if self._turns.sheds(work):
             await asyncio.sleep(REFUSED_AFTER_S)
-            raise _overloaded()
+            raise _overload_problem()
 
     def _label(self, answer: RankAnswer, partition: int) -> RankAnswer:
         """With `behind_ms`; labelled `stale` when the partition of the state that it is ranked by is."""
@@ -187,7 +187,7 @@ class RankRoute:
         return answer.replace(_NO_ITEMS, b'"items":[%b]' % b",".join(pieces), 1)
 
 
-def _overloaded() -> Problem:
+def _overload_problem() -> Problem:
     why = "too many requests are being ranked and decided"
     return Problem(503, why, headers={"retry-after": "1"})
 

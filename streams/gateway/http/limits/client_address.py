@@ -40,7 +40,7 @@ class ClientAddresses:
         client = scope.get("client")
         if not client:
             return ""
-        return self._remembered(client[0], _forwarded(scope) if self._networks else b"")
+        return self._remembered(client[0], _read_forwarded(scope) if self._networks else b"")
 
     def _find(self, peer: str, forwarded: bytes) -> str:
         address = _parse(peer)
@@ -58,7 +58,7 @@ class ClientAddresses:
         return any(address in network for network in self._networks)
 
 
-def _forwarded(scope: Scope) -> bytes:
+def _read_forwarded(scope: Scope) -> bytes:
     """The end of all X-Forwarded-For headers, in whole addresses."""
     lines = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
     text: bytes = b",".join(lines)
