@@ -216,6 +216,7 @@ class FallbackChain:
         self, query: LayoutQuery, partition: int, until: float, packed: bytes | None, shown: bytes | None
     ) -> bytes:
         """Decides when it is this request's turn; DecisionFailed (`overload`) when that does not come."""
+        self._refuse_when_loaded("explain" if query.explain else "decide")
         try:
             await self._turns.take(until)
         except Overloaded:

@@ -131,6 +131,7 @@ class RankRoute:
         until = started + request.deadline_ms / 1000
         partition = self._partition_map.partition_of(visitor)
         state, version, reason = await self._read_state(partition, visitor, until)
+        await self._refuse_when_loaded("rank")  # many may have been read for at once
         try:
             await self._turns.take(max(until, started + TURN_WITHIN_S))
         except Overloaded:
