@@ -123,6 +123,17 @@ GATEWAY = {
     "fair.rank_1000_explain_delay_ms": Requirement(most(10)),
     "fair.rank_1000_explain_delay_one_ms": Requirement(most(10)),
     "fair.floor_p50_ms": NOTHING,
+    **{
+        f"overload.{kind}.{name}": requirement
+        for kind in ("rank", "page")
+        for name, requirement in (
+            ("goodput_ratio", Requirement(least(0.9))),
+            ("served_p99_ms", Requirement(most(50))),
+            ("once_goodput_ratio", NOTHING),
+            ("floor_goodput_ratio", NOTHING),
+            ("floor_p99_ms", NOTHING),
+        )
+    },
     "upload.floor_p99_ms": NOTHING,
     "upload.get_p99_ms": NOTHING,
     "upload.get_longest_ms": NOTHING,
