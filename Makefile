@@ -13,7 +13,7 @@ SEED ?=
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 
-.PHONY: help install lint check quick test soak soak-mutants bench demo wheel unit test-checked verify chromium servers libgomp clean
+.PHONY: help install lint check quick test soak soak-mutants bench demo wheel audit sbom unit test-checked verify chromium servers libgomp clean
 
 help: ## Show what there is
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,7 +51,7 @@ check: $(STAMP) ## Only look: ruff, mypy strict, import rules, walls
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/architecture
 
-QUICK := tests/unit tests/properties tests/contracts tests/golden \
+QUICK := tests/unit tests/properties tests/contracts tests/owasp tests/golden \
 	tests/conformance/test_module_kinds.py tests/conformance/test_sources.py tests/conformance/test_rule_actions.py \
 	tests/conformance/test_rankers.py
 quick: $(STAMP) unit libgomp ## Unit, properties, contracts, golden: under a minute, no services
@@ -62,6 +62,13 @@ test: $(STAMP) unit chromium libgomp test-checked ## Everything, on a real Kafka
 
 verify: $(STAMP) unit libgomp servers ## What takes long: TLS, SASL, users, Sentinel, on servers with certificates made for it
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/verify
+	$(BIN)/python -m tests.architecture.dependency_audit
+
+audit: $(STAMP) ## Known vulnerabilities of what is pinned; says so when there is no feed
+	$(BIN)/python -m tests.architecture.dependency_audit
+
+sbom: $(STAMP) ## A CycloneDX bill of materials of what is pinned, offline, in dist/sbom.json
+	$(BIN)/python -m tests.architecture.bill_of_materials
 
 test-checked: $(STAMP) ## The tests of the compiled policy, with checks of bounds and sanitizers
 	$(BIN)/python -m tests.checked_unit

@@ -17,6 +17,7 @@ from schemas.errors import ServiceMissing, StoreUnavailable, error_text
 from streams.gateway.http.connection_limits import LimitedHttpProtocol
 from streams.gateway.http.listening import GracefulServer, host_of, listen, listen_for_admin
 from streams.gateway.wiring import LiveGateway
+from streams.runtime.ports import HOST
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.probes import ProbeApp, serve_probes
@@ -45,7 +46,11 @@ async def serve(settings: Settings) -> None:
     sock = listen(settings)
     settings = replace(settings, host=host_of(sock) or settings.host)  # of a socket handed over: as it is
     live = LiveGateway(settings)
-    await _check_redis(settings, live.redis)
+    try:
+        await _check_redis(settings, live.redis)
+    except ServiceMissing:
+        sock.close()
+        raise
     sockets = [sock, *listen_for_admin(settings)]
     if len(sockets) > 1:
         live.gateway.app.admin_port = sockets[1].getsockname()[1]
@@ -74,7 +79,9 @@ async def _probe_address(live: LiveGateway, settings: Settings, sock: socket.soc
         return
     health = live.gateway.health
     app = ProbeApp(readiness=health.readiness, metrics=health.render_metrics)
-    async with serve_probes(app, settings.host, settings.probe_port) as address:
+    # A port of its own choosing serves this machine alone: /metrics asks for no key there.
+    host = settings.host if settings.probe_port else HOST
+    async with serve_probes(app, host, settings.probe_port) as address:
         yield address
 
 

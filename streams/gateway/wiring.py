@@ -39,6 +39,7 @@ from streams.kafka.endpoint.cluster import kafka_cluster
 from streams.runtime.clock import Clock, SystemClock
 from streams.runtime.settings import Settings
 from streams.runtime.tasks import cancel_and_wait
+from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.follower import ShopFollower
 from streams.shop.policy_thread import PolicyThread
@@ -47,11 +48,11 @@ from streams.shop.topic_reads import read_storefront
 from streams.stores.api_keys import read_api_keys
 from streams.stores.keys import Keys
 from streams.stores.protocols import LayoutReader
-from streams.stores.provisioning import describe_missing, read_topic_meta
+from streams.stores.provisioning import MetaReader, describe_missing
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.layouts import RedisLayouts, read_progress
-from streams.stores.redis.pipeline import PipelinedConnection
+from streams.stores.redis.pipeline import CommandRefused, PipelinedConnection
 
 WATCH_EVERY_S = 0.25
 """How soon open pages follow another catalogue or storefront, after this process has it."""
@@ -102,6 +103,7 @@ class Gateway:
         self.streams = self._stream_route()
         self.router = self._router()
         self.app = Door(self.router, self.key_ring, self.visitor_tokens, self.limits, metrics, settings)
+        self.streams.readmit = self.app.readmit
 
     def shop(self) -> Shop:
         """The shop as this process has it now."""
@@ -237,7 +239,7 @@ class LiveGateway:
 
     def __init__(self, settings: Settings) -> None:
         metrics, clock = Metrics(), SystemClock()
-        self._keys = Keys(settings.namespace)
+        self._keys, self._topic = Keys(settings.namespace), MetaReader(settings)
         self.redis = ReconnectingConnection(redis_address(settings), on_connect=self._read_progress)
         self.layouts = RedisLayouts(self.redis, self._keys)
         self.follower = ShopFollower(settings, metrics, clock)
@@ -275,17 +277,22 @@ class LiveGateway:
         await self.log.stop()
         await self.follower.stop()
         await self.redis.stop()
+        await asyncio.to_thread(self._topic.close)
 
     async def _read_progress(self, connection: PipelinedConnection) -> None:
         """What this Redis says before anything else is read of it: it may have forgotten what there was."""
         partitions = self.gateway.partition_map.partitions
-        progress = await read_progress(connection.ask, self._keys, partitions)
+        try:
+            progress = await read_progress(connection.ask, self._keys, partitions)
+        except CommandRefused as exc:  # layouts are served all the same, labelled stale
+            logger("gateway").warning("stream progress cannot be read", service="redis", error=str(exc))
+            progress = []
         self.gateway.reads.progress.update(progress)
 
     async def _read_topic(self) -> TopicSeen:
         """The events topic as it is in Kafka."""
         try:
-            meta = await asyncio.to_thread(read_topic_meta, self._settings)
+            meta = await asyncio.to_thread(self._topic.read)
         except EtalageError:
             return TopicSeen()
         return TopicSeen(meta) if meta else TopicSeen(missing=describe_missing(self._settings.namespace))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
 from kafka.admin import ConfigResource, KafkaAdminClient
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import KafkaError, TopicAlreadyExistsError, UnknownTopicOrPartitionError, for_code
 from msgspec import Struct
 
 from schemas.errors import EtalageError, ServiceMissing, StreamUnavailable, error_text
@@ -125,6 +125,43 @@ def delete_topics(settings: Settings) -> None:
             raise ServiceMissing(f"Kafka at {settings.kafka} did not delete the topics")
 
 
+class TopicReader:
+    """Looks at a topic again and again over one connection; to be used by one thread at a time."""
+
+    def __init__(self, settings: Settings, topic: Topic) -> None:
+        self._settings, self._name = settings, topic.full_name(settings.namespace)
+        self._open = ExitStack()
+        self._client: KafkaAdminClient | None = None
+
+    def read(self) -> TopicState | None:
+        """The topic as it stands now; None when there is none. Blocks while Kafka answers.
+
+        Raises:
+            ServiceMissing: Kafka does not answer, or does not say.
+        """
+        try:
+            if self._client is None:
+                self._client = self._open.enter_context(admin(self._settings))
+            return _describe(self._client, self._name)
+        except KafkaError as exc:
+            self.close()
+            raise ServiceMissing(f"Kafka at {self._settings.kafka}: {error_text(exc)}") from exc
+
+    def close(self) -> None:
+        """Disconnect; another look would connect again."""
+        self._client = None
+        self._open.close()
+
+
+def _describe(client: KafkaAdminClient, name: str) -> TopicState | None:
+    (topic,) = client.describe_topics([name])
+    if topic["error_code"] == UnknownTopicOrPartitionError.errno:
+        return None
+    if topic["error_code"]:
+        raise for_code(topic["error_code"])(name)
+    return _state_of(topic)
+
+
 @contextmanager
 def admin(settings: Settings) -> Iterator[KafkaAdminClient]:
     """An admin client for the length of a block.
@@ -184,6 +221,12 @@ def _states(client: KafkaAdminClient, wanted: list[TopicPlan]) -> dict[str, Topi
         for topic in described
         if topic["error_code"] == 0
     }
+
+
+def _state_of(topic: Mapping[str, Any]) -> TopicState:
+    return TopicState(
+        name=topic["name"], partitions=len(topic["partitions"]), topic_id=str(topic["topic_id"])
+    )
 
 
 def _refuse(client: KafkaAdminClient, present: list[TopicPlan], states: Mapping[str, TopicState]) -> None:

@@ -8,6 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from schemas.api_keys import ApiKey
+from schemas.codec import DECODE_ERRORS
 from schemas.errors import EtalageError, ServiceMissing
 from streams.runtime.settings import Settings, may_be_open
 from streams.runtime.telemetry.logs import logger
@@ -21,6 +22,9 @@ ACTIVE_MAX = 100
 REMEMBER_REVOKED_S = 30 * 24 * 3600
 """How long a revoked key stays in the list. It also keeps the hash from vanishing with the last active key:
 a gateway that finds no hash knows that Redis lost it."""
+
+SIGNING_SECRET_MIN = 32
+"""Characters: as many bytes as HS256 wants of a key (RFC 7518, 3.2); ours have 43 and a prefix."""
 
 _NOTHING = "no key {id!r}; `etalage keys list` shows all"
 
@@ -42,10 +46,13 @@ async def read_api_keys(connection: ReconnectingConnection, keys: Keys) -> list[
 
 def _decode(stored: bytes) -> ApiKey | None:
     try:
-        return msgspec.json.decode(stored, type=ApiKey)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as exc:
+        key = msgspec.json.decode(stored, type=ApiKey)
+        if key.active and key.kind == "signing" and len(key.secret) < SIGNING_SECRET_MIN:
+            raise ValueError("a signing key without a secret, with which anybody could sign")
+    except DECODE_ERRORS as exc:
         logger("keys").warning("skipping API key", error=str(exc)[:200])
         return None
+    return key
 
 
 async def add_api_key(connection: ReconnectingConnection, keys: Keys, key: ApiKey) -> None:
@@ -106,8 +113,7 @@ def settle_access(settings: Settings) -> tuple[Settings, str]:
     refuse_unguarded(settings, known)
     if known is not None:
         return settings, "API keys are required here: the demo's page has none, shoppers send ETALAGE_KEY"
-    what = "the gateway is open: without API keys everybody who reaches it may do everything"
-    return msgspec.structs.replace(settings, open="1"), what
+    return settings, "the gateway is open: without API keys everybody who reaches it may do everything"
 
 
 def refuse_unguarded(settings: Settings, keys: Sequence[ApiKey] | None) -> None:

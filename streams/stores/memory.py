@@ -107,7 +107,8 @@ class MemoryStore:
         same = own.incarnation == self._incarnation
         if same and own.kafka_generation > kafka_generation and now - own.claimed_at < CLAIM_PATIENCE_S:
             raise Fenced(f"partition {partition}: a newer Kafka generation claimed it")
-        done, fresh = (own.done, own.fresh) if same else (-1, None)
+        done = own.done if same else -1
+        fresh = own.fresh if done >= 0 else None
         return Own(own.counter + 1, nonce, kafka_generation, self._incarnation, now, done=done, fresh=fresh)
 
     async def load(

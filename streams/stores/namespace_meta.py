@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta as Bounds
 from msgspec import Struct
 
+from schemas.codec import DECODE_ERRORS
 from schemas.errors import ServiceMissing
 from schemas.ids import hash64
 from streams.stores.keys import FORMAT, Keys
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.pipeline import CommandRefused
+
+PARTITIONS_MAX = 100_000
+"""More than a Kafka topic has; every gateway keeps something of each."""
 
 ADOPT = "stop the workers, run `etalage topics create --adopt`, and start them again"
 
@@ -21,7 +27,7 @@ class Meta(Struct, frozen=True):
     """The events topic's Kafka id, its partition count, the version of the key layout."""
 
     topic_id: str
-    partitions: int
+    partitions: Annotated[int, Bounds(ge=1, le=PARTITIONS_MAX)]
     key_format: int = FORMAT
 
     @property
@@ -53,7 +59,7 @@ def _refuse_other_content(key: str) -> Iterator[None]:
     """ServiceMissing names the key and what to do when something else than a meta stands there."""
     try:
         yield
-    except (CommandRefused, msgspec.MsgspecError, UnicodeDecodeError) as exc:
+    except (CommandRefused, *DECODE_ERRORS) as exc:
         if isinstance(exc, CommandRefused) and not exc.wrong_type:
             raise
         raise ServiceMissing(

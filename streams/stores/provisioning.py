@@ -6,7 +6,7 @@ import msgspec
 
 from schemas.errors import ServiceMissing
 from schemas.topics import EVENTS
-from streams.kafka.admin import TopicsRefused, TopicState, list_topics, make_topics
+from streams.kafka.admin import TopicReader, TopicsRefused, TopicState, make_topics
 from streams.runtime.settings import NO_REDIS, Settings
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta, difference, read_meta, write_meta
@@ -34,17 +34,33 @@ def create_topics(settings: Settings, *, adopt: bool = False) -> tuple[list[Topi
     return states, _settle_meta(settings, events, adopt=adopt)
 
 
-def read_topic_meta(settings: Settings) -> Meta | None:
-    """What the events topic is in Kafka now; None when there is none.
+class MetaReader:
+    """Looks at the events topic again and again over one connection; to be used by one thread at a time."""
 
-    Raises:
-        ServiceMissing: Kafka does not answer.
-    """
-    name = EVENTS.full_name(settings.namespace)
-    for topic in list_topics(settings):
-        if topic.name == name:
-            return Meta(topic_id=topic.topic_id, partitions=topic.partitions)
-    return None
+    def __init__(self, settings: Settings) -> None:
+        self._topic = TopicReader(settings, EVENTS)
+
+    def read(self) -> Meta | None:
+        """What the topic is in Kafka now; None when there is none. Blocks while Kafka answers.
+
+        Raises:
+            ServiceMissing: Kafka does not answer, or does not say.
+        """
+        topic = self._topic.read()
+        return None if topic is None else Meta(topic_id=topic.topic_id, partitions=topic.partitions)
+
+    def close(self) -> None:
+        """Disconnect; another look would connect again."""
+        self._topic.close()
+
+
+def read_topic_meta(settings: Settings) -> Meta | None:
+    """As `MetaReader.read`, once."""
+    reader = MetaReader(settings)
+    try:
+        return reader.read()
+    finally:
+        reader.close()
 
 
 def describe_missing(namespace: str) -> str:

@@ -45,6 +45,22 @@ def test_the_readmes_rules_may_be_pushed() -> None:
     assert [rule.action for rule in storefront.rules] == ["pin", "exclude"]
 
 
+def test_the_readme_has_a_test_for_each_risk_of_owasp() -> None:
+    marked = (
+        (ROOT / "README.md").read_text().split("<!-- owasp: begin -->\n")[1].split("<!-- owasp: end -->")[0]
+    )
+    rows = [line.strip("| ").split(" | ") for line in marked.splitlines()[2:]]
+    assert [row[0] for row in rows] == [f"API{number}" for number in range(1, 11)]
+    named = {row[0]: ROOT / row[3].strip("`") for row in rows}
+    assert all(path.name.startswith(f"test_{risk.lower()}_") for risk, path in named.items())
+    tests = {
+        path for path in modules("tests") if path.parent.name == "owasp" and path.name.startswith("test_")
+    }
+    assert set(named.values()) == tests
+    assert all("def test_" in path.read_text() for path in tests)
+    assert "fail" not in marked.lower()
+
+
 def test_versions_are_pinned_by_name_alone() -> None:
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = [line for line in lines if not line.startswith("#")]

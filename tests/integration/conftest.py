@@ -12,6 +12,7 @@ from streams.local.servers.redis import LocalRedis
 from streams.runtime.settings import Settings
 from streams.stores.namespace_meta import Meta
 from tests.integration.shop_http import fill_shop
+from tests.integration.worker_world import WorkerWorld
 from tests.stack import Stack
 
 
@@ -33,6 +34,15 @@ def stack(
     with Stack(tmp_path, namespace, kafka, redis_url) as made:
         fill_shop(made, tmp_path)
         yield made
+
+
+@pytest.fixture
+def world(tmp_path: Path, namespace: str, kafka: str, redis_url: str) -> Iterator[WorkerWorld]:
+    """A namespace with a small shop, in which nothing runs yet, to be compared with its log."""
+    made = WorkerWorld(tmp_path, namespace, kafka, redis_url)
+    fill_shop(made.stack, tmp_path)
+    yield made
+    made.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import httpx
 import msgspec
 
 from schemas.layouts import Layout
+from streams.runtime.tasks import cancel_and_wait
 from tests.integration.shop_http import HttpClient, view
 from tests.stack import Running, Stack
 
@@ -28,23 +29,30 @@ RULES = [
 
 
 @asynccontextmanager
-async def open_page(gateway: Running) -> AsyncIterator[Callable[[], Awaitable[Layout]]]:
-    """An open home page; calling it waits for the next layout it is sent."""
+async def open_page(gateway: Running) -> AsyncIterator[list[Layout]]:
+    """An open home page: the layouts that it was sent so far, the newest last."""
     url = f"http://{gateway.address}/v1/layouts/home/stream"
+    sent: list[Layout] = []
     async with (
         httpx.AsyncClient(timeout=WITHIN_S) as client,
         client.stream("GET", url, params={"visitor": VISITOR}) as answer,
     ):
-        lines = answer.aiter_lines()
+        receiving = asyncio.create_task(_receive(answer, sent))
+        try:
+            yield sent
+        finally:
+            await cancel_and_wait(receiving)
 
-        async def next_layout() -> Layout:
-            async with asyncio.timeout(WITHIN_S):
-                async for line in lines:
-                    if line.startswith("data: "):
-                        return msgspec.json.decode(line.removeprefix("data: "), type=Layout)
-            raise AssertionError("the page was closed")
 
-        yield next_layout
+async def _receive(answer: httpx.Response, sent: list[Layout]) -> None:
+    async for line in answer.aiter_lines():
+        field, _, value = line.partition(": ")
+        if field == "data":
+            sent.append(msgspec.json.decode(value, type=Layout))
+
+
+def is_sneaker(item: str) -> bool:
+    return item.startswith("sneakers-")
 
 
 def item_ids(layout: Layout) -> list[str]:
@@ -59,6 +67,13 @@ async def wait_for(client: HttpClient, accepts: Callable[[Layout], bool]) -> Lay
     return layout
 
 
+async def wait_for_both(client: HttpClient, sent: list[Layout], accepts: Callable[[Layout], bool]) -> Layout:
+    """What a request is answered, once `accepts` says yes to it and the open page has the same."""
+    return await wait_for(
+        client, lambda one: accepts(one) and bool(sent) and sent[-1].layout_id == one.layout_id
+    )
+
+
 async def test_rules_and_removals_reach_who_does_nothing(stack: Stack, tmp_path: Path) -> None:
     stack.start("worker")
     gateway = stack.start("gateway")
@@ -69,18 +84,14 @@ async def test_rules_and_removals_reach_who_does_nothing(stack: Stack, tmp_path:
         token: Any = posted["token"]
         layout = await client.layout(VISITOR, after=token, deadline_ms=1000)
         assert layout.version == token
-        async with open_page(gateway) as next_layout:
-            first = await next_layout()
-            assert any(item.startswith("sneakers-") for item in item_ids(first))
+        async with open_page(gateway) as sent:
+            await wait_for_both(client, sent, lambda one: any(map(is_sneaker, item_ids(one))))
             document = tmp_path / "storefront.json"
             document.write_text(json.dumps(json.loads(stack.run("storefront", "default")) | {"rules": RULES}))
             stack.run("storefront", "push", str(document))
-            ruled = await wait_for(client, lambda one: item_ids(one)[0] == PINNED)
-            pushed = await next_layout()
-            for one in (ruled, pushed):
-                assert not any(item.startswith("sneakers-") for item in item_ids(one))
+            ruled = await wait_for_both(client, sent, lambda one: item_ids(one)[0] == PINNED)
+            for one in (ruled, sent[-1]):
+                assert not any(map(is_sneaker, item_ids(one)))
                 assert one.version == token, "nobody clicked"
-            assert pushed.layout_id == ruled.layout_id
             stack.run("catalog", "remove", PINNED)
-            bare = await wait_for(client, lambda one: PINNED not in item_ids(one))
-            assert (await next_layout()).layout_id == bare.layout_id
+            await wait_for_both(client, sent, lambda one: PINNED not in item_ids(one))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
 from schemas.ids import Version
 from schemas.layouts import Layout
-from tests.integration.shop_http import ITEMS, HttpClient, fill_shop, view
+from tests.integration.shop_http import ITEMS, HttpClient, view
 from tests.integration.worker_world import WorkerWorld
 from tests.stack import Running, Stack
 
@@ -62,14 +61,6 @@ async def test_with_the_worker_stopped_every_answer_says_stale(stack: Stack) -> 
             worker.send(signal.SIGCONT)
         for visitor in (KNOWN, NEW):
             await wait_for(client, visitor, lambda layout: not is_stale(layout))
-
-
-@pytest.fixture
-def world(tmp_path: Path, namespace: str, kafka: str, redis_url: str) -> Iterator[WorkerWorld]:
-    made = WorkerWorld(tmp_path, namespace, kafka, redis_url)
-    fill_shop(made.stack, tmp_path)
-    yield made
-    made.close()
 
 
 @pytest.mark.parametrize("how", ["flushed", "restored"])

@@ -82,7 +82,7 @@ async def test_a_meta_that_does_not_fit_names_the_way_out(settings: Settings) ->
         assert stands is not None
         with pytest.raises(ServiceMissing, match=WAY_OUT):
             await agree(connection, keys, msgspec.structs.replace(stands, topic_id="another"))
-        with pytest.raises(ServiceMissing, match="take another namespace"):
+        with pytest.raises(ServiceMissing, match="take another ETALAGE_NAMESPACE"):
             await agree(connection, keys, msgspec.structs.replace(stands, partitions=4))
 
 

@@ -31,3 +31,11 @@ def reason_of(gateway: Running) -> str:
     except urllib.error.HTTPError as exc:
         body = exc.read()
     return str(orjson.loads(body)["reason"])
+
+
+def assert_told_once(gateway: Running, words: str) -> None:
+    """Each reader that meets the trouble says so in its log once, however often it tries again."""
+    told = [orjson.loads(line) for line in gateway.log(100_000).splitlines() if words in line]
+    lines = [(line["logger"], line["message"], line["error"]) for line in told]
+    assert lines
+    assert len(set(lines)) == len(lines), lines

@@ -16,7 +16,7 @@ from streams.local.servers.server import LocalServer
 from streams.runtime.ports import HOST
 from tests.integration.shop_http import HttpClient, fill_shop, view
 from tests.stack import Running, Stack, poll_until
-from tests.verify.probes import reason_of, wait_for_click
+from tests.verify.probes import assert_told_once, reason_of, wait_for_click
 from tests.verify.redis_servers import SecureRedisRecipe
 
 NAMESPACE, PARTITIONS = "acl-test", 4
@@ -76,7 +76,7 @@ async def test_all_of_ours_works_with_these_users_alone(stack: Guarded) -> None:
         await wait_for_click(client)
         poll_until(lambda: "a:spoiled" in worker.log(100_000), within_s=30, what="a state is set aside")
         assert b"event:" in await pushed
-    assert reason_of(gateway) == ""
+    poll_until(lambda: reason_of(gateway) == "", within_s=30, what="nothing is wrong")
     assert "NOPERM" not in worker.log(100_000) + gateway.log(100_000)
     stack.settings = stack.as_user("admin")
     stack.run("keys", "list")
@@ -138,7 +138,7 @@ def test_the_default_user_may_nothing(stack: Guarded) -> None:
 def test_a_process_with_the_rights_of_another_says_so(stack: Guarded) -> None:
     gateway = stack.start("gateway", **stack.as_user("monitor"))
     poll_until(lambda: ADVICE in _reason(gateway), within_s=60, what="the advice in /readyz")
-    assert sum(ADVICE in line for line in gateway.log(100_000).splitlines()) == 1
+    assert_told_once(gateway, ADVICE)
     worker = stack.start("worker", **stack.as_user("monitor"))
     poll_until(lambda: not worker.alive, within_s=60, what="the worker's end")
     assert ADVICE in worker.log()

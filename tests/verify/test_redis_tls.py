@@ -17,7 +17,7 @@ from streams.stores.redis.endpoint.address import redis_address
 from tests.integration.shop_http import HttpClient, fill_shop
 from tests.stack import Stack, poll_until
 from tests.verify.certificates import Authority, Certificate
-from tests.verify.probes import reason_of, wait_for_click
+from tests.verify.probes import assert_told_once, reason_of, wait_for_click
 from tests.verify.redis_servers import SecureRedisRecipe
 
 PASSWORD = "s3cret-and-long"
@@ -133,8 +133,7 @@ def test_a_gateway_without_the_authority_says_why(stack: Stack) -> None:
     gateway = stack.start("gateway").wait_ready(90)
     advice = "set ETALAGE_REDIS_CA to the file of the CA that signed it"
     poll_until(lambda: advice in reason_of(gateway), within_s=10, what="the reason in /readyz")
-    told = [line for line in gateway.log(100_000).splitlines() if advice in line]
-    assert len(told) == 1, told
+    assert_told_once(gateway, advice)
     doctor = stack.run_unchecked("doctor", "--json")
     assert doctor.returncode == 1
     assert advice in doctor.stdout

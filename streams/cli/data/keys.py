@@ -24,6 +24,7 @@ from streams.runtime.telemetry.terminal import TerminalConsole, say
 from streams.stores.api_keys import add_api_key, limit_api_key, read_api_keys, revoke_api_key
 from streams.stores.keys import Keys
 from streams.stores.redis.connection import ReconnectingConnection
+from streams.stores.redis.endpoint.address import RedisAddress, redis_address
 
 app = typer.Typer(help="The API keys of this namespace.", no_args_is_help=True)
 
@@ -172,10 +173,10 @@ def _run(data: Path | None, work: Work[T]) -> T:
     settings = find_settings(data)
     if not settings.redis:
         raise ServiceMissing(NO_REDIS)
-    return asyncio.run(_connect_and_run(settings.redis, Keys(settings.namespace), work))
+    return asyncio.run(_connect_and_run(redis_address(settings), Keys(settings.namespace), work))
 
 
-async def _connect_and_run(address: str, keys: Keys, work: Work[T]) -> T:
+async def _connect_and_run(address: RedisAddress, keys: Keys, work: Work[T]) -> T:
     try:
         async with asyncio.timeout(WITHIN_S), ReconnectingConnection(address) as connection:
             return await work(connection, keys)

@@ -19,6 +19,8 @@ from streams.gateway.http.problems import Problem
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 
+CREDENTIALS = "etalage.credentials"
+"""Key of an ASGI scope: what was sent, for requests that are answered for long."""
 NOWHERE: frozenset[bytes] = frozenset()
 NOBODY: frozenset[Grant] = frozenset()
 Origins = frozenset[bytes]
@@ -75,7 +77,7 @@ class Door:
         credentials = read_little(scope) if to_all else read_credentials(scope)
         caller, origins = self._admit(scope, credentials)
         cross_origin = origin_headers(credentials.origin, origins) if origins else []
-        scope[CALLER] = caller
+        scope[CALLER], scope[CREDENTIALS] = caller, credentials
         scope[ANSWER_HEADERS] = choose_headers(scope, caller, credentials, cross_origin)
         if self._apart and not self._answers_here(scope):
             await self._routes.send_missing(scope, receive, add_headers(scope, send))
@@ -83,6 +85,10 @@ class Door:
             await self._preflight(scope, credentials, origins, add_headers(scope, send))
         else:
             await self._routes(scope, receive, send)
+
+    def readmit(self, scope: Scope) -> Caller:
+        """Who sent a request that is answered for long, by the keys and tokens that are good now."""
+        return self._admit(scope, scope[CREDENTIALS])[0]
 
     def _admit(self, scope: Scope, credentials: Credentials) -> tuple[Caller, Origins]:
         """The caller, and the origins whose pages may read the answer."""

@@ -77,6 +77,7 @@ class HealthRoutes:
 
         A Kafka or Redis that goes away later leaves it ready: layouts are answered without them, and taking
         every gateway out of service would help nobody. So do workers that are behind. The reason tells it.
+        An events topic that is gone, or is not the one of the states, is no outage that passes: not ready.
         """
         trouble = self._reads.trouble
         if self.stopping:

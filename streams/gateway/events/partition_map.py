@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import msgspec
 from msgspec import Struct
 
+from schemas.codec import DECODE_ERRORS
 from schemas.errors import EtalageError
 from schemas.ids import Version, VisitorId
 from streams.kafka.partitioner import partition_of
@@ -68,7 +69,11 @@ class PartitionMap:
             stands = await _read_redis(redis)
             if stands is not None and not self._refused:
                 self.update(stands)
-            self._settle(stands, await kafka())
+            topic = await kafka()
+            if topic.missing and not self._refused:  # a broker that just started may not know it yet
+                await asyncio.sleep(RETRY_S)
+                topic = await kafka()
+            self._settle(stands, topic)
             await asyncio.sleep(RETRY_S if self.incarnation is None else REFRESH_S)
 
     def _settle(self, stands: Meta | None, topic: TopicSeen) -> None:
@@ -92,5 +97,5 @@ async def _read_redis(read: Callable[[], Awaitable[bytes | None]]) -> Meta | Non
         async with asyncio.timeout(REDIS_WITHIN_S):
             raw = await read()
         return None if raw is None else msgspec.json.decode(raw, type=Meta)
-    except (EtalageError, msgspec.MsgspecError, TimeoutError):
+    except (EtalageError, TimeoutError, *DECODE_ERRORS):
         return None

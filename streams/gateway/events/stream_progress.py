@@ -8,12 +8,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from msgspec import Struct
 
 from schemas.errors import EtalageError
+from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.metrics import Metrics
 from streams.stores.progress import PartitionProgress
 from streams.stores.protocols import Stored
 
 POLL_EVERY_S = 0.5
 POLL_WITHIN_S = 1.0
+FRESH_AGAIN = 2 / 3
+"""Of the promise: so little behind a stale partition is fresh again."""
 NEVER = float("-inf")
 
 Read = Callable[[int], Awaitable[list[PartitionProgress]]]
@@ -52,9 +55,13 @@ class StreamProgress:
         return None if until == NEVER else max(0.0, asyncio.get_running_loop().time() - until)
 
     def is_stale(self, partition: int) -> bool:
-        """Whether the partition is further behind than answers promise, or nobody can say that it is not."""
+        """Whether the partition is further behind than answers promise, or nobody can say that it is not.
+
+        One that was stale is so until it is well within the promise: labels do not flap.
+        """
         behind_s = self.behind_s(partition)
-        return behind_s is None or behind_s > self._stale_after_s
+        limit_s = self._stale_after_s * (FRESH_AGAIN if partition in self._was_stale else 1)
+        return behind_s is None or behind_s > limit_s
 
     def furthest(self, partition: int) -> Checkpoint | None:
         """The furthest checkpoint of the partition that was seen here; None before the first."""
@@ -80,10 +87,14 @@ class StreamProgress:
 
     def _update_one(self, partition: int, one: PartitionProgress, now: float) -> float:
         """Loop time up to which everything is applied; NEVER when that is not known, or was undone."""
-        seen = self._furthest.get(partition)
-        if one.behind_s is None or _is_before(one.incarnation, one.done, seen):
+        if one.behind_s is None:
             return NEVER
-        if one.incarnation is not None and one.done is not None:
+        if one.incarnation is None or one.done is None:
+            # Reported by an owner that found nothing to apply: a log that was emptied has no more.
+            self._furthest.pop(partition, None)
+        elif _is_before(one.incarnation, one.done, self._furthest.get(partition)):
+            return NEVER
+        else:
             self._furthest[partition] = Checkpoint(one.incarnation, one.done)
         return now - one.behind_s
 
@@ -98,13 +109,21 @@ class StreamProgress:
     async def keep_polling(
         self, partitions: Callable[[], int], on_change: Callable[[int], Awaitable[None]]
     ) -> None:
-        """For ever: poll every POLL_EVERY_S, and call `on_change` with each partition that became stale, or
-        fresh again."""
-        while True:
-            await self.poll(partitions())
-            for partition in sorted(self._changes(partitions())):
-                await on_change(partition)
-            await asyncio.sleep(POLL_EVERY_S)
+        """For ever: poll every POLL_EVERY_S, and tell `on_change` each partition that became stale, or fresh.
+
+        It is told one after the other, beside the polling, which does not wait for it.
+        """
+        changed: dict[int, None] = {}
+        telling: asyncio.Task[None] | None = None
+        try:
+            while True:
+                await self.poll(partitions())
+                changed |= dict.fromkeys(sorted(self._changes(partitions())))
+                if changed and (telling is None or telling.done()):
+                    telling = asyncio.create_task(_tell(changed, on_change), name="tell-stale")
+                await asyncio.sleep(POLL_EVERY_S)
+        finally:
+            await cancel_and_wait(telling)
 
     def _changes(self, partitions: int) -> frozenset[int]:
         stale = frozenset(filter(self.is_stale, range(partitions)))
@@ -134,3 +153,11 @@ def _is_before(incarnation: int | None, done: int | None, seen: Checkpoint | Non
     if seen is None or (incarnation is not None and incarnation != seen.incarnation):
         return False
     return done is None or done < seen.done
+
+
+async def _tell(changed: dict[int, None], on_change: Callable[[int], Awaitable[None]]) -> None:
+    """Until none is left, also of those that change meanwhile; one that does so twice is told once."""
+    while changed:
+        partition = next(iter(changed))
+        del changed[partition]
+        await on_change(partition)

@@ -25,6 +25,7 @@ HEAD_BYTES_MAX = 32 * 1024
 HEADERS_MAX = 100
 CONNECTIONS_MAX = 10_000
 """Each takes some 20 kB; the streams among them have a bound of their own (`streams_max`)."""
+TCP_FAMILIES = (socket.AF_INET, socket.AF_INET6)
 VANISHED_MS = 45_000
 """Sent and not acknowledged for so long, a client is gone: without it a stream's heartbeats would wait for
 the kernel's own limit, a quarter of an hour, and count as open."""
@@ -67,7 +68,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             self._refuse(503, "too many connections: try again in a moment", retry_after=1)
             return
         sock = transport.get_extra_info("socket")
-        if sock is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+        if sock is not None and sock.family in TCP_FAMILIES and hasattr(socket, "TCP_USER_TIMEOUT"):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_MS)
         self._start_head_timer()
 

@@ -246,19 +246,24 @@ class FallbackChain:
         if live is None:
             self._served.pop(query.visitor, None)
         elif self._on_demand.is_valid(query, live):
-            self._remember(query.visitor, partition, live)
+            self._remember(query.visitor, partition, live, read_now=False)  # others may have read since
             return live
         return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
 
-    def _remember(self, visitor: VisitorId, partition: int, layout: bytes) -> None:
-        """Keep the layout for when the store does not answer; an earlier one than the last tells a loss."""
+    def _remember(self, visitor: VisitorId, partition: int, layout: bytes, *, read_now: bool = True) -> None:
+        """Keep the layout for when the store does not answer.
+
+        An earlier one than the last tells that the store forgot it, if it was `read_now`.
+        """
         served = self._served.pop(visitor, None)
+        if served is not None and served != layout and is_earlier(layout, served):
+            if read_now:
+                self._progress.note_loss(partition)
+            else:
+                layout = served
         self._served[visitor] = layout
-        if served is None:
-            if len(self._served) > SERVED_MAX:
-                self._served.popitem(last=False)
-        elif is_earlier(layout, served):
-            self._progress.note_loss(partition)
+        if len(self._served) > SERVED_MAX:
+            self._served.popitem(last=False)
 
 
 Fallback = Callable[[FallbackChain, LayoutQuery, float, Reason], Awaitable[bytes | None]]

@@ -73,17 +73,17 @@ class StoreReads:
 
         A store that was flushed knows nobody: then this is no new visitor, and the answer must not say so.
         """
-        seen = self.progress.furthest(partition)
         state = await self.read_state(partition, visitor, until)
-        if state is None and seen is not None:
-            stored = await self.read_all(partition, visitor, until)
-            self.progress.note_store(partition, seen, stored)
-            state = stored.state
+        if state is None and self.progress.furthest(partition) is not None:
+            state = (await self.read_all(partition, visitor, until)).state
         return state
 
     async def read_all(self, partition: int, visitor: VisitorId, until: float) -> Stored:
         """State, layout and `done`, read atomically; the state includes all of its records before `done`."""
-        return await self._read(self._reader.state_layout_done, partition, visitor, until)
+        seen = self.progress.furthest(partition)
+        stored = await self._read(self._reader.state_layout_done, partition, visitor, until)
+        self.progress.note_store(partition, seen, stored)
+        return stored
 
     async def _read(
         self,

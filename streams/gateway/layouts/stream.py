@@ -21,13 +21,15 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
 from time import perf_counter
 
 import orjson
 from msgspec import Struct
 
 from models.layout.rendering.fields import labels_of, layout_id_of
-from streams.gateway.access.callers import authorise, caller_of
+from streams.gateway.access.callers import Caller, authorise, caller_of
+from streams.gateway.access.refusals import Refused
 from streams.gateway.events.event_timings import EventTimings
 from streams.gateway.events.exposures import Exposures
 from streams.gateway.events.partition_map import PartitionMap
@@ -50,6 +52,8 @@ READ_AT_ONCE = 64
 """Streams that read at the same moment: many opened together leave the loop turns for single requests."""
 
 RETRY_AFTER_S = 5
+ADMITTED_FOR_S = 5.0
+"""How long keys and tokens of an open stream are trusted; heartbeats have them looked at within 15 s more."""
 COME_BACK_MS = (200, 1500)
 """When clients of a process that ends come back: spread, for each opens a page anew."""
 RETRY_MS = 3000
@@ -90,6 +94,8 @@ class StreamRoute:
     def __init__(self, dependencies: StreamDependencies) -> None:
         self._dependencies = dependencies
         self._open = 0
+        self.readmit: Callable[[Scope], Caller] = caller_of
+        """Says who the caller is by now: keys are revoked and tokens expire while streams are open."""
         self._mailboxes: set[Mailbox] = set()
         self._ending = False
         self._count(0)
@@ -117,12 +123,12 @@ class StreamRoute:
         with limits.hold_stream(scope, query.visitor):
             self._count(+1)
             try:
-                await self._serve(query, last, receive, send)
+                await self._serve(query, last, scope, receive, send)
             finally:
                 self._count(-1)
 
-    async def _serve(self, query: LayoutQuery, last: str, receive: Receive, send: Send) -> None:
-        """Returns when the client left or the process stops."""
+    async def _serve(self, query: LayoutQuery, last: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Returns when the client left, lost its right to the visitor, or the process stops."""
         dependencies = self._dependencies
         partition = dependencies.partition_map.partition_of(query.visitor)
         with dependencies.hub.open_mailbox(partition, query.visitor) as mailbox:
@@ -132,10 +138,21 @@ class StreamRoute:
             watching = asyncio.create_task(_close_when_client_leaves(receive, mailbox))
             try:
                 await send({**_START})  # what wraps `send` may put headers of its own into it
-                await _Connection(dependencies, query, partition, send, last).run(mailbox)
+                connection = _Connection(dependencies, query, partition, send, last)
+                await connection.run(mailbox, lambda: self._is_admitted(scope, query))
             finally:
                 watching.cancel()
                 self._mailboxes.discard(mailbox)
+
+    def _is_admitted(self, scope: Scope, query: LayoutQuery) -> bool:
+        """Whether the client may still see this visitor's pages."""
+        caller, first = self.readmit(scope), caller_of(scope)
+        try:
+            caller.check(ROUTE, "GET")
+        except Refused:
+            return False
+        # Who got its visitor with the stream's first answer has not sent the token for it.
+        return first.new_token is not None or caller.may_act_for(query.visitor)
 
     def _count(self, change: int) -> None:
         self._open += change
@@ -159,10 +176,16 @@ class _Connection:
         self._stale = False
         self._before_layout = b"retry: %d\n" % RETRY_MS
 
-    async def run(self, mailbox: Mailbox) -> None:
-        """Push until the client leaves or the process stops."""
+    async def run(self, mailbox: Mailbox, is_admitted: Callable[[], bool]) -> None:
+        """Push until the client leaves, is no longer admitted, or the process stops."""
         await self._push(first=True)
+        clock = asyncio.get_running_loop().time
+        checked_at = clock()
         while not (mail := await mailbox.take()).closed:
+            if clock() - checked_at >= ADMITTED_FOR_S:
+                checked_at = clock()
+                if not is_admitted():
+                    break
             if mail.notice is None and not mail.reread:
                 await self._write(b": \n\n")
                 continue
@@ -194,12 +217,14 @@ class _Connection:
                 self._query, exc.reason, asyncio.get_running_loop().time() + READ_WITHIN_S
             )
         layout_id, stale = layout_id_of(layout), labels_of(layout)[0] == "stale"
-        if layout_id != self._last or stale != self._stale:
+        changed = layout_id != self._last
+        if changed or stale != self._stale:
             self._last, self._shown, self._stale = layout_id, layout, stale
             data = self._fallbacks.finish(self._query, layout, self._partition)
             before, self._before_layout = self._before_layout, b""
             await self._write(b"%bevent: layout\nid: %b\ndata: %b\n\n" % (before, layout_id.encode(), data))
-            self._exposures.add(self._query.visitor, layout, "push")
+            if changed:
+                self._exposures.add(self._query.visitor, layout, "push")
             self._metrics.count("pushes_total", page=self._query.page)
             self._metrics.observe("push_delay_seconds", perf_counter() - started)
 

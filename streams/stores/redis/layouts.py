@@ -9,7 +9,7 @@ import orjson
 
 from schemas.errors import EtalageError, KeyUnreadable, StoreUnavailable
 from schemas.ids import VisitorId
-from streams.runtime.telemetry.logs import logger
+from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.stores.keys import Keys
 from streams.stores.progress import PartitionProgress
 from streams.stores.protocols import Following, Notice, Stored
@@ -64,8 +64,7 @@ class RedisLayouts:
         (head, body), (done, incarnation) = layout, own
         return Stored(
             state=state, head=head, body=body,
-            done=None if done is None else int(done),
-            incarnation=None if incarnation is None else int(incarnation),
+            done=_number_of(done), incarnation=_number_of(incarnation),
         )  # fmt: skip
 
     async def progress(self, partitions: int) -> list[PartitionProgress]:
@@ -90,6 +89,7 @@ class RedisNotices:
         self._keys = keys
         self._followed: set[int] = set()
         self._received: asyncio.Queue[Notice | Following | None] = asyncio.Queue()
+        self._trouble = LogOnce()
         self._redis = ReconnectingConnection(
             address, on_message=self._take_message, on_connect=self._subscribe_all
         )
@@ -133,8 +133,37 @@ class RedisNotices:
         partition = self._keys.partition_of_channel(channel.decode())
         if partition not in self._followed:
             return
-        for visitor, changed, version, *times in orjson.loads(payload):
-            self._received.put_nowait(Notice(partition, visitor, bool(changed), version, tuple(times)))
+        try:
+            notices = _read_notices(partition, payload)
+        except (ValueError, TypeError) as exc:  # whatever it was about: open pages look again
+            if self._trouble.begins():
+                log.warning("skipping notice", service="redis", partition=partition, error=str(exc)[:200])
+            self._received.put_nowait(Following(partition))
+            return
+        for notice in notices:
+            self._received.put_nowait(notice)
+
+
+def _read_notices(partition: int, payload: bytes) -> list[Notice]:
+    """The notices of one message; ValueError or TypeError for what no worker sent."""
+    entries = orjson.loads(payload)
+    if type(entries) is not list:
+        raise TypeError("no list of notices")
+    notices = [
+        Notice(partition, visitor, bool(changed), version, tuple(times))
+        for visitor, changed, version, *times in entries
+    ]
+    if any(type(one.visitor) is not str or type(one.version) is not str for one in notices):
+        raise TypeError("a visitor or a version that is no text")
+    return notices
+
+
+def _number_of(value: bytes | None) -> int | None:
+    """What a field of `own` says; None for what no worker wrote, as if nobody had said anything."""
+    try:
+        return None if value is None else int(value)
+    except ValueError:
+        return None
 
 
 async def read_progress(

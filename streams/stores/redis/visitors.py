@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from hashlib import sha1
 
@@ -29,6 +30,8 @@ from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.lua_script import KeysAndArguments, LuaScript, script_text
 from streams.stores.redis.pipeline import CommandRefused, RedisArgument, Reply, raise_error
 
+CLOCK_SLACK_MS = 200
+"""What a report may take on its way."""
 SPOILED_OWN = ("WRONGTYPE", "attempt to")
 """What the claim script's error says of a key of another type, and of fields that are not ours."""
 
@@ -64,6 +67,7 @@ class RedisVisitors:
         self._claim = LuaScript(connection, texts.get("claim") or script_text("claim"))
         self._write = LuaScript(connection, texts.get("write") or script_text("write"))
         self._report = LuaScript(connection, script_text("report"))
+        self._told_at: tuple[int, float] | None = None
         self._quarantine = LuaScript(connection, script_text("quarantine"))
 
     async def claim(
@@ -136,12 +140,23 @@ class RedisVisitors:
         return [_outcome(write, reply) for write, reply in zip(writes, replies, strict=True)]
 
     async def report(self, reports: Sequence[ProgressReport]) -> None:
+        latest_ms = self._redis_ms()
         calls: list[KeysAndArguments] = [
-            ([self._keys.own(one.partition)], [one.epoch, _number(one.done), round(one.behind_s * 1000)])
+            (
+                [self._keys.own(one.partition)],
+                [one.epoch, _number(one.done), round(one.behind_s * 1000), latest_ms],
+            )
             for one in reports
         ]
         for reply in await self._report.run_all(calls):
-            raise_error(reply)
+            self._told_at = int(raise_error(reply)[1]), asyncio.get_running_loop().time()
+
+    def _redis_ms(self) -> int:
+        """The latest that Redis' clock may show now; -1 before it has told its time once."""
+        if self._told_at is None:
+            return -1
+        told_ms, at = self._told_at
+        return told_ms + round((asyncio.get_running_loop().time() - at) * 1000) + CLOCK_SLACK_MS
 
     def _pack(self, write: SliceWrite) -> tuple[list[str], list[RedisArgument]]:
         """Keys and arguments of write.lua."""

@@ -193,7 +193,7 @@ class Ownership:
         self._count(reason)
         if reason == "fenced" and holding.reason == "fenced" and not holding.proven:
             self._halt(Fenced(f"partition {partition}: fenced again right after it was claimed again"))
-        self._begin(partition, reason)
+        self._begin(partition, reason, holding.done)
 
     def _count(self, reason: ClaimReason) -> None:
         if reason == "fenced":
@@ -201,20 +201,21 @@ class Ownership:
         elif reason == "regressed":
             self._metrics.count("regressed_total")
 
-    def _begin(self, partition: int, reason: ClaimReason) -> None:
+    def _begin(self, partition: int, reason: ClaimReason, lost_at: int | None = None) -> None:
+        """`lost_at` is the checkpoint of the holding that was lost, if any."""
         self._acquiring[partition] = asyncio.create_task(
-            self._acquire_or_halt(partition, reason), name=f"acquire-{partition}"
+            self._acquire_or_halt(partition, reason, lost_at), name=f"acquire-{partition}"
         )
 
-    async def _acquire_or_halt(self, partition: int, reason: ClaimReason) -> None:
+    async def _acquire_or_halt(self, partition: int, reason: ClaimReason, lost_at: int | None) -> None:
         try:
-            await self._acquire(partition, reason)
+            await self._acquire(partition, reason, lost_at)
         except NotAssigned:
             log.info("partition revoked while being acquired", partition=partition)
         except Exception as exc:
             self._halt(exc)
 
-    async def _acquire(self, partition: int, reason: ClaimReason) -> None:
+    async def _acquire(self, partition: int, reason: ClaimReason, lost_at: int | None) -> None:
         if reason == "fenced":
             await self._log.member_since(self._clock.monotonic())
         try:
@@ -225,7 +226,7 @@ class Ownership:
             log.warning("claim refused", partition=partition, generation=self.generation)
             await self._log.member_since(self._clock.monotonic())
             reason, claim = "fenced", await self._claim(partition)
-        if reason == "regressed":
+        if lost_at is not None and (claim.done is None or claim.done < lost_at):  # not after a mere repair
             await asyncio.sleep(self._told_after_s)
         at = await self._next_offset(partition, claim)
         turn = await self._log.seek(partition, at)

@@ -95,7 +95,7 @@ class Watchdog:
         self._progress: dict[int, _Progress] = {}
         self.lag: dict[int, int] = {}
         """Records not yet settled, by partition, at the last look."""
-        self._looked_at = self._clock.monotonic()
+        self._looked_at, self._asked_at = self._clock.monotonic(), self._clock.now()
         self._settled_until: dict[int, float] = {}
         """Of each partition that is held and of which it is known (epoch s), at the last look."""
 
@@ -114,18 +114,24 @@ class Watchdog:
         """Look every LOOK_EVERY_S, for ever; halts the process when it stalls."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
+            asked_at = self._clock.now()
             try:
                 async with asyncio.timeout(ANSWER_WITHIN_S):
                     ends = await self._ends.ends()
-                self.look(ends)
+                self.look(ends, asked_at)
             except (StreamUnavailable, NotAssigned, TimeoutError) as exc:
                 log.debug("log ends unknown", error=repr(exc))
             except Exception as exc:
                 self._halt(exc)
 
-    def look(self, ends: Mapping[int, int]) -> None:
-        """Update lag by the `ends` of the log; raises Stalled when a partition with lag made no progress."""
+    def look(self, ends: Mapping[int, int], asked_at: float | None = None) -> None:
+        """Update lag by the `ends` of the log, asked for at that moment (epoch s; None: now).
+
+        Raises:
+            Stalled: a partition with lag made no progress.
+        """
         self._looked_at = self._clock.monotonic()
+        self._asked_at = self._clock.now() if asked_at is None else asked_at
         assigned = self._ownership.assigned_partitions
         for partition in set(self._progress) - assigned:
             self._forget(partition)
@@ -177,7 +183,7 @@ class Watchdog:
         if 0 <= next_ < progress.last_held:  # the store forgot: what was settled once is not any more
             progress.no_lag_at, progress.first_at = NEVER, wall
         if not behind:
-            progress.no_lag_at = wall
+            progress.no_lag_at = self._asked_at
         progress.next = next_
         if next_ >= 0:
             progress.last_held = next_

@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, TypeVar
 
-from schemas.errors import EtalageError, ServiceMissing, StoreUnavailable
+from schemas.errors import EtalageError, ServiceMissing, StoreUnavailable, StreamUnavailable
 from streams.kafka.admin import check_replication
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.logs import LogOnce, logger
 from streams.stores.keys import Keys
 from streams.stores.namespace_meta import Meta, agree, difference
-from streams.stores.provisioning import describe_missing, read_topic_meta
+from streams.stores.provisioning import MetaReader, describe_missing, read_topic_meta
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.server_checks import refuse_cluster, refuse_eviction
 
@@ -71,6 +71,7 @@ class MetaCheck:
     ) -> None:
         self._meta, self._connection, self._keys, self._settings = meta, connection, keys, settings
         self._halt, self._failing = halt, LogOnce()
+        self._topic, self._looking = MetaReader(settings), asyncio.Lock()
         self.unready_reason = ""
         """That the events topic is gone, with the way out; empty while it is there."""
 
@@ -107,19 +108,33 @@ class MetaCheck:
                 raise PreflightChanged(str(exc)) from exc
 
     async def check_topic(self) -> None:
-        """Check the topic alone; before a record is buried that stands on another partition than it should.
+        """Check the topic alone.
 
         Raises:
             PreflightChanged: the topic was made anew, or has other partitions.
             ServiceMissing: Kafka did not answer.
         """
-        now = await asyncio.to_thread(read_topic_meta, self._settings)
-        if now is None:
-            self.unready_reason = describe_missing(self._settings.namespace)
-            return
-        self.unready_reason = ""
-        if why := difference(self._meta, now):
+        async with self._looking:
+            now = await asyncio.to_thread(self._topic.read)
+        self.unready_reason = "" if now else describe_missing(self._settings.namespace)
+        if now is not None and (why := difference(self._meta, now)):
             raise PreflightChanged(f"the events topic changed under us: {why}")
+
+    async def verify_topic(self) -> None:
+        """Return when the topic is as it should be: asked after a misplaced record came, before it is buried.
+
+        What was seen before it came says nothing: partitions may have been added since.
+
+        Raises:
+            PreflightChanged: as `check_topic`.
+            StreamUnavailable: Kafka did not answer, or the topic is gone for now.
+        """
+        try:
+            await self.check_topic()
+        except ServiceMissing as exc:
+            raise StreamUnavailable(str(exc)) from exc
+        if self.unready_reason:
+            raise StreamUnavailable(self.unready_reason)
 
 
 def _meta_in_kafka(settings: Settings) -> Meta:

@@ -187,7 +187,7 @@ class WorkerWiring:
                 DEAD_LETTERS.full_name(settings.namespace),
                 limit,
                 metrics,
-                before_misplaced=check.check_topic,
+                before_misplaced=lambda: self._kafka_retries("topic", check.verify_topic),
             ),
             publisher=publisher,
             clock=self._clock,

@@ -20,6 +20,9 @@ if own[1] and own[3] ~= ARGV[4] then
   redis.call('HDEL', KEYS[1], 'done', 'fresh')
   own[5] = false
 end
+if not own[5] then
+  redis.call('HDEL', KEYS[1], 'fresh') -- what was reported once of offsets that are forgotten
+end
 local epoch = string.format('%d:%s', counter + 1, ARGV[1])
 redis.call('HSET', KEYS[1], 'e', epoch, 'g', ARGV[3], 'i', ARGV[4], 'at', now, 'w', ARGV[2], 'part', 0)
 return {'OK', epoch, tonumber(own[5] or '-1')}

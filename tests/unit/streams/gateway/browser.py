@@ -38,7 +38,7 @@ class Browser:
     def __init__(self) -> None:
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
-        self._started, self._left = asyncio.Event(), asyncio.Event()
+        self._started, self._left, self._ended = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._chunks: asyncio.Queue[bytes] = asyncio.Queue()
         self._buffer = b""
 
@@ -52,6 +52,8 @@ class Browser:
             self._started.set()
         else:
             self._chunks.put_nowait(message["body"])
+            if not message.get("more_body", False):
+                self._ended.set()
 
     def leave(self) -> None:
         self._left.set()
@@ -60,6 +62,16 @@ class Browser:
         """Returns once the answer has begun."""
         async with asyncio.timeout(WITHIN_S):
             await self._started.wait()
+
+    @property
+    def ended(self) -> bool:
+        """Whether the gateway ended the answer."""
+        return self._ended.is_set()
+
+    async def await_end(self, within_s: float = WITHIN_S) -> None:
+        """Returns once the gateway ended the answer; TimeoutError when it does not."""
+        async with asyncio.timeout(within_s):
+            await self._ended.wait()
 
     async def next(self, within_s: float = WITHIN_S) -> Sent:
         """The next event; TimeoutError when none comes."""
@@ -93,7 +105,9 @@ async def open_page(
     browser = Browser()
     scope = {
         "type": "http", "method": "GET", "path": f"/v1/layouts/{page}/stream", "client": ("127.0.0.1", 4711),
-        "query_string": urlencode({"visitor": ANN, **parameters}).encode(),
+        "query_string": urlencode(
+            {name: value for name, value in {"visitor": ANN, **parameters}.items() if value is not None}
+        ).encode(),
         "headers": [
             (name.encode(), value.encode())
             for name, value in {"last-event-id": last, "origin": origin, **headers}.items()

@@ -14,6 +14,7 @@ import pytest
 from streams.gateway.access import visitor_tokens
 from streams.gateway.access.credentials import COOKIE, VISITOR_HEADER
 from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, BYTES_MAX, USER_TTL_S
+from streams.gateway.layouts.hub import HEARTBEAT_S
 from tests.unit.streams.gateway.access.conftest import Keyed
 from tests.unit.streams.gateway.access.keyed import HOUR, SHOP, KeyBunch
 from tests.unit.streams.gateway.browser import open_page
@@ -215,6 +216,32 @@ async def test_the_stream_takes_the_cookie_and_the_key_in_the_address(keyed: Key
     async with open_page(house, headers=cookie, key=keys.texts["publishable"], visitor="a:bob") as page:
         await page.start()
         assert page.status == 403
+
+
+@pytest.mark.parametrize("lost", ["key", "token", "nothing"])
+async def test_an_open_stream_ends_when_its_key_or_its_token_does(keyed: Keyed, lost: str) -> None:
+    house, _, keys = keyed
+    cookie = {"cookie": f"{COOKIE}={keys.token('a:ann', ttl_s=60)}"}
+    async with open_page(house, headers=cookie, key=keys.texts["publishable"]) as page:
+        await page.next()
+        if lost == "key":
+            keys.revoke(house, "publishable")
+        elif lost == "token":
+            house.clock.advance(61)
+        if lost == "nothing":
+            await page.next(HEARTBEAT_S + 1)
+            assert not page.ended
+        else:
+            await page.await_end(HEARTBEAT_S + 1)
+
+
+async def test_a_stream_whose_answer_made_its_visitor_goes_on(keyed: Keyed) -> None:
+    house, _, keys = keyed
+    async with open_page(house, key=keys.texts["publishable"], visitor=None) as page:
+        await page.next()
+        for _ in range(3):
+            await page.next(HEARTBEAT_S + 1)
+        assert not page.ended
 
 
 async def test_an_event_that_links_a_browser_to_a_user_needs_both_proofs(keyed: Keyed) -> None:

@@ -73,7 +73,7 @@ async def test_a_worker_that_is_behind_makes_its_partition_stale(bed: Bed) -> No
 async def test_a_store_that_went_back_is_stale_until_it_is_where_it_was(bed: Bed, forgot: int | None) -> None:
     await bed.progress.poll(2)
     for done in (forgot, 4, 9):
-        bed.stored = [at(done), at(20)]
+        bed.stored = [at(done, None if done is None else 0.0), at(20)]
         await bed.progress.poll(2)
         assert bed.stale() == [True, False], done
         assert bed.progress.behind_s(0) is None
@@ -135,3 +135,43 @@ async def test_a_read_that_hangs_is_given_up(bed: Bed) -> None:
     hanging = StreamProgress(hang, STALE_AFTER_S, Metrics())
     await hanging.poll(2)
     assert hanging.is_stale(0)
+
+
+async def test_an_owner_that_finds_an_emptied_log_is_as_far_as_it_can_be(bed: Bed) -> None:
+    await bed.progress.poll(2)
+    bed.stored = [at(None, 0.0), at(20)]
+    await bed.progress.poll(2)
+    assert bed.stale() == [False, False]
+
+
+async def test_a_stale_partition_is_fresh_again_well_within_the_promise(bed: Bed) -> None:
+    polling = asyncio.create_task(bed.progress.keep_polling(lambda: 2, _nothing))
+    seen = []
+    for behind_s in (2.4, 3.1, 2.4, 2.1, 1.4, 2.4):
+        bed.stored = [at(10, behind_s), at(20)]
+        await asyncio.sleep(1.1 * POLL_EVERY_S)
+        seen.append(bed.progress.is_stale(0))
+    assert seen == [False, True, True, True, False, False]
+    polling.cancel()
+
+
+async def _nothing(partition: int) -> None:
+    pass
+
+
+async def test_polling_does_not_wait_until_everybody_was_told(bed: Bed) -> None:
+    told: list[int] = []
+
+    async def slow(partition: int) -> None:
+        await asyncio.sleep(10 * STALE_AFTER_S)
+        told.append(partition)
+
+    bed.stored = [at(10, 60.0), at(20, 60.0)]
+    polling = asyncio.create_task(bed.progress.keep_polling(lambda: 2, slow))
+    await asyncio.sleep(2 * POLL_EVERY_S)
+    bed.stored = [at(10), at(20)]
+    await asyncio.sleep(5 * STALE_AFTER_S)
+    assert bed.stale() == [False, False], "what is told takes long, and it is still polled"
+    await asyncio.sleep(60 * STALE_AFTER_S)
+    assert told == [0, 1, 0]
+    polling.cancel()

@@ -61,5 +61,6 @@ async def test_what_is_too_long_by_itself_is_refused(
 
 @pytest.mark.parametrize("body", [b"{}", b"{", b"[" * 100])
 async def test_an_answered_request_holds_nothing(client: httpx.AsyncClient, body: bytes) -> None:
+    before = asgi_io.BODIES.held  # other tests of this process call routes without their router
     await client.post("/v1/events", content=body)
-    assert asgi_io.BODIES.held == 0
+    assert asgi_io.BODIES.held == before
