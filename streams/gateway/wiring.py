@@ -25,8 +25,11 @@ from streams.gateway.events.exposures import Decisions, Exposures
 from streams.gateway.events.outbox import Outbox
 from streams.gateway.events.partition_map import PartitionMap, TopicSeen
 from streams.gateway.events.route import EventsDependencies, EventsRoute
+from streams.gateway.http.limits.admission import Admission
+from streams.gateway.http.limits.load_shedding import LoadShedding
 from streams.gateway.http.limits.loop_turns import LoopTurns
 from streams.gateway.http.limits.request_limits import RequestLimits
+from streams.gateway.http.limits.shared_loop import SharedLoop
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import OnDemandLayouts
@@ -93,10 +96,10 @@ class Gateway:
         self.visitor_tokens = VisitorTokens(self.key_ring, clock)
         self.health = HealthRoutes(follower, self.partition_map, self.key_ring, log, self.reads, metrics)
         self.policy_thread = PolicyThread()
-        self.turns = LoopTurns(metrics)
+        self.shared_loop = SharedLoop(Admission(metrics), LoopTurns(), LoadShedding(metrics))
         on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.policy_thread, self.decisions)
         self.fallbacks = FallbackChain(
-            self.reads, on_demand, self.partition_map, self.hub, settings.live_page, self.turns
+            self.reads, on_demand, self.partition_map, self.hub, settings.live_page, self.shared_loop
         )
         self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
         self._tasks: list[asyncio.Task[None]] = []
@@ -130,7 +133,7 @@ class Gateway:
         self._tasks = [
             asyncio.create_task(self._watch_shop(), name="watch-shop"),
             asyncio.create_task(polling, name="stream-progress"),
-            asyncio.create_task(self.turns.watch_lateness(), name="loop-lateness"),
+            asyncio.create_task(self.shared_loop.shedding.watch(), name="loop-lateness"),
         ]
         for outbox in self._outboxes():
             outbox.start()
@@ -200,7 +203,7 @@ class Gateway:
             snapshot=self.snapshot,
             clock=self.clock,
             policy_thread=self.policy_thread,
-            turns=self.turns,
+            shared_loop=self.shared_loop,
             limits=self.limits,
         )
         return RankRoute(dependencies)

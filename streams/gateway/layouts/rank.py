@@ -18,10 +18,10 @@ from schemas.layouts import Mode, ModelTag, Reason, Why
 from streams.gateway.access.callers import authorise
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, read_body, send_bytes
-from streams.gateway.http.limits.load_shedding import Work
-from streams.gateway.http.limits.loop_turns import LoopTurns, Overloaded
-from streams.gateway.http.limits.prices import price_of_ranking
+from streams.gateway.http.limits.admission import Overloaded
+from streams.gateway.http.limits.prices import price_of_body, price_of_ranking
 from streams.gateway.http.limits.request_limits import RequestLimits
+from streams.gateway.http.limits.shared_loop import SharedLoop
 from streams.gateway.http.parameters import (
     DEADLINE_MS,
     DEADLINE_MS_MAX,
@@ -43,6 +43,8 @@ TURN_WITHIN_S = 0.25
 
 REFUSED_AFTER_S = 0.1
 """How long a refusal is held: clients that ask again at once would leave no time for those who are served."""
+
+OVERLOADED = "too many requests are being ranked and decided"
 
 MISSING: frozenset[Reason] = frozenset({"redis_timeout", "redis_down", "budget"})
 """Why an answer lacks the visitor's state or the ranker: it is not labelled late on top of that."""
@@ -100,7 +102,7 @@ class RankDependencies(Struct, frozen=True, kw_only=True):
     snapshot: Callable[[], Snapshot]
     clock: Clock
     policy_thread: PolicyThread
-    turns: LoopTurns
+    shared_loop: SharedLoop
     limits: RequestLimits
 
 
@@ -109,42 +111,53 @@ class RankRoute:
     the ranker's scores that of the understudy.
 
     Ranking and explaining take turns at the event loop with the decisions for other requests; 503 when too
-    many wait for one, or it does not come soon. In an overload it is refused before its body is read.
+    many wait for one, or it does not come soon. In an overload it is refused before its body is decoded.
     """
 
     def __init__(self, dependencies: RankDependencies) -> None:
         self._reads, self._partition_map = dependencies.reads, dependencies.partition_map
         self._snapshot, self._clock = dependencies.snapshot, dependencies.clock
-        self._policy_thread, self._turns = dependencies.policy_thread, dependencies.turns
+        self._policy_thread = dependencies.policy_thread
+        self._admission = dependencies.shared_loop.admission
+        self._turns = dependencies.shared_loop.turns
         self._limits = dependencies.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = asyncio.get_running_loop().time()
         refuse_parameters(scope["query_string"])
-        await self._refuse_when_loaded("rank")
-        request = _decode_request(await read_body(scope, receive, BYTES_MAX))
+        body = await read_body(scope, receive, BYTES_MAX)
+        turn_until = started + TURN_WITHIN_S
+        try:
+            async with self._admission.hold("rank", price_of_body(len(body)), turn_until):
+                request = self._decode_and_charge(scope, body)
+                answer = None if request.explain else await self._answer(request, started)
+            if answer is None:  # it is known only now that it costs more, and is the first to be left out
+                price = price_of_ranking(len(request.items), explain=True)
+                async with self._admission.hold("explain", price, turn_until):
+                    answer = await self._answer(request, started)
+        except Overloaded:
+            await asyncio.sleep(REFUSED_AFTER_S)
+            raise Problem(503, OVERLOADED, headers={"retry-after": "1"}) from None
+        await send_bytes(send, answer)
+
+    def _decode_and_charge(self, scope: Scope, body: bytes) -> RankRequest:
+        """Raises Problem for a body or a visitor that is wrong, and for who asks too much."""
+        request = _decode_request(body)
         visitor = VisitorId(request.visitor)
         authorise(scope, visitor)
         self._limits.charge(scope, price_of_ranking(len(request.items), explain=request.explain), visitor)
-        if request.explain:
-            await self._refuse_when_loaded("explain")
-        until = started + request.deadline_ms / 1000
+        return request
+
+    async def _answer(self, request: RankRequest, started: float) -> bytes:
+        """Of a request that is admitted; Overloaded when it gets no turn."""
+        visitor, until = VisitorId(request.visitor), started + request.deadline_ms / 1000
         partition = self._partition_map.partition_of(visitor)
         state, version, reason = await self._read_state(partition, visitor, until)
-        await self._refuse_when_loaded("rank")  # many may have been read for at once
-        try:
-            await self._turns.take(max(until, started + TURN_WITHIN_S))
-        except Overloaded:
-            raise _overload_problem() from None
+        await self._turns.take(max(until, started + TURN_WITHIN_S))
         ranked, late = await self._rank(request, state, until)
         ranked_answer = self._label(_answer(request, ranked, version, reason or late), partition)
         answer = msgspec.json.encode(ranked_answer)
-        await send_bytes(send, await self._explain(answer, ranked) if request.explain else answer)
-
-    async def _refuse_when_loaded(self, work: Work) -> None:
-        if self._turns.sheds(work):
-            await asyncio.sleep(REFUSED_AFTER_S)
-            raise _overload_problem()
+        return await self._explain(answer, ranked) if request.explain else answer
 
     def _label(self, answer: RankAnswer, partition: int) -> RankAnswer:
         """With `behind_ms`; labelled `stale` when the partition of the state that it is ranked by is."""
@@ -186,11 +199,6 @@ class RankRoute:
             await self._turns.take_another()
             pieces.append(msgspec.json.encode(_ranked_items(ranked, start, EXPLAINED_AT_ONCE))[1:-1])
         return answer.replace(_NO_ITEMS, b'"items":[%b]' % b",".join(pieces), 1)
-
-
-def _overload_problem() -> Problem:
-    why = "too many requests are being ranked and decided"
-    return Problem(503, why, headers={"retry-after": "1"})
 
 
 def _answer(request: RankRequest, ranked: Ranked, version: str, reason: Reason | None) -> RankAnswer:

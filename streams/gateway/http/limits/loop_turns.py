@@ -1,17 +1,19 @@
 """Turns at the event loop, for the work of requests that costs a millisecond: deciding, ranking, explaining.
 
 One piece of such work runs, whosever it is, and then none for some iterations of the loop. So a cheap request
-waits for one or two pieces on its whole way, however many dear requests there are.
+waits for one or two pieces on its whole way, however many dear requests there are. Iterations are long when
+cheap requests alone fill the loop: then pieces get as much time as these had, or they would starve.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
+from time import perf_counter
 
-from streams.gateway.http.limits.load_shedding import LoadShedding, Work
+from streams.gateway.http.limits.admission import Overloaded
 from streams.runtime.deadline import LoopFairDeadline
-from streams.runtime.telemetry.metrics import Metrics
 
 WAITING_MAX = 128
 """Requests that may wait for their first turn: with pieces of a millisecond the last waits 0.13 s."""
@@ -23,60 +25,35 @@ socket to Redis. When nothing is to be done in them they take microseconds."""
 SMOOTHED_OVER = 16
 """Turns over which the time of one is averaged."""
 
+TURN_S = 0.0005
+"""What a turn takes until some were measured."""
+
 TURN_MAX_S = 0.010
 """What a turn counts for at most: one that took longer was interrupted by another process."""
 
-LOOK_EVERY_S = 0.05
-"""Between looks at how late the loop is, for work that takes no turns."""
-
-LOOKS = 4
-"""The loop is as late as it was at least in so many looks: others' work on the machine comes and goes."""
-
-
-class Overloaded(Exception):
-    """No turn came in time, or too many wait for one already."""
+TOGETHER_MAX = 16
+"""Turns given in one iteration at most."""
 
 
 class LoopTurns:
     """Gives turns in the order they were asked for; who has a turn works at once, and waits for nothing.
 
     Args:
-        metrics: counts what is shed.
         waiting_max: how many may wait before others are refused.
+        clock: seconds; the event loop's own has whole milliseconds.
     """
 
-    def __init__(self, metrics: Metrics, waiting_max: int = WAITING_MAX) -> None:
-        self._metrics, self._waiting_max = metrics, waiting_max
+    def __init__(self, waiting_max: int = WAITING_MAX, clock: Callable[[], float] = perf_counter) -> None:
+        self._waiting_max, self._clock = waiting_max, clock
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._taken = False
-        self._turn_s = self._given_at = self._late_s = 0.0
-        self._late_last_s = deque[float](maxlen=LOOKS)
-        self._shedding = LoadShedding(self.wait_s)
+        self._turn_s = TURN_S
+        self._began_at = self._ended_at = 0.0
 
     @property
     def busy(self) -> bool:
         """Whether a turn asked for now would have to be waited for."""
         return self._taken
-
-    def wait_s(self) -> float:
-        """How long who asks now will wait: as many turns as others wait for, or what the loop is late, s."""
-        return max(len(self._waiting) * self._turn_s, self._late_s)
-
-    def sheds(self, work: Work) -> bool:
-        """Whether the gateway has too much to do for work of that sort, which is then counted as not done."""
-        if not self._shedding.sheds(work):
-            return False
-        self._metrics.count("shed_total", work=work)
-        return True
-
-    async def watch_lateness(self) -> None:
-        """For ever: look how late the loop wakes a sleeper."""
-        clock = asyncio.get_running_loop().time
-        while True:
-            due = clock() + LOOK_EVERY_S
-            await asyncio.sleep(LOOK_EVERY_S)
-            self._late_last_s.append(clock() - due)
-            self._late_s = min(self._late_last_s) if len(self._late_last_s) == LOOKS else 0.0
 
     async def take(self, until: float) -> None:
         """Return when it is the caller's turn: at once, when nobody had one in the last iterations.
@@ -104,24 +81,46 @@ class LoopTurns:
         await self._wait()
 
     def _begin(self) -> None:
-        self._taken, self._given_at = True, asyncio.get_running_loop().time()
-        asyncio.get_running_loop().call_soon(self._give_next, ITERATIONS_BETWEEN)
+        self._taken, self._began_at = True, self._clock()
+        asyncio.get_running_loop().call_soon(self._end, 1)
 
     async def _wait(self) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         await turn
 
+    def _start(self) -> None:
+        """The turns just given begin."""
+        self._began_at = self._clock()
+
+    def _end(self, turns: int) -> None:
+        """So many turns, one after another, have ended."""
+        self._ended_at = self._clock()
+        took_s = min((self._ended_at - self._began_at) / turns, TURN_MAX_S)
+        self._turn_s += (took_s - self._turn_s) / SMOOTHED_OVER
+        asyncio.get_running_loop().call_soon(self._give_next, ITERATIONS_BETWEEN - 1)
+
     def _give_next(self, iterations: int) -> None:
-        """Give a turn to who waits longest, after so many iterations of the loop."""
-        if iterations:
+        """Give turns to who waits longest, after so many iterations of the loop, or as much time as turns had."""
+        others_had = int((self._clock() - self._ended_at) / max(self._turn_s, 1e-6))
+        if iterations and not others_had:
             asyncio.get_running_loop().call_soon(self._give_next, iterations - 1)
             return
+        loop = asyncio.get_running_loop()
+        turns = [
+            turn for _ in range(min(max(others_had, 1), TOGETHER_MAX)) if (turn := self._next()) is not None
+        ]
+        if not turns:
+            self._taken = False
+            return
+        loop.call_soon(self._start)
+        for turn in turns:
+            turn.set_result(None)
+        loop.call_soon(self._end, len(turns))
+
+    def _next(self) -> asyncio.Future[None] | None:
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():  # not given up meanwhile
-                turn.set_result(None)
-                took_s = asyncio.get_running_loop().time() - self._given_at
-                self._turn_s += (min(took_s, TURN_MAX_S) - self._turn_s) / SMOOTHED_OVER
-                return self._begin()
-        self._taken = False
+                return turn
+        return None

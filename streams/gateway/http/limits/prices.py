@@ -24,3 +24,8 @@ def price_of_page(*, live: bool, explain: bool) -> float:
 def price_of_ranking(items: int, *, explain: bool) -> float:
     """Of a list of so many items."""
     return DECIDED_PAGE + items * (0.16 if explain else 0.01)
+
+
+def price_of_body(size: int) -> float:
+    """Of a list not yet decoded, by the bytes of its ids: some 15 an item."""
+    return price_of_ranking(size // 15, explain=False)
