@@ -213,7 +213,7 @@ class FallbackChain:
 
     @asynccontextmanager
     async def _admitted(self, query: LayoutQuery, until: float) -> AsyncIterator[None]:
-        """Reads and decides in the block; DecisionFailed (`overload`) before it when there is too much to do."""
+        """Reads and decides in the block; DecisionFailed (`overload`) when it is not let in."""
         price = price_of_page(live=False, explain=query.explain)
         try:
             async with self._admission.hold("explain" if query.explain else "decide", price, until):
@@ -224,7 +224,7 @@ class FallbackChain:
     async def _take_turn_and_decide(
         self, query: LayoutQuery, partition: int, until: float, packed: bytes | None, shown: bytes | None
     ) -> bytes:
-        """Decides when it is the turn of this request, which is admitted; Overloaded when that does not come."""
+        """Decides when it is the turn of a request that is let in; Overloaded when that does not come."""
         await self._turns.take(until)
         return await self._on_demand.decide(query, partition, until, packed, shown)
 

@@ -41,7 +41,7 @@ ITEMS_MAX = 1000
 TURN_WITHIN_S = 0.25
 """How long a list waits for its turn at least, also past its deadline: late is better than 503."""
 
-REFUSED_AFTER_S = 0.1
+REFUSED_AFTER_S = 0.25
 """How long a refusal is held: clients that ask again at once would leave no time for those who are served."""
 
 OVERLOADED = "too many requests are being ranked and decided"

@@ -35,20 +35,20 @@ class Sort(Struct, frozen=True, gc=False):
 
 
 AT_ONCE = 16
-"""In work at the same time, of all sorts: a state takes a millisecond or two, in which as many are decided."""
+"""In work at the same time, of all sorts: a state takes a millisecond or two, in which some are decided."""
 
 SORTS: dict[Work, Sort] = {
     "explain": Sort(at_once=4, wait_s=0.010, share=1.0),
-    "rank": Sort(at_once=12, wait_s=0.020, share=2.0),
-    "decide": Sort(at_once=AT_ONCE, wait_s=0.030, share=2.0),
+    "rank": Sort(at_once=12, wait_s=0.030, share=2.0),
+    "decide": Sort(at_once=AT_ONCE, wait_s=0.035, share=2.0),
 }
 """The dearest first. What is let in after the longest wait is answered within 50 ms, the default deadline."""
 
 WAITING_MAX = 256
 """Of one sort; one more, and the one that waits the longest is refused."""
 
-STANDING_S = 0.005
-"""A queue whose first has waited for so long stands: from then on the last comes first."""
+STANDS_FROM = 0.8
+"""Of its sort's wait: a queue whose first has waited for so long stands, and the last comes first."""
 
 
 class Overloaded(Exception):
@@ -132,14 +132,11 @@ class Admission:
 
     def _let_next_in(self) -> None:
         """Fill the room there is, from the sort that has cost the least for its share."""
-        while asking := [
-            work
-            for work, queue in self._queues.items()
-            if queue and self._has_room(work) and self._first(queue)
-        ]:
+        while asking := [work for work in SORTS if self._has_room(work) and self._first(self._queues[work])]:
             work = min(asking, key=lambda one: max(self._cost[one], self._reached))
             queue = self._queues[work]
-            stands = asyncio.get_running_loop().time() - queue[0].since > STANDING_S
+            waited_s = asyncio.get_running_loop().time() - queue[0].since
+            stands = waited_s > SORTS[work].wait_s * STANDS_FROM
             waiting = queue.pop() if stands else queue.popleft()
             if _answer(waiting.let_in, True):
                 self._let_in(work, waiting.price)

@@ -48,7 +48,7 @@ class LoopTurns:
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._taken = False
         self._turn_s = TURN_S
-        self._began_at = self._ended_at = 0.0
+        self._given_at = self._began_at = self._ended_at = 0.0
 
     @property
     def busy(self) -> bool:
@@ -81,7 +81,8 @@ class LoopTurns:
         await self._wait()
 
     def _begin(self) -> None:
-        self._taken, self._began_at = True, self._clock()
+        self._taken = True
+        self._given_at = self._began_at = self._clock()
         asyncio.get_running_loop().call_soon(self._end, 1)
 
     async def _wait(self) -> None:
@@ -101,26 +102,28 @@ class LoopTurns:
         asyncio.get_running_loop().call_soon(self._give_next, ITERATIONS_BETWEEN - 1)
 
     def _give_next(self, iterations: int) -> None:
-        """Give turns to who waits longest, after so many iterations of the loop, or as much time as turns had."""
-        others_had = int((self._clock() - self._ended_at) / max(self._turn_s, 1e-6))
-        if iterations and not others_had:
-            asyncio.get_running_loop().call_soon(self._give_next, iterations - 1)
+        """Give turns to who waits longest: after some iterations, or when others had the time of a turn."""
+        loop, now = asyncio.get_running_loop(), self._clock()
+        others_s = (self._began_at - self._given_at) + (now - self._ended_at)
+        worth = int(others_s / max(self._turn_s, 1e-6))
+        if iterations and not worth:
+            loop.call_soon(self._give_next, iterations - 1)
             return
-        loop = asyncio.get_running_loop()
-        turns = [
-            turn for _ in range(min(max(others_had, 1), TOGETHER_MAX)) if (turn := self._next()) is not None
-        ]
-        if not turns:
-            self._taken = False
-            return
-        loop.call_soon(self._start)
-        for turn in turns:
-            turn.set_result(None)
-        loop.call_soon(self._end, len(turns))
+        given = self._give(min(max(worth, 1), TOGETHER_MAX))
+        self._taken = given > 0
 
-    def _next(self) -> asyncio.Future[None] | None:
-        while self._waiting:
+    def _give(self, most: int) -> int:
+        """Give turns that begin in the next iteration; returns how many."""
+        turns: list[asyncio.Future[None]] = []
+        while self._waiting and len(turns) < most:
             turn = self._waiting.popleft()
             if not turn.done():  # not given up meanwhile
-                return turn
-        return None
+                turns.append(turn)
+        if turns:
+            loop = asyncio.get_running_loop()
+            self._given_at = self._clock()
+            loop.call_soon(self._start)
+            for turn in turns:
+                turn.set_result(None)
+            loop.call_soon(self._end, len(turns))
+        return len(turns)

@@ -10,7 +10,7 @@ from streams.gateway.http.limits.loop_turns import LoopTurns
 
 
 class SharedLoop(Struct, frozen=True):
-    """Dear work is let in by `admission` and then takes `turns`; `shedding` says when not even pages are read."""
+    """Dear work is let in by `admission` then takes `turns`; `shedding`: not even stored pages are read."""
 
     admission: Admission
     turns: LoopTurns

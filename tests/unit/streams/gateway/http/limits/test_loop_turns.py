@@ -7,23 +7,22 @@ from itertools import pairwise
 
 import pytest
 
-from streams.gateway.http.limits.loop_turns import (
-    ITERATIONS_BETWEEN,
-    LOOK_EVERY_S,
-    LOOKS,
-    LoopTurns,
-    Overloaded,
-)
+from streams.gateway.http.limits.admission import Overloaded
+from streams.gateway.http.limits.loop_turns import ITERATIONS_BETWEEN, LoopTurns
 from streams.runtime.tasks import cancel_and_wait
-from streams.runtime.telemetry.metrics import Metrics
 from tests.unit.streams.gateway.loop_iterations import count_iterations
 from tests.unit.streams.gateway.virtual_time import virtual_loop
 
 LATER = 1e9
 
 
+def still() -> float:
+    """A clock by which nothing takes time, so that iterations alone count."""
+    return 0.0
+
+
 async def test_a_free_turn_is_had_at_once() -> None:
-    turns = LoopTurns(Metrics())
+    turns = LoopTurns(clock=still)
     taking = turns.take(0.0)
     with pytest.raises(StopIteration):
         taking.send(None)
@@ -31,7 +30,7 @@ async def test_a_free_turn_is_had_at_once() -> None:
 
 
 async def test_one_in_some_iterations_of_the_loop_in_order() -> None:
-    turns, worked = LoopTurns(Metrics()), []
+    turns, worked = LoopTurns(clock=still), []
 
     async def work(name: int) -> None:
         for piece in range(3):
@@ -49,7 +48,7 @@ async def test_one_in_some_iterations_of_the_loop_in_order() -> None:
 
 
 async def test_too_many_are_refused_but_not_half_way() -> None:
-    turns = LoopTurns(Metrics(), waiting_max=1)
+    turns = LoopTurns(waiting_max=1, clock=still)
     await turns.take(LATER)
     waiting = [asyncio.create_task(turns.take_another()) for _ in range(2)]
     await asyncio.sleep(0)
@@ -59,7 +58,7 @@ async def test_too_many_are_refused_but_not_half_way() -> None:
 
 
 async def test_a_turn_that_does_not_come_in_time() -> None:
-    turns = LoopTurns(Metrics())
+    turns = LoopTurns(clock=still)
     await turns.take(LATER)
     crowd = [asyncio.create_task(turns.take(LATER)) for _ in range(20)]
     await asyncio.sleep(0)
@@ -69,7 +68,7 @@ async def test_a_turn_that_does_not_come_in_time() -> None:
 
 
 async def test_who_gave_up_waiting_costs_nobody_a_turn() -> None:
-    turns = LoopTurns(Metrics())
+    turns = LoopTurns(clock=still)
     await turns.take(LATER)
     gone, next_one = (asyncio.create_task(turns.take(LATER)) for _ in range(2))
     await asyncio.sleep(0)
@@ -77,17 +76,24 @@ async def test_who_gave_up_waiting_costs_nobody_a_turn() -> None:
     await next_one
 
 
-async def test_the_loop_is_late_when_it_is_so_again_and_again() -> None:
-    turns, loop, seen = LoopTurns(Metrics()), virtual_loop(), []
-    watching = asyncio.create_task(turns.watch_lateness())
-    for held_up_s in [0.0] + [1.0] * (LOOKS - 1) + [0.0] + [1.0] * LOOKS:
-        for _ in range(3):  # the watcher wakes, and falls asleep again
+async def test_when_others_fill_the_loop_turns_have_as_much_time_as_they() -> None:
+    loop = virtual_loop()
+    turns, busy = LoopTurns(clock=loop.time), True
+    time_s = {"turns": 0.0, "others": 0.0}
+
+    async def work() -> None:
+        await turns.take(LATER)
+        loop.advance(0.001)
+        time_s["turns"] += 0.001
+
+    async def fill() -> None:
+        while busy:
+            loop.advance(0.008)
+            time_s["others"] += 0.008
             await asyncio.sleep(0)
-        seen.append(turns.wait_s())
-        loop.advance(LOOK_EVERY_S + held_up_s)
-    for _ in range(3):
-        await asyncio.sleep(0)
-    seen.append(turns.wait_s())
-    await cancel_and_wait(watching)
-    assert max(seen[:-1]) < 0.01
-    assert seen[-1] > 0.5
+
+    filling = asyncio.create_task(fill())
+    await asyncio.gather(*(work() for _ in range(100)))
+    busy = False
+    await filling
+    assert 0.3 < time_s["turns"] / sum(time_s.values()) <= 0.55
