@@ -1,4 +1,4 @@
-"""What is done in an overload, in a model: work takes virtual time, requests are due whatever became of others.
+"""What is done in an overload, by a model: work takes virtual time, requests come whatever became of some.
 
 Each request costs the server the HTTP around it, and one that is let in the work as well. Connections are
 bounded, as of a proxy; a request that finds none free is not sent.
@@ -82,9 +82,7 @@ async def drive(works: list[Work], times: float, connections: int) -> Seen:
     [(["rank"], 96), (["decide"], 64), (["rank", "decide"], 96)],
     ids=["lists", "pages", "lists and pages"],
 )
-async def test_at_five_times_what_can_be_done_nearly_as_much_is_done(
-    works: list[Work], connections: int
-) -> None:
+async def test_at_five_times_the_peak_nearly_as_much_is_done(works: list[Work], connections: int) -> None:
     peak = await drive(works, 5, connections=8)
     assert not any(peak.refused.values())
     much = await drive(works, 5, connections)
@@ -97,12 +95,11 @@ async def test_at_five_times_what_can_be_done_nearly_as_much_is_done(
 async def test_in_a_crowd_the_dearest_is_left_out_most_and_nothing_starves() -> None:
     works: list[Work] = ["explain", "rank", "decide"]
     seen = await drive(works, 5, connections=500)
-    served = {
-        work: len(seen.times_s[work]) / (len(seen.times_s[work]) + seen.refused[work]) for work in works
-    }
+    done = {work: len(times) for work, times in seen.times_s.items()}
+    served = {work: done[work] / (done[work] + seen.refused[work]) for work in works}
     assert served["explain"] < served["rank"]
     assert served["explain"] < served["decide"]
-    worth = [len(seen.times_s[work]) * WORK_S[work] / SORTS[work].share for work in works]
+    worth = [done[work] * WORK_S[work] / SORTS[work].share for work in works]
     assert min(worth) > 0.3 * max(worth)
 
 
