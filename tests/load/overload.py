@@ -1,14 +1,14 @@
 """What a gateway still does at five times what it can: lists ranked, pages decided on request, and both.
 
-Open loop: requests are due at a fixed rate, whatever became of those before them. Each needs one of CONNECTIONS free
-connections, as of a proxy with a bound; without one for CONNECTED_S it is not sent. A crowd has more
-connections than a bound that makes sense: then nearly all that is due arrives, and the HTTP around answers
-that say "overload" takes what the floor takes.
+Open loop: requests are due at a fixed rate, whatever became of those before them. Each needs one of
+CONNECTIONS free connections, as of a proxy with a bound; without one for CONNECTED_S it is not sent. A crowd
+has more connections than a bound that makes sense: then nearly all that is due arrives, and the HTTP around
+answers that say "overload" takes what the floor takes.
 
 Good is what was carried out and answered within WITHIN_S of being due; a page that is answered `overload` is
-a valid answer, and counted apart. Each good answer is worth what it costs: the share of a second that it takes
-of closed clients who ask for nothing else. Peak is what closed clients get of the same mix, before and after.
-The floor is bare ASGI with one Redis read at the same rate: what server and client manage at all.
+a valid answer, and counted apart. Each good answer is worth what it costs: the share of a second that it
+takes of closed clients who ask for nothing else. Peak is what closed clients get of the same mix, before and
+after. The floor is bare ASGI with one Redis read at the same rate: what server and client manage at all.
 """
 
 from __future__ import annotations
