@@ -248,12 +248,7 @@ class LiveGateway:
         self.follower = ShopFollower(settings, metrics, clock)
         self.log = EventLog(kafka_cluster(settings))
         self.gateway = Gateway(
-            settings,
-            metrics=metrics,
-            reader=self.layouts,
-            follower=self.follower,
-            log=self.log,
-            clock=clock,
+            settings, metrics=metrics, reader=self.layouts, follower=self.follower, log=self.log, clock=clock
         )
         self._settings = settings
         self._tasks: list[asyncio.Task[None]] = []

@@ -190,7 +190,7 @@ class FallbackChain:
         if query.page != self._live_page:
             return await self._decide(query, partition, until, shown)
         if query.explain:
-            async with self._admitted(query, until):
+            async with self._admit(query, until):
                 stored = await self._reads.read_all(partition, query.visitor, until)
                 return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
         live = await self._reads.read_layout(partition, query.visitor, until)
@@ -205,14 +205,14 @@ class FallbackChain:
 
     async def _decide(self, query: LayoutQuery, partition: int, until: float, shown: bytes | None) -> bytes:
         """Decides from the stored state; DecisionFailed (`budget`) when that was read only after `until`."""
-        async with self._admitted(query, until):
+        async with self._admit(query, until):
             packed = await self._reads.read_known_state(partition, query.visitor, until)
             if asyncio.get_running_loop().time() > until:
                 raise DecisionFailed("budget")
             return await self._take_turn_and_decide(query, partition, until, packed, shown)
 
     @asynccontextmanager
-    async def _admitted(self, query: LayoutQuery, until: float) -> AsyncIterator[None]:
+    async def _admit(self, query: LayoutQuery, until: float) -> AsyncIterator[None]:
         """Reads and decides in the block; DecisionFailed (`overload`) when it is not let in."""
         price = price_of_page(live=False, explain=query.explain)
         try:
@@ -246,7 +246,7 @@ class FallbackChain:
     async def _use_or_decide(self, query: LayoutQuery, partition: int, until: float, stored: Stored) -> bytes:
         """As _read_or_decide, from what is read already."""
         if query.page != self._live_page:
-            async with self._admitted(query, until):
+            async with self._admit(query, until):
                 return await self._take_turn_and_decide(query, partition, until, stored.state, None)
         live = None if query.explain else live_layout(stored, partition)
         if live is None:
@@ -254,7 +254,7 @@ class FallbackChain:
         elif self._on_demand.is_valid(query, live):
             self._remember(query.visitor, partition, live, read_now=False)  # others may have read since
             return live
-        async with self._admitted(query, until):
+        async with self._admit(query, until):
             return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
 
     def _remember(self, visitor: VisitorId, partition: int, layout: bytes, *, read_now: bool = True) -> None:
