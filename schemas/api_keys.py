@@ -23,7 +23,8 @@ class ApiKey(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One key; times in epoch seconds.
 
     `digest` is the SHA-256 of the whole text; `secret` the text itself, of signing keys that are not revoked.
-    `origins` are of publishable keys: whose pages may use them (`*`: all).
+    `origins` are of publishable keys: whose pages may use them (`*`: all). `rate` is what its callers may
+    cost each gateway together, units a second; 0 for any.
     """
 
     id: str
@@ -34,6 +35,7 @@ class ApiKey(Struct, frozen=True, kw_only=True, omit_defaults=True):
     roles: tuple[Role, ...] = ()
     origins: tuple[str, ...] = ()
     note: str = ""
+    rate: float = 0.0
     revoked: int | None = None
 
     @property
@@ -43,13 +45,20 @@ class ApiKey(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def issue_key(
-    kind: Kind, *, now: float, roles: Sequence[Role] = (), origins: Sequence[str] = (), note: str = ""
+    kind: Kind,
+    *,
+    now: float,
+    roles: Sequence[Role] = (),
+    origins: Sequence[str] = (),
+    note: str = "",
+    rate: float = 0.0,
 ) -> tuple[ApiKey, str]:
     """A new key as it is stored, and its text, which nobody can show again: `<prefix>_<id>_<secret>`."""
     key_id = secrets.token_hex(5)
     text = f"{PREFIXES[kind]}_{key_id}_{secrets.token_urlsafe(32)}"
     key = ApiKey(
         id=key_id, kind=kind, created=int(now), roles=tuple(roles), origins=tuple(origins), note=note,
+        rate=rate,
         digest="" if kind == "signing" else digest_of(text), secret=text if kind == "signing" else "",
     )  # fmt: skip
     return key, text

@@ -14,9 +14,11 @@ from msgspec import Struct
 
 from streams.gateway.access.answer_headers import add_headers
 from streams.gateway.access.callers import caller_of
+from streams.gateway.access.permissions import SIDES
 from streams.gateway.access.refusals import Refused
 from streams.gateway.http.asgi_io import BODIES, ClientDisconnected, Receive, Scope, Send, send_problem
 from streams.gateway.http.cors import head_as_get
+from streams.gateway.http.limits.request_limits import RequestLimits
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.route import LayoutRoute
 from streams.runtime.telemetry.logs import logger
@@ -56,6 +58,7 @@ class Router:
         exact: handlers by whole path, then by method.
         branches: tried in order for paths that are not among `exact`.
         default: gets every path that is none of these (the demo).
+        limits: every request of ours but a probe costs its address a unit; handlers charge what it is worth.
         metrics: counts requests by route and status, and observes how long they took; streams only counted.
     """
 
@@ -66,10 +69,11 @@ class Router:
         exact: Mapping[str, Mapping[str, Handler]],
         branches: list[Branch],
         default: Handler,
+        limits: RequestLimits,
         metrics: Metrics,
     ) -> None:
         self._layouts, self._exact, self._branches = layouts, exact, branches
-        self._default, self._metrics = default, metrics
+        self._default, self._limits, self._metrics = default, limits, metrics
 
     def routes(self) -> dict[str, set[str]]:
         """Every route, as its path with parameters in braces, and its methods."""
@@ -119,6 +123,8 @@ class Router:
         started, recorder = perf_counter(), _StatusRecorder(send)
         try:
             handler = _choose_handler(methods, scope["method"])
+            if SIDES.get(route) != "both":
+                self._limits.charge_address(scope)
             if scope["method"] in methods:
                 caller_of(scope).check(route, scope["method"])
             await handler(scope, receive, recorder.send)

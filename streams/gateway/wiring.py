@@ -25,11 +25,15 @@ from streams.gateway.events.exposures import Decisions, Exposures
 from streams.gateway.events.outbox import Outbox
 from streams.gateway.events.partition_map import PartitionMap, TopicSeen
 from streams.gateway.events.route import EventsDependencies, EventsRoute
-from streams.gateway.http.loop_turns import LoopTurns
+from streams.gateway.http.limits.admission import Admission
+from streams.gateway.http.limits.load_shedding import LoadShedding
+from streams.gateway.http.limits.loop_turns import LoopTurns
+from streams.gateway.http.limits.request_limits import RequestLimits
+from streams.gateway.http.limits.shared_loop import SharedLoop
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import OnDemandLayouts
-from streams.gateway.layouts.rank import RankRoute
+from streams.gateway.layouts.rank import RankDependencies, RankRoute
 from streams.gateway.layouts.route import LayoutRoute
 from streams.gateway.layouts.store_reads import StoreReads
 from streams.gateway.layouts.stream import READ_AT_ONCE, StreamDependencies, StreamRoute
@@ -87,20 +91,21 @@ class Gateway:
         self.exposures = Exposures(settings.namespace, log, clock, metrics)
         self.decisions = Decisions(settings.namespace, log, settings.decisions_sample)
         self.event_timings = EventTimings()
+        self.limits = RequestLimits(settings, clock, metrics)
         self.key_ring = KeyRing(settings)
         self.visitor_tokens = VisitorTokens(self.key_ring, clock)
         self.health = HealthRoutes(follower, self.partition_map, self.key_ring, log, self.reads, metrics)
         self.policy_thread = PolicyThread()
-        self.turns = LoopTurns()
+        self.shared_loop = SharedLoop(Admission(metrics), LoopTurns(), LoadShedding(metrics))
         on_demand = OnDemandLayouts(self.snapshot, clock, metrics, self.policy_thread, self.decisions)
         self.fallbacks = FallbackChain(
-            self.reads, on_demand, self.partition_map, self.hub, settings.live_page, self.turns
+            self.reads, on_demand, self.partition_map, self.hub, settings.live_page, self.shared_loop
         )
         self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
         self._tasks: list[asyncio.Task[None]] = []
         self.streams = self._stream_route()
         self.router = self._router()
-        self.app = Door(self.router, self.key_ring, self.visitor_tokens, metrics, settings)
+        self.app = Door(self.router, self.key_ring, self.visitor_tokens, self.limits, metrics, settings)
         self.streams.readmit = self.app.readmit
 
     def shop(self) -> Shop:
@@ -128,6 +133,7 @@ class Gateway:
         self._tasks = [
             asyncio.create_task(self._watch_shop(), name="watch-shop"),
             asyncio.create_task(polling, name="stream-progress"),
+            asyncio.create_task(self.shared_loop.shedding.watch(), name="loop-lateness"),
         ]
         for outbox in self._outboxes():
             outbox.start()
@@ -164,7 +170,7 @@ class Gateway:
     def _router(self) -> Router:
         health, shop = self.health, self.shop_routes
         visitors = VisitorRoute(self.reads, self.partition_map, self.shop)
-        layouts = LayoutRoute(self.fallbacks, self.exposures, self.metrics)
+        layouts = LayoutRoute(self.fallbacks, self.exposures, self.limits, self.metrics)
         return Router(
             layouts=layouts,
             exact={
@@ -186,13 +192,21 @@ class Gateway:
                 Branch("/v1/visitors/", "", "/v1/visitors/{visitor}", {"GET": visitors.get}),
             ],
             default=build_demo(self.find_item, self.key_ring),
+            limits=self.limits,
             metrics=self.metrics,
         )
 
     def _rank_route(self) -> RankRoute:
-        return RankRoute(
-            self.reads, self.partition_map, self.snapshot, self.clock, self.policy_thread, self.turns
+        dependencies = RankDependencies(
+            reads=self.reads,
+            partition_map=self.partition_map,
+            snapshot=self.snapshot,
+            clock=self.clock,
+            policy_thread=self.policy_thread,
+            shared_loop=self.shared_loop,
+            limits=self.limits,
         )
+        return RankRoute(dependencies)
 
     def _events_route(self) -> EventsRoute:
         dependencies = EventsDependencies(
@@ -201,6 +215,7 @@ class Gateway:
             find_item=self.find_item,
             event_timings=self.event_timings,
             clock=self.clock,
+            limits=self.limits,
             metrics=self.metrics,
         )
         return EventsRoute(self.settings.namespace, dependencies)
@@ -213,6 +228,7 @@ class Gateway:
             exposures=self.exposures,
             event_timings=self.event_timings,
             clock=self.clock,
+            limits=self.limits,
             metrics=self.metrics,
             live_page=self.settings.live_page,
             streams_max=self.settings.streams_max,
@@ -232,12 +248,7 @@ class LiveGateway:
         self.follower = ShopFollower(settings, metrics, clock)
         self.log = EventLog(kafka_cluster(settings))
         self.gateway = Gateway(
-            settings,
-            metrics=metrics,
-            reader=self.layouts,
-            follower=self.follower,
-            log=self.log,
-            clock=clock,
+            settings, metrics=metrics, reader=self.layouts, follower=self.follower, log=self.log, clock=clock
         )
         self._settings = settings
         self._tasks: list[asyncio.Task[None]] = []

@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated, Literal, get_type_hints
 from urllib.parse import urlsplit
 
@@ -42,6 +42,8 @@ Count = Annotated[int, Meta(ge=1)]
 Replicas = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 Pause = Annotated[float, Meta(ge=0)]
+Rate = Annotated[float, Meta(ge=-1)]
+Streams = Annotated[int, Meta(ge=-1)]
 Compiled = Literal["auto", "0", "1", "checked"]
 KafkaSecurity = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 KafkaSasl = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
@@ -75,6 +77,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     origins: str | None = None  # whose pages may call a gateway without keys: `https://a.shop,…` or `*`
     listen_fd: Descriptor = -1  # a listening socket handed over to the gateway (systemd: 3); -1: it binds one
     streams_max: Count = 4000  # most open push streams; past it 503, and an EventSource is to be made anew
+    visitor_rate: Rate = -1.0  # units a second that a visitor may cost; -1: 20 with API keys, 0: any
+    address_rate: Rate = -1.0  # the same of a client's address, IPv6 by /64; -1: 1000 with API keys, 0: any
+    visitor_streams: Streams = -1  # streams that a visitor may have open here; -1: 10 with API keys, 0: any
+    address_streams: Streams = -1  # the same of an address; -1: 500 with API keys, 0: any
+    key_streams: Replicas = 0  # the same of an API key; 0: any
+    proxies: str | None = None  # whose X-Forwarded-For is believed: addresses or networks, `10.0.0.0/8,…`
     probe_port: Port = 0  # port of /livez, /readyz and /metrics beside a gateway's own; 0 takes a free one
     status: str | None = None  # file in which the process tells its pid, addresses and readiness
     data: str | None = None  # folder of our own Kafka's and Redis' data; none: a temporary one
@@ -236,6 +244,7 @@ def validate(given: Mapping[str, object], named: Callable[[str], str]) -> Settin
         raise InvalidSetting(f"{named(name)}: {_describe_expected(name)}, not {wrong!r}") from exc
     _refuse_logins(settings, named)
     _check_addresses(settings, named)
+    _check_proxies(settings, named)
     if settings.min_insync > settings.replication > 0:
         raise InvalidSetting(
             f"{named('min_insync')}: at most {named('replication')}={settings.replication} "
@@ -272,6 +281,14 @@ def _check_addresses(settings: Settings, named: Callable[[str], str]) -> None:
     admin = settings.admin_address
     if admin and (re.search("[@/]", admin) or not _ends_with_port(admin)):
         raise InvalidSetting(f"{named('admin_address')}: host:port, not {without_secret(admin)!r}")
+
+
+def _check_proxies(settings: Settings, named: Callable[[str], str]) -> None:
+    for text in (settings.proxies or "").split(","):
+        try:
+            ip_network(text.strip() or "::/128", strict=False)
+        except ValueError:
+            raise InvalidSetting(f"{named('proxies')}: addresses or networks, not {text!r}") from None
 
 
 def _ends_with_port(address: str) -> bool:

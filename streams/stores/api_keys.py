@@ -98,14 +98,25 @@ async def revoke_api_key(connection: ReconnectingConnection, keys: Keys, key_id:
         EtalageError: there is no such key.
         StoreUnavailable: Redis does not answer.
     """
-    known = {key.id: key for key in await read_api_keys(connection, keys) or ()}
-    if key_id not in known:
-        raise EtalageError(_NOTHING.format(id=key_id))
-    key = known[key_id]
+    key = await _find(connection, keys, key_id)
     if key.active:
         key = replace(key, revoked=int(now), secret="")
         await connection.call("HSET", keys.api_keys, key.id, msgspec.json.encode(key))
     return key
+
+
+async def limit_api_key(connection: ReconnectingConnection, keys: Keys, key_id: str, rate: float) -> ApiKey:
+    """Set what the callers of a key may cost each gateway, units a second; raises as `revoke_api_key`."""
+    key = replace(await _find(connection, keys, key_id), rate=rate)
+    await connection.call("HSET", keys.api_keys, key.id, msgspec.json.encode(key))
+    return key
+
+
+async def _find(connection: ReconnectingConnection, keys: Keys, key_id: str) -> ApiKey:
+    for key in await read_api_keys(connection, keys) or ():
+        if key.id == key_id:
+            return key
+    raise EtalageError(_NOTHING.format(id=key_id))
 
 
 def settle_access(settings: Settings) -> tuple[Settings, str]:

@@ -34,6 +34,8 @@ class HttpClient:
         self._port = int(port)
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self.head = b""
+        """Of the last answer, in lower case."""
 
     async def __aenter__(self) -> Self:
         self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
@@ -52,7 +54,7 @@ class HttpClient:
         assert self._writer is not None
         head = f"{method} {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {len(body)}\r\n\r\n"
         self._writer.write(head.encode() + body)
-        answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
+        self.head = answer = (await self._reader.readuntil(b"\r\n\r\n")).lower()
         length = int(answer.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
         return int(answer[9:12]), await self._reader.readexactly(length)
 

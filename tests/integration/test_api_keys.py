@@ -65,6 +65,8 @@ def test_keys_are_made_rotated_and_revoked_while_a_gateway_runs(
     second = create(stack, "--kind", "server")
     poll_until(lambda: status(address, shop, second) == 200, within_s=20, what="the second key heeded")
     assert status(address, shop, first) == 200
+    stack.run("keys", "limit", second.split("_")[1], "--rate", "1000")
+    assert [one["rate"] for one in listed(stack)] == [0.0, 1000.0]
     stack.run("keys", "revoke", first.split("_")[1])
     poll_until(lambda: status(address, shop, first) == 401, within_s=20, what="the revoked key refused")
     assert status(address, shop, second) == 200

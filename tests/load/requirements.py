@@ -164,3 +164,17 @@ ROLLING = {
 REQUIREMENTS: dict[str, Requirement] = (
     DECIDE | FOLD | STREAM | FRESHNESS | GATEWAY | INTAKE | MEMORY | ROLLING
 )
+BY_NAME: dict[str, Requirement] = {
+    f"overload.{kind}.{name}": requirement
+    for kind in ("rank", "page", "mix")
+    for name, requirement in (
+        ("goodput_ratio", Requirement(least(0.9))),
+        ("served_p99_ms", Requirement(most(50))),
+        ("once_goodput_ratio", NOTHING),
+        ("crowd_goodput_ratio", NOTHING),
+        ("client_cpu_ratio", NOTHING),
+        ("floor_goodput_ratio", NOTHING),
+        ("floor_p99_ms", NOTHING),
+    )
+}
+"""Of parts that are measured by name alone: shown, and not among the figures that are kept and quoted."""

@@ -21,7 +21,7 @@ from streams.cli.options import AsJson, Data, find_settings
 from streams.cli.output import uncut_column
 from streams.runtime.settings import NO_REDIS
 from streams.runtime.telemetry.terminal import TerminalConsole, say
-from streams.stores.api_keys import add_api_key, read_api_keys, revoke_api_key
+from streams.stores.api_keys import add_api_key, limit_api_key, read_api_keys, revoke_api_key
 from streams.stores.keys import Keys
 from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.endpoint.address import RedisAddress, redis_address
@@ -53,6 +53,7 @@ class ListedKey(Struct, frozen=True, kw_only=True):
     roles: tuple[Role, ...]
     origins: tuple[str, ...]
     note: str
+    rate: float
     created: int
     revoked: int | None
 
@@ -95,17 +96,39 @@ def list_command(data: Data = None, as_json: AsJson = False) -> None:
         shown = [
             ListedKey(
                 id=one.id, kind=one.kind, roles=one.roles, origins=one.origins, note=one.note,
-                created=one.created, revoked=one.revoked,
+                rate=one.rate, created=one.created, revoked=one.revoked,
             )
             for one in known
         ]  # fmt: skip
         typer.echo(encode(shown))
         return
-    table = Table(uncut_column("id"), "kind", "may", "created", "revoked", "note")
+    table = Table(uncut_column("id"), "kind", "may", "rate", "created", "revoked", "note")
     for one in known:
         may = ", ".join((*one.roles, *one.origins))
-        table.add_row(one.id, one.kind, may, _time(one.created), _time(one.revoked), one.note)
+        table.add_row(
+            one.id,
+            one.kind,
+            may,
+            f"{one.rate:g}" if one.rate else "",
+            _time(one.created),
+            _time(one.revoked),
+            one.note,
+        )
     TerminalConsole().print(table)
+
+
+@app.command()
+def limit(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="As `etalage keys list` shows it.")],
+    rate: Annotated[
+        float,
+        typer.Option(min=0, help="Units a second that it may cost each gateway (stored page: 1); 0: any."),
+    ],
+    data: Data = None,
+) -> None:
+    """Set how much the callers of a key may ask for."""
+    key = _run(data, lambda connection, keys: limit_api_key(connection, keys, key_id, rate))
+    say(f"{key.kind} key {key.id} may cost {rate:g} units a second; {HEEDED_AFTER}")
 
 
 @app.command()

@@ -14,6 +14,7 @@ from streams.gateway.access.refusals import UNREAD, Refused
 from streams.gateway.access.visitor_tokens import Proof, VisitorTokens
 from streams.gateway.http.asgi_io import Receive, Scope, Send
 from streams.gateway.http.cors import METHODS, origin_headers, preflight_headers
+from streams.gateway.http.limits.request_limits import RequestLimits
 from streams.gateway.http.problems import Problem
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
@@ -46,14 +47,22 @@ class Door:
         routes: what is behind.
         ring: the API keys.
         tokens: of visitors.
+        limits: what each may ask for; routes charge for it.
         metrics: counts cookies that prove nothing.
         settings: whose pages may call an open gateway, and where admin routes answer.
     """
 
     def __init__(
-        self, routes: Routes, ring: KeyRing, tokens: VisitorTokens, metrics: Metrics, settings: Settings
+        self,
+        routes: Routes,
+        ring: KeyRing,
+        tokens: VisitorTokens,
+        limits: RequestLimits,
+        metrics: Metrics,
+        settings: Settings,
     ) -> None:
         self._routes, self._ring, self._tokens, self._metrics = routes, ring, tokens, metrics
+        self._limits = limits
         named = (origin.strip().rstrip("/").encode() for origin in (settings.origins or "").split(","))
         self._open_origins: Origins = frozenset(filter(None, named))
         self._apart = settings.admin_address is not None
@@ -84,6 +93,7 @@ class Door:
     def _admit(self, scope: Scope, credentials: Credentials) -> tuple[Caller, Origins]:
         """The caller, and the origins whose pages may read the answer."""
         if self._ring.open:
+            self._limits.identify_in_open(scope)
             return OPEN, self._open_origins
         if self._ring.shows_nobodys_pages:
             return CallerBeforeKeys(), self._open_origins
@@ -92,6 +102,7 @@ class Door:
         try:
             return self._identify(scope, credentials)
         except Refused as problem:
+            self._limits.identify(scope, browser=True)
             return Caller(NOBODY, problem=problem), self._ring.origins
 
     def _identify(self, scope: Scope, credentials: Credentials) -> tuple[Caller, Origins]:
@@ -101,7 +112,9 @@ class Door:
             raise Refused(503, "keys_unread", UNREAD) if self._ring.state == "unread" else _no_key()
         known = self._ring.find(text)
         origins = known.origins
-        if known.key.kind != "publishable":
+        is_browser = known.key.kind == "publishable"
+        self._limits.identify(scope, key=known.key.id, key_rate=known.key.rate, browser=is_browser)
+        if not is_browser:
             return Caller(known.grants), NOWHERE
         if credentials.origin:
             if credentials.origin not in origins and b"*" not in origins:

@@ -116,7 +116,7 @@ def _visitor_paths(named: Mapping[str, Json]) -> Json:
                 "Order items for a visitor",
                 named["RankAnswer"],
                 named["RankRequest"],
-                problems=(400, 403, 408, 413, 503),
+                problems=(400, 403, 408, 413, 429, 503),
             )
         },
         "/v1/visitor-tokens": {
@@ -124,7 +124,7 @@ def _visitor_paths(named: Mapping[str, Json]) -> Json:
                 "Sign a token that proves a visitor",
                 named["SignedToken"],
                 named["TokenRequest"],
-                problems=(400, 403, 408, 413, 503),
+                problems=(400, 403, 408, 413, 429, 503),
             )
         },
     }
@@ -220,7 +220,7 @@ def _stream() -> Json:
     return {
         "summary": "Layouts as they change (server-sent events)",
         "parameters": parameters,
-        "responses": {"200": stream, **_problems((400, 403, 404, 503))},
+        "responses": {"200": stream, **_problems((400, 403, 404, 429, 503))},
     }
 
 
@@ -234,7 +234,7 @@ def _events(event: Json, named: Mapping[str, Json]) -> Json:
             event,
         ]
     }
-    return _operation("Post events", named["EventsAnswer"], body, problems=(400, 408, 413))
+    return _operation("Post events", named["EventsAnswer"], body, problems=(400, 408, 413, 429))
 
 
 def _catalog(named: Mapping[str, Json]) -> Json:

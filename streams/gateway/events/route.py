@@ -25,6 +25,8 @@ from streams.gateway.events.validation import (
     validate_events,
 )
 from streams.gateway.http.asgi_io import Receive, Scope, Send, encode_headers, read_body, send_bytes
+from streams.gateway.http.limits.prices import EVENT
+from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
 from streams.gateway.http.parameters import refuse_parameters
 from streams.kafka.batch_sending import Message
 from streams.runtime.clock import Clock
@@ -57,6 +59,7 @@ class EventsDependencies(Struct, frozen=True, kw_only=True):
     find_item: FindItem
     event_timings: EventTimings
     clock: Clock
+    limits: RequestLimits
     metrics: Metrics
 
 
@@ -67,6 +70,7 @@ class EventsRoute:
         self._log, self._partition_map = dependencies.log, dependencies.partition_map
         self._find_item, self._event_timings = dependencies.find_item, dependencies.event_timings
         self._clock, self._metrics = dependencies.clock, dependencies.metrics
+        self._limits = dependencies.limits
         self._topic = EVENTS.full_name(namespace)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +80,7 @@ class EventsRoute:
         messages = [self._message(event) for event in validated if isinstance(event, ValidEvent)]
         offsets = await self._append(messages)
         answer = await self._answer(validated, zip(messages, offsets, strict=True), received)
-        retry = RETRY_AFTER if None in offsets else ()
+        retry = RETRY_AFTER if any(result.status == "retry" for result in answer.results) else ()
         await send_bytes(send, msgspec.json.encode(answer), headers=retry)
 
     async def _append(self, messages: list[Message]) -> Sequence[int | None]:
@@ -90,15 +94,27 @@ class EventsRoute:
         seen = Counter[VisitorId]()
         results: list[ValidEvent | EventAnswer] = []
         caller = caller_of(scope)
-        for raws in slices_of(split_events(body)):
+        sent = split_events(body)
+        self._limits.charge(scope, EVENT * len(sent))
+        for raws in slices_of(sent):
             if results:
                 await asyncio.sleep(0)
             events = validate_events(raws, self._find_item, seen)
             checked = [_refuse_others(event, caller) for event in events]
             if refused := sum(after is not before for after, before in zip(checked, events, strict=True)):
                 self._metrics.count("access_refused_total", refused, reason="other_visitor")
-            results += checked
+            results += [self._charge(event, scope) for event in checked]
         return results
+
+    def _charge(self, event: ValidEvent | EventAnswer, scope: Scope) -> ValidEvent | EventAnswer:
+        """The event, or `retry` while its visitor sends more than it may."""
+        if not isinstance(event, ValidEvent):
+            return event
+        try:
+            self._limits.charge_visitor(scope, EVENT, event.visitor)
+        except RateLimited as limited:
+            return EventAnswer(status="retry", message_id=event.message_id, reason=limited.detail)
+        return event
 
     def _message(self, event: ValidEvent) -> Message:
         partition = self._partition_map.partition_of(event.visitor)

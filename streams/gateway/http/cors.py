@@ -11,7 +11,7 @@ from streams.gateway.http.asgi_io import Scope, Send
 METHODS = ("GET", "HEAD", "POST", "PUT")
 """Of a gateway without keys, from the pages it names."""
 HEADERS = "authorization, content-type, last-event-id, x-etalage-key, x-etalage-visitor"
-EXPOSED = b"retry-after, x-etalage-visitor"
+EXPOSED = b"retry-after, ratelimit, ratelimit-policy, x-etalage-visitor"
 PREFLIGHT_HOLDS_S = 600
 
 Headers = list[tuple[bytes, bytes]]

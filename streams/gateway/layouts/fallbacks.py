@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+
+from msgspec.structs import replace
 
 from models.layout.rendering.fields import relabel, with_behind
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Reason
 from streams.gateway.events.partition_map import PartitionMap
-from streams.gateway.http.loop_turns import LoopTurns, Overloaded
+from streams.gateway.http.limits.admission import Overloaded
+from streams.gateway.http.limits.prices import price_of_page
+from streams.gateway.http.limits.shared_loop import SharedLoop
 from streams.gateway.http.parameters import LayoutQuery
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import DecisionFailed, OnDemandLayouts
@@ -42,7 +47,7 @@ class FallbackChain:
         partition_map: which partition a visitor is in.
         hub: where notices about a token's event arrive.
         live_page: the page that workers keep decided; others are decided on request.
-        turns: what is decided waits for a turn at the event loop.
+        shared: how what is decided shares the event loop with other requests.
     """
 
     def __init__(
@@ -52,12 +57,13 @@ class FallbackChain:
         partition_map: PartitionMap,
         hub: Hub,
         live_page: str,
-        turns: LoopTurns,
+        shared: SharedLoop,
     ) -> None:
         self._reads, self._on_demand, self._partition_map = reads, on_demand, partition_map
         self._progress = reads.progress
         self._tokens = TokenWait(reads, partition_map, hub)
-        self._live_page, self._turns = live_page, turns
+        self._live_page = live_page
+        self._admission, self._turns, self._shedding = shared.admission, shared.turns, shared.shedding
         self._served: OrderedDict[VisitorId, bytes] = OrderedDict()
 
     async def answer(self, query: LayoutQuery, until: float) -> bytes:
@@ -70,6 +76,15 @@ class FallbackChain:
         if query.after is not None and reason in EVENT_MISSING:
             layout = relabel(layout, "stale", reason)
         return self.finish(query, layout, self._partition_map.partition_of(query.visitor))
+
+    def is_live(self, query: LayoutQuery) -> bool:
+        """Whether workers keep the page decided."""
+        return query.page == self._live_page
+
+    async def for_everybody(self, query: LayoutQuery, reason: Reason) -> bytes:
+        """The answer for a visitor who is not read: popular when that costs nobody a turn, else static."""
+        now = asyncio.get_running_loop().time()
+        return self.finish(query, await self.popular_or_static(query, reason, now))
 
     async def popular_or_static(self, query: LayoutQuery, reason: Reason, until: float) -> bytes:
         """A layout that needs no store, without cards; `reason` is its label."""
@@ -127,6 +142,8 @@ class FallbackChain:
         A token of another incarnation of the topic is not waited for: its offset says nothing about this one.
         Raises ReadFailed and DecisionFailed.
         """
+        if query.page == self._live_page and self._shedding.sheds():
+            raise DecisionFailed("overload")
         partition = self._partition_map.partition_of(query.visitor)
         if query.after is None:
             return self._label(await self._read_or_decide(query, partition, until - MARGIN_S), partition)
@@ -149,7 +166,12 @@ class FallbackChain:
         return relabel(served, "stale", reason)
 
     async def popular(self, query: LayoutQuery, until: float, reason: Reason) -> bytes | None:
-        """What everybody likes; None without items, without a turn to decide it, or when deciding fails."""
+        """What everybody likes; None without items, without a turn to decide it, or when deciding fails.
+
+        In an overload a page is about nothing in particular: that one is ready, whatever clients ask about.
+        """
+        if reason == "overload":
+            query = replace(query, item=None, category=None, q=None)
         if not self._on_demand.has_popular(query, reason):
             try:
                 await self._turns.take(until)
@@ -168,8 +190,9 @@ class FallbackChain:
         if query.page != self._live_page:
             return await self._decide(query, partition, until, shown)
         if query.explain:
-            stored = await self._reads.read_all(partition, query.visitor, until)
-            return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
+            async with self._admit(query, until):
+                stored = await self._reads.read_all(partition, query.visitor, until)
+                return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
         live = await self._reads.read_layout(partition, query.visitor, until)
         if live is None:
             self._served.pop(query.visitor, None)  # what was served is older than what is decided now
@@ -182,19 +205,27 @@ class FallbackChain:
 
     async def _decide(self, query: LayoutQuery, partition: int, until: float, shown: bytes | None) -> bytes:
         """Decides from the stored state; DecisionFailed (`budget`) when that was read only after `until`."""
-        packed = await self._reads.read_known_state(partition, query.visitor, until)
-        if asyncio.get_running_loop().time() > until:
-            raise DecisionFailed("budget")
-        return await self._take_turn_and_decide(query, partition, until, packed, shown)
+        async with self._admit(query, until):
+            packed = await self._reads.read_known_state(partition, query.visitor, until)
+            if asyncio.get_running_loop().time() > until:
+                raise DecisionFailed("budget")
+            return await self._take_turn_and_decide(query, partition, until, packed, shown)
+
+    @asynccontextmanager
+    async def _admit(self, query: LayoutQuery, until: float) -> AsyncIterator[None]:
+        """Reads and decides in the block; DecisionFailed (`overload`) when it is not let in."""
+        price = price_of_page(live=False, explain=query.explain)
+        try:
+            async with self._admission.hold("explain" if query.explain else "decide", price, until):
+                yield
+        except Overloaded:
+            raise DecisionFailed("overload") from None
 
     async def _take_turn_and_decide(
         self, query: LayoutQuery, partition: int, until: float, packed: bytes | None, shown: bytes | None
     ) -> bytes:
-        """Decides when it is this request's turn; DecisionFailed (`overload`) when that does not come."""
-        try:
-            await self._turns.take(until)
-        except Overloaded:
-            raise DecisionFailed("overload") from None
+        """Decides when it is the turn of a request that is let in; Overloaded when that does not come."""
+        await self._turns.take(until)
         return await self._on_demand.decide(query, partition, until, packed, shown)
 
     async def _with_event(self, query: LayoutQuery, token: Version, partition: int, until: float) -> bytes:
@@ -215,14 +246,16 @@ class FallbackChain:
     async def _use_or_decide(self, query: LayoutQuery, partition: int, until: float, stored: Stored) -> bytes:
         """As _read_or_decide, from what is read already."""
         if query.page != self._live_page:
-            return await self._take_turn_and_decide(query, partition, until, stored.state, None)
+            async with self._admit(query, until):
+                return await self._take_turn_and_decide(query, partition, until, stored.state, None)
         live = None if query.explain else live_layout(stored, partition)
         if live is None:
             self._served.pop(query.visitor, None)
         elif self._on_demand.is_valid(query, live):
             self._remember(query.visitor, partition, live, read_now=False)  # others may have read since
             return live
-        return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
+        async with self._admit(query, until):
+            return await self._take_turn_and_decide(query, partition, until, stored.state, stored.body)
 
     def _remember(self, visitor: VisitorId, partition: int, layout: bytes, *, read_now: bool = True) -> None:
         """Keep the layout for when the store does not answer.

@@ -18,7 +18,10 @@ from schemas.layouts import Mode, ModelTag, Reason, Why
 from streams.gateway.access.callers import authorise
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, read_body, send_bytes
-from streams.gateway.http.loop_turns import LoopTurns, Overloaded
+from streams.gateway.http.limits.admission import Overloaded
+from streams.gateway.http.limits.prices import price_of_body, price_of_ranking
+from streams.gateway.http.limits.request_limits import RequestLimits
+from streams.gateway.http.limits.shared_loop import SharedLoop
 from streams.gateway.http.parameters import (
     DEADLINE_MS,
     DEADLINE_MS_MAX,
@@ -37,6 +40,11 @@ BYTES_MAX = 256 * 1024
 ITEMS_MAX = 1000
 TURN_WITHIN_S = 0.25
 """How long a list waits for its turn at least, also past its deadline: late is better than 503."""
+
+REFUSED_AFTER_S = 0.25
+"""How long a refusal is held: clients that ask again at once would leave no time for those who are served."""
+
+OVERLOADED = "too many requests are being ranked and decided"
 
 MISSING: frozenset[Reason] = frozenset({"redis_timeout", "redis_down", "budget"})
 """Why an answer lacks the visitor's state or the ranker: it is not labelled late on top of that."""
@@ -86,44 +94,70 @@ _NO_ITEMS = b'"items":[]'
 """Stands once in an answer without items: inside a JSON string the quotes would be escaped."""
 
 
+class RankDependencies(Struct, frozen=True, kw_only=True):
+    """What the route needs of its process."""
+
+    reads: StoreReads
+    partition_map: PartitionMap
+    snapshot: Callable[[], Snapshot]
+    clock: Clock
+    policy_thread: PolicyThread
+    shared_loop: SharedLoop
+    limits: RequestLimits
+
+
 class RankRoute:
     """Never waits past the request's deadline: without a state the order is that of everybody, and without
     the ranker's scores that of the understudy.
 
     Ranking and explaining take turns at the event loop with the decisions for other requests; 503 when too
-    many wait for one, or it does not come soon.
+    many wait for one, or it does not come soon. In an overload it is refused before its body is decoded.
     """
 
-    def __init__(
-        self,
-        reads: StoreReads,
-        partition_map: PartitionMap,
-        snapshot: Callable[[], Snapshot],
-        clock: Clock,
-        policy_thread: PolicyThread,
-        turns: LoopTurns,
-    ) -> None:
-        self._reads, self._partition_map, self._snapshot, self._clock = reads, partition_map, snapshot, clock
-        self._policy_thread, self._turns = policy_thread, turns
+    def __init__(self, dependencies: RankDependencies) -> None:
+        self._reads, self._partition_map = dependencies.reads, dependencies.partition_map
+        self._snapshot, self._clock = dependencies.snapshot, dependencies.clock
+        self._policy_thread = dependencies.policy_thread
+        self._admission = dependencies.shared_loop.admission
+        self._turns = dependencies.shared_loop.turns
+        self._limits = dependencies.limits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = asyncio.get_running_loop().time()
         refuse_parameters(scope["query_string"])
-        request = _decode_request(await read_body(scope, receive, BYTES_MAX))
+        body = await read_body(scope, receive, BYTES_MAX)
+        turn_until = started + TURN_WITHIN_S
+        try:
+            async with self._admission.hold("rank", price_of_body(len(body)), turn_until):
+                request = self._decode_and_charge(scope, body)
+                answer = None if request.explain else await self._answer(request, started)
+            if answer is None:  # it is known only now that it costs more, and is the first to be left out
+                price = price_of_ranking(len(request.items), explain=True)
+                async with self._admission.hold("explain", price, turn_until):
+                    answer = await self._answer(request, started)
+        except Overloaded:
+            await asyncio.sleep(REFUSED_AFTER_S)
+            raise Problem(503, OVERLOADED, headers={"retry-after": "1"}) from None
+        await send_bytes(send, answer)
+
+    def _decode_and_charge(self, scope: Scope, body: bytes) -> RankRequest:
+        """Raises Problem for a body or a visitor that is wrong, and for who asks too much."""
+        request = _decode_request(body)
         visitor = VisitorId(request.visitor)
         authorise(scope, visitor)
-        until = started + request.deadline_ms / 1000
+        self._limits.charge(scope, price_of_ranking(len(request.items), explain=request.explain), visitor)
+        return request
+
+    async def _answer(self, request: RankRequest, started: float) -> bytes:
+        """Of a request that is admitted; Overloaded when it gets no turn."""
+        visitor, until = VisitorId(request.visitor), started + request.deadline_ms / 1000
         partition = self._partition_map.partition_of(visitor)
         state, version, reason = await self._read_state(partition, visitor, until)
-        try:
-            await self._turns.take(max(until, started + TURN_WITHIN_S))
-        except Overloaded:
-            why = "too many requests are being ranked and decided"
-            raise Problem(503, why, headers={"retry-after": "1"}) from None
+        await self._turns.take(max(until, started + TURN_WITHIN_S))
         ranked, late = await self._rank(request, state, until)
         ranked_answer = self._label(_answer(request, ranked, version, reason or late), partition)
         answer = msgspec.json.encode(ranked_answer)
-        await send_bytes(send, await self._explain(answer, ranked) if request.explain else answer)
+        return await self._explain(answer, ranked) if request.explain else answer
 
     def _label(self, answer: RankAnswer, partition: int) -> RankAnswer:
         """With `behind_ms`; labelled `stale` when the partition of the state that it is ranked by is."""

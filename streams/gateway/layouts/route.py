@@ -12,10 +12,20 @@ from streams.gateway.access.answer_headers import NO_STORE, add_headers, headers
 from streams.gateway.access.callers import authorise, caller_of
 from streams.gateway.access.refusals import Refused
 from streams.gateway.events.exposures import Exposures
-from streams.gateway.http.answer_writes import send_whole
-from streams.gateway.http.asgi_io import Receive, Scope, Send, header, send_bytes, send_problem
+from streams.gateway.http.answer_writes import encode_lines, send_whole
+from streams.gateway.http.asgi_io import (
+    Receive,
+    Scope,
+    Send,
+    encode_headers,
+    header,
+    send_bytes,
+    send_problem,
+)
 from streams.gateway.http.bots import is_bot
 from streams.gateway.http.cors import is_head
+from streams.gateway.http.limits.prices import price_of_page
+from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.fallbacks import FallbackChain
@@ -30,13 +40,19 @@ LATE_S = 0.010
 
 
 class LayoutRoute:
-    """Always 200 for a well-formed request of a known page."""
+    """Always 200 for a well-formed request of a known page.
 
-    def __init__(self, fallbacks: FallbackChain, exposures: Exposures, metrics: Metrics) -> None:
+    Who asks for more than it may gets what everybody gets, labelled `overload`, with the fields of a 429.
+    """
+
+    def __init__(
+        self, fallbacks: FallbackChain, exposures: Exposures, limits: RequestLimits, metrics: Metrics
+    ) -> None:
         self._fallbacks, self._exposures, self._metrics = fallbacks, exposures, metrics
         self._answered = metrics.series("http_requests_total", route=ROUTE, code=200)
         self._durations = metrics.series("http_request_duration_seconds", route=ROUTE)
         self._responses: dict[tuple[str, bytes], Series] = {}
+        self._limits = limits
 
     async def get(self, page: str, scope: Scope, receive: Receive, send: Send) -> None:
         started = perf_counter()  # uvloop's time has whole milliseconds: good enough to wait by
@@ -46,19 +62,36 @@ class LayoutRoute:
             caller.check(ROUTE, "GET")
             query = parse_layout_query(page, scope["query_string"], own_visitor=caller.own_visitor)
             authorise(scope, query.visitor, explain=query.explain)
-            layout = await self._answer(query, scope, now + query.deadline_ms / 1000)
+            limited = self._charge(query, scope)
+            if limited is None:
+                layout = await self._answer(query, scope, now + query.deadline_ms / 1000)
+            else:
+                layout = await self._fallbacks.for_everybody(query, "overload")
         except Problem as problem:
             if isinstance(problem, Refused):
                 self._metrics.count("access_refused_total", reason=problem.reason)
             await send_problem(add_headers(scope, send), problem)
             self._metrics.count("http_requests_total", route=ROUTE, code=problem.status)
             return
+        extra = [] if limited is None else encode_headers(limited.fields)
+        lines = headers_of(scope).json_lines()
+        if extra:
+            lines += encode_lines(extra)
         seen = not is_head(scope)
-        if not (seen and send_whole(scope, headers_of(scope).json_lines(), layout)):
-            await send_bytes(send, layout, headers=headers_of(scope).added_to([NO_STORE]))
+        if not (seen and send_whole(scope, lines, layout)):
+            await send_bytes(send, layout, headers=headers_of(scope).added_to([NO_STORE, *extra]))
         self._count(query, layout, perf_counter() - started)
         if seen and not caller.about_nobody:
             self._exposures.add(query.visitor, layout, "get")
+
+    def _charge(self, query: LayoutQuery, scope: Scope) -> RateLimited | None:
+        """What the request was over, if anything."""
+        price = price_of_page(live=self._fallbacks.is_live(query), explain=query.explain)
+        try:
+            self._limits.charge(scope, price, query.visitor)
+        except RateLimited as limited:
+            return limited
+        return None
 
     async def _answer(self, query: LayoutQuery, scope: Scope, until: float) -> bytes:
         if caller_of(scope).about_nobody:

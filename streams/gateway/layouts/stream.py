@@ -35,6 +35,8 @@ from streams.gateway.events.exposures import Exposures
 from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, header
 from streams.gateway.http.cors import is_head
+from streams.gateway.http.limits.prices import STREAM as STREAM_PRICE
+from streams.gateway.http.limits.request_limits import RequestLimits
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.fallbacks import FallbackChain
@@ -79,6 +81,7 @@ class StreamDependencies(Struct, frozen=True, kw_only=True):
     exposures: Exposures
     event_timings: EventTimings
     clock: Clock
+    limits: RequestLimits
     metrics: Metrics
     live_page: str
     streams_max: int
@@ -111,16 +114,18 @@ class StreamRoute:
             await send({**_START})
             await send({"type": "http.response.body"})
             return
-        streams_max = self._dependencies.streams_max
+        limits, streams_max = self._dependencies.limits, self._dependencies.streams_max
         if self._open >= streams_max:
             why = f"{self._open} streams are open here, as many as ETALAGE_STREAMS_MAX allows"
             raise Problem(503, why, headers={"retry-after": str(RETRY_AFTER_S)})
+        limits.charge(scope, STREAM_PRICE, query.visitor)
         last = header(scope, b"last-event-id").decode("latin-1")
-        self._count(+1)
-        try:
-            await self._serve(query, last, scope, receive, send)
-        finally:
-            self._count(-1)
+        with limits.hold_stream(scope, query.visitor):
+            self._count(+1)
+            try:
+                await self._serve(query, last, scope, receive, send)
+            finally:
+                self._count(-1)
 
     async def _serve(self, query: LayoutQuery, last: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Returns when the client left, lost its right to the visitor, or the process stops."""

@@ -43,11 +43,13 @@ CounterName = Literal[
     "pushes_total",
     "quarantined_total",
     "ranker_failures_total",
+    "rate_limited_total",
     "rebalances_total",
     "records_lost_total",
     "records_skipped_total",
     "regressed_total",
     "retries_total",
+    "shed_total",
     "shop_swaps_total",
     "signals_total",
     "store_errors_total",
@@ -114,11 +116,18 @@ COUNTERS: Mapping[CounterName, Metric] = {
         "Keys of visitors that held what no worker wrote: a state set aside, a layout replaced.", ("kind",)
     ),
     "ranker_failures_total": Metric("Scorings that the understudy had to do, by reason.", ("reason",)),
+    "rate_limited_total": Metric(
+        "Requests, events and streams beyond a limit, by whose: visitor, address, key, or their streams.",
+        ("scope",),
+    ),
     "rebalances_total": Metric("Assignments of partitions to this process."),
     "records_lost_total": Metric("Offsets that the log lost before what stood there was applied."),
     "records_skipped_total": Metric("Records of followed topics that could not be decoded.", ("topic",)),
     "regressed_total": Metric("Partitions sought back because Redis had forgotten its last writes."),
     "retries_total": Metric("Work tried again after a passing failure, by stage.", ("stage",)),
+    "shed_total": Metric(
+        "Requests not carried out because the gateway was overloaded: explain, rank, decide, read.", ("work",)
+    ),
     "shop_swaps_total": Metric("New snapshots of the shop taken into use."),
     "signals_total": Metric("Crowd signals written or followed.", ("direction",)),
     "store_errors_total": Metric("Redis calls that failed: timeout, unavailable, unreadable.", ("kind",)),

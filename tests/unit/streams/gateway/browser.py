@@ -104,7 +104,7 @@ async def open_page(
     """A browser whose page follows the visitor's layouts, until the block ends."""
     browser = Browser()
     scope = {
-        "type": "http", "method": "GET", "path": f"/v1/layouts/{page}/stream",
+        "type": "http", "method": "GET", "path": f"/v1/layouts/{page}/stream", "client": ("127.0.0.1", 4711),
         "query_string": urlencode(
             {name: value for name, value in {"visitor": ANN, **parameters}.items() if value is not None}
         ).encode(),

@@ -45,6 +45,7 @@ async def test_a_long_list_is_explained_in_pieces(
     ids = list(house.gateway.shop().items.ids)
     await house.write(state_after_views(ids[:3]))
     seen = Counter[int]()
+    monkeypatch.setattr(house.gateway.shared_loop.turns, "_clock", lambda: 0.0)  # iterations alone count
     async with count_iterations() as iterations:
         explain = Ranked.explain
 
@@ -71,6 +72,7 @@ async def test_one_layout_or_list_is_computed_in_an_iteration(
     house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = Counter[int]()
+    monkeypatch.setattr(house.gateway.shared_loop.turns, "_clock", lambda: 0.0)  # iterations alone count
     async with count_iterations() as iterations:
         monkeypatch.setattr(on_demand, "decide", spied(decide, iterations, seen))
         monkeypatch.setattr(popular_cache, "popular_layout", spied(popular_layout, iterations, seen))
@@ -94,15 +96,15 @@ async def test_one_layout_or_list_is_computed_in_an_iteration(
 
 async def test_without_a_turn_a_layout_is_still_answered(house: House, client: httpx.AsyncClient) -> None:
     await house.write(state_after_views(["sneakers-0001"]))
-    house.gateway.turns._waiting_max = 0
-    await house.gateway.turns.take(0.0)
-    crowd = [asyncio.create_task(house.gateway.turns.take_another()) for _ in range(200)]
+    house.gateway.shared_loop.turns._waiting_max = 0
+    await house.gateway.shared_loop.turns.take(0.0)
+    crowd = [asyncio.create_task(house.gateway.shared_loop.turns.take_another()) for _ in range(200)]
     assert labels(await get_layout(client)) == ("popular", "model_missing"), "a stored layout needs no turn"
     assert labels(await get_layout(client, "cart")) == ("static", "overload")
     answer = await client.post("/v1/rank", json={"visitor": ANN, "items": ["mugs-0001"]})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
     await asyncio.gather(*crowd)
-    house.gateway.turns._waiting_max = 1
+    house.gateway.shared_loop.turns._waiting_max = 1
     assert labels(await get_layout(client, "cart")) == ("popular", "model_missing")
 
 
