@@ -30,8 +30,8 @@ def role(
     passwords = keep_passwords(NAMESPACE, tmp_path / "passwords")
     with redis.Redis.from_url(redis_server.url) as client:
         client.set(f"{NAMESPACE}:meta", msgspec.json.encode(Meta(topic_id="topic", partitions=2)))
-        for user in redis_users(NAMESPACE):
-            client.execute_command("ACL", "SETUSER", *user.line(passwords[user.name]).split()[1:])
+        for one in redis_users(NAMESPACE):
+            client.execute_command("ACL", "SETUSER", *one.line(passwords[one.name]).split()[1:])
     chosen = str(request.param)
     name = f"{NAMESPACE}-{chosen}"
     monkeypatch.setenv("ETALAGE_REDIS", redis_server.url.replace("://", f"://{name}@"))

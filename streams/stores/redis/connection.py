@@ -11,10 +11,17 @@ from typing import Any, TypeVar
 from schemas.errors import EtalageError, StoreUnavailable
 from streams.runtime.tasks import cancel_and_wait
 from streams.runtime.telemetry.logs import logger
-from streams.stores.redis.endpoint.address import Command, Host, RedisAddress, parse_address
+from streams.stores.redis.endpoint.address import Command, RedisAddress, parse_address
 from streams.stores.redis.endpoint.connect_errors import connect_error_text
 from streams.stores.redis.endpoint.sentinel import find_masters, is_master
-from streams.stores.redis.pipeline import OnMessage, PipelinedConnection, RedisArgument, Reply, raise_error
+from streams.stores.redis.pipeline import (
+    Host,
+    OnMessage,
+    PipelinedConnection,
+    RedisArgument,
+    Reply,
+    raise_error,
+)
 
 T = TypeVar("T")
 log = logger("redis")

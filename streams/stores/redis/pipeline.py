@@ -17,6 +17,7 @@ import hiredis
 
 from schemas.errors import EtalageError, StoreUnavailable
 
+Host = tuple[str, int]
 Reply = Any
 RedisArgument = str | int | float | bytes | memoryview
 OnMessage = Callable[[bytes, bytes], None]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+from schemas.errors import InvalidSetting
 from streams.gateway.http.asgi_io import Scope
+from streams.runtime.settings import without_secret
 
 REMEMBERED = 10_000
 """Addresses worked out last."""
@@ -26,12 +28,13 @@ class ClientAddresses:
         proxies: their addresses or networks, `10.0.0.0/8,…`; None for none.
         private_too: whether addresses that are not public count; they are mostly those of a proxy that nobody
             named, and then stand for everybody behind it.
+
+    Raises:
+        InvalidSetting: one of the proxies is neither an address nor a network.
     """
 
     def __init__(self, proxies: str | None, *, private_too: bool) -> None:
-        self._networks = [
-            ip_network(text.strip(), strict=False) for text in (proxies or "").split(",") if text
-        ]
+        self._networks = [_network(text.strip()) for text in (proxies or "").split(",") if text.strip()]
         self._private_too = private_too
         self._remembered = lru_cache(REMEMBERED)(self._find)
 
@@ -56,6 +59,14 @@ class ClientAddresses:
 
     def _is_proxy(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        shown = without_secret(text)
+        raise InvalidSetting(f"ETALAGE_PROXIES: addresses or networks, not {shown!r}") from None
 
 
 def _read_forwarded(scope: Scope) -> bytes:

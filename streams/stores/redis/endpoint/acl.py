@@ -103,9 +103,9 @@ def missing_right_text(exc: EtalageError, address: RedisAddress, namespace: str,
         role: the user of ours that may.
         what: that this user may not do, as an infinitive.
     """
-    user, able = address.login.username or "default", f"{namespace}-{role}"
+    login, able = address.login.username or "default", f"{namespace}-{role}"
     return (
-        f"user {user} of Redis may not {what} ({exc}): connect as {able}, with "
+        f"user {login} of Redis may not {what} ({exc}): connect as {able}, with "
         f"ETALAGE_REDIS=redis://{able}@… and ETALAGE_REDIS_PASSWORD_FILE; "
         f"`etalage redis-acl --passwords DIR` prints what it is allowed"
     )

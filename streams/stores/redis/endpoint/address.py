@@ -18,9 +18,9 @@ from redis.exceptions import RedisError
 
 from schemas.errors import InvalidSetting, StoreUnavailable, error_text
 from streams.runtime.settings import SENTINEL, Settings, redis_url_of, secret_file_text, without_secret
+from streams.stores.redis.pipeline import Host
 
 Command = tuple[str | int, ...]
-Host = tuple[str, int]
 TLS_FILES: Mapping[str, str] = {
     "ssl_ca_certs": "ETALAGE_REDIS_CA",
     "ssl_certfile": "ETALAGE_REDIS_CERT",
@@ -145,9 +145,9 @@ def without_password(address: str) -> str:
         return address
     parts = urlsplit(redis_url_of(address))
     login, _, hosts = parts.netloc.rpartition("@")
-    user = login.partition(":")[0]
+    name = login.partition(":")[0]
     options = [one for one in parts.query.split("&") if "password" not in unquote(one.partition("=")[0])]
-    netloc = f"{user}@{hosts}" if user else hosts
+    netloc = f"{name}@{hosts}" if name else hosts
     return parts._replace(netloc=netloc, query="&".join(options), fragment="").geturl()
 
 

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from ssl import SSLContext
 
 from schemas.errors import EtalageError, StoreUnavailable
-from streams.stores.redis.endpoint.address import Host
-from streams.stores.redis.pipeline import PipelinedConnection, RedisArgument, Reply, raise_error
+from streams.stores.redis.pipeline import Host, PipelinedConnection, RedisArgument, Reply, raise_error
 
 ANSWER_WITHIN_S = 0.4
 """How long Sentinels may take: some can hang within the time that one attempt to connect has."""
