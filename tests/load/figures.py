@@ -16,18 +16,19 @@ from msgspec.structs import replace
 from rich.console import Console
 from rich.table import Table
 
-from tests.load.requirements import BY_NAME, NOTHING, REQUIREMENTS, Bound, Verdict
+from tests.load.requirements import NOTHING, REQUIREMENTS, Bound, Verdict
 
 LATEST = Path(__file__).with_name("latest.json")
 
 
 class Figure(Struct, kw_only=True, omit_defaults=True):
-    """One key and every run's value. `load` says what was measured and what ran beside."""
+    """One key and every run's value. `load` says what was measured and what ran beside; `commit` when."""
 
     key: str
     unit: str
     runs: list[float]
     load: str
+    commit: str = ""
 
     @property
     def median(self) -> float:
@@ -38,7 +39,6 @@ class Report(Struct, kw_only=True):
     """The last figures of all keys; what is asked of them stands in requirements.py alone."""
 
     machine: str
-    commit: str
     cores: int = 1
     figures: dict[str, Figure]
 
@@ -52,7 +52,7 @@ class Assessment(Struct, frozen=True):
 
 def figure(key: str, runs: Sequence[float], unit: str, *, load: str) -> Figure:
     """A figure of the closed list; KeyError for another key."""
-    if key not in REQUIREMENTS | BY_NAME:
+    if key not in REQUIREMENTS:
         raise KeyError(f"{key} is not in tests/load/requirements.py")
     return Figure(key=key, runs=[round(float(r), 4) for r in runs], unit=unit, load=load)
 
@@ -60,7 +60,7 @@ def figure(key: str, runs: Sequence[float], unit: str, *, load: str) -> Figure:
 def assess(report: Report, key: str) -> tuple[Assessment, Assessment]:
     """The must and the aim of a key, judged by medians; a relative bound by the same report's control."""
     medians = {name: f.median for name, f in report.figures.items()}
-    must, aim = (REQUIREMENTS | BY_NAME).get(key, NOTHING).bounds(report.cores)
+    must, aim = REQUIREMENTS.get(key, NOTHING).bounds(report.cores)
     return _assess(must, medians[key], medians), _assess(aim, medians[key], medians)
 
 
@@ -101,9 +101,11 @@ def save(figures: Sequence[Figure]) -> Report:
     Those measured by name alone are in the report that is returned, and not in the file.
     """
     known = msgspec.json.decode(LATEST.read_bytes(), type=Report).figures if LATEST.exists() else {}
-    merged = {k: f for k, f in (known | {f.key: f for f in figures}).items() if k in REQUIREMENTS}
+    now = commit()
+    measured = {f.key: msgspec.structs.replace(f, commit=now) for f in figures}
+    merged = {k: f for k, f in (known | measured).items() if k in REQUIREMENTS}
     cores = psutil.cpu_count() or 1
-    report = Report(machine=machine(), commit=commit(), cores=cores, figures=dict(sorted(merged.items())))
+    report = Report(machine=machine(), cores=cores, figures=dict(sorted(merged.items())))
     if any(f.key in REQUIREMENTS for f in figures):
         LATEST.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=1) + b"\n")
     return replace(report, figures=report.figures | {f.key: f for f in figures})

@@ -21,8 +21,9 @@ MARKS: dict[Verdict, str] = {"met": " ✓", "missed": " **missed**", "": ""}
 def table(report: Report) -> str:
     """One row a key: median, spread, must and aim with what became of them, and what ran."""
     rows = [_row(report, key) for key in report.figures]
-    head = f"On {report.machine}, everything on them, commit `{report.commit}`; median (lowest – highest)."
-    return "\n".join([head, "", "| key | figure | must | aim | load |", "|---|---|---|---|---|", *rows])
+    head = f"On {report.machine}, everything on them; median (lowest – highest), and the commit measured."
+    columns = ["| key | figure | must | aim | load | commit |", "|---|---|---|---|---|---|"]
+    return "\n".join([head, "", *columns, *rows])
 
 
 def _row(report: Report, key: str) -> str:
@@ -30,7 +31,7 @@ def _row(report: Report, key: str) -> str:
     spread = f"{_number(min(figure.runs))} – {_number(max(figure.runs))}"
     value = f"{_number(figure.median)} {figure.unit} ({spread})"
     asked = [one.text + MARKS[one.verdict] for one in (must, aim)]
-    return "| " + " | ".join([f"`{key}`", value, *asked, figure.load]) + " |"
+    return "| " + " | ".join([f"`{key}`", value, *asked, figure.load, f"`{figure.commit}`"]) + " |"
 
 
 def _number(value: float) -> str:
