@@ -15,7 +15,7 @@ from tests.load.requirements import NOTHING
 
 
 def a_figure(key: str, *runs: float, unit: str = "ms") -> Figure:
-    return Figure(key=key, unit=unit, runs=list(runs), load="a load")
+    return Figure(key=key, unit=unit, runs=list(runs), load="a load", commit="abc")
 
 
 def test_percentiles_are_interpolated() -> None:
@@ -50,14 +50,14 @@ def test_the_table_tells_must_and_aim_of_each_key() -> None:
     figures = {
         key: a_figure(key, *runs) for key, runs in (("push.p50_ms", (4, 6, 90)), ("rank.25.p50_ms", (1,)))
     }
-    lines = table(Report(machine="a machine", commit="abc", figures=figures)).splitlines()
+    lines = table(Report(machine="a machine", figures=figures)).splitlines()
     assert lines[0].startswith("On a machine")
-    assert "| `push.p50_ms` | 6.00 ms (4.00 – 90.0) | ≤ 8 ✓ | ≤ 5 **missed** | a load |" in lines
-    assert "| `rank.25.p50_ms` | 1.00 ms (1.00 – 1.00) |  |  | a load |" in lines
+    assert "| `push.p50_ms` | 6.00 ms (4.00 – 90.0) | ≤ 8 ✓ | ≤ 5 **missed** | a load | `abc` |" in lines
+    assert "| `rank.25.p50_ms` | 1.00 ms (1.00 – 1.00) |  |  | a load | `abc` |" in lines
 
 
 def test_the_table_replaces_what_stands_between_its_marks() -> None:
-    report = Report(machine="m", commit="c", figures={})
+    report = Report(machine="m", figures={})
     text = with_table(f"before\n{BEGIN}\nold\n{END}\nafter", report)
     assert text == f"before\n{BEGIN}\n{table(report)}\n{END}\nafter"
 
@@ -66,6 +66,7 @@ def test_saving_keeps_other_keys_and_drops_those_no_longer_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(figures, "LATEST", tmp_path / "latest.json")
+    monkeypatch.setattr(figures, "commit", lambda: "abc")
     save([a_figure("push.p50_ms", 1), a_figure("push.p99_ms", 1)])
     with monkeypatch.context() as patched:
         patched.setattr(figures, "REQUIREMENTS", {"push.p50_ms": NOTHING})

@@ -40,7 +40,7 @@ def report_of(cores: int = 2, **medians: float) -> Report:
         key.replace("__", "."): Figure(key=key, unit="ms", runs=[value - 1, value, value + 9], load="")
         for key, value in medians.items()
     }
-    return Report(machine="", commit="", cores=cores, figures=figures)
+    return Report(machine="", cores=cores, figures=figures)
 
 
 def test_a_must_can_be_met_while_the_aim_is_missed() -> None:
