@@ -183,4 +183,15 @@ async def test_answers_do_not_repeat_long_input(keyed: Keyed) -> None:
         assert len(answer.content) < 600
 
 
-# Rates a key, an address and a visitor may ask at: here, once callers are limited in rate.
+async def test_a_visitor_who_asks_for_too_much_is_put_off_and_still_gets_its_layout(keyed: Keyed) -> None:
+    """By default, with a publishable key: its events are `retry`, and other visitors go on."""
+    _, client, keys = keyed
+    mine = keys.headers("publishable", keys.token(ANN))
+    answers = [await client.post("/v1/events", json=[event()], headers=mine) for _ in range(101)]
+    taken = [answer.json()["results"][0]["status"] for answer in answers]
+    assert taken == ["accepted"] * 100 + ["retry"]
+    layout = await client.get("/v1/layouts/home", headers=mine)
+    assert (layout.status_code, layout.json()["reason"]) == (200, "overload")
+    other = keys.headers("publishable", keys.token("u:other"))
+    assert (await client.get("/v1/layouts/home", headers=other)).json()["reason"] != "overload"
+    assert layout.headers["ratelimit"].endswith(";t=1")
