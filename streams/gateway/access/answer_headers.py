@@ -84,8 +84,11 @@ class PageHeaders:
         self._fixed, self._caller, self._credentials, self._secure = fixed, caller, credentials, secure
 
     def added_to(self, present: Headers) -> Headers:
-        """As of FixedHeaders."""
-        return self._fixed.added_to(present) + self._token()
+        """As of FixedHeaders; an answer with a token is nobody else's, so no cache may keep it."""
+        token = self._token()
+        if token:
+            present = [*(one for one in present if one[0] != NO_STORE[0]), NO_STORE]
+        return self._fixed.added_to(present) + token
 
     def json_lines(self) -> bytes:
         """As of FixedHeaders."""

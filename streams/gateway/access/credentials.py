@@ -58,14 +58,15 @@ class Credentials(Struct, kw_only=True, gc=False):
 
     @property
     def cookie_token(self) -> bytes:
-        """The visitor token of the cookie, empty for none."""
+        """The visitor token of the cookie, empty for none.
+
+        Empty for several, too: a page of a sibling domain may have set one of them.
+        """
         if _COOKIE not in self.cookie:
             return b""
-        for pair in self.cookie.split(b";"):
-            name, _, value = pair.strip().partition(b"=")
-            if name == _COOKIE[:-1]:
-                return value
-        return b""
+        pairs = (pair.strip().partition(b"=") for pair in self.cookie.split(b";"))
+        values = [value for name, _, value in pairs if name == _COOKIE[:-1]]
+        return values[0] if len(values) == 1 else b""
 
     @property
     def is_json(self) -> bool:

@@ -9,7 +9,7 @@ from streams.gateway.access.answer_headers import ANSWER_HEADERS, add_headers, c
 from streams.gateway.access.callers import CALLER, OPEN, Caller, CallerBeforeKeys
 from streams.gateway.access.credentials import Credentials, read_credentials, read_little
 from streams.gateway.access.key_ring import KeyRing
-from streams.gateway.access.permissions import SIDES, Grant, cross_origin_methods
+from streams.gateway.access.permissions import PERMISSIONS, SIDES, Grant, cross_origin_methods
 from streams.gateway.access.refusals import UNREAD, Refused
 from streams.gateway.access.visitor_tokens import Proof, VisitorTokens
 from streams.gateway.http.asgi_io import Receive, Scope, Send
@@ -124,12 +124,14 @@ class Door:
             raise Refused(415, "content_type", detail)
         proofs = self._proofs(credentials)
         caller = Caller(known.grants, proofs, self._tokens)
-        self._renew(caller, proofs)
+        if any(self._tokens.is_due(proof) for proof in proofs):
+            self._renew(caller, scope)
         return caller, origins
 
-    def _renew(self, caller: Caller, proofs: list[Proof]) -> None:
-        """Give an anonymous visitor who stays a new token in time."""
-        if proofs and any(self._tokens.is_due(proof) for proof in proofs):
+    def _renew(self, caller: Caller, scope: Scope) -> None:
+        """Give an anonymous visitor who stays a new token in time, with an answer that is for visitors."""
+        permission = PERMISSIONS.get((self._routes.route_of(scope["path"]), scope["method"]))
+        if permission is not None and "publishable" in permission.grants:
             with suppress(Problem):  # nothing signs any more: the old one is good as long as it is
                 caller.sign_anonymous()
 

@@ -101,7 +101,8 @@ class JoinedWrites:
             if self._cycle.expected_content_length and self._cycle.scope["method"] != "HEAD":
                 self._head = data
                 return
-        self.transport.write(data)
+        if not self.is_closing():
+            self.transport.write(data)
 
     def close(self) -> None:
         """As of an asyncio.Transport: what waits is sent before."""

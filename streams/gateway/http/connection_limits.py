@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from streams.gateway.access.answer_headers import CSP_DATA, NOSNIFF
@@ -23,6 +23,9 @@ HEAD_WITHIN_S = 10.0
 HEAD_BYTES_MAX = 32 * 1024
 """Of request line and headers, and of the trailers of a chunked body. Proxies allow 8 to 64 kB."""
 HEADERS_MAX = 100
+PIPELINED_MAX = 16
+"""Requests of one connection that wait behind an answer. One read may bring thousands, of 30 kB each in
+memory; browsers and proxies send none."""
 CONNECTIONS_MAX = 10_000
 """Each takes some 20 kB; the streams among them have a bound of their own (`streams_max`)."""
 TCP_FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -47,8 +50,8 @@ class EndingState(ServerState):
 class LimitedHttpProtocol(HttpToolsProtocol):
     """Closes the connection of a client that does not finish a request's head within HEAD_WITHIN_S seconds.
 
-    It closes, too, one whose head has more than HEAD_BYTES_MAX bytes or HEADERS_MAX headers (431), and those
-    beyond CONNECTIONS_MAX (503).
+    It closes, too, one whose head has more than HEAD_BYTES_MAX bytes or HEADERS_MAX headers (431), those
+    beyond CONNECTIONS_MAX (503), and, without an answer, one with more than PIPELINED_MAX requests waiting.
 
     The time runs from the connection, and from the first byte of each later request; never while an answer is
     under way or between requests (uvicorn's keep-alive bounds that).
@@ -59,6 +62,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """Received since the parser last completed a head, a piece of a body or a request: all that it and
     uvicorn keep of an unfinished head or trailer."""
     _too_large = False
+    _answered: RequestResponseCycle | None = None
+    """The request that is being answered, or was last."""
 
     def connection_made(  # type: ignore[override]  # uvicorn narrows the transport itself
         self, transport: asyncio.Transport
@@ -75,6 +80,13 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         super().connection_lost(exc)
+        # uvicorn tells the newest request alone, which may be one that waits behind the one that is answered.
+        for cycle in (self._answered, *(cycle for cycle, _ in self.pipeline)):
+            if cycle is not None and not cycle.response_complete:
+                cycle.disconnected = True
+                cycle.message_event.set()
+        self.pipeline.clear()
+        self._answered = None
 
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)
@@ -103,12 +115,19 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         ):
             self._too_large = True
             raise HeadTooLarge
+        if len(self.pipeline) >= PIPELINED_MAX:
+            self._too_large = True  # an answer is under way, so the connection is closed without another
+            raise HeadTooLarge
         self._head_bytes = 0
         super().on_headers_complete()
         self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.cycle, self.transport))
         self.scope[CYCLE] = self.cycle  # type: ignore[literal-required]  # for `send_whole`
         if isinstance(self.server_state, EndingState) and self.server_state.ending:
             self.cycle.keep_alive = False
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._answered = cycle
+        super()._start_asgi_task(cycle, app)
 
     def end_with_answer(self) -> None:
         """Close after the answer under way, if any, which says so if it was not begun."""

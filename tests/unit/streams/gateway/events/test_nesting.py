@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.gateway.admin.upload_parser import split_upload
+from streams.gateway.events import nesting
 from streams.gateway.events.nesting import CUT_BYTES_MAX, LEVELS_MAX, TOO_DEEP, cut_nesting, decode_cut
 from streams.gateway.events.validation import split_events, validate_events
 from streams.gateway.http.problems import Problem
@@ -43,6 +44,26 @@ def test_what_is_not_closed_is_refused(broken: bytes) -> None:
     with pytest.raises(Problem) as refused:
         split_events(broken)
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("end", [b"", b"\\", b"x", b'"'])
+def test_a_string_that_is_not_closed_is_looked_at_once(end: bytes) -> None:
+    """Not again from each quote in it, which took minutes."""
+    matches = list(nesting._TOKEN.finditer(b"[[" + b'"' + b'\\"' * 50_000 + end))
+    assert [match.group()[:1] for match in matches] == [b"[", b"[", b'"']
+
+
+def test_a_body_of_brackets_is_refused_as_a_whole() -> None:
+    with pytest.raises(Problem) as refused:
+        split_events(b"[" * (nesting.TOKENS_MAX + 1))
+    assert refused.value.status == 400
+
+
+def test_events_are_not_refused_for_their_number() -> None:
+    events = [GOOD] * (CUT_BYTES_MAX // (len(GOOD) + 1) - len(BAD) // len(GOOD) - 2)
+    answers = validate_events(split_events(b"[%b]" % b",".join([*events, BAD])), lambda _: None, Counter())
+    assert len(answers) == len(events) + 1
+    assert answers[-1].reason == f"nested deeper than {LEVELS_MAX} levels"  # type: ignore[union-attr]
 
 
 VALUES = st.recursive(

@@ -3,57 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-import uvicorn
 
 from streams.gateway.http import connection_limits
-from streams.gateway.http.answer_writes import send_whole
-from streams.gateway.http.connection_limits import (
-    HEAD_BYTES_MAX,
-    HEAD_WITHIN_S,
-    HEADERS_MAX,
-    LimitedHttpProtocol,
-)
-
-WITHIN_S = 10 * HEAD_WITHIN_S
-REQUEST = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n"
-
-
-async def _ok(scope: Any, receive: Any, send: Any) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-    await send({"type": "http.response.body", "body": b"ok"})
-
-
-async def _late(scope: Any, receive: Any, send: Any) -> None:
-    """Answers after twice the time that a request's head may take."""
-    await asyncio.sleep(2 * HEAD_WITHIN_S)
-    await _ok(scope, receive, send)
-
-
-@asynccontextmanager
-async def serve(app: Any = _late) -> AsyncIterator[int]:
-    """The port of a server with that application."""
-    config = uvicorn.Config(
-        app,
-        http=LimitedHttpProtocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        timeout_keep_alive=int(WITHIN_S),
-    )
-    server = uvicorn.Server(config)
-    server.capture_signals = nullcontext  # type: ignore[assignment]  # the signals are pytest's
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        serving = asyncio.create_task(server.serve(sockets=[listening]))
-        yield listening.getsockname()[1]
-        server.should_exit = True
-        await serving
+from streams.gateway.http.connection_limits import HEAD_BYTES_MAX, HEAD_WITHIN_S, HEADERS_MAX
+from tests.unit.streams.gateway.http.served import REQUEST, WITHIN_S, answer_ok, read_until_closed, serve
 
 
 @pytest.mark.parametrize("half", [b"", b"GET /v1/layouts/home HTTP/1.1\r\nhost: te"])
@@ -134,15 +92,7 @@ async def test_trailers_have_the_bounds_of_a_head() -> None:
     async with connected() as (reader, writer):
         writer.write(POST + b"transfer-encoding: chunked\r\n\r\n1\r\na\r\n0\r\n")
         writer.write(b"x: " + b"a" * (1 << 20))  # more than is read at once
-        assert await _read_until_closed(reader) == b""
-
-
-async def _read_until_closed(reader: asyncio.StreamReader) -> bytes:
-    """What came; nothing from a connection that was reset."""
-    try:
-        return await reader.read()
-    except ConnectionError:
-        return b""
+        assert await read_until_closed(reader) == b""
 
 
 async def test_headers_without_end_are_not_kept() -> None:
@@ -185,7 +135,7 @@ async def test_many_trailers_are_not_kept() -> None:
         while (await receive()).get("more_body"):
             pass
         kept = len(scope["headers"])
-        await _ok(scope, receive, send)
+        await answer_ok(scope, receive, send)
 
     async with serve(app) as port, asyncio.timeout(WITHIN_S):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -197,28 +147,9 @@ async def test_many_trailers_are_not_kept() -> None:
 
 
 async def test_a_long_body_in_the_same_read_does_not_refuse_its_head() -> None:
-    async with serve(_ok) as port, asyncio.timeout(WITHIN_S):
+    async with serve(answer_ok) as port, asyncio.timeout(WITHIN_S):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         length = b"content-length: %d\r\n\r\n" % (2 * HEAD_BYTES_MAX)
         writer.write(POST + length + b"a" * (2 * HEAD_BYTES_MAX))
         assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
-        writer.close()
-
-
-async def test_whole_answers_of_pipelined_requests_come_in_order() -> None:
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == "/1":
-            await asyncio.sleep(0.01)
-        assert send_whole(scope, b"", scope["path"].encode())
-
-    async with serve(app) as port, asyncio.timeout(WITHIN_S):
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        paths = [b"/1", b"/2", b"/3"]
-        writer.write(b"".join(b"GET " + path + b" HTTP/1.1\r\nhost: test\r\n\r\n" for path in paths))
-        for path in paths:
-            head = await reader.readuntil(b"\r\n\r\n")
-            assert head.startswith(b"HTTP/1.1 200 OK\r\n")
-            assert b"\r\ncontent-length: 2\r\n" in head
-            assert b"\r\ndate: " in b"\r\n" + head
-            assert await reader.readexactly(2) == path
         writer.close()
