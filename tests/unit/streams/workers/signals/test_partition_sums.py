@@ -124,7 +124,7 @@ def live(log: list[Raw], topic: list[Raw], data: st.DataObject) -> None:
 
 def test_neighbours_share_their_ids() -> None:
     """Each id is decoded for each of the 70 lists that it may be in: kept so, sums take twice the memory."""
-    near = {ItemId("an-item-of-both"): 2}
+    near = {ItemId("an-item-of-both"): 2.0}
     seen = [Delta(item_id=ItemId(item), at=T0, co_viewed=near, co_bought=near) for item in "ab"]
     deltas = [Raw("d", 0, n, each.item_id.encode(), encode(each)) for n, each in enumerate(seen)]
     sums = PartitionSums()
