@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from models.layout.validity import mark_of
 from models.policy.snapshot import Snapshot
@@ -30,6 +31,7 @@ from streams.gateway.http.limits.load_shedding import LoadShedding
 from streams.gateway.http.limits.loop_turns import LoopTurns
 from streams.gateway.http.limits.request_limits import RequestLimits
 from streams.gateway.http.limits.shared_loop import SharedLoop
+from streams.gateway.http.limits.sharing import SharedLimits
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import OnDemandLayouts
@@ -46,7 +48,6 @@ from streams.runtime.telemetry.logs import logger
 from streams.runtime.telemetry.metrics import Metrics
 from streams.shop.follower import ShopFollower
 from streams.shop.policy_thread import PolicyThread
-from streams.shop.publishing import StoredStorefront
 from streams.shop.topic_reads import read_storefront
 from streams.stores.api_keys import UnreadableKeys, read_api_keys
 from streams.stores.keys import Keys
@@ -56,6 +57,7 @@ from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.layouts import RedisLayouts, read_progress
 from streams.stores.redis.pipeline import CommandRefused, PipelinedConnection
+from streams.stores.spent import add_spent
 
 WATCH_EVERY_S = 0.25
 """How soon open pages follow another catalogue or storefront, after this process has it."""
@@ -101,7 +103,9 @@ class Gateway:
         self.fallbacks = FallbackChain(
             self.reads, on_demand, self.partition_map, self.hub, settings.live_page, self.shared_loop
         )
-        self.shop_routes = ShopRoutes(settings.namespace, log, self._read_storefront)
+        self.shop_routes = ShopRoutes(
+            settings.namespace, log, lambda: read_storefront(kafka_cluster(settings), settings.namespace)
+        )
         self._tasks: list[asyncio.Task[None]] = []
         self.streams = self._stream_route()
         self.router = self._router()
@@ -122,19 +126,12 @@ class Gateway:
         row = table.row_of(item_id)
         return table.items[row] if row >= 0 else None
 
-    async def _read_storefront(self) -> StoredStorefront:
-        """What is stored in Kafka now."""
-        return await read_storefront(kafka_cluster(self.settings), self.settings.namespace)
-
     def start(self) -> None:
         """Begin the background work; needs a running loop."""
         self.hub.start()
         polling = self.reads.progress.keep_polling(lambda: self.partition_map.partitions, self.hub.reread)
-        self._tasks = [
-            asyncio.create_task(self._watch_shop(), name="watch-shop"),
-            asyncio.create_task(polling, name="stream-progress"),
-            asyncio.create_task(self.shared_loop.shedding.watch(), name="loop-lateness"),
-        ]
+        work = (self._watch_shop(), polling, self.shared_loop.shedding.watch())
+        self._tasks = [asyncio.create_task(one) for one in work]
         for outbox in self._outboxes():
             outbox.start()
         self.health.started = True
@@ -260,12 +257,14 @@ class LiveGateway:
         self.log.start()
         await self.follower.start()
         self.gateway.start()
-        updating = self.gateway.partition_map.keep_updated(self.layouts.meta, self._read_topic)
-        reading = self.gateway.key_ring.keep_updated(self._read_api_keys)
-        self._tasks = [
-            asyncio.create_task(updating, name="partition-map"),
-            asyncio.create_task(reading, name="api-keys"),
+        work = [
+            self.gateway.partition_map.keep_updated(self.layouts.meta, self._read_topic),
+            self.gateway.key_ring.keep_updated(self._read_api_keys),
         ]
+        if self._settings.shared_limits == "1":
+            add = partial(add_spent, self.redis, self._keys)
+            work.append(SharedLimits(self.gateway.limits, add, self.gateway.clock).keep_exchanging())
+        self._tasks = [asyncio.create_task(one) for one in work]
 
     async def stop(self) -> None:
         """End all background work; what is queued is written, when Kafka is there."""

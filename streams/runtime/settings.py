@@ -36,14 +36,13 @@ LISTEN_HOST = re.compile(r"[\w.-]+|\[?[\da-fA-F:.]+(%\w+)?\]?")
 Namespace = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,20}$")]
 NAMESPACE_HINT = "1 to 20 of a-z, 0-9 and -"
 Port = Annotated[int, Meta(ge=0, le=65535)]
-Descriptor = Annotated[int, Meta(ge=-1)]
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=1)]
 Replicas = Annotated[int, Meta(ge=0)]
 Seconds = Annotated[float, Meta(gt=0)]
 Pause = Annotated[float, Meta(ge=0)]
 Rate = Annotated[float, Meta(ge=-1)]
-Streams = Annotated[int, Meta(ge=-1)]
+OrMinusOne = Annotated[int, Meta(ge=-1)]
 Compiled = Literal["auto", "0", "1", "checked"]
 KafkaSecurity = Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"]
 KafkaSasl = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
@@ -75,12 +74,13 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     open: OpenWithoutKeys = "auto"  # without API keys `1`: all may do all; auto: on loopback alone; `0`: none
     key: str | None = None  # API key that `etalage layout` and `etalage shoppers` send to a gateway
     origins: str | None = None  # whose pages may call a gateway without keys: `https://a.shop,…` or `*`
-    listen_fd: Descriptor = -1  # a listening socket handed over to the gateway (systemd: 3); -1: it binds one
+    listen_fd: OrMinusOne = -1  # a listening socket handed over to the gateway (systemd: 3); -1: it binds one
     streams_max: Count = 4000  # most open push streams; past it 503, and an EventSource is to be made anew
     visitor_rate: Rate = -1.0  # units a second that a visitor may cost; -1: 20 with API keys, 0: any
     address_rate: Rate = -1.0  # the same of a client's address, IPv6 by /64; -1: 1000 with API keys, 0: any
-    visitor_streams: Streams = -1  # streams that a visitor may have open here; -1: 10 with API keys, 0: any
-    address_streams: Streams = -1  # the same of an address; -1: 500 with API keys, 0: any
+    visitor_streams: OrMinusOne = -1  # streams a visitor may have open here; -1: 10 with API keys, 0: any
+    address_streams: OrMinusOne = -1  # the same of an address; -1: 500 with API keys, 0: any
+    shared_limits: Literal["0", "1"] = "0"  # 1: gateways add up through Redis what each visitor costs
     key_streams: Replicas = 0  # the same of an API key; 0: any
     proxies: str | None = None  # whose X-Forwarded-For is believed: addresses or networks, `10.0.0.0/8,…`
     probe_port: Port = 0  # port of /livez, /readyz and /metrics beside a gateway's own; 0 takes a free one

@@ -32,6 +32,10 @@ class Keys(Struct, frozen=True):
         """Hash: id -> JSON of an API key, see stores.api_keys. Never expires."""
         return f"{self.namespace}:keys"
 
+    def spent(self, window: int, kind: str, owner: str) -> str:
+        """Integer: ms that a visitor, an address or an API key spent in a window. Expires after seconds."""
+        return f"{self.namespace}:spent:{window}:{kind}:{owner}"
+
     def own(self, partition: int) -> str:
         """Hash: e (epoch), g (generation), i (incarnation), at (claimed, s), w (owner), done, part, fresh.
 

@@ -65,7 +65,8 @@ async def test_all_of_ours_works_with_these_users_alone(stack: Guarded) -> None:
         partition = partition_of(b"a:spoiled", PARTITIONS)
         client.set(f"s:{{{NAMESPACE}.{partition}}}:a:spoiled", b"\x00garbage")
     worker = stack.start("worker", **stack.as_user("worker"))
-    gateway = stack.start("gateway", **stack.as_user("gateway"))
+    limits = {"shared_limits": "1", "visitor_rate": "1000"}
+    gateway = stack.start("gateway", **limits, **stack.as_user("gateway"))
     items = stack.start("items")
     for running in (worker, gateway, items):
         await asyncio.to_thread(running.wait_ready, 90)
@@ -78,6 +79,7 @@ async def test_all_of_ours_works_with_these_users_alone(stack: Guarded) -> None:
         assert b"event:" in await pushed
     poll_until(lambda: reason_of(gateway) == "", within_s=30, what="nothing is wrong")
     assert "NOPERM" not in worker.log(100_000) + gateway.log(100_000)
+    assert "limits are not shared" not in gateway.log(100_000)
     stack.settings = stack.as_user("admin")
     stack.run("keys", "list")
     stack.settings = stack.as_user("repair")

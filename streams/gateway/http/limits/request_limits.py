@@ -87,9 +87,7 @@ class RequestLimits:
 
     def __init__(self, settings: Settings, clock: Clock, metrics: Metrics) -> None:
         self._clock, self._metrics = clock, metrics
-        self._buckets: dict[Who, TokenBuckets] = {
-            who: TokenBuckets() for who in ("visitor", "address", "key")
-        }
+        self.buckets: dict[Who, TokenBuckets] = {who: TokenBuckets() for who in ("visitor", "address", "key")}
         self._streams = Counter[tuple[Who, str]]()
         private_too = max(settings.address_rate, settings.address_streams) > 0
         self._addresses = ClientAddresses(settings.proxies, private_too=private_too)
@@ -113,6 +111,11 @@ class RequestLimits:
         """The same in a gateway without keys."""
         if self._open is not UNLIMITED:
             scope[SENDER] = Sender(self._open, self._addresses.find(scope))
+
+    def record_spent(self) -> None:
+        """From now on the buckets remember what is taken out of them, for whoever shares it."""
+        for buckets in self.buckets.values():
+            buckets.record_spent()
 
     def charge(self, scope: Scope, price: float, visitor: str = "") -> None:
         """Take the price of a request from its visitor, its address and its key, in this order.
@@ -151,7 +154,7 @@ class RequestLimits:
             self._take("address", sender.address, 1.0, sender.rates.address)
 
     def _take(self, who: Who, owner: str, price: float, rate: float) -> None:
-        buckets, now = self._buckets[who], self._clock.monotonic()
+        buckets, now = self.buckets[who], self._clock.monotonic()
         if after_s := buckets.take(owner, price, rate, now):
             self._metrics.count("rate_limited_total", scope=who)
             raise RateLimited(who, after_s=after_s, rate=rate, left=buckets.left(owner, rate, now))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from heapq import nlargest
+from operator import itemgetter
 
 BURST_S = 5.0
 """A full bucket holds so many seconds' worth of its rate."""
@@ -24,6 +26,7 @@ class TokenBuckets:
     def __init__(self, buckets_max: int = BUCKETS_MAX) -> None:
         self._full_at: OrderedDict[str, float] = OrderedDict()
         self._buckets_max = buckets_max
+        self._spent: dict[str, float] | None = None
 
     def take(self, owner: str, price: float, rate: float, now: float) -> float:
         """Take units out of a bucket, unless they are not there.
@@ -43,11 +46,34 @@ class TokenBuckets:
         missing_s = full_at - now + (filling_s if filling_s < BURST_S else BURST_S) - BURST_S
         if missing_s > 1e-9:  # rounding of sums of prices is no reason to refuse
             return missing_s
-        buckets[owner] = full_at + filling_s
+        self._keep(owner, full_at + filling_s)
+        if self._spent is not None:
+            self._spent[owner] = self._spent.get(owner, 0.0) + filling_s
+        return 0.0
+
+    def _keep(self, owner: str, full_at: float) -> None:
+        buckets = self._full_at
+        buckets[owner] = full_at
         buckets.move_to_end(owner)
         if len(buckets) > self._buckets_max:
             buckets.popitem(last=False)
-        return 0.0
+
+    def record_spent(self) -> None:
+        """From now on remember what is taken, for `take_spent`."""
+        self._spent = {}
+
+    def take_spent(self, owners_max: int) -> list[tuple[str, float]]:
+        """Owners and what was taken since the last time, in seconds that it takes to fill again.
+
+        The dearest, `owners_max` at most; what the others took is forgotten.
+        """
+        spent, self._spent = self._spent or {}, {}
+        return nlargest(owners_max, spent.items(), key=itemgetter(1))
+
+    def add(self, owner: str, filling_s: float, now: float) -> None:
+        """Take out what was taken elsewhere; a bucket owes no more than it holds for that."""
+        full_at = max(self._full_at.get(owner, now), now)
+        self._keep(owner, max(full_at, min(full_at + filling_s, now + 2 * BURST_S)))
 
     def left(self, owner: str, rate: float, now: float) -> int:
         """Whole units in a bucket, 0 when it owes some."""

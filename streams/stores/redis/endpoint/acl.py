@@ -68,7 +68,9 @@ def redis_users(namespace: str) -> tuple[RedisUser, ...]:
         ),
         RedisUser(
             f"{namespace}-gateway",
-            (*CONNECT, "get", "hmget", "hvals", "time", "multi", "exec", "ssubscribe", "sunsubscribe"),
+            (*CONNECT, "get", "hmget", "hvals", "time", "multi", "exec", "ssubscribe", "sunsubscribe",
+             "incrby", "pexpire"),
+            keys=(f"{namespace}:spent:*",),
             reads=(owners, states, layouts, keys.meta, keys.api_keys), channels=notices,
         ),
         RedisUser(

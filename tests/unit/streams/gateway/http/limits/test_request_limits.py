@@ -71,7 +71,7 @@ async def test_the_dear_costs_more() -> None:
         "list": price_of_ranking(30, explain=False), "explained list": price_of_ranking(30, explain=True),
     }  # fmt: skip
     async with open_gateway(visitor_rate=100.0) as (house, client):
-        buckets = house.gateway.limits._buckets["visitor"]
+        buckets = house.gateway.limits.buckets["visitor"]
         for n, (name, price) in enumerate(prices.items()):
             visitor = f"a:v{n}"
             if "list" in name:

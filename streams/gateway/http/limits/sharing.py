@@ -1,0 +1,78 @@
+"""What visitors, addresses and keys cost other gateways, through Redis; no request waits for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+from schemas.errors import EtalageError, error_text
+from streams.gateway.http.limits.request_limits import RequestLimits
+from streams.gateway.http.limits.token_buckets import BURST_S
+from streams.runtime.clock import Clock
+from streams.runtime.telemetry.logs import LogOnce, logger
+from streams.stores.spent import Spent
+
+EXCHANGE_EVERY_S = 0.25
+EXCHANGE_WITHIN_S = 1.0
+EXCHANGED_MAX = 1_000
+"""Owners of one kind told at once, those who cost most first: some 10 ms of Redis a second."""
+
+AddSpent = Callable[[int, str, Sequence[Spent]], Awaitable[list[int]]]
+"""Adds what was spent in a window to what all gateways spent, and returns that, in ms."""
+
+
+class SharedLimits:
+    """Takes out of the buckets here what their owners cost elsewhere.
+
+    Windows of BURST_S seconds of the wall clock are added up in Redis. What is missed fails open: what others
+    spent after the last exchange of a window, clocks that differ, a Redis that does not answer. An owner can
+    use a bucket in each gateway before the first exchange tells of it.
+
+    Args:
+        limits: of this gateway.
+        add: the store.
+        clock: says which window it is.
+    """
+
+    def __init__(self, limits: RequestLimits, add: AddSpent, clock: Clock) -> None:
+        self._limits, self._add, self._clock = limits, add, clock
+        self._trouble = LogOnce()
+        self._window = -1
+        self._known: dict[tuple[str, str], tuple[int, int]] = {}
+        """(kind, owner) → ms that we told, and that we know of others, in the window."""
+        limits.record_spent()
+
+    async def keep_exchanging(self) -> None:
+        """For ever: exchange; while Redis does not answer each gateway counts for itself."""
+        while True:
+            await asyncio.sleep(EXCHANGE_EVERY_S)
+            try:
+                async with asyncio.timeout(EXCHANGE_WITHIN_S):
+                    await self.exchange()
+            except (EtalageError, TimeoutError) as exc:
+                if self._trouble.begins():
+                    logger("limits").warning("limits are not shared", service="redis", error=error_text(exc))
+            else:
+                self._trouble.ends()
+
+    async def exchange(self) -> None:
+        """Tell what was spent here since the last time, and take in what was spent elsewhere.
+
+        Raises:
+            EtalageError: the store did not answer; what was to be told is not told again.
+        """
+        window = int(self._clock.now() // BURST_S)
+        if window != self._window:
+            self._window = window
+            self._known.clear()
+        for kind, buckets in self._limits.buckets.items():
+            spent = [Spent(owner, round(s * 1000)) for owner, s in buckets.take_spent(EXCHANGED_MAX)]
+            for one in spent:  # before it is sent: if it is lost, it must not seem to be others'
+                told, others = self._known.get((kind, one.owner), (0, 0))
+                self._known[kind, one.owner] = told + one.ms, others
+            totals = await self._add(window, kind, spent) if spent else []
+            for one, total in zip(spent, totals, strict=True):
+                told, others = self._known[kind, one.owner]
+                if (news := total - told - others) > 0:
+                    buckets.add(one.owner, news / 1000, self._clock.monotonic())
+                    self._known[kind, one.owner] = told, others + news
