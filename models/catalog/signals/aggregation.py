@@ -75,15 +75,20 @@ def apply_delta(signal: Signal | None, delta: Delta, delta_offset: int) -> Signa
 def _add_neighbours(
     old: list[Neighbour], new: Mapping[ItemId, float], factors: tuple[float, float], limit: int
 ) -> list[Neighbour]:
-    """Decayed sums, heaviest first; `factors` are the decay of old and new. When full, the lightest that
-    are not in `new` leave: a newcomer that came last would otherwise never gather weight."""
+    """Decayed sums, heaviest first; `factors` are the decay of old and new.
+
+    When full, the heaviest stay, and in a fifth of the places those in `new`: a newcomer that came last would
+    otherwise never gather weight, and one visitor who brings many of them must not drive the others out.
+    """
     weights = {n.item_id: n.weight * factors[0] for n in old}
     for item, count in new.items():
         weights[item] = weights.get(item, 0.0) + count * factors[1]
     kept = [(item, weight) for item, weight in weights.items() if weight >= NEIGHBOUR_WEIGHT_MIN]
     if len(kept) > limit:
-        kept.sort(key=lambda pair: (pair[0] not in new, -pair[1], pair[0]))
-        del kept[limit:]
+        kept.sort(key=lambda pair: (-pair[1], pair[0]))
+        lasting = limit - limit // 5
+        lighter = sorted(kept[lasting:], key=lambda pair: (pair[0] not in new, -pair[1], pair[0]))
+        kept = kept[:lasting] + lighter[: limit - lasting]
     kept.sort(key=lambda pair: (-pair[1], pair[0]))
     return _neighbours((item, round(weight, 4)) for item, weight in kept)
 

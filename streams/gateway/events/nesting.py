@@ -27,17 +27,24 @@ _OPENING = b"[{"
 _BRACKETS = (b"[", b"]", b"{", b"}")
 
 
-def decode_cut(decode: Callable[[bytes], T], body: bytes) -> T:
+def decode_cut(decode: Callable[[bytes], T], body: bytes, before_cutting: Callable[[], None]) -> T:
     """What `decode` makes of a body, once more without its too deep values when it raises RecursionError.
 
+    Args:
+        decode: raises RecursionError for a body that is nested too deeply.
+        body: JSON.
+        before_cutting: called before the body is looked at, which takes a hundred times as long as decoding.
+
     Raises:
-        Whatever `decode` raises; RecursionError for more than CUT_BYTES_MAX bytes or TOKENS_MAX tokens.
+        Whatever `decode` and `before_cutting` raise; RecursionError for more than CUT_BYTES_MAX bytes or
+            TOKENS_MAX tokens.
     """
     try:
         return decode(body)
     except RecursionError:
         if len(body) > CUT_BYTES_MAX or sum(map(body.count, _BRACKETS)) + body.count(b'"') // 2 > TOKENS_MAX:
             raise
+        before_cutting()
         return decode(cut_nesting(body))
 
 

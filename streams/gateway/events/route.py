@@ -25,7 +25,7 @@ from streams.gateway.events.validation import (
     validate_events,
 )
 from streams.gateway.http.asgi_io import Receive, Scope, Send, encode_headers, read_body, send_bytes
-from streams.gateway.http.limits.prices import EVENT
+from streams.gateway.http.limits.prices import EVENT, price_of_cutting
 from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
 from streams.gateway.http.parameters import refuse_parameters
 from streams.kafka.batch_sending import Message
@@ -94,7 +94,7 @@ class EventsRoute:
         seen = Counter[VisitorId]()
         results: list[ValidEvent | EventAnswer] = []
         caller = caller_of(scope)
-        sent = split_events(body)
+        sent = split_events(body, lambda: self._limits.charge(scope, price_of_cutting(len(body))))
         self._limits.charge(scope, EVENT * len(sent))
         for raws in slices_of(sent):
             if results:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -61,11 +61,12 @@ class _Batch(Struct):
 _decode_batch = msgspec.json.Decoder(list[Raw] | _Batch).decode
 
 
-def split_events(body: bytes) -> list[Raw]:
+def split_events(body: bytes, before_cutting: Callable[[], None] = lambda: None) -> list[Raw]:
     """The events of a request, undecoded, in order.
 
     Args:
         body: a list, `{"events": […]}`, `{"batch": […]}`, or one event alone, as JSON.
+        before_cutting: called when something in it is nested too deeply, which is dear (`decode_cut`).
 
     Raises:
         Problem: 400 for what is none of these; 413 for more than REQUEST_EVENTS_MAX events, or COMMAS_MAX
@@ -76,7 +77,7 @@ def split_events(body: bytes) -> list[Raw]:
             413, f"more than {COMMAS_MAX} commas, for at most {REQUEST_EVENTS_MAX} events a request"
         )
     try:
-        batch = decode_cut(_decode_batch, body)
+        batch = decode_cut(_decode_batch, body, before_cutting)
     except DECODE_ERRORS as exc:
         raise Problem(400, f"not a batch of events: {exc}", field="$") from exc
     if isinstance(batch, list):

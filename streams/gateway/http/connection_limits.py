@@ -26,6 +26,8 @@ HEADERS_MAX = 100
 PIPELINED_MAX = 16
 """Requests of one connection that wait behind an answer. One read may bring thousands, of 30 kB each in
 memory; browsers and proxies send none."""
+WAITING_BODY_BYTES_MAX = 16 * 1024
+"""Of a request that waits behind an answer, which may be a stream: nobody reads its body until then."""
 CONNECTIONS_MAX = 10_000
 """Each takes some 20 kB; the streams among them have a bound of their own (`streams_max`)."""
 TCP_FAMILIES = (socket.AF_INET, socket.AF_INET6)
@@ -51,7 +53,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """Closes the connection of a client that does not finish a request's head within HEAD_WITHIN_S seconds.
 
     It closes, too, one whose head has more than HEAD_BYTES_MAX bytes or HEADERS_MAX headers (431), those
-    beyond CONNECTIONS_MAX (503), and, without an answer, one with more than PIPELINED_MAX requests waiting.
+    beyond CONNECTIONS_MAX (503), and, without an answer, one with more than PIPELINED_MAX requests waiting
+    or a long body among them.
 
     The time runs from the connection, and from the first byte of each later request; never while an answer is
     under way or between requests (uvicorn's keep-alive bounds that).
@@ -101,6 +104,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         self._head_bytes = 0
+        if self.pipeline and len(self.cycle.body) + len(body) > WAITING_BODY_BYTES_MAX:
+            self.transport.close()
+            return
         super().on_body(body)
 
     def on_message_complete(self) -> None:

@@ -104,8 +104,6 @@ class FallbackChain:
     ) -> bytes:
         """The layout for what is stored now, without cards; popular or static when deciding fails.
 
-        When there is no turn to decide, an open page keeps what it shows.
-
         Args:
             query: what was asked; its token is not waited for.
             partition: the visitor's.
@@ -114,12 +112,13 @@ class FallbackChain:
 
         Raises:
             ReadFailed: the store did not answer, or the state cannot be read.
+            DecisionFailed: `overload`, for a page that shows something: it keeps that.
         """
         try:
             return self._label(await self._read_or_decide(query, partition, until, shown), partition)
         except DecisionFailed as exc:
             if exc.reason == "overload" and shown is not None:
-                return self._label(shown, partition)
+                raise
             return await self.popular_or_static(query, exc.reason, until)
 
     async def _first_of(

@@ -126,7 +126,7 @@ class RankRoute:
         started = asyncio.get_running_loop().time()
         refuse_parameters(scope["query_string"])
         body = await read_body(scope, receive, BYTES_MAX)
-        turn_until = started + TURN_WITHIN_S
+        turn_until = asyncio.get_running_loop().time() + TURN_WITHIN_S
         try:
             async with self._admission.hold("rank", price_of_body(len(body)), turn_until):
                 request = self._decode_and_charge(scope, body)

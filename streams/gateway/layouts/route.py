@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from time import perf_counter
 from typing import get_args
 
@@ -72,6 +73,8 @@ class LayoutRoute:
                 self._metrics.count("access_refused_total", reason=problem.reason)
             await send_problem(add_headers(scope, send), problem)
             self._metrics.count("http_requests_total", route=ROUTE, code=problem.status)
+            with suppress(RateLimited):  # it was answered; what else the address asks for is less by that
+                self._limits.charge_address(scope)
             return
         extra = [] if limited is None else encode_headers(limited.fields)
         lines = headers_of(scope).json_lines()
@@ -81,7 +84,7 @@ class LayoutRoute:
         if not (seen and send_whole(scope, lines, layout)):
             await send_bytes(send, layout, headers=headers_of(scope).added_to([NO_STORE, *extra]))
         self._count(query, layout, perf_counter() - started)
-        if seen and not caller.about_nobody:
+        if seen and limited is None and not caller.about_nobody:
             self._exposures.add(query.visitor, layout, "get")
 
     def _charge(self, query: LayoutQuery, scope: Scope) -> RateLimited | None:

@@ -41,6 +41,7 @@ from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub, Mailbox
+from streams.gateway.layouts.on_demand import DecisionFailed
 from streams.gateway.layouts.store_reads import ReadFailed
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
@@ -57,6 +58,8 @@ ADMITTED_FOR_S = 5.0
 COME_BACK_MS = (200, 1500)
 """When clients of a process that ends come back: spread, for each opens a page anew."""
 RETRY_MS = 3000
+LOOK_AGAIN_S = (1.0, 2.0)
+"""After a push for which there was no turn to decide."""
 """When a client whose connection broke comes back; browsers wait 3 to 5 s by themselves."""
 REDECIDE_EVERY_S = 0.5
 """A page that is not kept live is decided again at most so often for each connection."""
@@ -152,7 +155,8 @@ class StreamRoute:
         except Refused:
             return False
         # Who got its visitor with the stream's first answer has not sent the token for it.
-        return first.new_token is not None or caller.may_act_for(query.visitor)
+        new = first.new_token
+        return caller.may_act_for(query.visitor) or (new is not None and new.visitor == query.visitor)
 
     def _count(self, change: int) -> None:
         self._open += change
@@ -175,9 +179,11 @@ class _Connection:
         self._shown: bytes | None = None
         self._stale = False
         self._before_layout = b"retry: %d\n" % RETRY_MS
+        self._look_again: Callable[[], None] = lambda: None
 
     async def run(self, mailbox: Mailbox, is_admitted: Callable[[], bool]) -> None:
         """Push until the client leaves, is no longer admitted, or the process stops."""
+        self._look_again = mailbox.request_reread
         await self._push(first=True)
         clock = asyncio.get_running_loop().time
         checked_at = clock()
@@ -210,12 +216,17 @@ class _Connection:
         started = perf_counter()
         try:
             layout = await self._current()
+        except DecisionFailed:
+            self._look_again_later()
+            return
         except ReadFailed as exc:
             if not first or self._last:
                 return  # the client keeps the layout it has, better than a popular one; a reread will follow
             layout = await self._fallbacks.popular_or_static(
                 self._query, exc.reason, asyncio.get_running_loop().time() + READ_WITHIN_S
             )
+        if labels_of(layout)[1] == "overload":
+            self._look_again_later()
         layout_id, stale = layout_id_of(layout), labels_of(layout)[0] == "stale"
         changed = layout_id != self._last
         if changed or stale != self._stale:
@@ -227,6 +238,10 @@ class _Connection:
                 self._exposures.add(self._query.visitor, layout, "push")
             self._metrics.count("pushes_total", page=self._query.page)
             self._metrics.observe("push_delay_seconds", perf_counter() - started)
+
+    def _look_again_later(self) -> None:
+        """There was no turn to decide: the page would else wait for the visitor's next event."""
+        asyncio.get_running_loop().call_later(random.uniform(*LOOK_AGAIN_S), self._look_again)
 
     async def _current(self) -> bytes:
         async with self._reading:

@@ -26,6 +26,11 @@ def price_of_ranking(items: int, *, explain: bool) -> float:
     return DECIDED_PAGE + items * (0.16 if explain else 0.01)
 
 
+def price_of_cutting(size: int) -> float:
+    """Of looking for what is nested too deeply in a body of so many bytes; a bracket costs 1 µs."""
+    return size / 32
+
+
 def price_of_body(size: int) -> float:
     """Of a list not yet decoded, by the bytes of its ids: some 15 an item."""
     return price_of_ranking(size // 15, explain=False)

@@ -16,6 +16,7 @@ EXCHANGE_EVERY_S = 0.25
 EXCHANGE_WITHIN_S = 1.0
 EXCHANGED_MAX = 1_000
 """Owners of one kind told at once, those who cost most first: some 10 ms of Redis a second."""
+SPENT_MS_MAX = 3_600_000
 
 AddSpent = Callable[[int, str, Sequence[Spent]], Awaitable[list[int]]]
 """Adds what was spent in a window to what all gateways spent, and returns that, in ms."""
@@ -65,8 +66,9 @@ class SharedLimits:
         if window != self._window:
             self._window = window
             self._known.clear()
-        for kind, buckets in self._limits.buckets.items():
-            spent = [Spent(owner, round(s * 1000)) for owner, s in buckets.take_spent(EXCHANGED_MAX)]
+        taken = {kind: buckets.take_spent(EXCHANGED_MAX) for kind, buckets in self._limits.buckets.items()}
+        for kind, buckets in self._limits.buckets.items():  # after an outage nothing of it is told
+            spent = [Spent(owner, round(min(s * 1000, SPENT_MS_MAX))) for owner, s in taken[kind]]
             for one in spent:  # before it is sent: if it is lost, it must not seem to be others'
                 told, others = self._known.get((kind, one.owner), (0, 0))
                 self._known[kind, one.owner] = told + one.ms, others

@@ -66,3 +66,16 @@ def test_neighbours_stay_bounded_and_newcomers_get_in() -> None:
     assert later.co_viewed[-1].item_id == "new"
     weights = [n.weight for n in later.co_viewed]
     assert weights == sorted(weights, reverse=True)
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("co_bought", CO_BOUGHT_MAX), ("co_viewed", CO_VIEWED_MAX)])
+def test_many_newcomers_do_not_drive_out_what_a_crowd_counted(kind: str, limit: int) -> None:
+    """One visitor can bring as many as there are places within a second."""
+    crowd = {ItemId(f"old-{n}"): 3000.0 for n in range(limit)}
+    signal = apply_delta(None, delta(**{kind: crowd}), 0)
+    for offset in range(1, 5):
+        made_up = {ItemId(f"new-{offset}-{n}"): 1.0 for n in range(limit)}
+        signal = apply_delta(signal, delta(**{kind: made_up}), offset)
+    kept = [n.item_id for n in getattr(signal, kind)]
+    assert len(kept) == limit
+    assert sum(item in crowd for item in kept) == limit - limit // 5

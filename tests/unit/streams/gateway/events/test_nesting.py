@@ -82,7 +82,7 @@ def test_what_is_not_deep_stays_as_it_is(value: object) -> None:
 def test_only_what_is_deep_goes(before: object, after: object, levels: int) -> None:
     deep = b"[" * levels + b"]" * levels
     body = b"[%b,%b,%b]" % (msgspec.json.encode(before), deep, msgspec.json.encode(after))
-    first, cut, last = decode_cut(msgspec.json.decode, cut_nesting(body))
+    first, cut, last = decode_cut(msgspec.json.decode, cut_nesting(body), lambda: None)
     assert (first, last) == (before, after)
     for _ in range(LEVELS_MAX - 1):
         (cut,) = cut

@@ -8,7 +8,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from streams.gateway.http.answer_writes import send_whole
-from streams.gateway.http.connection_limits import HEAD_WITHIN_S, PIPELINED_MAX
+from streams.gateway.http.connection_limits import (
+    HEAD_WITHIN_S,
+    PIPELINED_MAX,
+    WAITING_BODY_BYTES_MAX,
+)
 from tests.unit.streams.gateway.http.served import REQUEST, WITHIN_S, answer_ok, read_until_closed, serve
 
 
@@ -115,4 +119,16 @@ async def test_the_answered_request_learns_that_its_client_left_though_another_w
         while "left" not in scopes[0]:  # noqa: ASYNC110 - what the app saw
             await asyncio.sleep(0.001)
     assert scopes[0]["left"]
+    assert len(scopes) == 1
+
+
+async def test_a_long_body_does_not_wait_behind_an_answer() -> None:
+    """Which may be a stream: bodies that nobody reads are counted by nobody."""
+    async with held_requests() as (port, scopes, _):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        length = 4 * WAITING_BODY_BYTES_MAX
+        post = REQUEST[:-2].replace(b"GET", b"POST") + b"content-length: %d\r\n\r\n" % length
+        writer.write(REQUEST + post + b"a" * length)
+        assert await read_until_closed(reader) == b""
+        writer.close()
     assert len(scopes) == 1

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from streams.gateway.http.problems import PROBLEM_TYPE
-from streams.gateway.layouts import on_demand
+from streams.gateway.layouts import on_demand, stream
 from streams.gateway.layouts.stream import COME_BACK_MS, READ_AT_ONCE, REDECIDE_EVERY_S, RETRY_MS
 from tests.unit.models.layout.shop_changes import push_items, push_rules
 from tests.unit.streams.gateway.browser import open_page
@@ -189,3 +189,37 @@ async def test_an_ending_process_tells_its_streams_when_to_come_back(house: Hous
         assert COME_BACK_MS[0] <= int((await late.next()).retry) <= COME_BACK_MS[1]
     assert house.metric("etalage_connections_open") == 0
     assert not house.gateway.health.readiness().ready
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_page_left_out_in_an_overload_is_looked_at_again(
+    house: House, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    """Else it would keep what was withdrawn until its visitor's next event."""
+    monkeypatch.setattr(stream, "LOOK_AGAIN_S", (0.01, 0.02))
+    fallbacks, refused = house.gateway.fallbacks, 0
+    take_turn = fallbacks._take_turn_and_decide
+
+    async def refuse_once(*arguments: Any, **more: Any) -> bytes:
+        nonlocal refused
+        if refused == 0:
+            refused += 1
+            raise on_demand.DecisionFailed("overload")
+        return await take_turn(*arguments, **more)
+
+    await house.write(state_after_views(["sneakers-0001"], offset=0))
+    for task in house.gateway._tasks:  # nothing else wakes the page
+        task.cancel()
+    if first:
+        monkeypatch.setattr(fallbacks, "_take_turn_and_decide", refuse_once)
+    async with open_page(house, page="cart") as page:
+        shown = (await page.next()).layout()
+        assert (shown.reason == "overload") == first
+        if not first:
+            monkeypatch.setattr(fallbacks, "_take_turn_and_decide", refuse_once)
+            house.follower.shop = push_rules(house.follower.shop, PIN)
+            await house.gateway.hub.reread_all()
+        decided = (await page.next()).layout()
+        assert decided.reason != "overload"
+        assert decided.layout_id != shown.layout_id
+    assert refused == 1

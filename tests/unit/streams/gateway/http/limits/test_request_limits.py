@@ -156,3 +156,28 @@ async def test_streams_that_may_be_open(who: str, visitors: list[str]) -> None:
         async with open_page(house) as page:
             assert (await page.next()).event == "layout"
         assert not house.gateway.limits._streams
+
+
+async def test_what_is_dear_to_refuse_is_charged_before_it_is_looked_at() -> None:
+    """A body that is nested too deeply; else an address could fill a gateway with bodies that are refused."""
+    async with open_gateway(address_rate=20.0) as (house, _):
+        transport = httpx.ASGITransport(app=house.gateway.app, client=("8.8.8.8", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            codes = [(await client.post("/v1/events", content=b"[" * 3000)).status_code for _ in range(3)]
+            assert codes == [400, 429, 429]
+
+
+async def test_wrong_layout_requests_cost_their_address_too() -> None:
+    async with open_gateway(address_rate=RATE) as (house, _):
+        transport = httpx.ASGITransport(app=house.gateway.app, client=("8.8.8.8", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            for _ in range(HELD):
+                assert (await client.get("/v1/layouts/home")).status_code == 400
+            assert label(await get(client)) == (200, "overload")
+
+
+async def test_who_asks_for_too_much_writes_no_exposures() -> None:
+    async with open_gateway(visitor_rate=RATE) as (house, client):
+        for _ in range(HELD + 5):
+            await get(client)
+        assert len(house.gateway.exposures.outbox) == HELD

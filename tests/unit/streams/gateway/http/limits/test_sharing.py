@@ -122,3 +122,30 @@ async def test_nobody_is_locked_out_for_long_by_what_others_say(sums: Sums, cloc
     assert gateway.spend(1) == 0
     clock.advance(2 * BURST_S)
     assert gateway.spend(1) == 1
+
+
+async def test_what_was_spent_while_redis_was_away_is_forgotten(sums: Sums, clock: ManualClock) -> None:
+    """Of addresses and keys too: told as the spending of one window it would refuse everybody."""
+    gateways = [Gateway(sums, clock) for _ in range(2)]
+    scope = {SENDER: Sender(Rates(visitor=RATE, address=RATE), address="9.9.9.9")}
+    sums.up = False
+    for _ in range(120):
+        for gateway in gateways:
+            gateway.limits.charge(scope, 1.0, "a:ann")
+            with pytest.raises(StoreUnavailable):
+                await gateway.sharing.exchange()
+            for buckets in gateway.limits.buckets.values():
+                assert buckets.take_spent(10) == []
+        clock.advance(1.0)
+    sums.up = True
+    for _ in range(4):
+        for gateway in gateways:
+            gateway.limits.charge(scope, 1.0, "a:ann")
+            await gateway.sharing.exchange()
+
+
+async def test_a_rate_of_next_to_nothing_ends_no_sharing(sums: Sums, clock: ManualClock) -> None:
+    gateway = Gateway(sums, clock)
+    gateway.limits.charge({SENDER: Sender(Rates(visitor=1e-308))}, 1e9, "a:ann")
+    await gateway.sharing.exchange()
+    assert sums.asked == 1
