@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -72,10 +74,11 @@ def test_neighbours_stay_bounded_and_newcomers_get_in() -> None:
 def test_many_newcomers_do_not_drive_out_what_a_crowd_counted(kind: str, limit: int) -> None:
     """One visitor can bring as many as there are places within a second."""
     crowd = {ItemId(f"old-{n}"): 3000.0 for n in range(limit)}
-    signal = apply_delta(None, delta(**{kind: crowd}), 0)
+    counted: dict[str, Any] = {kind: crowd}
+    signal = apply_delta(None, delta(**counted), 0)
     for offset in range(1, 5):
-        made_up = {ItemId(f"new-{offset}-{n}"): 1.0 for n in range(limit)}
-        signal = apply_delta(signal, delta(**{kind: made_up}), offset)
+        made_up: dict[str, Any] = {kind: {ItemId(f"new-{offset}-{n}"): 1.0 for n in range(limit)}}
+        signal = apply_delta(signal, delta(**made_up), offset)
     kept = [n.item_id for n in getattr(signal, kind)]
     assert len(kept) == limit
     assert sum(item in crowd for item in kept) == limit - limit // 5
