@@ -46,6 +46,7 @@ def test_every_route_that_takes_a_body_has_a_bound() -> None:
 async def test_a_body_over_its_bound_is_not_read_to_its_end(keyed: Keyed, route: tuple[str, str]) -> None:
     _, client, keys = keyed
     (path, method), (caller, limit) = route, BODY_MAX[route]
+    before = BODIES.held  # other tests of this process call routes without their router
     sent = 0
 
     async def endless() -> AsyncIterator[bytes]:
@@ -56,7 +57,7 @@ async def test_a_body_over_its_bound_is_not_read_to_its_end(keyed: Keyed, route:
 
     headers = keys.headers(caller)
     answer = await client.request(method, path, content=endless(), headers=headers)
-    assert (answer.status_code, BODIES.held) == (413, 0)
+    assert (answer.status_code, BODIES.held) == (413, before)
     assert sent <= limit + (1 << 17)
     length = {"content-length": str(limit + 1)}
     answer = await client.request(method, path, content=b"", headers=headers | length)
