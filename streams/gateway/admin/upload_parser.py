@@ -33,10 +33,6 @@ _OPENING = re.compile(rb"\s*\[")
 _BETWEEN = re.compile(rb"\}\s*(,)\s*\{")
 
 
-def _no_charge() -> None:
-    """Who may upload has no limit."""
-
-
 def split_upload(body: bytes) -> Iterator[Entries]:
     """The entries of an upload, undecoded, in order.
 
@@ -67,7 +63,7 @@ def _split_list(body: bytes, start: int) -> Iterator[Entries]:
     while len(body) - start > PIECE_BYTES:
         for comma in _find_commas(body, start):
             try:
-                entries = decode_cut(_decode, b"[%b]" % body[start:comma], _no_charge)
+                entries = decode_cut(_decode, b"[%b]" % body[start:comma])
             except DECODE_ERRORS:
                 yield ()
                 continue
@@ -77,7 +73,7 @@ def _split_list(body: bytes, start: int) -> Iterator[Entries]:
         else:
             break
     try:
-        yield decode_cut(_decode, b"[" + body[start:], _no_charge)
+        yield decode_cut(_decode, b"[" + body[start:])
     except DECODE_ERRORS as exc:
         raise Problem(
             400, f"not a list of items: {exc} (of the {len(body) - start} last ones)", field="$"

@@ -27,7 +27,9 @@ _OPENING = b"[{"
 _BRACKETS = (b"[", b"]", b"{", b"}")
 
 
-def decode_cut(decode: Callable[[bytes], T], body: bytes, before_cutting: Callable[[], None]) -> T:
+def decode_cut(
+    decode: Callable[[bytes], T], body: bytes, before_cutting: Callable[[], None] = lambda: None
+) -> T:
     """What `decode` makes of a body, once more without its too deep values when it raises RecursionError.
 
     Args:
