@@ -46,6 +46,11 @@ class ChunkClient(LoopClient):
         self._expected: dict[Any, int] = {}
         self.heartbeat_sent_at = float("-inf")
 
+    @property
+    def connected(self) -> bool:
+        """Whether the consumer may be asked: before, aiokafka has nothing that could."""
+        return self._consumer is not None and self._consumer._fetcher is not None
+
     async def on_start(self) -> None:
         await super().on_start()
         consumer = self._ensure_consumer()

@@ -48,6 +48,8 @@ class PartitionLog:
         client = self._consumer.client
         if client.should_stop:  # it ends before those who still ask it
             raise StreamUnavailable("the consumer has ended")
+        if not client.connected:
+            raise StreamUnavailable("the consumer has not connected yet")
         return client
 
     def _tp(self, partition: int) -> TP:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
 from aiokafka.errors import IllegalStateError, KafkaTimeoutError
 
 from schemas.errors import StreamUnavailable
+from streams.kafka.transport.chunk_client import ChunkClient
 from streams.kafka.transport.errors import NotAssigned
 from streams.kafka.transport.partition_log import PartitionLog, _translate_client_errors
 
 
-class EndingConsumer:
-    """Of a consumer that stops while it is still asked."""
-
-    client = SimpleNamespace(should_stop=True)
-
-
 async def test_a_consumer_that_has_ended_is_no_defect() -> None:
-    log = PartitionLog(SimpleNamespace(consumer=EndingConsumer()), "events")
+    ending = SimpleNamespace(client=SimpleNamespace(should_stop=True))
+    log = PartitionLog(SimpleNamespace(consumer=ending), "events")
     with pytest.raises(StreamUnavailable, match="has ended"):
         await log.bounds(0)
+
+
+async def test_a_consumer_that_has_not_connected_yet_is_no_defect() -> None:
+    """The watchdog asks twice a second, and a slow broker may take longer to let the consumer in."""
+    client = ChunkClient.__new__(ChunkClient)  # Faust would make an event loop and a thread
+    client._stopped = asyncio.Event()
+    client._crashed = asyncio.Event()
+    client._consumer = None
+    log = PartitionLog(SimpleNamespace(consumer=SimpleNamespace(client=client)), "events")
+    for _ in range(2):
+        with pytest.raises(StreamUnavailable, match="not connected yet"):
+            await log.ends()
+        with pytest.raises(StreamUnavailable, match="not connected yet"):
+            await log.bounds(0)
+        client._consumer = SimpleNamespace(_fetcher=None)  # as aiokafka makes it; `start` gives it one
 
 
 def test_defects_stay() -> None:
