@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from types import SimpleNamespace
 
 import pytest
 from aiokafka.errors import IllegalStateError, KafkaTimeoutError
+from mode.utils.locks import Event
 
 from schemas.errors import StreamUnavailable
 from streams.kafka.transport.chunk_client import ChunkClient
@@ -24,8 +24,8 @@ async def test_a_consumer_that_has_ended_is_no_defect() -> None:
 async def test_a_consumer_that_has_not_connected_yet_is_no_defect() -> None:
     """The watchdog asks twice a second, and a slow broker may take longer to let the consumer in."""
     client = ChunkClient.__new__(ChunkClient)  # Faust would make an event loop and a thread
-    client._stopped = asyncio.Event()
-    client._crashed = asyncio.Event()
+    client._stopped = Event()
+    client._crashed = Event()
     client._consumer = None
     log = PartitionLog(SimpleNamespace(consumer=SimpleNamespace(client=client)), "events")
     for _ in range(2):
