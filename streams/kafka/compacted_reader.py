@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from typing import Any, Literal, Protocol
 
 import aiokafka
@@ -16,7 +16,7 @@ from schemas.errors import StreamUnavailable
 from schemas.topics import Topic
 from streams.kafka.endpoint.cluster import Kafka, client_options
 from streams.kafka.endpoint.connect_check import explain_failure
-from streams.kafka.endpoint.errors import KAFKA_ERRORS, translate_errors
+from streams.kafka.endpoint.errors import close_client, translate_errors
 
 TopicPartition = tuple[str, int]
 """Full topic name and partition; aiokafka's named tuple of this name is equal to it."""
@@ -176,11 +176,10 @@ class CompactedReader:
         return not self._ends
 
     async def stop(self) -> None:
-        """Close the connection; never raises."""
+        """Close the connection, within CLOSE_WITHIN_S; never raises."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            with suppress(*KAFKA_ERRORS):
-                await consumer.stop()
+            await close_client(consumer.stop())
 
 
 async def read_to_end(

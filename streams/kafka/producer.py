@@ -14,12 +14,12 @@ from schemas.errors import StreamUnavailable
 from streams.kafka.batch_sending import Pair, Producer, send_all
 from streams.kafka.endpoint.cluster import Kafka, client_options
 from streams.kafka.endpoint.connect_check import explain_failure
-from streams.kafka.endpoint.errors import KAFKA_ERRORS
+from streams.kafka.endpoint.errors import CLOSE_WITHIN_S, KAFKA_ERRORS, close_client
 from streams.runtime.retries import Retries
 from streams.runtime.tasks import ignore_result
 
-STOP_WITHIN_S = 1.0
-"""How long a producer that is given up may take to flush and to close its connections."""
+FLUSH_WITHIN_S = 15.0
+"""How long a producer may take to write what was handed to it: a batch fails by its request's timeout."""
 
 
 class ProducerConfig(Struct, frozen=True, kw_only=True):
@@ -78,11 +78,9 @@ async def start_producer(kafka: Kafka, config: ProducerConfig) -> Producer:
     return producer
 
 
-async def stop_producer(producer: Producer, *, within_s: float = STOP_WITHIN_S) -> None:
+async def stop_producer(producer: Producer, *, within_s: float = CLOSE_WITHIN_S) -> None:
     """Flush and close for at most `within_s`; Kafka's errors are of no interest any more."""
-    with suppress(*KAFKA_ERRORS):
-        async with asyncio.timeout(within_s):
-            await producer.stop()
+    await close_client(producer.stop(), within_s=within_s)
 
 
 @asynccontextmanager
@@ -106,7 +104,10 @@ async def open_producer(
             raise StreamUnavailable(f"there is no topic {needs}: run `etalage topics create`")
         yield producer
     finally:
-        await producer.stop()
+        with suppress(*KAFKA_ERRORS):
+            async with asyncio.timeout(FLUSH_WITHIN_S):
+                await producer.flush()
+        await stop_producer(producer)
 
 
 class Publisher:

@@ -1,9 +1,10 @@
-"""Which errors of the Kafka client mean that Kafka is away, and how they leave this package."""
+"""Which errors of the Kafka client mean that Kafka is away, how they leave this package, and closing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager, suppress
 
 from aiokafka.errors import KafkaError
 
@@ -11,6 +12,19 @@ from schemas.errors import StreamUnavailable, error_text
 
 KAFKA_ERRORS = (KafkaError, OSError, TimeoutError)
 """aiokafka's own, the network's, and those of a bound that we set."""
+
+CLOSE_WITHIN_S = 1.0
+"""How long a client may take to close its connections.
+
+A TLS connection waits 30 s for a broker that does not answer its goodbye, which happens; it ends by itself.
+"""
+
+
+async def close_client(stopping: Awaitable[None], *, within_s: float = CLOSE_WITHIN_S) -> None:
+    """Await the stop of a client for at most `within_s`; Kafka's errors are of no interest any more."""
+    with suppress(*KAFKA_ERRORS):
+        async with asyncio.timeout(within_s):
+            await stopping
 
 
 @contextmanager

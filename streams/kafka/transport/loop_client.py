@@ -13,6 +13,11 @@ from typing import Any
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from mode.utils.futures import maybe_async
 
+from streams.kafka.endpoint.errors import close_client
+
+LEAVE_WITHIN_S = 2.0
+"""To leave the group and to close the connections."""
+
 
 class LoopClient(AIOKafkaConsumerThread):
     """What the thread did, without one: neither a loop nor a thread is made, calls are plain calls.
@@ -31,7 +36,7 @@ class LoopClient(AIOKafkaConsumerThread):
 
     async def on_stop(self) -> None:
         if self._consumer is not None:
-            await self._consumer.stop()
+            await close_client(self._consumer.stop(), within_s=LEAVE_WITHIN_S)
 
     def _stopped_set(self) -> None:
         self._stopped.set()

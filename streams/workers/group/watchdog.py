@@ -160,7 +160,8 @@ class Watchdog:
         self._metrics.set("consumer_lag_seconds", age, partition=partition)
         still = self._clock.monotonic() - progress.since
         if still > self._stall_s:
-            raise Stalled(f"partition {partition} stood at {next_} for {still:.0f} s, lag {lag}")
+            what = f"stood at {next_}" if next_ >= 0 else "is assigned and was not acquired"
+            raise Stalled(f"partition {partition} {what} for {still:.0f} s, lag {lag}")
 
     def _note_settled(
         self, partition: int, progress: _Progress, holding: Holding | None, *, known: bool

@@ -134,7 +134,7 @@ class ItemsProcess:
         return Watchdog(
             ownership,
             deltas,
-            stall_s=self._settings.stall_exit_s,
+            stall_s=max(self._settings.stall_exit_s, CLAIM_WITHIN_S),  # a claim under way is no stall
             is_retrying=lambda: self._retries.waiting > 0,
             context=self._context,
         )

@@ -44,6 +44,10 @@ class FakeProducer:
             await asyncio.Event().wait()
         self.stopped = True
 
+    async def flush(self) -> None:
+        if self.unacknowledged:
+            await asyncio.wait(self.unacknowledged)
+
     async def partitions_for(self, topic: str) -> set[int]:
         return set(range(self._partitions))
 
