@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.api_keys import ApiKey, issue_key
 from schemas.errors import InvalidToken
 from schemas.ids import Version
-from streams.gateway.access.credentials import Credentials, read_credentials
+from streams.gateway.access.credentials import Credentials, read_credentials, take_query_key
 from streams.gateway.access.key_ring import KeyRing
 from streams.gateway.access.refusals import Refused
 from streams.gateway.access.visitor_tokens import VisitorTokens
@@ -116,7 +116,8 @@ NAMES = [b"authorization", b"x-etalage-key", b"x-etalage-visitor", b"cookie", b"
     st.lists(st.tuples(st.sampled_from(NAMES), st.binary(max_size=60)), max_size=8), st.binary(max_size=60)
 )
 def test_credentials_of_any_bytes_are_read(headers: list[tuple[bytes, bytes]], query: bytes) -> None:
-    credentials: Credentials = read_credentials({"headers": headers, "query_string": b"key=pk_" + query})
+    scope = {"headers": headers, "query_string": b"key=pk_" + query}
+    credentials: Credentials = read_credentials(scope, take_query_key(scope))
     assert len(credentials.header_tokens) <= 2
     assert isinstance(credentials.cookie_token, bytes)
     assert isinstance(credentials.key_text, bytes)

@@ -20,6 +20,8 @@ from tests.unit.streams.gateway.access.keyed import SHOP, KeyBunch
 from tests.unit.streams.gateway.house import ANN, House, small_shop, state_after_views
 
 ROUNDS, EACH = 40, 300
+RATE = 1e9
+"""Units a second of a visitor: charged, and never over, though the clock stands."""
 BROWSER = [
     (b"host", b"gateway.shop.example"), (b"user-agent", b"Mozilla/5.0 (X11; Linux x86_64)"),
     (b"accept", b"*/*"), (b"accept-language", b"en"), (b"accept-encoding", b"gzip, deflate, br"),
@@ -52,6 +54,7 @@ async def _measure(app: App, scope: dict[str, Any]) -> float:
 
     async def send(message: dict[str, Any]) -> None:
         assert message.get("status", 200) == 200
+        assert b'"overload"' not in message.get("body", b"")
 
     started = time.process_time()
     for _ in range(EACH):
@@ -60,7 +63,7 @@ async def _measure(app: App, scope: dict[str, Any]) -> float:
 
 
 def _house(keys: KeyBunch | None) -> House:
-    house = House(small_shop())
+    house = House(small_shop(), visitor_rate=0.0 if keys is None else RATE)
     if keys is not None:
         keys.give(house)
     return house

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from streams.gateway.access.callers import Caller
-from streams.gateway.access.credentials import COOKIE, VISITOR_HEADER, Credentials
+from streams.gateway.access.credentials import COOKIE, DEMO, VISITOR_HEADER, Credentials
 from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, SignedToken
 from streams.gateway.http.answer_writes import encode_lines
 from streams.gateway.http.asgi_io import JSON, Scope, Send
@@ -76,24 +76,24 @@ class FixedHeaders:
 class PageHeaders:
     """What is added to answers for a page: also the token of a new visitor, if there is one."""
 
-    __slots__ = ("_caller", "_credentials", "_fixed", "_secure")
+    __slots__ = ("_caller", "_credentials", "_secure", "fixed")
 
     def __init__(
         self, fixed: FixedHeaders, caller: Caller, credentials: Credentials, *, secure: bool
     ) -> None:
-        self._fixed, self._caller, self._credentials, self._secure = fixed, caller, credentials, secure
+        self.fixed, self._caller, self._credentials, self._secure = fixed, caller, credentials, secure
 
     def added_to(self, present: Headers) -> Headers:
         """As of FixedHeaders; an answer with a token is nobody else's, so no cache may keep it."""
         token = self._token()
         if token:
             present = [*(one for one in present if one[0] != NO_STORE[0]), NO_STORE]
-        return self._fixed.added_to(present) + token
+        return self.fixed.added_to(present) + token
 
     def json_lines(self) -> bytes:
         """As of FixedHeaders."""
         token = self._token()
-        return self._fixed.json_lines() + encode_lines(token) if token else self._fixed.json_lines()
+        return self.fixed.json_lines() + encode_lines(token) if token else self.fixed.json_lines()
 
     def _token(self) -> Headers:
         token = self._caller.new_token
@@ -110,8 +110,13 @@ def choose_headers(
 ) -> FixedHeaders | PageHeaders:
     """What is added to the answer of a request; those of pages of one origin are made once."""
     secure = is_secure(scope.get("scheme", "http"), credentials.forwarded)
-    fixed = _fixed_headers(secure, scope["path"].startswith("/demo"), cross_origin)
+    fixed = _fixed_headers(secure, scope["path"].startswith(DEMO), cross_origin)
     return fixed if caller.names_visitors else PageHeaders(fixed, caller, credentials, secure=secure)
+
+
+def fixed_of(headers: FixedHeaders | PageHeaders) -> FixedHeaders:
+    """Those without a token."""
+    return headers if isinstance(headers, FixedHeaders) else headers.fixed
 
 
 def add_headers(scope: Scope, send: Send) -> Send:

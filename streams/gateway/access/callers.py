@@ -27,7 +27,7 @@ class Caller:
         problem: why nothing but what is for anybody is answered; None when the key is good.
     """
 
-    __slots__ = ("_grants", "_problem", "_proofs", "_tokens", "new_token")
+    __slots__ = ("_grants", "_problem", "_proofs", "_tokens", "_visitors", "new_token", "same_until")
 
     def __init__(
         self,
@@ -37,8 +37,12 @@ class Caller:
         problem: Refused | None = None,
     ) -> None:
         self._grants, self._proofs, self._tokens, self._problem = grants, proofs, tokens, problem
+        self._visitors = [proof.visitor for proof in proofs]
         self.new_token: SignedToken | None = None
         """To be sent with the answer."""
+        self.same_until = 0.0
+        """Until when (epoch s) it may be the caller of further requests that send the same; 0: of one alone.
+        A token made for one of several would go with the answers of all."""
 
     about_nobody = False
     """Whether what it gets is about no visitor, whomever it names."""
@@ -50,7 +54,7 @@ class Caller:
             return
         if self._problem is not None:
             raise self._problem
-        if not self._grants & permission.grants:
+        if self._grants.isdisjoint(permission.grants):
             raise Refused(403, "not_allowed", NOT_ALLOWED)
 
     def check_explain(self) -> None:
@@ -69,11 +73,9 @@ class Caller:
         Args:
             visitor: an id with its prefix, `u:` or `a:`.
         """
-        if self.names_visitors:
+        if self._tokens is None or visitor in self._visitors:
             return True
-        if self.new_token is not None and self.new_token.visitor == visitor:
-            return True
-        return visitor in [proof.visitor for proof in self._proofs]
+        return self.new_token is not None and self.new_token.visitor == visitor
 
     def own_visitor(self) -> VisitorId | None:
         """The visitor that a request without one is about; a publishable key without proof gets a new one.
@@ -89,6 +91,7 @@ class Caller:
     def sign_anonymous(self) -> SignedToken:
         """A token for the anonymous visitor it is already, or a new one; sent with the answer."""
         assert self._tokens is not None
+        assert not self.same_until, "the caller of one request alone gets a token"
         proven = next((proof.visitor for proof in self._proofs if proof.ours), None)
         self.new_token = self._tokens.sign_anonymous(proven)
         return self.new_token

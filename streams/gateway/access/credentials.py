@@ -8,9 +8,15 @@ from msgspec import Struct
 
 from streams.gateway.http.asgi_io import Scope, header
 
+Sent = tuple[bytes, str, str, bool, tuple[tuple[bytes, bytes], ...]]
+"""All of a request that decides who its caller is, and what headers the answer has: key of the query, address
+of the peer, scheme, whether it is for the demo, headers."""
+
 COOKIE = "etalage_visitor"
 VISITOR_HEADER = "x-etalage-visitor"
 KEY_HEADER = "x-etalage-key"
+DEMO = "/demo"
+"""What the paths of the demo begin with."""
 TOKENS_MAX = 2
 """One of the browser's anonymous id, one of the user who signed in there."""
 
@@ -27,6 +33,10 @@ _FIELDS = {
     b"x-forwarded-proto": "forwarded",
     b"access-control-request-method": "asks_method",
 }
+
+
+_UNKNOWN = ("",)
+_SENT = frozenset({*_FIELDS, b"x-forwarded-for"})
 
 
 class Credentials(Struct, kw_only=True, gc=False):
@@ -74,23 +84,38 @@ class Credentials(Struct, kw_only=True, gc=False):
         return self.content_type.partition(b";")[0].strip().lower() == b"application/json"
 
 
-def read_credentials(scope: Scope) -> Credentials:
-    """The credentials of a request; a publishable key is taken out of its query string."""
-    found: dict[str, Any] = {}
+def read_sent(scope: Scope, query_key: bytes) -> Sent:
+    """What `read_credentials`, `choose_headers` and the limits look at, as it came.
+
+    Args:
+        scope: of the ASGI request.
+        query_key: by `take_query_key`.
+    """
+    headers = tuple([pair for pair in scope["headers"] if pair[0] in _SENT])
+    peer, scheme = (scope.get("client") or _UNKNOWN)[0], scope.get("scheme", "http")
+    return query_key, peer, scheme, scope["path"].startswith(DEMO), headers
+
+
+def read_credentials(scope: Scope, query_key: bytes) -> Credentials:
+    """The credentials of a request.
+
+    Args:
+        scope: of the ASGI request.
+        query_key: by `take_query_key`.
+    """
+    found: dict[str, Any] = {"query_key": query_key}
     for name, value in scope["headers"]:
         if (field := _FIELDS.get(name)) is not None:
             found.setdefault(field, value)
-    found["query_key"] = _take_query_key(scope)
     return Credentials(**found)
 
 
 def read_little(scope: Scope) -> Credentials:
     """What matters of them where a gateway is open to all and no page of another origin is named."""
-    _take_query_key(scope)
     return Credentials(forwarded=header(scope, b"x-forwarded-proto"))
 
 
-def _take_query_key(scope: Scope) -> bytes:
+def take_query_key(scope: Scope) -> bytes:
     """The publishable key in the query string, and out of it; empty for none."""
     if _PUBLISHABLE not in scope["query_string"]:
         return b""

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from contextlib import suppress
+from math import inf
 from typing import Protocol
 
-from streams.gateway.access.answer_headers import ANSWER_HEADERS, add_headers, choose_headers
+from msgspec import Struct
+
+from streams.gateway.access.answer_headers import (
+    ANSWER_HEADERS,
+    FixedHeaders,
+    add_headers,
+    choose_headers,
+    fixed_of,
+)
 from streams.gateway.access.callers import CALLER, OPEN, Caller, CallerBeforeKeys
-from streams.gateway.access.credentials import Credentials, read_credentials, read_little
-from streams.gateway.access.key_ring import KeyRing
+from streams.gateway.access.credentials import (
+    Credentials,
+    Sent,
+    read_credentials,
+    read_little,
+    read_sent,
+    take_query_key,
+)
+from streams.gateway.access.key_ring import KeyRing, KnownKey
 from streams.gateway.access.permissions import PERMISSIONS, SIDES, Grant, cross_origin_methods
 from streams.gateway.access.refusals import UNREAD, Refused
 from streams.gateway.access.visitor_tokens import Proof, VisitorTokens
 from streams.gateway.http.asgi_io import Receive, Scope, Send
 from streams.gateway.http.cors import METHODS, origin_headers, preflight_headers
-from streams.gateway.http.limits.request_limits import RequestLimits
+from streams.gateway.http.limits.request_limits import SENDER, RequestLimits, Sender
 from streams.gateway.http.problems import Problem
+from streams.runtime.clock import Clock
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
 
@@ -24,6 +42,10 @@ CREDENTIALS = "etalage.credentials"
 NOWHERE: frozenset[bytes] = frozenset()
 NOBODY: frozenset[Grant] = frozenset()
 Origins = frozenset[bytes]
+
+KEPT_MAX = 5_000
+KEPT_BYTES_MAX = 2_048
+"""Of what one sent: cookies may be many times longer than key and token. 5,000 take 20 MB at most."""
 
 
 class Routes(Protocol):
@@ -38,6 +60,54 @@ class Routes(Protocol):
     async def send_missing(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer as for a path that is no route."""
         ...
+
+
+class Admitted(Struct, frozen=True, eq=False):
+    """What the door found out of a request, for all that send the same; `until` in epoch seconds."""
+
+    caller: Caller
+    credentials: Credentials
+    headers: FixedHeaders
+    sender: Sender | None
+    until: float
+
+
+class Admissions:
+    """Callers who were let in lately, by all of what they sent that decides who they are.
+
+    A page sends the same key and token with each of its requests: one look-up then stands for reading and
+    proving them. It is void when the keys change, and from the moment when a token expires or a new one is
+    due. Refused requests are not kept. Constant time and bounded memory: the oldest goes first.
+
+    Args:
+        ring: the API keys.
+        clock: tokens expire by its wall clock.
+    """
+
+    def __init__(self, ring: KeyRing, clock: Clock) -> None:
+        self._ring, self._clock = ring, clock
+        self._kept: OrderedDict[Sent, Admitted] = OrderedDict()
+        self._version = ring.version
+
+    def find(self, sent: Sent) -> Admitted | None:
+        """What was found out of a request that sent the same; None where it must be found out anew."""
+        if self._version != self._ring.version:
+            self._kept.clear()
+            self._version = self._ring.version
+            return None
+        admitted = self._kept.get(sent)
+        return None if admitted is None or admitted.until <= self._clock.now() else admitted
+
+    def keep(self, sent: Sent, admitted: Admitted) -> None:
+        """Keep what was found out just after `find`, unless what was sent is long."""
+        query_key, *_, headers = sent
+        if len(query_key) + sum(len(name) + len(value) for name, value in headers) <= KEPT_BYTES_MAX:
+            self._kept[sent] = admitted
+            if len(self._kept) > KEPT_MAX:
+                self._kept.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
 
 class Door:
@@ -63,6 +133,7 @@ class Door:
     ) -> None:
         self._routes, self._ring, self._tokens, self._metrics = routes, ring, tokens, metrics
         self._limits = limits
+        self._admissions = Admissions(ring, tokens.clock)
         named = (origin.strip().rstrip("/").encode() for origin in (settings.origins or "").split(","))
         self._open_origins: Origins = frozenset(filter(None, named))
         self._apart = settings.admin_address is not None
@@ -73,18 +144,45 @@ class Door:
         if scope["type"] != "http":
             await self._routes(scope, receive, send)
             return
+        query_key = take_query_key(scope)
+        if self._ring.state == "closed" and scope["method"] == "GET":
+            self._enter_again(scope, query_key)
+            origins = NOWHERE
+        else:
+            origins = self._enter(scope, query_key)
+        if self._apart and not self._answers_here(scope):
+            await self._routes.send_missing(scope, receive, add_headers(scope, send))
+        elif scope["method"] == "OPTIONS" and _asks_leave(scope[CREDENTIALS]):
+            await self._preflight(scope, scope[CREDENTIALS], origins, add_headers(scope, send))
+        else:
+            await self._routes(scope, receive, send)
+
+    def _enter_again(self, scope: Scope, query_key: bytes) -> None:
+        """As `_enter`, by what was found out of a request that sent the same, if there was one lately."""
+        sent = read_sent(scope, query_key)
+        known = self._admissions.find(sent)
+        if known is not None:
+            scope[CALLER], scope[CREDENTIALS] = known.caller, known.credentials
+            scope[ANSWER_HEADERS] = known.headers
+            if known.sender is not None:
+                scope[SENDER] = known.sender
+            return
+        self._enter(scope, query_key)
+        caller: Caller = scope[CALLER]
+        if caller.same_until:
+            headers = fixed_of(scope[ANSWER_HEADERS])
+            admitted = Admitted(caller, scope[CREDENTIALS], headers, scope.get(SENDER), caller.same_until)
+            self._admissions.keep(sent, admitted)
+
+    def _enter(self, scope: Scope, query_key: bytes) -> Origins:
+        """Note in the scope who sent the request, and what its answer gets; the origins that may read it."""
         to_all = self._ring.open and not self._open_origins
-        credentials = read_little(scope) if to_all else read_credentials(scope)
+        credentials = read_little(scope) if to_all else read_credentials(scope, query_key)
         caller, origins = self._admit(scope, credentials)
         cross_origin = origin_headers(credentials.origin, origins) if origins else ()
         scope[CALLER], scope[CREDENTIALS] = caller, credentials
         scope[ANSWER_HEADERS] = choose_headers(scope, caller, credentials, cross_origin)
-        if self._apart and not self._answers_here(scope):
-            await self._routes.send_missing(scope, receive, add_headers(scope, send))
-        elif credentials.asks_method and credentials.origin and scope["method"] == "OPTIONS":
-            await self._preflight(scope, credentials, origins, add_headers(scope, send))
-        else:
-            await self._routes(scope, receive, send)
+        return origins
 
     def readmit(self, scope: Scope) -> Caller:
         """Who sent a request that is answered for long, by the keys and tokens that are good now."""
@@ -115,18 +213,26 @@ class Door:
         is_browser = known.key.kind == "publishable"
         self._limits.identify(scope, key=known.key.id, key_rate=known.key.rate, browser=is_browser)
         if not is_browser:
-            return Caller(known.grants), NOWHERE
+            caller = Caller(known.grants)
+            caller.same_until = inf
+            return caller, NOWHERE
         if credentials.origin:
             if credentials.origin not in origins and b"*" not in origins:
                 raise Refused(403, "origin", "this API key is not for pages of this origin")
         elif scope["method"] == "POST" and not credentials.is_json:
             detail = "send application/json, or from a page of an origin of this API key"
             raise Refused(415, "content_type", detail)
-        proofs = self._proofs(credentials)
+        return self._prove(scope, credentials, known), origins
+
+    def _prove(self, scope: Scope, credentials: Credentials, known: KnownKey) -> Caller:
+        """The caller with a publishable key; raises Refused for a wrong token of the header."""
+        proofs, all_good = self._proofs(credentials)
         caller = Caller(known.grants, proofs, self._tokens)
         if any(self._tokens.is_due(proof) for proof in proofs):
             self._renew(caller, scope)
-        return caller, origins
+        elif proofs and all_good and scope["method"] == "GET":  # those without proof get a visitor each
+            caller.same_until = min(self._tokens.settled_until(proof) for proof in proofs)
+        return caller
 
     def _renew(self, caller: Caller, scope: Scope) -> None:
         """Give an anonymous visitor who stays a new token in time, with an answer that is for visitors."""
@@ -135,15 +241,19 @@ class Door:
             with suppress(Problem):  # nothing signs any more: the old one is good as long as it is
                 caller.sign_anonymous()
 
-    def _proofs(self, credentials: Credentials) -> list[Proof]:
-        """Those of the header, where a wrong one is refused, and of the cookie, where it proves nothing."""
+    def _proofs(self, credentials: Credentials) -> tuple[list[Proof], bool]:
+        """Those of the header, where a wrong one is refused, and of the cookie, where it proves nothing.
+
+        Also whether all tokens prove something.
+        """
         proofs = [self._tokens.verify(token) for token in credentials.header_tokens]
         if cookie := credentials.cookie_token:
             try:
                 proofs.append(self._tokens.verify(cookie))
             except Refused as problem:
                 self._metrics.count("access_refused_total", reason=problem.reason)
-        return proofs
+                return proofs, False
+        return proofs, True
 
     def _preflight_origins(self, credentials: Credentials) -> Origins:
         try:
@@ -162,6 +272,11 @@ class Door:
         """Whether the route of the request is one of the port that it came to."""
         here = "admin" if self.admin_port and scope["server"][1] == self.admin_port else "public"
         return SIDES.get(self._routes.route_of(scope["path"]), "public") in (here, "both")
+
+
+def _asks_leave(credentials: Credentials) -> bool:
+    """Whether an OPTIONS request is a preflight."""
+    return bool(credentials.asks_method and credentials.origin)
 
 
 def _no_key() -> Refused:

@@ -62,13 +62,13 @@ class VisitorTokens:
     """Signs tokens and verifies them; those verified lately are found by their bytes."""
 
     def __init__(self, ring: KeyRing, clock: Clock) -> None:
-        self._ring, self._clock = ring, clock
+        self._ring, self.clock = ring, clock
         self._verified: OrderedDict[bytes, Proof] = OrderedDict()
         self._version = ring.version
 
     def sign(self, visitor: VisitorId, ttl_s: int, **claims: str) -> SignedToken:
         """A token for a visitor, with further claims; Problem 409 while there is no key that signs."""
-        now = self._clock.now()
+        now = self.clock.now()
         key = self._ring.signer(now)
         if key is None:
             raise Problem(409, "no visitor token can be signed: `etalage keys create --kind signing`")
@@ -87,7 +87,12 @@ class VisitorTokens:
 
     def is_due(self, proof: Proof) -> bool:
         """Whether a visitor should get a new token; one that the shop made stays as short as it is."""
-        return proof.ours and proof.expires - self._clock.now() < RENEW_BELOW_S
+        return proof.ours and proof.expires - self.clock.now() < RENEW_BELOW_S
+
+    @staticmethod
+    def settled_until(proof: Proof) -> float:
+        """Until when (epoch s) a proof is good and no new token is due."""
+        return proof.expires - RENEW_BELOW_S if proof.ours else proof.expires
 
     def verify(self, token: bytes) -> Proof:
         """Whom a token proves.
@@ -104,7 +109,7 @@ class VisitorTokens:
             self._verified[token] = proof
             if len(self._verified) > REMEMBERED_MAX:
                 self._verified.popitem(last=False)
-        if proof.expires <= self._clock.now():
+        if proof.expires <= self.clock.now():
             raise Refused(401, "token_expired", "this visitor token has expired")
         return proof
 
@@ -128,7 +133,7 @@ class VisitorTokens:
         visitor, expires, begins = claims["sub"], claims["exp"], claims.get("nbf", 0)
         if not _VISITOR.fullmatch(visitor) or not _is_time(expires) or not _is_time(begins):
             raise _malformed_token()
-        now = self._clock.now()
+        now = self.clock.now()
         longest = ANONYMOUS_TTL_S if visitor.startswith("a:") else USER_TTL_S
         latest = now + CLOCK_SLACK_S
         if not (expires <= latest + longest and begins <= latest):  # so written, NaN is refused too

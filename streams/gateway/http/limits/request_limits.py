@@ -133,28 +133,28 @@ class RequestLimits:
         sender: Sender | None = scope.get(SENDER)
         if sender is None:
             return
-        rates = sender.rates
+        rates, now = sender.rates, self._clock.monotonic()
         if rates.visitor and visitor:
-            self._take("visitor", visitor, price, rates.visitor)
+            self._take("visitor", visitor, price, rates.visitor, now)
         if rates.address and sender.address:
-            self._take("address", sender.address, price, rates.address)
+            self._take("address", sender.address, price, rates.address, now)
         if sender.key_rate:
-            self._take("key", sender.key, price, sender.key_rate)
+            self._take("key", sender.key, price, sender.key_rate, now)
 
     def charge_visitor(self, scope: Scope, price: float, visitor: str) -> None:
         """The same of a visitor alone: one of several in a request."""
         sender: Sender | None = scope.get(SENDER)
         if sender is not None and sender.rates.visitor:
-            self._take("visitor", visitor, price, sender.rates.visitor)
+            self._take("visitor", visitor, price, sender.rates.visitor, self._clock.monotonic())
 
     def charge_address(self, scope: Scope) -> None:
         """Take a unit from the address, whatever becomes of the request."""
         sender: Sender | None = scope.get(SENDER)
         if sender is not None and sender.rates.address and sender.address:
-            self._take("address", sender.address, 1.0, sender.rates.address)
+            self._take("address", sender.address, 1.0, sender.rates.address, self._clock.monotonic())
 
-    def _take(self, who: Who, owner: str, price: float, rate: float) -> None:
-        buckets, now = self.buckets[who], self._clock.monotonic()
+    def _take(self, who: Who, owner: str, price: float, rate: float, now: float) -> None:
+        buckets = self.buckets[who]
         if after_s := buckets.take(owner, price, rate, now):
             self._metrics.count("rate_limited_total", scope=who)
             raise RateLimited(who, after_s=after_s, rate=rate, left=buckets.left(owner, rate, now))

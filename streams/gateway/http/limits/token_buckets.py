@@ -46,7 +46,10 @@ class TokenBuckets:
         missing_s = full_at - now + (filling_s if filling_s < BURST_S else BURST_S) - BURST_S
         if missing_s > 1e-9:  # rounding of sums of prices is no reason to refuse
             return missing_s
-        self._keep(owner, full_at + filling_s)
+        buckets[owner] = full_at + filling_s  # as `_keep`: a call less for each request
+        buckets.move_to_end(owner)
+        if len(buckets) > self._buckets_max:
+            buckets.popitem(last=False)
         if self._spent is not None:
             self._spent[owner] = self._spent.get(owner, 0.0) + filling_s
         return 0.0
