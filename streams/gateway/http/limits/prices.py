@@ -9,6 +9,8 @@ from __future__ import annotations
 STORED_PAGE = 1.0
 DECIDED_PAGE = 4.0
 EXPLAINED_PAGE = 20.0
+DEMO = DECIDED_PAGE
+"""A file or a picture of the demo, or a path that there is not."""
 EVENT = 1.0
 STREAM = DECIDED_PAGE
 """Its opening."""

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from streams.gateway.http.limits.prices import DECIDED_PAGE, EXPLAINED_PAGE, price_of_ranking
+from streams.gateway.http.limits.prices import DECIDED_PAGE, DEMO, EXPLAINED_PAGE, price_of_ranking
 from streams.gateway.http.limits.token_buckets import BURST_S
 from streams.gateway.http.problems import PROBLEM_TYPE
 from tests.unit.streams.gateway.access.keyed import SHOP, keyed_gateway
@@ -108,6 +108,15 @@ async def test_an_address_is_limited_whatever_it_asks_and_says() -> None:
             assert (await client.post("/v1/events", json=[event()])).status_code == 429
             assert (await client.get("/livez")).status_code == 200, "probes are not counted"
             assert label(await get(client)) == (200, "overload")
+
+
+async def test_an_address_is_limited_at_what_is_for_anybody() -> None:
+    async with open_gateway(address_rate=RATE) as (house, _):
+        transport = httpx.ASGITransport(app=house.gateway.app, client=("8.8.8.8", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            codes = [(await client.get("/nothing")).status_code for _ in range(int(HELD / DEMO) + 1)]
+            assert codes == [404] * int(HELD / DEMO) + [429]
+            assert (await client.get("/demo/shop.css")).status_code == 429
 
 
 async def test_behind_a_proxy_each_client_has_its_own() -> None:
