@@ -109,7 +109,9 @@ def test_any_bytes_are_no_key(sent: bytes) -> None:
 
 
 @settings(max_examples=150)
-@given(st.lists(st.sampled_from([b"etalage_visitor", b"=", b";", b" ", b"\t", b"a", b"x", b'"']), max_size=12))
+@given(
+    st.lists(st.sampled_from([b"etalage_visitor", b"=", b";", b" ", b"\t", b"a", b"x", b'"']), max_size=12)
+)
 def test_the_cookie_is_what_splitting_the_header_finds(pieces: list[bytes]) -> None:
     """It is not split: 30 kB of semicolons would be split for 6 ms."""
     cookie = b"".join(pieces)

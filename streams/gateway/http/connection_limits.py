@@ -57,9 +57,9 @@ class EndingState(ServerState):
 class LimitedHttpProtocol(HttpToolsProtocol):
     """Closes the connection of a client that does not finish a request's head within HEAD_WITHIN_S seconds.
 
-    It closes, too, one whose head has more than HEAD_BYTES_MAX bytes or HEADERS_MAX headers (431), whose target
-    is too long or has more than PARAMETERS_MAX parameters (414), those beyond CONNECTIONS_MAX (503), and,
-    without an answer, one with more than PIPELINED_MAX requests waiting or a long body among them.
+    It closes, too, one whose head has more than HEAD_BYTES_MAX bytes or HEADERS_MAX headers (431), or whose
+    target is too long or has more than PARAMETERS_MAX parameters (414), those beyond CONNECTIONS_MAX (503),
+    and, without an answer, one with more than PIPELINED_MAX requests waiting or a long body among them.
 
     The time runs from the connection, and from the first byte of each later request; never while an answer is
     under way or between requests (uvicorn's keep-alive bounds that).
@@ -168,7 +168,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         return too_long or query.count(b"&") >= PARAMETERS_MAX
 
     def _refuse_head(self) -> None:
-        """Answers 431 or 414, unless an answer is under way: that one's connection is closed without a word."""
+        """Answers 431 or 414, unless an answer is under way: its connection is closed without a word."""
         if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()
         elif self._target_is_too_long():
