@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from streams.gateway.access.answer_headers import CSP_DATA, NOSNIFF
 from streams.gateway.http.answer_writes import CYCLE, JoinedWrites
+from streams.gateway.http.limits.client_address import PeerConnections
 from streams.gateway.http.problems import PROBLEM_TYPE, Problem
 from streams.runtime.deadline import LOOP_ITERATIONS
 
@@ -52,6 +53,10 @@ class EndingState(ServerState):
     """
 
     ending = False
+    peers: PeerConnections | None = None
+    """Counts connections by address; None: any may have as many as there may be."""
+    connections_max: int | None = None
+    """How many this process has file descriptors for; None: CONNECTIONS_MAX."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
@@ -72,6 +77,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
     """Received since the parser last completed a head, a piece of a body or a request: all that it and
     uvicorn keep of an unfinished head or trailer."""
     _too_large = False
+    _peer: str | None = None
+    """The address that this connection is counted for."""
     _answered: RequestResponseCycle | None = None
     """The request that is being answered, or was last."""
 
@@ -79,7 +86,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self, transport: asyncio.Transport
     ) -> None:
         super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS_MAX:
+        if not self._has_room():
             self._refuse(503, "too many connections: try again in a moment", retry_after=1)
             return
         sock = transport.get_extra_info("socket")
@@ -87,8 +94,23 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_MS)
         self._start_head_timer()
 
+    def _has_room(self) -> bool:
+        """Whether this process and the client's address may have one more connection; then it is counted."""
+        state = self.server_state
+        if not isinstance(state, EndingState):
+            return len(self.connections) <= CONNECTIONS_MAX
+        if len(self.connections) > (state.connections_max or CONNECTIONS_MAX):
+            return False
+        if state.peers is None or self.client is None:
+            return True
+        self._peer = state.peers.add(self.client[0])
+        return self._peer is not None
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
+        if self._peer is not None and isinstance(self.server_state, EndingState) and self.server_state.peers:
+            self.server_state.peers.remove(self._peer)
+            self._peer = None
         super().connection_lost(exc)
         # uvicorn tells the newest request alone, which may be one that waits behind the one that is answered.
         for cycle in (self._answered, *(cycle for cycle, _ in self.pipeline)):
