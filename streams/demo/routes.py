@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,8 +51,17 @@ def routes(find_item: FindItem) -> list[BaseRoute]:
         Route("/cards.json", cards),
         Route("/items/{item_id}.svg", picture),
         Route("/assortment.json", assortment),
-        Mount("/", StaticFiles(directory=STATIC, html=True), name="demo"),
+        Mount("/", FlatFiles(directory=STATIC, html=True), name="demo"),
     ]
+
+
+class FlatFiles(StaticFiles):
+    """Files of one folder, which has none in it: a path of more parts is not looked for on the disk."""
+
+    def lookup_path(self, path: str) -> tuple[str, os.stat_result | None]:
+        """As of StaticFiles."""
+        name = os.path.normpath(path)
+        return ("", None) if os.sep in name else super().lookup_path(name)
 
 
 async def picture(request: Request) -> Response:

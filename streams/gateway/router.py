@@ -18,7 +18,8 @@ from streams.gateway.access.permissions import SIDES
 from streams.gateway.access.refusals import Refused
 from streams.gateway.http.asgi_io import BODIES, ClientDisconnected, Receive, Scope, Send, send_problem
 from streams.gateway.http.cors import head_as_get
-from streams.gateway.http.limits.request_limits import RequestLimits
+from streams.gateway.http.limits.prices import DEMO
+from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.route import LayoutRoute
 from streams.runtime.telemetry.logs import logger
@@ -98,13 +99,22 @@ class Router:
             return
         route, methods = self._find(path)
         if methods is None:
-            await self._default(scope, receive, add_headers(scope, send))
+            await self._answer_default(scope, receive, add_headers(scope, send))
             return
         if scope["method"] == "HEAD" and "GET" in methods:
             scope, send = head_as_get(scope, send)
             await self(scope, receive, send)
             return
         await self._handle(route, methods, scope, receive, add_headers(scope, send))
+
+    async def _answer_default(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What is none of ours: for anybody, and so at the cost of the address alone."""
+        try:
+            self._limits.charge(scope, DEMO)
+        except RateLimited as limited:
+            await send_problem(send, limited)
+        else:
+            await self._default(scope, receive, send)
 
     def _find(self, path: str) -> tuple[str, Mapping[str, Handler] | None]:
         """The route's name in metrics and its handlers; no handlers for a path that is none of ours."""

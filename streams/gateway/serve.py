@@ -15,7 +15,13 @@ from msgspec.structs import replace
 
 from schemas.errors import ServiceMissing, StoreUnavailable, error_text
 from streams.gateway.http.connection_limits import LimitedHttpProtocol
-from streams.gateway.http.listening import GracefulServer, host_of, listen, listen_for_admin
+from streams.gateway.http.listening import (
+    GracefulServer,
+    host_of,
+    listen,
+    listen_for_admin,
+    raise_descriptors,
+)
 from streams.gateway.wiring import LiveGateway
 from streams.runtime.ports import HOST
 from streams.runtime.settings import Settings
@@ -144,7 +150,12 @@ def _build_server(live: LiveGateway, settings: Settings) -> GracefulServer:
         timeout_keep_alive=75,
         timeout_graceful_shutdown=max(1, int(settings.drain_s / 2)),
     )
-    return GracefulServer(config, unready_s=settings.unready_s)
+    return GracefulServer(
+        config,
+        unready_s=settings.unready_s,
+        peers=live.gateway.limits.peer_connections(),
+        connections_max=raise_descriptors(),
+    )
 
 
 def _catch_stop_signals() -> asyncio.Future[None]:

@@ -108,6 +108,18 @@ def test_any_bytes_are_no_key(sent: bytes) -> None:
     assert caught.value.status == 401
 
 
+@settings(max_examples=150)
+@given(
+    st.lists(st.sampled_from([b"etalage_visitor", b"=", b";", b" ", b"\t", b"a", b"x", b'"']), max_size=12)
+)
+def test_the_cookie_is_what_splitting_the_header_finds(pieces: list[bytes]) -> None:
+    """It is not split: 30 kB of semicolons would be split for 6 ms."""
+    cookie = b"".join(pieces)
+    pairs = (pair.strip(b" \t").partition(b"=") for pair in cookie.split(b";"))
+    values = [value for name, equals, value in pairs if equals and name == b"etalage_visitor"]
+    assert Credentials(cookie=cookie).cookie_token == (values[0] if len(values) == 1 else b"")
+
+
 NAMES = [b"authorization", b"x-etalage-key", b"x-etalage-visitor", b"cookie", b"origin", b"content-type"]
 
 

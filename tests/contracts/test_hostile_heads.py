@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from streams.gateway.http.connection_limits import HEAD_BYTES_MAX, EndingState, LimitedHttpProtocol
 
 GOOD = b"GET /v1/layouts/home?visitor=a:1 HTTP/1.1\r\nhost: shop\r\n\r\n"
-STATUS = re.compile(rb"HTTP/1\.1 (200|400|431) ")
+STATUS = re.compile(rb"HTTP/1\.1 (200|400|414|431) ")
 PIECES = [
     b"GET ",
     b"POST ",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from msgspec import Struct
@@ -22,7 +23,7 @@ TOKENS_MAX = 2
 
 _PUBLISHABLE = b"key=pk_"
 _BEARER = b"bearer "
-_COOKIE = COOKIE.encode() + b"="
+_COOKIE = re.compile(rb"(?:^|;)[ \t]*" + COOKIE.encode() + rb"=([^;]*)")
 _FIELDS = {
     b"authorization": "authorization",
     KEY_HEADER.encode(): "key",
@@ -72,11 +73,8 @@ class Credentials(Struct, kw_only=True, gc=False):
 
         Empty for several, too: a page of a sibling domain may have set one of them.
         """
-        if _COOKIE not in self.cookie:
-            return b""
-        pairs = (pair.strip().partition(b"=") for pair in self.cookie.split(b";"))
-        values = [value for name, _, value in pairs if name == _COOKIE[:-1]]
-        return values[0] if len(values) == 1 else b""
+        values: list[bytes] = _COOKIE.findall(self.cookie) if self.cookie else []
+        return values[0].rstrip(b" \t") if len(values) == 1 else b""
 
     @property
     def is_json(self) -> bool:

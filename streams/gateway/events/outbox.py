@@ -13,6 +13,9 @@ from streams.kafka.batch_sending import Pair
 QUEUED_MAX = 20_000
 """Own choice, not tuned: some 10 MB of exposures; at 5,000 answers a second, four seconds without Kafka."""
 
+QUEUED_BYTES_MAX = 32 << 20
+"""Decisions have 10 kB each: 20,000 of them would be a fifth of a gigabyte while Kafka is away."""
+
 FLUSH_EVERY_S = 0.2
 FLUSH_RECORDS = 2_000
 """The most that are written at once. While as many are queued, the next write follows without a pause."""
@@ -36,17 +39,19 @@ class Outbox:
         self._topic, self._log = topic, log
         self._on_sent, self._on_dropped = on_sent, on_dropped
         self._queue: deque[Pair] = deque()
+        self._bytes = 0
         self._task: asyncio.Task[None] | None = None
 
     def __len__(self) -> int:
         return len(self._queue)
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Queue a record, or drop it when QUEUED_MAX are queued; never waits."""
-        if len(self._queue) >= QUEUED_MAX:
+        """Queue a record, or drop it when QUEUED_MAX or QUEUED_BYTES_MAX are queued; never waits."""
+        if len(self._queue) >= QUEUED_MAX or self._bytes + len(value) > QUEUED_BYTES_MAX:
             self._on_dropped()
             return
         self._queue.append((key, value))
+        self._bytes += len(value)
 
     def start(self) -> None:
         """Begin to write what is queued, every FLUSH_EVERY_S, and at once when FLUSH_RECORDS are left."""
@@ -81,5 +86,6 @@ class Outbox:
             if isinstance(exc, StreamUnavailable):
                 return False
             raise
+        self._bytes -= sum(len(value or b"") for _, value in pairs)
         self._on_sent(len(pairs))
         return True

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from models.catalog.enrichment import FindItem
 from schemas.ids import VisitorId
@@ -25,7 +25,7 @@ from streams.gateway.events.validation import (
     validate_events,
 )
 from streams.gateway.http.asgi_io import Receive, Scope, Send, encode_headers, read_body, send_bytes
-from streams.gateway.http.limits.prices import EVENT, price_of_cutting
+from streams.gateway.http.limits.prices import price_of_cutting, price_of_event, price_of_splitting
 from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
 from streams.gateway.http.parameters import refuse_parameters
 from streams.kafka.batch_sending import Message
@@ -94,8 +94,9 @@ class EventsRoute:
         seen = Counter[VisitorId]()
         results: list[ValidEvent | EventAnswer] = []
         caller = caller_of(scope)
+        self._limits.charge(scope, price_of_splitting(body))
         sent = split_events(body, lambda: self._limits.charge(scope, price_of_cutting(len(body))))
-        self._limits.charge(scope, EVENT * len(sent))
+        self._limits.charge(scope, sum(map(_price_of, sent)))
         for raws in slices_of(sent):
             if results:
                 await asyncio.sleep(0)
@@ -103,15 +104,19 @@ class EventsRoute:
             checked = [_refuse_others(event, caller) for event in events]
             if refused := sum(after is not before for after, before in zip(checked, events, strict=True)):
                 self._metrics.count("access_refused_total", refused, reason="other_visitor")
-            results += [self._charge(event, scope) for event in checked]
+            results += [
+                self._charge(event, scope, _price_of(raw)) for event, raw in zip(checked, raws, strict=True)
+            ]
         return results
 
-    def _charge(self, event: ValidEvent | EventAnswer, scope: Scope) -> ValidEvent | EventAnswer:
+    def _charge(
+        self, event: ValidEvent | EventAnswer, scope: Scope, price: float
+    ) -> ValidEvent | EventAnswer:
         """The event, or `retry` while its visitor sends more than it may."""
         if not isinstance(event, ValidEvent):
             return event
         try:
-            self._limits.charge_visitor(scope, EVENT, event.visitor)
+            self._limits.charge_visitor(scope, price, event.visitor)
         except RateLimited as limited:
             return EventAnswer(status="retry", message_id=event.message_id, reason=limited.detail)
         return event
@@ -152,6 +157,10 @@ class EventsRoute:
             return EventAnswer(status="retry", message_id=event.message_id, reason=reason)
         token = self._partition_map.token(partition, offset)
         return EventAnswer(status="accepted", message_id=event.message_id, token=token)
+
+
+def _price_of(raw: Raw) -> float:
+    return price_of_event(len(memoryview(raw)))
 
 
 def _refuse_others(event: ValidEvent | EventAnswer, caller: Caller) -> ValidEvent | EventAnswer:

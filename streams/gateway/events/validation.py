@@ -22,6 +22,12 @@ REQUEST_EVENTS_MAX = 2_500
 VISITOR_EVENTS_MAX = 16
 """Of one visitor in one request: as many message ids as a visitor's state remembers."""
 
+OPENINGS_MAX = 800
+"""Lists and objects in one event, and so its levels: 200 items make some 210. How many levels a process can
+decode is for its own stack to say (a gateway 969, a worker 974): what is taken must be read everywhere."""
+REASON_MAX = 200
+"""Characters of what is wrong with an event; a decoder repeats a wrong value whole."""
+
 COMMAS_MAX = 50_000
 """In one request, so that splitting one takes 5 ms at most: ten bytes a comma, and events have more."""
 
@@ -119,10 +125,14 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
     value = bytes(raw)
     if TOO_DEEP in value:
         return EventAnswer(status="rejected", reason=f"nested deeper than {LEVELS_MAX} levels", field="$")
+    if value.count(b"[") + value.count(b"{") > OPENINGS_MAX:
+        reason = f"more than {OPENINGS_MAX} lists and objects"
+        return EventAnswer(status="rejected", reason=reason, field="$")
     try:
         event = decode_event(value)
     except InvalidEvent as exc:
-        return EventAnswer(status="rejected", reason=str(exc), field=error_field(str(exc)))
+        field = error_field(str(exc))[:REASON_MAX]
+        return EventAnswer(status="rejected", reason=str(exc)[:REASON_MAX], field=field)
     visitor = event.visitor
     seen[visitor] += 1
     if seen[visitor] > VISITOR_EVENTS_MAX:

@@ -21,6 +21,9 @@ JOINED_AT_ONCE = 4 << 20
 
 
 BODIES_BYTES_MAX = 256 << 20
+SMALL_BODY_BYTES = 32 << 10
+"""Such a body is always taken: who fills the budget with large ones keeps nobody from sending an event. Of
+all connections that there may be these are 320 MB."""
 _BODY_BYTES = "etalage.body_bytes"
 """Key of a scope: how many bytes of its body are counted."""
 
@@ -29,7 +32,7 @@ class BodyBudget:
     """How many bytes of bodies this process holds at once: what arrived of each request until it is answered.
 
     Args:
-        limit: bytes; past it a request is refused.
+        limit: bytes; past it a request with more than SMALL_BODY_BYTES is refused.
     """
 
     def __init__(self, limit: int) -> None:
@@ -40,7 +43,7 @@ class BodyBudget:
         """Counts bytes of a request's body; raises Problem 503 when they are too many."""
         self.held += size
         scope[_BODY_BYTES] = scope.get(_BODY_BYTES, 0) + size
-        if self.held > self._limit:
+        if self.held > self._limit and scope[_BODY_BYTES] > SMALL_BODY_BYTES:
             raise Problem(503, "too much is being uploaded at once", headers={"retry-after": "1"})
 
     def release(self, scope: Scope) -> None:

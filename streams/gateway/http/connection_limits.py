@@ -16,6 +16,7 @@ from uvicorn.server import ServerState
 
 from streams.gateway.access.answer_headers import CSP_DATA, NOSNIFF
 from streams.gateway.http.answer_writes import CYCLE, JoinedWrites
+from streams.gateway.http.limits.client_address import PeerConnections
 from streams.gateway.http.problems import PROBLEM_TYPE, Problem
 from streams.runtime.deadline import LOOP_ITERATIONS
 
@@ -23,6 +24,11 @@ HEAD_WITHIN_S = 10.0
 HEAD_BYTES_MAX = 32 * 1024
 """Of request line and headers, and of the trailers of a chunked body. Proxies allow 8 to 64 kB."""
 HEADERS_MAX = 100
+PATH_BYTES_MAX = 1024
+TARGET_BYTES_MAX = 8 * 1024
+"""Of a request line's path, and of path and query: escaped, a query of ours has 6 kB at most. A longer one
+would be unescaped and split for milliseconds before anybody asks who sent it."""
+PARAMETERS_MAX = 64
 PIPELINED_MAX = 16
 """Requests of one connection that wait behind an answer. One read may bring thousands, of 30 kB each in
 memory; browsers and proxies send none."""
@@ -47,24 +53,32 @@ class EndingState(ServerState):
     """
 
     ending = False
+    peers: PeerConnections | None = None
+    """Counts connections by address; None: any may have as many as there may be."""
+    connections_max: int | None = None
+    """How many this process has file descriptors for; None: CONNECTIONS_MAX."""
 
 
 class LimitedHttpProtocol(HttpToolsProtocol):
     """Closes the connection of a client that does not finish a request's head within HEAD_WITHIN_S seconds.
 
-    It closes, too, one whose head has more than HEAD_BYTES_MAX bytes or HEADERS_MAX headers (431), those
-    beyond CONNECTIONS_MAX (503), and, without an answer, one with more than PIPELINED_MAX requests waiting
-    or a long body among them.
+    It closes, too, one whose head has more than HEAD_BYTES_MAX bytes or HEADERS_MAX headers (431), or whose
+    target is too long or has more than PARAMETERS_MAX parameters (414), those beyond CONNECTIONS_MAX (503),
+    and, without an answer, one with more than PIPELINED_MAX requests waiting or a long body among them.
 
     The time runs from the connection, and from the first byte of each later request; never while an answer is
     under way or between requests (uvicorn's keep-alive bounds that).
     """
 
+    url = b""
+    """Of the request that came last; uvicorn sets it with the first byte of each."""
     _head_timer: asyncio.Handle | None = None
     _head_bytes = 0
     """Received since the parser last completed a head, a piece of a body or a request: all that it and
     uvicorn keep of an unfinished head or trailer."""
     _too_large = False
+    _peer: str | None = None
+    """The address that this connection is counted for."""
     _answered: RequestResponseCycle | None = None
     """The request that is being answered, or was last."""
 
@@ -72,7 +86,7 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self, transport: asyncio.Transport
     ) -> None:
         super().connection_made(transport)
-        if len(self.connections) > CONNECTIONS_MAX:
+        if not self._has_room():
             self._refuse(503, "too many connections: try again in a moment", retry_after=1)
             return
         sock = transport.get_extra_info("socket")
@@ -80,8 +94,23 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_MS)
         self._start_head_timer()
 
+    def _has_room(self) -> bool:
+        """Whether this process and the client's address may have one more connection; then it is counted."""
+        state = self.server_state
+        if not isinstance(state, EndingState):
+            return len(self.connections) <= CONNECTIONS_MAX
+        if len(self.connections) > (state.connections_max or CONNECTIONS_MAX):
+            return False
+        if state.peers is None or self.client is None:
+            return True
+        self._peer = state.peers.add(self.client[0])
+        return self._peer is not None
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
+        if self._peer is not None and isinstance(self.server_state, EndingState) and self.server_state.peers:
+            self.server_state.peers.remove(self._peer)
+            self._peer = None
         super().connection_lost(exc)
         # uvicorn tells the newest request alone, which may be one that waits behind the one that is answered.
         for cycle in (self._answered, *(cycle for cycle, _ in self.pipeline)):
@@ -116,8 +145,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_head_timer()
-        if len(self.headers) > HEADERS_MAX or (
-            self._head_bytes > HEAD_BYTES_MAX and self._head_is_too_large()
+        if (
+            len(self.headers) > HEADERS_MAX
+            or (self._head_bytes > HEAD_BYTES_MAX and self._head_is_too_large())
+            or (len(self.url) > PARAMETERS_MAX and self._target_is_too_long())
         ):
             self._too_large = True
             raise HeadTooLarge
@@ -153,12 +184,20 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             return False
         return len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > HEAD_BYTES_MAX
 
+    def _target_is_too_long(self) -> bool:
+        path, _, query = self.url.partition(b"?")
+        too_long = len(path) > PATH_BYTES_MAX or len(self.url) > TARGET_BYTES_MAX
+        return too_long or query.count(b"&") >= PARAMETERS_MAX
+
     def _refuse_head(self) -> None:
-        """Answers 431, unless an answer is under way: that one's connection is closed without a word."""
-        if self.cycle is None or self.cycle.response_complete:
-            self._refuse(431, f"a head has at most {HEAD_BYTES_MAX} bytes and {HEADERS_MAX} headers")
-        else:
+        """Answers 431 or 414, unless an answer is under way: its connection is closed without a word."""
+        if self.cycle is not None and not self.cycle.response_complete:
             self.transport.close()
+        elif self._target_is_too_long():
+            bounds = f"{PATH_BYTES_MAX} bytes of path, {TARGET_BYTES_MAX} in all, {PARAMETERS_MAX} parameters"
+            self._refuse(414, f"a target has at most {bounds}")
+        else:
+            self._refuse(431, f"a head has at most {HEAD_BYTES_MAX} bytes and {HEADERS_MAX} headers")
 
     def _refuse(self, status: int, detail: str, *, retry_after: int | None = None) -> None:
         """Answers a problem and closes: what else the client sends is not read."""

@@ -8,6 +8,7 @@ the end, and with it what waits there: `ETALAGE_UNREADY_S` gives a load balancer
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 from contextlib import nullcontext
 from typing import cast
@@ -15,13 +16,16 @@ from typing import cast
 import uvicorn
 
 from schemas.errors import ServiceMissing
-from streams.gateway.http.connection_limits import EndingState, LimitedHttpProtocol
+from streams.gateway.http.connection_limits import CONNECTIONS_MAX, EndingState, LimitedHttpProtocol
+from streams.gateway.http.limits.client_address import PeerConnections
 from streams.runtime.ports import listening_socket, shared_socket
 from streams.runtime.settings import Settings
 
 IDLE_WITHIN_S = 2.0
 """How long connections on which no request is under way may bring one more; busy clients' bring it sooner."""
 LOOK_EVERY_S = 0.02
+SPARE_DESCRIPTORS = 200
+"""For what is no client's connection."""
 
 
 def listen(settings: Settings) -> socket.socket:
@@ -58,6 +62,22 @@ def host_of(sock: socket.socket) -> str:
     return str(name[0]) if isinstance(name, tuple) else ""
 
 
+def raise_descriptors() -> int:
+    """Raise this process's own limit of file descriptors (often 1,024) as far as it may.
+
+    Returns:
+        How many connections fit, CONNECTIONS_MAX at most: Redis, Kafka and files need some, too.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = CONNECTIONS_MAX + SPARE_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return CONNECTIONS_MAX
+    return max(1, min(CONNECTIONS_MAX, soft - SPARE_DESCRIPTORS))
+
+
 def _take_over(descriptor: int) -> socket.socket:
     try:
         sock = socket.socket(fileno=descriptor)
@@ -85,11 +105,20 @@ class GracefulServer(uvicorn.Server):
     uvicorn closes those that wait for a request: one that is on its way to such a connection is lost. Here
     each is answered `connection: close`, and only what stays idle for IDLE_WITHIN_S is closed. `unready_s` is
     how long new connections are still accepted.
+    `peers` counts those of each address, `connections_max` is how many there may be (None: CONNECTIONS_MAX).
     """
 
-    def __init__(self, config: uvicorn.Config, *, unready_s: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        *,
+        unready_s: float,
+        peers: PeerConnections | None = None,
+        connections_max: int | None = None,
+    ) -> None:
         super().__init__(config)
         self.server_state = self._state = EndingState()
+        self._state.peers, self._state.connections_max = peers, connections_max
         self._unready_s = unready_s
         self.capture_signals = nullcontext  # type: ignore[assignment]  # the signals are ours
 

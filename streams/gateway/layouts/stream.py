@@ -36,7 +36,8 @@ from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, header
 from streams.gateway.http.cors import is_head
 from streams.gateway.http.limits.prices import STREAM as STREAM_PRICE
-from streams.gateway.http.limits.request_limits import RequestLimits
+from streams.gateway.http.limits.prices import price_of_page
+from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
 from streams.gateway.layouts.fallbacks import FallbackChain
@@ -142,10 +143,17 @@ class StreamRoute:
             try:
                 await send({**_START})  # what wraps `send` may put headers of its own into it
                 connection = _Connection(dependencies, query, partition, send, last)
+                connection.charge = lambda: self._charge_push(scope, query)
                 await connection.run(mailbox, lambda: self._is_admitted(scope, query))
             finally:
                 watching.cancel()
                 self._mailboxes.discard(mailbox)
+
+    def _charge_push(self, scope: Scope, query: LayoutQuery) -> None:
+        """An event of a visitor pushes each of its open pages: that costs as much as to ask for them."""
+        live = query.page == self._dependencies.live_page
+        price = price_of_page(live=live, explain=query.explain)
+        self._dependencies.limits.charge(scope, price, query.visitor)
 
     def _is_admitted(self, scope: Scope, query: LayoutQuery) -> bool:
         """Whether the client may still see this visitor's pages."""
@@ -180,6 +188,8 @@ class _Connection:
         self._stale = False
         self._before_layout = b"retry: %d\n" % RETRY_MS
         self._look_again: Callable[[], None] = lambda: None
+        self.charge: Callable[[], None] = lambda: None
+        """For one push; the first is paid with the opening. Raises RateLimited."""
 
     async def run(self, mailbox: Mailbox, is_admitted: Callable[[], bool]) -> None:
         """Push until the client leaves, is no longer admitted, or the process stops."""
@@ -197,7 +207,7 @@ class _Connection:
                 continue
             await self._limit_rate()
             if mail.reread or not self._live or (mail.notice is not None and mail.notice.layout_changed):
-                await self._push()
+                await self._push_when_paid()
             if mail.notice is not None and self._query.journey:
                 await self._send_trace(mail.notice, mail.noticed_at)
         await self._write(b"retry: %d\n\n" % random.randint(*COME_BACK_MS), more=False)
@@ -210,6 +220,15 @@ class _Connection:
         if self._not_before > now:
             await asyncio.sleep(self._not_before - now)
         self._not_before = max(now, self._not_before) + REDECIDE_EVERY_S
+
+    async def _push_when_paid(self) -> None:
+        """Later, while the visitor has cost as much as it may."""
+        try:
+            self.charge()
+        except RateLimited:
+            self._look_again_later()
+        else:
+            await self._push()
 
     async def _push(self, *, first: bool = False) -> None:
         """Send the current layout unless the client has it, with what it says of its freshness."""

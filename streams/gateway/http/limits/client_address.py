@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -45,6 +46,11 @@ class ClientAddresses:
             return ""
         return self._remembered(client[0], _read_forwarded(scope) if self._networks else b"")
 
+    def find_peer(self, peer: str) -> str:
+        """The group of who is at the other end of a connection; empty for a named proxy, too."""
+        address = _parse(peer)
+        return "" if address is None or self._is_proxy(address) else self._remembered(peer, b"")
+
     def _find(self, peer: str, forwarded: bytes) -> str:
         address = _parse(peer)
         hops = forwarded.decode("latin-1").split(",") if forwarded else []
@@ -59,6 +65,35 @@ class ClientAddresses:
 
     def _is_proxy(self, address: Address) -> bool:
         return any(address in network for network in self._networks)
+
+
+class PeerConnections:
+    """How many connections each address has open here, so that one cannot take all that there may be.
+
+    Args:
+        addresses: whose connections are not counted: proxies', and those of addresses that do not count.
+        most: connections of one address.
+    """
+
+    def __init__(self, addresses: ClientAddresses, most: int) -> None:
+        self._addresses, self._most = addresses, most
+        self._open = Counter[str]()
+
+    def add(self, peer: str) -> str | None:
+        """The group that the connection is counted in, to be given to `remove`; None for one too many."""
+        group = self._addresses.find_peer(peer)
+        if group and self._open[group] >= self._most:
+            return None
+        if group:
+            self._open[group] += 1
+        return group
+
+    def remove(self, group: str) -> None:
+        """A connection that was counted is closed."""
+        if group:
+            self._open[group] -= 1
+            if not self._open[group]:
+                del self._open[group]
 
 
 def _network(text: str) -> IPv4Network | IPv6Network:

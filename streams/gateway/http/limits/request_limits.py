@@ -11,7 +11,7 @@ from typing import Literal
 from msgspec import Struct
 
 from streams.gateway.http.asgi_io import Scope
-from streams.gateway.http.limits.client_address import ClientAddresses
+from streams.gateway.http.limits.client_address import ClientAddresses, PeerConnections
 from streams.gateway.http.limits.token_buckets import BURST_S, TokenBuckets
 from streams.gateway.http.problems import Problem
 from streams.runtime.clock import Clock
@@ -28,6 +28,9 @@ VISITOR_RATE, ADDRESS_RATE = 20.0, 1000.0
 visitor; a tenth of what a gateway can do for an address, behind which a whole carrier may be."""
 
 VISITOR_STREAMS, ADDRESS_STREAMS = 10, 500
+
+ADDRESS_CONNECTIONS = 1_000
+"""Of an address; twice its streams, where these may be more. A gateway has 10 times as many."""
 
 STREAM_RETRY_AFTER_S = 5
 
@@ -93,6 +96,11 @@ class RequestLimits:
         self._addresses = ClientAddresses(settings.proxies, private_too=private_too)
         self._key_streams = settings.key_streams
         self._open, self._closed = _rates(settings, defaults=False), _rates(settings, defaults=True)
+
+    def peer_connections(self) -> PeerConnections | None:
+        """Bounds the connections of each address; None where an address may have any number of streams."""
+        streams = self._closed.address_streams
+        return PeerConnections(self._addresses, max(ADDRESS_CONNECTIONS, 2 * streams)) if streams else None
 
     def identify(self, scope: Scope, *, key: str = "", key_rate: float = 0.0, browser: bool) -> None:
         """Note in the scope who sent the request.

@@ -41,6 +41,16 @@ async def test_an_unknown_file_is_not_found(client: httpx.AsyncClient) -> None:
     assert (await client.get("/demo/nothing.js")).status_code == 404
 
 
+async def test_a_path_of_many_parts_is_not_looked_for_on_the_disk(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part costs a look at the disk, and a path may have thousands."""
+    looked_for: list[str] = []
+    monkeypatch.setattr("os.path.realpath", lambda path, **_: looked_for.append(str(path)) or path)
+    assert (await client.get("/demo/" + "a/" * 500 + "shop.css")).status_code == 404
+    assert not [path for path in looked_for if "a/a" in path]
+
+
 async def test_the_cards_of_what_the_shop_has_and_no_others(client: httpx.AsyncClient) -> None:
     answer = await client.get("/demo/cards.json?item=lamps-0001&item=yachts-0001")
     assert answer.status_code == 200

@@ -105,3 +105,15 @@ async def test_decisions_of_a_sample_are_recorded(house: House, client: httpx.As
     assert key == chosen.encode()
     decision = msgspec.json.decode(value or b"", type=Decision)
     assert (decision.page, decision.visitor_id) == ("cart", chosen)
+
+
+async def test_what_waits_has_a_bound_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "QUEUED_BYTES_MAX", 10)
+    log, counts = MemoryLog(), Counts()
+    box = Outbox("t", log, on_sent=counts.add_sent, on_dropped=counts.add_dropped)
+    for value in (b"123456", b"1234567", b"1234"):
+        box.put(b"a", value)
+    assert (len(box), counts.dropped) == (2, 1)
+    await box.stop()
+    box.put(b"a", b"1234567890")
+    assert (len(box), counts.dropped) == (1, 1), "what was written waits no longer"

@@ -13,6 +13,7 @@ from schemas.codec import decode_event
 from schemas.events import EVENT_BYTES_MAX
 from schemas.ids import ItemId, VisitorId
 from streams.gateway.events.validation import (
+    REASON_MAX,
     REQUEST_EVENTS_MAX,
     VISITOR_EVENTS_MAX,
     EventAnswer,
@@ -115,3 +116,24 @@ def test_what_the_catalogue_knows_is_added() -> None:
     event = only(view())
     assert isinstance(event, ValidEvent)
     assert b'"item_brand":"Pellam"' in event.value
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'])
+def test_no_event_is_deeper_than_every_process_can_decode(opening: str) -> None:
+    """A worker that could not would bury it, and halt after a hundred of them."""
+    inner = opening * 950 + ("1" if opening != "[" else "") + {"[": "]"}.get(opening, "}") * 950
+    text = msgspec.json.encode(view()).decode().removesuffix("}") + f',"extra":{inner}}}'
+    (answer,) = validate_events(split_events(text.encode()), {"s1": SHOE}.get, Counter())
+    assert isinstance(answer, EventAnswer)
+    assert answer.status == "rejected"
+
+
+def test_two_hundred_items_are_no_deep_event() -> None:
+    items = [{"item_id": f"s{number}", "extra": {"a": [1]}} for number in range(200)]
+    assert isinstance(only(view() | {"properties": {"items": items}}), ValidEvent)
+
+
+def test_a_rejection_does_not_repeat_a_long_value() -> None:
+    answer = only(view(channel="x" * 20_000))
+    assert isinstance(answer, EventAnswer)
+    assert len(answer.reason or "") <= REASON_MAX

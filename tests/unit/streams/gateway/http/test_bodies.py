@@ -27,6 +27,7 @@ def receive_of(*parts: bytes) -> Receive:
 @pytest.fixture
 def budget(monkeypatch: pytest.MonkeyPatch) -> BodyBudget:
     budget = BodyBudget(3 * 1024)
+    monkeypatch.setattr(asgi_io, "SMALL_BODY_BYTES", 1024)
     monkeypatch.setattr(asgi_io, "BODIES", budget)
     return budget
 
@@ -64,3 +65,12 @@ async def test_an_answered_request_holds_nothing(client: httpx.AsyncClient, body
     before = asgi_io.BODIES.held  # other tests of this process call routes without their router
     await client.post("/v1/events", content=body)
     assert asgi_io.BODIES.held == before
+
+
+async def test_a_small_body_is_taken_whatever_others_hold(
+    budget: BodyBudget, scope: Callable[[], dict[str, Any]]
+) -> None:
+    assert len(await read_body(scope(), receive_of(KB, KB, KB), 1 << 20)) == 3 * 1024
+    assert await read_body(scope(), receive_of(KB), 1 << 20) == KB
+    with pytest.raises(Problem):
+        await read_body(scope(), receive_of(KB, b"a"), 1 << 20)

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from streams.gateway.http import connection_limits
-from streams.gateway.http.connection_limits import HEAD_BYTES_MAX, HEAD_WITHIN_S, HEADERS_MAX
+from streams.gateway.http.connection_limits import (
+    HEAD_BYTES_MAX,
+    HEAD_WITHIN_S,
+    HEADERS_MAX,
+    PARAMETERS_MAX,
+    PATH_BYTES_MAX,
+    TARGET_BYTES_MAX,
+)
 from tests.unit.streams.gateway.http.served import REQUEST, WITHIN_S, answer_ok, read_until_closed, serve
 
 
@@ -75,9 +82,8 @@ POST = START.replace(b"GET", b"POST")
         START + b"x: " + b"a" * HEAD_BYTES_MAX,
         START + b"x: " + b"a" * HEAD_BYTES_MAX + b"\r\n\r\n",
         START + b"x: a\r\n" * HEADERS_MAX + b"\r\n",
-        b"GET /" + b"a" * HEAD_BYTES_MAX + b" HTTP/1.1\r\n\r\n",
     ],
-    ids=["unfinished", "one header", "many headers", "path"],
+    ids=["unfinished", "one header", "many headers"],
 )
 async def test_too_large_a_head_is_refused(head: bytes) -> None:
     async with connected() as (reader, writer):
@@ -85,6 +91,34 @@ async def test_too_large_a_head_is_refused(head: bytes) -> None:
         answer = await reader.read()
     assert answer.startswith(b"HTTP/1.1 431 ")
     assert b'"status":431' in answer
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/" + b"a" * HEAD_BYTES_MAX,
+        b"/demo/" + b"a/" * (PATH_BYTES_MAX // 2),
+        b"/v1/layouts/search?q=" + b"%41" * (TARGET_BYTES_MAX // 3),
+        b"/v1/layouts/home?" + b"&" * PARAMETERS_MAX,
+    ],
+    ids=["head", "path", "query", "parameters"],
+)
+async def test_too_long_a_target_is_refused_before_it_is_read(target: bytes) -> None:
+    """Unescaping or splitting 30 kB of it takes a hundred times as long as an answer."""
+    async with connected() as (reader, writer):
+        writer.write(b"GET %b HTTP/1.1\r\nhost: test\r\n\r\n" % target)
+        answer = await reader.read()
+    assert answer.startswith(b"HTTP/1.1 414 ")
+    assert b'"status":414' in answer
+
+
+async def test_targets_within_the_bounds_are_taken() -> None:
+    async with serve(answer_ok) as port, asyncio.timeout(WITHIN_S):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for target in (b"/" + b"a" * (PATH_BYTES_MAX - 1), b"/?q=" + b"&" * (PARAMETERS_MAX - 1)):
+            writer.write(b"GET %b HTTP/1.1\r\nhost: test\r\n\r\n" % target)
+            assert (await reader.readuntil(b"\r\n\r\nok")).startswith(b"HTTP/1.1 200")
+        writer.close()
 
 
 async def test_trailers_have_the_bounds_of_a_head() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -15,8 +16,9 @@ import uvicorn
 
 from schemas.errors import ServiceMissing
 from streams.gateway.http import listening
-from streams.gateway.http.connection_limits import LimitedHttpProtocol
-from streams.gateway.http.listening import GracefulServer, listen
+from streams.gateway.http.connection_limits import CONNECTIONS_MAX, LimitedHttpProtocol
+from streams.gateway.http.limits.client_address import ClientAddresses, PeerConnections
+from streams.gateway.http.listening import SPARE_DESCRIPTORS, GracefulServer, listen, raise_descriptors
 from streams.runtime.ports import listening_socket
 from streams.runtime.settings import Settings
 from tests.shop_load import Connection
@@ -164,3 +166,73 @@ def test_a_socket_handed_over_is_accepted_from() -> None:
         handed_over = os.dup(theirs.fileno())
         with listen(Settings(listen_fd=handed_over)) as ours:
             assert ours.getsockname() == theirs.getsockname()
+
+
+@asynccontextmanager
+async def bounded(**bounds: Any) -> AsyncIterator[Served]:
+    served = Served()
+    served.server = GracefulServer(config_for(served._answer), unready_s=0.0, **bounds)
+    serving = asyncio.create_task(served.server.serve(sockets=[served.sock]))
+    try:
+        yield served
+    finally:
+        served.server.should_exit = True
+        await serving
+        served.shared.close()
+
+
+async def status_line(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    """The status line of an answer, empty when the connection was closed before one."""
+    writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+    async with asyncio.timeout(WITHIN_S):
+        return await reader.readline()
+
+
+async def test_one_address_does_not_take_all_connections() -> None:
+    """Those it has stay good, others have theirs, and it has one more when one of its own is closed."""
+    peers = PeerConnections(ClientAddresses(None, private_too=True), most=2)
+    async with bounded(peers=peers) as served:
+        opened = [await asyncio.open_connection("127.0.0.1", served.port) for _ in range(2)]
+        for pair in opened:
+            assert b"200" in await status_line(*pair)
+        third = await asyncio.open_connection("127.0.0.1", served.port)
+        assert b"503" in await third[0].readline()
+        other = await asyncio.open_connection("127.0.0.1", served.port, local_addr=("127.0.0.9", 0))
+        assert b"200" in await status_line(*other)
+        opened[0][1].close()
+        await until(lambda: peers._open["127.0.0.1"] == 1)
+        again = await asyncio.open_connection("127.0.0.1", served.port)
+        assert b"200" in await status_line(*again)
+        for _, writer in (*opened, third, other, again):
+            writer.close()
+        await until(lambda: not peers._open)
+
+
+async def test_there_are_no_more_connections_than_descriptors() -> None:
+    async with bounded(connections_max=1) as served:
+        first = await asyncio.open_connection("127.0.0.1", served.port)
+        assert b"200" in await status_line(*first)
+        second = await asyncio.open_connection("127.0.0.1", served.port)
+        assert b"503" in await second[0].readline()
+        for _, writer in (first, second):
+            writer.close()
+
+
+@pytest.mark.parametrize(
+    ("limits", "connections", "raised"),
+    [
+        ((1024, 524_288), CONNECTIONS_MAX, (CONNECTIONS_MAX + SPARE_DESCRIPTORS, 524_288)),
+        ((1024, 1024), 1024 - SPARE_DESCRIPTORS, (1024, 1024)),
+        ((100, 100), 1, (100, 100)),
+        ((1 << 20, 1 << 20), CONNECTIONS_MAX, None),
+        ((resource.RLIM_INFINITY, resource.RLIM_INFINITY), CONNECTIONS_MAX, None),
+    ],
+)
+def test_descriptors_are_raised_as_far_as_may_be(
+    limits: tuple[int, int], connections: int, raised: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[Any] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    monkeypatch.setattr(resource, "setrlimit", lambda _, both: calls.append(both))
+    assert raise_descriptors() == connections
+    assert calls == ([] if raised is None else [raised])

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streams.gateway.http.limits.client_address import FORWARDED_BYTES_MAX, ClientAddresses
+from streams.gateway.http.limits.client_address import FORWARDED_BYTES_MAX, ClientAddresses, PeerConnections
 
 PROXIES = "10.0.0.0/8, 2001:db8:ffff::/48"
 
@@ -48,3 +48,16 @@ def test_of_a_long_header_the_end_is_read() -> None:
     long = ",".join(["1.1.1.1"] * FORWARDED_BYTES_MAX)
     assert addresses.find(scope("10.0.0.1", long + ",9.9.9.9")) == "9.9.9.9"
     assert addresses.find(scope("10.0.0.1", long)) == "1.1.1.1"
+
+
+def test_an_address_has_so_many_connections_and_a_proxy_any() -> None:
+    peers = PeerConnections(ClientAddresses(PROXIES, private_too=False), most=2)
+    assert [peers.add("8.8.8.8") for _ in range(3)] == ["8.8.8.8", "8.8.8.8", None]
+    assert peers.add("9.9.9.9") == "9.9.9.9"
+    for address, group in (("2600:1:2:3::1", "2600:1:2:3::/64"), ("2600:1:2:3::2", "2600:1:2:3::/64")):
+        assert peers.add(address) == group
+    assert peers.add("2600:1:2:3::3") is None
+    assert {peers.add("10.0.0.1") for _ in range(9)} == {""}
+    assert {peers.add("127.0.0.1") for _ in range(9)} == {""}
+    peers.remove("8.8.8.8")
+    assert [peers.add("8.8.8.8") for _ in range(2)] == ["8.8.8.8", None]

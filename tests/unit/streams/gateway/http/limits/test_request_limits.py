@@ -8,7 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from streams.gateway.http.limits.prices import DECIDED_PAGE, EXPLAINED_PAGE, price_of_ranking
+from streams.gateway.http.limits.prices import (
+    DECIDED_PAGE,
+    DEMO,
+    EVENT_BYTES,
+    EXPLAINED_PAGE,
+    price_of_ranking,
+)
 from streams.gateway.http.limits.token_buckets import BURST_S
 from streams.gateway.http.problems import PROBLEM_TYPE
 from tests.unit.streams.gateway.access.keyed import SHOP, keyed_gateway
@@ -110,6 +116,15 @@ async def test_an_address_is_limited_whatever_it_asks_and_says() -> None:
             assert label(await get(client)) == (200, "overload")
 
 
+async def test_an_address_is_limited_at_what_is_for_anybody() -> None:
+    async with open_gateway(address_rate=RATE) as (house, _):
+        transport = httpx.ASGITransport(app=house.gateway.app, client=("8.8.8.8", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            codes = [(await client.get("/nothing")).status_code for _ in range(int(HELD / DEMO) + 1)]
+            assert codes == [404] * int(HELD / DEMO) + [429]
+            assert (await client.get("/demo/shop.css")).status_code == 429
+
+
 async def test_behind_a_proxy_each_client_has_its_own() -> None:
     async with open_gateway(address_rate=RATE, proxies="127.0.0.0/8") as (_, client):
         for address in ("9.9.9.9", "8.8.8.8"):
@@ -181,3 +196,49 @@ async def test_who_asks_for_too_much_writes_no_exposures() -> None:
         for _ in range(HELD + 5):
             await get(client)
         assert len(house.gateway.exposures.outbox) == HELD
+
+
+async def test_an_event_costs_as_much_as_it_is_long() -> None:
+    """What it takes a worker grows with its items, and what Kafka keeps with its bytes."""
+    async with open_gateway(visitor_rate=100.0, address_rate=1000.0) as (house, _):
+        transport = httpx.ASGITransport(app=house.gateway.app, client=("8.8.8.8", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            large = event() | {"extra": "x" * 20 * EVENT_BYTES}
+            answer = await client.post("/v1/events", json=[large])
+        assert answer.json()["results"][0]["status"] == "accepted"
+        buckets, now = house.gateway.limits.buckets, house.clock.monotonic()
+        assert 20 <= 500 - buckets["visitor"].left(ANN, 100.0, now) <= 25
+        assert 20 <= 5000 - buckets["address"].left("8.8.8.8", 1000.0, now) <= 25
+
+
+async def test_a_body_that_is_dear_to_split_is_paid_before() -> None:
+    async with open_gateway(address_rate=10 * RATE) as (house, _):
+        transport = httpx.ASGITransport(app=house.gateway.app, client=("8.8.8.8", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            body = b"[" + b"1," * 49_000 + b"1]"
+            codes = [(await client.post("/v1/events", content=body)).status_code for _ in range(4)]
+            assert codes == [413, 413, 413, 429]
+
+
+@pytest.mark.parametrize(("page", "price"), [("home", 1.0), ("cart", 4.0)])
+async def test_an_open_page_pays_for_what_is_pushed_to_it(page: str, price: float) -> None:
+    """One event would else be decided for each open page of its visitor."""
+    async with open_gateway(visitor_rate=100.0) as (house, _), open_page(house, page=page) as opened:
+        await opened.next()
+        await opened.hears_nothing(1.0)
+        before = house.gateway.limits.buckets["visitor"].left(ANN, 100.0, house.clock.monotonic())
+        await house.write(state_after_views(["bags-0001", "bags-0002"], offset=1))
+        await opened.hears_nothing(1.0)
+        left = house.gateway.limits.buckets["visitor"].left(ANN, 100.0, house.clock.monotonic())
+        assert before - left == price
+
+
+async def test_an_open_page_that_was_put_off_is_pushed_later() -> None:
+    async with open_gateway(visitor_rate=RATE) as (house, client), open_page(house) as opened:
+        await opened.next()
+        for _ in range(60):
+            await get(client)
+        await house.write(state_after_views(["bags-0001", "bags-0002"], offset=1))
+        assert await opened.hears_nothing()
+        house.clock.advance(5)
+        assert (await opened.next()).event == "layout"
