@@ -52,7 +52,7 @@ class ValidEvent(Struct, frozen=True, kw_only=True, gc=False):
     """An event ready to be written; `value` is its JSON, enriched from the catalogue.
 
     `linked` is the browser's visitor in an event that names a user too, `agent` the browser that a server
-    names. `notes` and `counts` say what was done to make the event fit.
+    names, `happened_s` when it was by the client's clock. `notes` and `counts` say what was done to make the event fit.
     """
 
     message_id: str
@@ -62,6 +62,7 @@ class ValidEvent(Struct, frozen=True, kw_only=True, gc=False):
     notes: Sequence[Note] = ()
     counts: Mapping[tuple[str, Done], int] = MappingProxyType({})
     agent: str | None = None
+    happened_s: float = 0.0
 
 
 class _Batch(Struct):
@@ -148,5 +149,6 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
         linked=VisitorId(f"a:{event.anonymous_id}") if event.user_id and event.anonymous_id else None,
         notes=decoded.notes,
         counts=decoded.counts,
+        happened_s=event.timestamp.timestamp(),
         agent=None if event.context is None else event.context.user_agent,
     )
