@@ -92,8 +92,7 @@ class NumberField(Struct, frozen=True):
             whole = integer_of(value)
             if whole is None:
                 return self._dropped("a fraction where pieces are counted", notes)
-            notes.add(self.label, "converted", "written as a fraction")
-            value = whole
+            value, notes.changed = whole, True
         if not self.least <= value <= self.most:
             return self._dropped(f"not between {self.least:g} and {self.most:g}", notes)
         return value
