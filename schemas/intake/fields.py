@@ -6,7 +6,6 @@ What fits is given back as it is, so to mend twice is to mend once.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any, Protocol
 
@@ -99,7 +98,7 @@ class NumberField(Struct, frozen=True):
 
     def _of_text(self, text: str, notes: Notes) -> Any:
         number = number_of_text(text)
-        if number is None or not math.isfinite(number):
+        if number is None:
             return self._dropped("a text that is no number, or may be two (write 1234.50)", notes)
         if self.integral and integer_of(number) is not None:
             number = integer_of(number)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 SAFE_INTEGER = 2**53 - 1
@@ -22,7 +23,8 @@ def number_of_text(text: str) -> float | int | None:
     text = text.strip()
     if len(text) > DIGITS_MAX or not _PLAIN.fullmatch(text) or _TWO_MEANINGS.fullmatch(text):
         return None
-    return int(text) if text.lstrip("+-").isdigit() else float(text)
+    number = int(text) if text.lstrip("+-").isdigit() else float(text)
+    return number if math.isfinite(number) else None
 
 
 def integer_of(number: float) -> int | None:

@@ -27,9 +27,12 @@ INDEXED = 3
 
 _PLAIN = re.compile(r"(?:\\[^\w]|[^\\.^$*+?{}\[\]|()])+")
 _UNLISTED = re.compile(
-    r"(?<!cu)(?:bot|crawler|spider)\b[^a-z].{0,60}https?://|compatible;[^)]{0,40}(?:bot|crawler|spider)\b", re.I
+    r"(?<!cu)(?:bot|crawler|spider)\b[^a-z].{0,60}https?://|compatible;[^)]{0,40}(?:bot|crawler|spider)\b"
+    r"|^(?!Mozilla/|Dalvik/|Opera/).*(?<!cu)(?:bot|crawler|spider|scraper)\b",
+    re.IGNORECASE,
 )
-"""Names itself a crawler and says where it is explained, or does so where crawlers do. Telephones do neither."""
+"""Names itself a crawler and says where it is explained, or does so where crawlers do, or is no browser at all.
+Telephones do none of these."""
 
 
 class AgentList(Struct, frozen=True):
