@@ -1,6 +1,7 @@
 """Writes `contracts/<topic>/v1/schema.json` from the types: `python -m schemas.contracts_tool`.
 
-Beside that of events, which says what they are, `taken.json` says what is taken as one. The types are the source; the files are for readers in other languages, and a test fails when they are stale.
+Beside that of events, which says what they are, `taken.json` says what is taken as one. The types are the
+source; the files are for readers in other languages, and a test fails when they are stale.
 """
 
 from __future__ import annotations

@@ -176,4 +176,3 @@ class ConsentField(Struct, frozen=True):
             return UNSET
         notes.add(self.label, "converted", "taken as granted" if flag else "taken as denied", name[:40])
         return flag
-

@@ -1,37 +1,38 @@
 """Makes an event that strict decoding refuses into one that it takes, if only its optional fields are wrong.
 
-Deterministic: the same bytes give the same event at whichever door they come in, so a record that a shop's own
-producer wrote folds as the one that a gateway would have made of it.
+Deterministic: the same bytes give the same event at whichever door they come in, so a record that a shop's
+own producer wrote folds as the one that a gateway would have made of it.
 """
 
 from __future__ import annotations
 
 from typing import Any, get_args
 
-import msgspec
 from msgspec import Struct
 from msgspec import inspect as types
 
-from schemas.events import EVENT_NAMES, KnownEvent, OtherEvent
+from schemas.events import EVENT_NAMES, Envelope, KnownEvent, OtherEvent
 from schemas.intake.fields import NOT_GIVEN, Field
 from schemas.intake.notes import Notes
 from schemas.intake.numbers import text_of_id
 from schemas.intake.parsing import REPLACEMENT
-from schemas.intake.records import RecordField, field_of, mend_fields
+from schemas.intake.records import RecordField, mend_fields, record_of
 from schemas.intake.spelling import NAME_MAX, Spelling
 
 VISITOR_IDS = ("user_id", "anonymous_id")
 IDENTITY = frozenset({"event", "message_id", "timestamp", "kind", *VISITOR_IDS})
 """Fields that refuse an event when they do not fit: who, what, when, and that it is an event."""
 
-COUNTED = frozenset({"add_to_cart", "remove_from_cart", "purchase", "store_purchase", "refund", "return_completed"})
+COUNTED = frozenset(
+    {"add_to_cart", "remove_from_cart", "purchase", "store_purchase", "refund", "return_completed"}
+)
 """Events whose lines say how many pieces: a line of none is left out, elsewhere its quantity is."""
 
 event_spelling = Spelling(EVENT_NAMES)
 
 
 class Shape(Struct, frozen=True):
-    """What an event of one name carries: rules of its optional fields, and which properties it cannot miss."""
+    """What an event of one name carries: rules of optional fields, properties it cannot miss."""
 
     names: frozenset[str]
     fields: dict[str, Field]
@@ -118,18 +119,17 @@ def _has_required(body: dict[str, Any], shape: Shape, notes: Notes) -> bool:
     return True
 
 
-def _shape_of(event: types.StructType) -> Shape:
-    optional = [one for one in event.fields if one.encode_name not in IDENTITY]
-    fields = {
-        one.encode_name: field_of(one.type, f"$.{one.encode_name}", pieces=event.tag in COUNTED)
-        for one in optional
-    }
-    names = frozenset(one.encode_name for one in event.fields) | {"event"}
-    properties = next((one.type for one in optional if one.encode_name == "properties"), None)
-    required = [one.encode_name for one in properties.fields if one.required] if properties else []
-    return Shape(names, fields, tuple(required), Spelling(names))
+def _shape_of(cls: type[Envelope]) -> Shape:
+    """The rules of an event's type."""
+    counted = cls.__struct_config__.tag in COUNTED
+    fields = dict(record_of(types.type_info(cls), "$", counted=counted).fields)
+    names = frozenset(fields) | {"event"}
+    properties = fields.get("properties")
+    required = properties.required if isinstance(properties, RecordField) else ()
+    optional = {name: field for name, field in fields.items() if name not in IDENTITY}
+    return Shape(names, optional, required, Spelling(names))
 
 
-SHAPES = {str(cls.__struct_config__.tag): _shape_of(types.type_info(cls)) for cls in get_args(KnownEvent)}
+SHAPES = {str(cls.__struct_config__.tag): _shape_of(cls) for cls in get_args(KnownEvent)}
 """By event name."""
-OTHER = _shape_of(types.type_info(OtherEvent))
+OTHER = _shape_of(OtherEvent)

@@ -10,7 +10,7 @@ NOTES_MAX = 8
 """Named of one event; how many more there were is said in the last."""
 
 Done = Literal["cut", "converted", "dropped", "unknown", "missing"]
-"""`unknown`: a name that we do not know. `missing`: what the event is about; it is kept and changes nothing."""
+"""`unknown`: a name that we do not know. `missing`: what an event is about: it is kept, changes nothing."""
 
 
 class Note(Struct, frozen=True, gc=False):

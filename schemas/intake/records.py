@@ -1,11 +1,10 @@
-"""Fields made of fields: objects, and the lines of items[]; built from the types, so a new field has its rule."""
+"""Fields made of fields: objects, the lines of items[]. Built from the types: a new field has its rule."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-import msgspec
 from msgspec import UNSET, Struct
 from msgspec import inspect as types
 
@@ -25,10 +24,14 @@ from schemas.intake.numbers import number_of_text
 
 
 class RecordField(Struct, frozen=True):
-    """An object whose `fields` are mended one by one; names beside them stay as they are."""
+    """An object whose `fields` are mended one by one; names beside them stay as they are.
+
+    It does not decode without those that are `required`.
+    """
 
     label: str
     fields: dict[str, Field]
+    required: tuple[str, ...] = ()
 
     def mend(self, value: Any, notes: Notes) -> Any:
         if not isinstance(value, dict):
@@ -39,12 +42,12 @@ class RecordField(Struct, frozen=True):
 
 
 class LinesField(Struct, frozen=True):
-    """The lines of items[]: one that names no item is left out, and with `pieces` one of none of it."""
+    """The lines of items[]: one that names no item is left out; where they are `counted` one of none, too."""
 
     label: str
     line: RecordField
     most: int
-    pieces: bool = False
+    counted: bool = False
 
     def mend(self, value: Any, notes: Notes) -> Any:
         if isinstance(value, dict):
@@ -60,7 +63,7 @@ class LinesField(Struct, frozen=True):
     def _fits(self, line: Any, index: int, notes: Notes) -> bool:
         """Mend a line in place; whether it stays."""
         notes.index = index
-        none = self.pieces and isinstance(line, dict) and _is_none(line.get("quantity"))
+        none = self.counted and isinstance(line, dict) and _is_none(line.get("quantity"))
         if none:
             notes.add(self.line.label, "dropped", "a quantity of none")
         elif self.line.mend(line, notes) is not UNSET:
@@ -82,38 +85,49 @@ def mend_fields(values: dict[str, Any], fields: dict[str, Field], notes: Notes) 
             values[name] = fit
 
 
-def field_of(kind: types.Type, label: str, *, pieces: bool = False) -> Field:
-    """The rule of a type.
+def record_of(kind: types.Type, label: str, *, counted: bool = False) -> RecordField:
+    """The rule of an object, with one for each of its fields.
 
     Args:
         kind: the type, as msgspec sees it.
-        label: the path of the field.
-        pieces: whether lines of items[] in it are counted by their quantity.
+        label: the path of the object.
+        counted: whether lines of items[] in it are counted by their quantity.
     """
+    assert isinstance(kind, types.StructType), kind
+    fields = {
+        one.encode_name: _field_of(one.type, f"{label}.{one.encode_name}", counted=counted)
+        for one in kind.fields
+    }
+    return RecordField(label, fields, tuple(one.encode_name for one in kind.fields if one.required))
+
+
+def _field_of(kind: types.Type, label: str, *, counted: bool) -> Field:
     match kind:
         case types.UnionType(types=parts):
-            return field_of(next(p for p in parts if not isinstance(p, types.NoneType)), label, pieces=pieces)
-        case types.StrType(max_length=longest, pattern=pattern) if longest or pattern:
+            one = next(part for part in parts if not isinstance(part, types.NoneType))
+            return _field_of(one, label, counted=counted)
+        case types.ListType(item_type=line, max_length=int(most)):
+            return LinesField(label, record_of(line, f"{label}[]"), most, counted)
+        case types.StructType():
+            return record_of(kind, label, counted=counted)
+        case types.DictType(key_type=types.StrType(max_length=int(longest))):
+            return ConsentField(label, longest)
+    return _plain_field_of(kind, label)
+
+
+def _plain_field_of(kind: types.Type, label: str) -> Field:
+    match kind:
+        case types.StrType(max_length=longest, pattern=pattern):
             return TextField(label, longest or EVENT_BYTES_MAX, re.compile(pattern) if pattern else None)
-        case types.IntType(ge=least, le=most) | types.FloatType(ge=least, le=most) if None not in (least, most):
-            return NumberField(label, isinstance(kind, types.IntType), least, most)
+        case types.IntType(ge=int() as least, le=int() as most):
+            return NumberField(label, True, least, most)
+        case types.FloatType(ge=int() | float() as least, le=int() | float() as most):
+            return NumberField(label, False, least, most)
         case types.LiteralType(values=words):
             return ChoiceField(label, frozenset(map(str, words)))
         case types.DateTimeType():
             return MomentField(label)
-        case types.DictType(key_type=types.StrType(max_length=int(longest))):
-            return ConsentField(label, longest)
-        case types.ListType(item_type=types.StructType() as line, max_length=int(most)):
-            return LinesField(label, record_of(line, f"{label}[]"), most, pieces)
-        case types.StructType():
-            return record_of(kind, label, pieces=pieces)
     raise EtalageError(f"no rule for the type of {label}: {kind}")
-
-
-def record_of(kind: types.StructType, label: str, *, pieces: bool = False) -> RecordField:
-    """The rule of an object, with one for each of its fields."""
-    fields = {one.encode_name: field_of(one.type, f"{label}.{one.encode_name}", pieces=pieces) for one in kind.fields}
-    return RecordField(label, fields)
 
 
 def _is_none(quantity: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Which known name an unknown one was meant to be: in constant time, for hostile names come by the thousand."""
+"""Which known name an unknown one was meant to be: cheaply, for hostile names come by the thousand."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class Spelling:
             return None
         if form in self._by_form:
             return self._by_form[form]
-        return next((self._by_form[less] for less in _with_one_letter_less(form) if less in self._by_form), None)
+        return next(
+            (self._by_form[less] for less in _with_one_letter_less(form) if less in self._by_form), None
+        )
 
     def hint(self, name: str) -> str:
         """`not known`, with the name that was meant if there is one."""

@@ -22,9 +22,9 @@ MOMENT_PATTERN = (
 _NUMBER = {"type": "integer", "minimum": -SAFE_INTEGER, "maximum": SAFE_INTEGER}
 _NOT_GIVEN = {"enum": [None, ""]}
 _ABOUT = (
-    "What may be sent. An optional field that does not fit schema.json is cut, converted or left out, and named in "
-    "the answer's notes; null and \"\" mean not given. An event that lacks what it is about is kept and teaches "
-    "nothing."
+    "What may be sent. An optional field that does not fit schema.json is cut, converted or left out, and "
+    'named in the notes of the answer; null and "" mean not given. An event that lacks what it is about is '
+    "kept, and teaches nothing."
 )
 
 

@@ -8,14 +8,19 @@ from hypothesis import strategies as st
 
 Schema = dict[str, Any]
 
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 ANYTHING: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=12),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=12),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=8,
 )
 MOMENTS = st.datetimes().map(lambda moment: f"{moment.isoformat()}Z")
 LONG = 40
-"""Characters and entries of what has no smaller bound: values stay small, bounds are tried by the unit tests."""
+"""Characters and entries of what has no smaller bound: values stay small; unit tests try bounds."""
 
 
 def values_of(schema: Schema, root: Schema) -> st.SearchStrategy[Any]:

@@ -106,9 +106,7 @@ def test_every_refused_record_is_refused_for_its_reason(topic: Topic, path: Path
 
 
 # What a JSON Schema cannot say: whether a date exists, and whether its time has a zone.
-BEYOND_SCHEMA = frozenset(
-    {"naive-timestamp", "naive-created-at", "timestamp-does-not-exist"}
-)
+BEYOND_SCHEMA = frozenset({"naive-timestamp", "naive-created-at", "timestamp-does-not-exist"})
 
 
 @refusals

@@ -157,8 +157,9 @@ def test_an_event_that_fits_is_taken_as_it_came() -> None:
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
-        ("viewItem", "view_item"), ("View Item", "view_item"), ("veiw_item", "view_item"), ("view_itm", "view_item"),
-        ("add-to-cart", "add_to_cart"), ("purchased", "purchase"), ("wheel_spun", None), ("", None), ("x" * 999, None),
+        ("viewItem", "view_item"), ("View Item", "view_item"), ("veiw_item", "view_item"),
+        ("view_itm", "view_item"), ("add-to-cart", "add_to_cart"), ("purchased", "purchase"),
+        ("wheel_spun", None), ("", None), ("x" * 999, None),
     ],
 )  # fmt: skip
 def test_the_name_that_was_meant(name: str, meant: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What is taken as an event is what `taken.json` says, both ways; what is made of it is what `schema.json` says."""
+"""What is taken as an event is what `taken.json` says, both ways; what is made of it fits `schema.json`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,16 @@ TAKEN, FITS = taken_schema(), schema_of(EVENTS)
 IS_TAKEN, IS_EVENT = Draft202012Validator(TAKEN), Draft202012Validator(FITS)
 MENDED = sorted((folder(EVENTS) / "mended").glob("*.json"))
 DEFINITIONS = [name for name in FITS["$defs"] if "event" in FITS["$defs"][name].get("properties", {})]
-FIELDS = [*TAKEN["properties"], "channel", "context", "properties", "sent_at", "session_id", "index", "chanel"]
+FIELDS = [
+    *TAKEN["properties"],
+    "channel",
+    "context",
+    "properties",
+    "sent_at",
+    "session_id",
+    "index",
+    "chanel",
+]
 
 calm = settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 
@@ -73,7 +82,11 @@ def test_what_the_schema_admits_is_taken(body: dict[str, Any], data: st.DataObje
 
 
 @calm
-@given(bodies(), st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=3), st.sets(st.sampled_from(FIELDS), max_size=2))
+@given(
+    bodies(),
+    st.dictionaries(st.sampled_from(FIELDS), ANYTHING, max_size=3),
+    st.sets(st.sampled_from(FIELDS), max_size=2),
+)
 def test_what_is_taken_the_schema_admits(
     body: dict[str, Any], changed: dict[str, Any], missing: set[str]
 ) -> None:

@@ -116,7 +116,7 @@ class EventsRoute:
         return results
 
     def _ignore_machine(self, event: ValidEvent | EventAnswer, machine: bool) -> ValidEvent | EventAnswer:
-        """The event, or `ignored` when no person caused it: its agent is a machine's, or its visitor acts as one."""
+        """The event, or `ignored` when no person caused it, by its agent or by what its visitor does."""
         if not isinstance(event, ValidEvent):
             return event
         by = "agent"

@@ -52,7 +52,8 @@ class ValidEvent(Struct, frozen=True, kw_only=True, gc=False):
     """An event ready to be written; `value` is its JSON, enriched from the catalogue.
 
     `linked` is the browser's visitor in an event that names a user too, `agent` the browser that a server
-    names, `happened_s` when it was by the client's clock. `notes` and `counts` say what was done to make the event fit.
+    names, `happened_s` when it was by the client's clock. `notes` and `counts` say what was done to make it
+    fit.
     """
 
     message_id: str

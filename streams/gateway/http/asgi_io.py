@@ -66,8 +66,8 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         limit: bytes allowed, compressed and inflated.
 
     Raises:
-        Problem: 413 past `limit`, 415 and 400 for a coding that is not taken or not that of the body, 408 when the body is not whole after BODY_WITHIN_S seconds, 503 past
-            BODIES_BYTES_MAX of all requests.
+        Problem: 413 past `limit`, 415 and 400 for a coding that is not taken or not that of the body, 408
+            when the body is not whole after BODY_WITHIN_S seconds, 503 past BODIES_BYTES_MAX of all requests.
         ClientDisconnected: the client left meanwhile.
     """
     parts: list[bytes] = []

@@ -151,7 +151,7 @@ class RankRoute:
         return request
 
     async def _answer(self, request: RankRequest, started: float, machine: bool) -> bytes:
-        """Of a request that is admitted; Overloaded when it gets no turn. A machine gets the order for all."""
+        """Of a request that is admitted; Overloaded when it gets no turn. Machines get the order for all."""
         visitor, until = VisitorId(request.visitor), started + request.deadline_ms / 1000
         partition = self._partition_map.partition_of(visitor)
         state, version, reason = (

@@ -31,7 +31,7 @@ _UNLISTED = re.compile(
     r"|^(?!Mozilla/|Dalvik/|Opera/).*(?<!cu)(?:bot|crawler|spider|scraper)\b",
     re.IGNORECASE,
 )
-"""Names itself a crawler and says where it is explained, or does so where crawlers do, or is no browser at all.
+"""Names itself a crawler and says where that is explained, or does so where crawlers do, or is no browser.
 Telephones do none of these."""
 
 

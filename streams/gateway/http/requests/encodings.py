@@ -16,7 +16,7 @@ FIRST_GUESS = 8
 LEAST_BYTES = 16 << 10
 
 JSON_TYPES = ("application/json", "text/plain", "application/x-www-form-urlencoded")
-"""Media types of JSON: what says it is, what `sendBeacon` says of a text, and what curl says of anything."""
+"""Media types of JSON: what says it is, what `sendBeacon` says of a text, what curl says of anything."""
 
 
 class _TooLong(Exception):
@@ -32,7 +32,7 @@ def inflate(body: bytes, coding: bytes, limit: int) -> bytes:
         limit: bytes allowed; no more are made, whatever the body says.
 
     Raises:
-        Problem: 415 for a coding that is not taken, 413 past `limit`, 400 for bytes that are not of the coding.
+        Problem: 415 for a coding that is not taken, 413 past `limit`, 400 for bytes that are none.
     """
     name = coding.strip().lower().decode("latin-1")
     if name == "identity":
@@ -40,14 +40,18 @@ def inflate(body: bytes, coding: bytes, limit: int) -> bytes:
     if name not in CODINGS:
         offered = ", ".join(CODINGS)
         raise Problem(
-            415, f"content-encoding {name[:40]!r} is not taken; one of {offered} is", headers={"accept-encoding": offered}
+            415,
+            f"content-encoding {name[:40]!r} is not taken; one of {offered} is",
+            headers={"accept-encoding": offered},
         )
     try:
         return CODINGS[name](body, limit)
     except _TooLong:
         raise Problem(413, f"the body inflates to more than {limit} bytes") from None
     except (zlib.error, cramjam.DecompressionError) as exc:
-        raise Problem(400, f"the body is not {name}, as content-encoding says", field="content-encoding") from exc
+        raise Problem(
+            400, f"the body is not {name}, as content-encoding says", field="content-encoding"
+        ) from exc
 
 
 def check_json_type(content_type: bytes) -> None:
@@ -56,7 +60,9 @@ def check_json_type(content_type: bytes) -> None:
     if name and name not in JSON_TYPES and not name.endswith(("+json", "/json")):
         taken = "application/json or text/plain"
         raise Problem(
-            415, f"content-type {name[:40]!r} is not taken; {taken} is", headers={"accept": "application/json, text/plain"}
+            415,
+            f"content-type {name[:40]!r} is not taken; {taken} is",
+            headers={"accept": "application/json, text/plain"},
         )
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any
 
-from streams.gateway.http.asgi_io import header
+from streams.gateway.http.asgi_io import Scope, header
 from streams.gateway.http.requests.bots import is_bot
 
 EVENTS_A_MINUTE = 2_000
@@ -58,6 +56,6 @@ class Machines:
         return True
 
 
-def names_machine(scope: Mapping[str, Any]) -> bool:
+def names_machine(scope: Scope) -> bool:
     """Whether the agent of a request is a machine's."""
     return is_bot(header(scope, b"user-agent"))
