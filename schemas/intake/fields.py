@@ -91,23 +91,21 @@ class NumberField(Struct, frozen=True):
             whole = integer_of(value)
             if whole is None:
                 return self._dropped("a fraction where pieces are counted", notes)
-            value, notes.changed = whole, True
+            value = whole
         if not self.least <= value <= self.most:
             return self._dropped(f"not between {self.least:g} and {self.most:g}", notes)
         return value
 
     def _of_text(self, text: str, notes: Notes) -> Any:
         number = number_of_text(text)
+        if number is not None and self.integral:
+            number = integer_of(number)
         if number is None:
             return self._dropped("a text that is no number, or may be two (write 1234.50)", notes)
-        if self.integral and integer_of(number) is not None:
-            number = integer_of(number)
-        fits = Notes()
-        mended = self.mend(number, fits)
-        if mended is UNSET:
-            return self._dropped(fits.listed()[0].why, notes)
+        if not self.least <= number <= self.most:
+            return self._dropped(f"not between {self.least:g} and {self.most:g}", notes)
         notes.add(self.label, "converted", "a text, taken as its number")
-        return mended
+        return number
 
     def _dropped(self, why: str, notes: Notes) -> Any:
         notes.add(self.label, "dropped", why)
@@ -161,7 +159,6 @@ class ConsentField(Struct, frozen=True):
             flag = self._flag(name, given, notes)
             if flag is not UNSET:
                 purposes[name] = flag
-        notes.changed = notes.changed or len(purposes) < len(value)
         return purposes
 
     def _flag(self, name: str, given: Any, notes: Notes) -> Any:

@@ -93,7 +93,6 @@ def _mend_identity(body: dict[str, Any], notes: Notes) -> None:
     for name in (*VISITOR_IDS, "kind"):
         if name in body and body[name] in NOT_GIVEN:
             del body[name]
-            notes.changed = True
     if any(REPLACEMENT in body[name] for name in ("event", "message_id") if isinstance(body.get(name), str)):
         raise Unmendable
 
@@ -102,7 +101,6 @@ def _leave_out_unknown(body: dict[str, Any], shape: Shape, notes: Notes) -> None
     for name in [name for name in body if name not in shape.names]:
         del body[name]
         notes.add("$", "unknown", f"{shape.spelling.hint(name)}; left out", name[:NAME_MAX])
-        notes.changed = True
 
 
 def _has_required(body: dict[str, Any], shape: Shape, notes: Notes) -> bool:

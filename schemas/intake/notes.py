@@ -24,18 +24,16 @@ class Note(Struct, frozen=True, gc=False):
 class Notes:
     """Collects the notes of one event.
 
-    `changed` says whether the event is another than it was, which it also is without a note: null and ""
-    stand for "not given" and are left out silently. `counts` has every note, by label and what was done;
-    labels are paths of fields that we know, with `[]` for any index.
+    `total` is how many there were; `counts` has all of them, by label and what was done. Labels are paths of
+    fields that we know, with `[]` for any index. What is null or "" is not given, which needs no note.
     """
 
-    __slots__ = ("_left", "_notes", "changed", "counts", "index")
+    __slots__ = ("_notes", "counts", "index", "total")
 
     def __init__(self) -> None:
         self._notes: list[Note] = []
-        self._left = 0
+        self.total = 0
         self.counts: dict[tuple[str, Done], int] = {}
-        self.changed = False
         self.index = 0
         """Of the line of items[] that is looked at."""
 
@@ -48,15 +46,13 @@ class Notes:
             why: one sentence.
             name: the sender's, of a field or event that we do not know.
         """
-        self.changed = self.changed or done != "unknown"
+        self.total += 1
         self.counts[label, done] = self.counts.get((label, done), 0) + 1
-        if len(self._notes) < NOTES_MAX:
+        if self.total <= NOTES_MAX:
             path = label.replace("[]", f"[{self.index}]", 1)
             self._notes.append(Note(path if name is None else f"{path}.{name}", done, why))
-        else:
-            self._left += 1
 
     def listed(self) -> list[Note]:
         """The notes, at most NOTES_MAX and one that counts the others."""
-        more = [Note("$", "dropped", f"and {self._left} more")] if self._left else []
-        return self._notes + more
+        left = self.total - NOTES_MAX
+        return [*self._notes, Note("$", "dropped", f"and {left} more")] if left > 0 else self._notes

@@ -9,9 +9,10 @@ SAFE_INTEGER = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""
 DIGITS_MAX = 32
 
-_PLAIN = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
-_TWO_MEANINGS = re.compile(r"[+-]?[1-9][0-9]{0,2}\.[0-9]{3}", re.ASCII)
-"""1.234 is twelve hundred in half of Europe."""
+_PLAIN = re.compile(
+    r"[+-]?(?:(?P<two>[1-9][0-9]{0,2}\.[0-9]{3})|[0-9]+(?P<rest>(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?))"
+)
+"""A number, or what may be `two`: 1.234 is twelve hundred in half of Europe. With a `rest`, no integer."""
 
 
 def number_of_text(text: str) -> float | int | None:
@@ -21,9 +22,10 @@ def number_of_text(text: str) -> float | int | None:
     digit to three before a point and three behind it. Surrounding blanks do not count.
     """
     text = text.strip()
-    if len(text) > DIGITS_MAX or not _PLAIN.fullmatch(text) or _TWO_MEANINGS.fullmatch(text):
+    found = _PLAIN.fullmatch(text) if len(text) <= DIGITS_MAX else None
+    if found is None or found["two"] is not None:
         return None
-    number = int(text) if text.lstrip("+-").isdigit() else float(text)
+    number = float(text) if found["rest"] else int(text)
     return number if math.isfinite(number) else None
 
 

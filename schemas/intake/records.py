@@ -11,7 +11,6 @@ from msgspec import inspect as types
 from schemas.errors import EtalageError
 from schemas.events import EVENT_BYTES_MAX
 from schemas.intake.fields import (
-    NOT_GIVEN,
     ChoiceField,
     ConsentField,
     Field,
@@ -21,6 +20,9 @@ from schemas.intake.fields import (
 )
 from schemas.intake.notes import Notes
 from schemas.intake.numbers import number_of_text
+
+MENDED_MAX = 600
+"""Of one event: three of each of 200 lines. What a hostile one costs is bounded by it, to some 2 ms."""
 
 
 class RecordField(Struct, frozen=True):
@@ -58,7 +60,16 @@ class LinesField(Struct, frozen=True):
             return UNSET
         if len(value) > self.most:
             notes.add(self.label, "cut", f"{len(value)} lines, the limit is {self.most}")
-        return [line for index, line in enumerate(value[: self.most]) if self._fits(line, index, notes)]
+        fitting = []
+        for index, line in enumerate(value[: self.most]):
+            if notes.total > MENDED_MAX:
+                notes.add(
+                    self.label, "cut", f"more than {MENDED_MAX} fields do not fit: the lines after them"
+                )
+                break
+            if self._fits(line, index, notes):
+                fitting.append(line)
+        return fitting
 
     def _fits(self, line: Any, index: int, notes: Notes) -> bool:
         """Mend a line in place; whether it stays."""
@@ -75,12 +86,13 @@ class LinesField(Struct, frozen=True):
 
 def mend_fields(values: dict[str, Any], fields: dict[str, Field], notes: Notes) -> None:
     """Mend in place what an object has of `fields`; what is not given or cannot fit is left out."""
-    for name in [name for name in values if name in fields]:
-        value = values[name]
-        fit = UNSET if value in NOT_GIVEN else fields[name].mend(value, notes)
+    for name, value in list(values.items()):
+        field = fields.get(name)
+        if field is None:
+            continue
+        fit = UNSET if value is None or value == "" else field.mend(value, notes)
         if fit is UNSET:
             del values[name]
-            notes.changed = True
         elif fit is not value:
             values[name] = fit
 

@@ -121,7 +121,7 @@ class EventsRoute:
             return event
         by = "agent"
         if not (machine or (event.agent is not None and is_bot(event.agent.encode("latin-1", "replace")))):
-            if not self._limits.count_event(event.visitor, event.happened_s):
+            if not self._limits.count_event(event.visitor, event.minute):
                 return event
             by = "rate"
         self._metrics.count("machine_events_total", by=by)

@@ -52,8 +52,8 @@ class ValidEvent(Struct, frozen=True, kw_only=True, gc=False):
     """An event ready to be written; `value` is its JSON, enriched from the catalogue.
 
     `linked` is the browser's visitor in an event that names a user too, `agent` the browser that a server
-    names, `happened_s` when it was by the client's clock. `notes` and `counts` say what was done to make it
-    fit.
+    names, `minute` the one of the month that it was in, by the client's clock. `notes` and `counts` say what
+    was done to make it fit.
     """
 
     message_id: str
@@ -63,7 +63,7 @@ class ValidEvent(Struct, frozen=True, kw_only=True, gc=False):
     notes: Sequence[Note] = ()
     counts: Mapping[tuple[str, Done], int] = MappingProxyType({})
     agent: str | None = None
-    happened_s: float = 0.0
+    minute: int = 0
 
 
 class _Batch(Struct):
@@ -138,7 +138,7 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
         reason = f"{exc}; {exc.hint}" if exc.hint else str(exc)
         return EventAnswer(status="rejected", reason=reason, field=error_field(str(exc)))
     event = decoded.event
-    visitor = event.visitor
+    visitor, at = event.visitor, event.timestamp
     seen[visitor] += 1
     if seen[visitor] > VISITOR_EVENTS_MAX:
         reason = f"more than {VISITOR_EVENTS_MAX} events of one visitor in a request"
@@ -150,6 +150,6 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
         linked=VisitorId(f"a:{event.anonymous_id}") if event.user_id and event.anonymous_id else None,
         notes=decoded.notes,
         counts=decoded.counts,
-        happened_s=event.timestamp.timestamp(),
+        minute=(at.day * 24 + at.hour) * 60 + at.minute,
         agent=None if event.context is None else event.context.user_agent,
     )

@@ -119,9 +119,9 @@ class RequestLimits:
         for buckets in self.buckets.values():
             buckets.record_spent()
 
-    def count_event(self, visitor: str, happened_s: float) -> bool:
-        """Count an event of a visitor, by its own clock; whether the visitor is a machine."""
-        return self._machines.count(visitor, happened_s, self._clock.monotonic())
+    def count_event(self, visitor: str, minute: int) -> bool:
+        """Count an event of a visitor in a minute of its own clock; whether the visitor is a machine."""
+        return self._machines.count(visitor, minute, self._clock.monotonic())
 
     def is_machine(self, scope: Scope, visitor: str) -> bool:
         """Whether a request comes from a machine: by its agent's name, or by what its visitor did."""

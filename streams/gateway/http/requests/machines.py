@@ -10,7 +10,6 @@ from streams.gateway.http.requests.bots import is_bot
 EVENTS_A_MINUTE = 2_000
 """Of one visitor, by its own clock: 33 a second for a minute, where a page that is scrolled through reports a
 few. So neither a queue that is sent late nor a history loaded in one go looks like a machine."""
-MINUTE_S = 60
 KNOWN_FOR_S = 600.0
 """How long who was a machine is taken for one."""
 VISITORS_MAX = 50_000
@@ -25,15 +24,14 @@ class Machines:
         self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    def count(self, visitor: str, happened_s: float, now: float) -> bool:
+    def count(self, visitor: str, minute: int, now: float) -> bool:
         """Count an event; whether its visitor is a machine.
 
         Args:
             visitor: who caused it.
-            happened_s: when, by the visitor's clock; epoch seconds.
+            minute: in which, by the visitor's clock; any number that tells neighbours apart.
             now: monotonic time, s.
         """
-        minute = int(happened_s // MINUTE_S)
         last, count = self._counts.pop(visitor, (minute, 0))
         count = count + 1 if last == minute else 1
         self._counts[visitor] = minute, count

@@ -76,8 +76,8 @@ async def test_who_does_what_no_person_can_is_a_machine_for_a_while(
 
 def test_a_queue_sent_late_and_a_history_are_of_people() -> None:
     counted = Machines()
-    queue = [counted.count("a:app", 1000.0, 0.0) for _ in range(1_500)]
-    history = [counted.count("a:old", 30.0 * n, 0.0) for n in range(3 * EVENTS_A_MINUTE)]
+    queue = [counted.count("a:app", 1000, 0.0) for _ in range(1_500)]
+    history = [counted.count("a:old", n // 2, 0.0) for n in range(3 * EVENTS_A_MINUTE)]
     assert not any(queue)
     assert not any(history)
 
@@ -87,5 +87,5 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machines, "MACHINES_MAX", 10)
     monkeypatch.setattr(machines, "EVENTS_A_MINUTE", 0)
     counted = Machines()
-    assert all(counted.count(f"a:{n}", 0.0, 0.0) for n in range(100))
+    assert all(counted.count(f"a:{n}", 0, 0.0) for n in range(100))
     assert sum(counted.is_machine(f"a:{n}", 1.0) for n in range(100)) == 10
