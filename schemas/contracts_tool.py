@@ -1,6 +1,7 @@
 """Writes `contracts/<topic>/v1/schema.json` from the types: `python -m schemas.contracts_tool`.
 
-The types are the source; the files are for readers in other languages, and a test fails when they are stale.
+Beside that of events, which says what they are, `taken.json` says what is taken as one. The types are the
+source; the files are for readers in other languages, and a test fails when they are stale.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 
 from schemas.events import EVENT_NAMES, OtherEvent
+from schemas.intake.taken_schema import taken_schema
 from schemas.topics import EVENTS, TOPICS, Topic
 
 CONTRACTS = Path(__file__).parent / "contracts"
@@ -47,10 +49,16 @@ def _clean(part: Any) -> Any:
 
 
 def _events_schema() -> dict[str, Any]:
-    """Add what the types cannot express: unknown event names, and that one of _ID_FIELDS is required."""
+    """Add what the types cannot express: unknown event names, and that one of _ID_FIELDS is required.
+
+    Names that we do not know may stand in an event: readers skip them, so that newer writers may add some.
+    """
     (known, other), parts = msgspec.json.schema_components(
         [EVENTS.payload, OtherEvent], ref_template="#/$defs/{name}"
     )
+    for part in parts.values():
+        if part.get("additionalProperties") is False:
+            del part["additionalProperties"]
     unknown_name = {"properties": {"event": {"not": {"enum": list(EVENT_NAMES)}}}}
     somebody = [{"required": [name], "properties": {name: {"type": "string"}}} for name in _ID_FIELDS]
     return {
@@ -62,18 +70,22 @@ def _events_schema() -> dict[str, Any]:
 _ID_FIELDS = ("user_id", "anonymous_id")
 
 
-def text_of(topic: Topic) -> str:
-    """Return the content of the topic's schema.json."""
-    return json.dumps(schema_of(topic), indent=1, sort_keys=True) + "\n"
+def files_of(topic: Topic) -> dict[Path, str]:
+    """Return the schema files of the topic's contract with their content."""
+    schemas = {folder(topic) / "schema.json": schema_of(topic)}
+    if topic is EVENTS:
+        about = {"$schema": DIALECT, "title": f"{topic.name}, as taken"}
+        schemas[folder(topic) / "taken.json"] = about | taken_schema()
+    return {path: json.dumps(schema, indent=1, sort_keys=True) + "\n" for path, schema in schemas.items()}
 
 
 def main() -> None:
-    """Write the schema of every topic, and print its path."""
+    """Write the schemas of every topic, and print their paths."""
     for topic in TOPICS:
-        path = folder(topic) / "schema.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text_of(topic), encoding="utf-8")
-        sys.stdout.write(f"{path.relative_to(CONTRACTS.parent)}\n")
+        for path, text in files_of(topic).items():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+            sys.stdout.write(f"{path.relative_to(CONTRACTS.parent)}\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 A record on `events.v1` is one of these as JSON, with an optional `kind` (only `event` for now).
 A name that is not listed decodes to OtherEvent: accepted, counted as `other`, changes no feature.
+These types say what fits; `schemas.intake` makes what does not fit into what does.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ ITEMS_MAX = 200
 Text = Annotated[str, Meta(max_length=1000)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
 Label = Annotated[str, Meta(max_length=200)]
+SomeText = Annotated[str, Meta(min_length=1, max_length=1000)]
+SomeLabel = Annotated[str, Meta(min_length=1, max_length=200)]
+"""Of events, where an empty text means that the sender does not know: such a field is left out."""
 Money = Annotated[float, Meta(ge=0, le=1e9)]
 Count = Annotated[int, Meta(ge=1, le=9999)]
 When = Annotated[datetime, Meta(tz=True)]
@@ -31,23 +35,23 @@ class EventItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One entry of GA4's items[]; colour and size are ours. Prices are per unit."""
 
     item_id: ItemIdText
-    item_name: Label | None = None
-    item_brand: Label | None = None
-    item_category: Label | None = None
-    item_category2: Label | None = None
-    item_category3: Label | None = None
-    item_category4: Label | None = None
-    item_category5: Label | None = None
-    item_variant: Label | None = None
-    colour: Label | None = None
-    size: Label | None = None
+    item_name: SomeLabel | None = None
+    item_brand: SomeLabel | None = None
+    item_category: SomeLabel | None = None
+    item_category2: SomeLabel | None = None
+    item_category3: SomeLabel | None = None
+    item_category4: SomeLabel | None = None
+    item_category5: SomeLabel | None = None
+    item_variant: SomeLabel | None = None
+    colour: SomeLabel | None = None
+    size: SomeLabel | None = None
     price: Money | None = None
     quantity: Count = 1
     index: Annotated[int, Meta(ge=0, le=10_000)] | None = None
     discount: Money | None = None
-    coupon: Label | None = None
-    promotion_id: Label | None = None
-    item_list_id: Label | None = None
+    coupon: SomeLabel | None = None
+    promotion_id: SomeLabel | None = None
+    item_list_id: SomeLabel | None = None
 
 
 Items = Annotated[list[EventItem], Meta(max_length=ITEMS_MAX)]
@@ -55,24 +59,24 @@ SomeItems = Annotated[list[EventItem], Meta(min_length=1, max_length=ITEMS_MAX)]
 
 
 class Page(Struct, frozen=True, omit_defaults=True):
-    url: Text | None = None
-    path: Text | None = None
-    referrer: Text | None = None
-    title: Text | None = None
-    type: Label | None = None
+    url: SomeText | None = None
+    path: SomeText | None = None
+    referrer: SomeText | None = None
+    title: SomeText | None = None
+    type: SomeLabel | None = None
 
 
 class Campaign(Struct, frozen=True, omit_defaults=True):
-    source: Label | None = None
-    medium: Label | None = None
-    name: Label | None = None
+    source: SomeLabel | None = None
+    medium: SomeLabel | None = None
+    name: SomeLabel | None = None
 
 
 class Context(Struct, frozen=True, omit_defaults=True):
     page: Page | None = None
-    locale: Annotated[str, Meta(max_length=35)] | None = None
+    locale: Annotated[str, Meta(min_length=1, max_length=35)] | None = None
     device: Device | None = None
-    user_agent: Text | None = None
+    user_agent: SomeText | None = None
     campaign: Campaign | None = None
     consent: dict[Name, bool] | None = None
 
@@ -84,17 +88,17 @@ class Properties(Struct, frozen=True, omit_defaults=True, kw_only=True):
     value: Money | None = None
     currency: Annotated[str, Meta(pattern="^[A-Z]{3}$")] | None = None
     engagement_time_msec: Annotated[int, Meta(ge=0, le=86_400_000)] | None = None
-    item_list_id: Label | None = None
-    item_list_name: Label | None = None
-    promotion_id: Label | None = None
-    promotion_name: Label | None = None
-    creative_slot: Label | None = None
-    category: Label | None = None
-    coupon: Label | None = None
-    method: Label | None = None
-    tactic: Label | None = None
+    item_list_id: SomeLabel | None = None
+    item_list_name: SomeLabel | None = None
+    promotion_id: SomeLabel | None = None
+    promotion_name: SomeLabel | None = None
+    creative_slot: SomeLabel | None = None
+    category: SomeLabel | None = None
+    coupon: SomeLabel | None = None
+    method: SomeLabel | None = None
+    tactic: SomeLabel | None = None
     rating: Annotated[float, Meta(ge=0, le=5)] | None = None
-    topic: Label | None = None
+    topic: SomeLabel | None = None
 
 
 class ItemsProperties(Properties, frozen=True, omit_defaults=True, kw_only=True):
@@ -133,9 +137,9 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True):
     page_view_id: Name | None = None
     channel: Channel = "web"
     context: Context | None = None
-    decision_id: Label | None = None
-    slot_id: Label | None = None
-    module_id: Label | None = None
+    decision_id: SomeLabel | None = None
+    slot_id: SomeLabel | None = None
+    module_id: SomeLabel | None = None
     index: Annotated[int, Meta(ge=0, le=10_000)] | None = None
 
     @property
@@ -144,8 +148,13 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return visitor_id(self.user_id, self.anonymous_id)
 
 
-class Known(Envelope, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
-    """Base of the union: the JSON field `event` holds the GA4 name."""
+class Known(
+    Envelope, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", forbid_unknown_fields=True
+):
+    """Base of the union: the JSON field `event` holds the GA4 name.
+
+    Fields that we do not know are left out by `schemas.intake`, which is asked when this does not fit.
+    """
 
 
 class WithProperties(Known, frozen=True, kw_only=True, omit_defaults=True):
@@ -252,7 +261,7 @@ class SupportContacted(WithProperties, frozen=True, kw_only=True, tag="support_c
 
 
 class OtherEvent(Envelope, frozen=True, kw_only=True):
-    """An event whose name we do not know: accepted, counted, changes no feature."""
+    """An event whose name we do not know, or that lacks what it is about: counted, changes no feature."""
 
     event: Name
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import urllib.error
 import urllib.request
 
@@ -13,6 +14,14 @@ from schemas.errors import EtalageError, ServiceMissing
 from streams.runtime.settings import read_settings
 
 JSON = {"content-type": "application/json"}
+
+
+BUSY = frozenset({408, 429, 500, 502, 503, 504})
+"""Answers after which the same request may succeed."""
+
+
+class GatewayBusy(EtalageError):
+    """The gateway, or a proxy before it, answers that it cannot serve now; retrying may help."""
 
 
 class _Problem(Struct):
@@ -34,6 +43,7 @@ def request_gateway(gateway: str, path: str, body: bytes | None = None, *, withi
 
     Raises:
         ServiceMissing: No gateway answers at the address.
+        GatewayBusy: It answers that it cannot serve now.
         EtalageError: The gateway refused; with the detail of its problem document.
     """
     try:
@@ -45,8 +55,12 @@ def request_gateway(gateway: str, path: str, body: bytes | None = None, *, withi
             read: bytes = answer.read()
             return read
     except urllib.error.HTTPError as exc:
+        if exc.code in BUSY:
+            raise GatewayBusy(f"the gateway at {gateway} cannot serve now: {_detail(exc)}") from exc
         raise EtalageError(f"the gateway refused: {_detail(exc)}") from exc
-    except (OSError, ValueError) as exc:
+    except TimeoutError as exc:
+        raise ServiceMissing(f"the gateway at {gateway} did not answer within {within_s:.0f} s") from exc
+    except (OSError, ValueError, http.client.HTTPException) as exc:
         reason = getattr(exc, "reason", exc)
         why = getattr(reason, "strerror", None) or reason
         raise ServiceMissing(f"no gateway at {gateway} ({why}); `etalage up` starts one") from exc

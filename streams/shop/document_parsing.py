@@ -8,7 +8,7 @@ a typing error.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,10 @@ from msgspec import Struct
 from models.storefront.index import index_storefront
 from models.storefront.rule_validation import check_rules
 from schemas.catalog import Item
-from schemas.codec import DECODE_ERRORS, decode_event
+from schemas.codec import DECODE_ERRORS, decode_with_notes
 from schemas.errors import InvalidDocument, InvalidEvent
 from schemas.events import Event
+from schemas.intake.notes import Note
 from schemas.storefront import Storefront
 
 _decode_item = msgspec.json.Decoder(Item).decode
@@ -32,12 +33,16 @@ FIELD_NAME_MAX = 40
 
 
 class EventLine(Struct, frozen=True):
-    """One line of an events file: `event`, or the decoding error when `event` is None."""
+    """One line of an events file: `event`, or the decoding error when `event` is None.
+
+    `raw` is the line, or the event that was made of it; `notes` say what was done.
+    """
 
     line: int
     raw: bytes
     event: Event | None
     error: str = ""
+    notes: Sequence[Note] = ()
 
 
 def read_file(path: Path) -> bytes:
@@ -118,9 +123,10 @@ def parse_event_lines(raw: bytes) -> Iterator[EventLine]:
     """Yield every line that is not blank, with its event or the decoding error; raises nothing."""
     for line, entry in _split_lines(raw):
         try:
-            yield EventLine(line, entry, decode_event(entry))
+            decoded = decode_with_notes(entry)
+            yield EventLine(line, decoded.value, decoded.event, notes=decoded.notes)
         except InvalidEvent as exc:
-            yield EventLine(line, entry, None, str(exc))
+            yield EventLine(line, entry, None, f"{exc}; {exc.hint}" if exc.hint else str(exc))
 
 
 def _split_entries(raw: bytes, name: str) -> Iterator[tuple[int, bytes]]:

@@ -14,6 +14,9 @@ WINDOW = ".window"
 SLOW_MS = 30_000
 """How long to wait at most for what must come, on a busy machine."""
 
+PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0 Safari/537.36"
+"""A headless browser calls itself one, and is served as a machine."""
+
 expect.set_options(timeout=SLOW_MS)
 
 
@@ -44,7 +47,10 @@ class ShopPage:
     ) -> AsyncIterator[Self]:
         """Yield the page of a new visitor once it shows a layout; at the end there must be no `troubles`."""
         context = await browser.new_context(
-            viewport={"width": width, "height": height}, has_touch=touch, is_mobile=touch
+            viewport={"width": width, "height": height},
+            has_touch=touch,
+            is_mobile=touch,
+            user_agent=PERSON,
         )
         context.set_default_timeout(SLOW_MS)
         shop = cls(await context.new_page())

@@ -92,7 +92,6 @@ async def test_a_stream_of_another_visitor_does_not_begin(keyed: Keyed) -> None:
         {"anonymous_id": "me", "user_id": "victim"},
         {"anonymous_id": "other", "user_id": "me"},
         {"anonymous_id": "me\u0000", "user_id": None},
-        {"anonymous_id": "me", "user_id": "", "userId": "victim"},
     ],
     ids=str,
 )
@@ -107,6 +106,15 @@ async def test_no_event_is_written_for_another_visitor(keyed: Keyed, ids: dict[s
     )
     assert [one["status"] for one in answer.json()["results"]] == ["accepted", "rejected", "accepted"]
     assert [message.key for message in house.log.messages] == [MINE.encode()] * 2
+
+
+async def test_a_misspelt_id_names_nobody(keyed: Keyed) -> None:
+    house, client, keys = keyed
+    body = event() | {"anonymous_id": "me", "user_id": "", "userId": "victim"}
+    answer = await client.post("/v1/events", json=body, headers=keys.headers("publishable", keys.token(MINE)))
+    assert answer.json()["results"][0]["notes"][0]["field"] == "$.userId"
+    assert [message.key for message in house.log.messages] == [MINE.encode()]
+    assert b"victim" not in house.log.messages[0].value
 
 
 @pytest.mark.parametrize("visitor", [OTHERS, NOBODYS, "a:other", "a:me\n", "a:ME"])

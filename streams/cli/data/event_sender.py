@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from models.catalog.enrichment import FindItem, enrich_event
 from schemas.codec import DECODE_ERRORS
-from schemas.errors import StreamUnavailable
+from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.events import OtherEvent
 from schemas.topics import EVENTS
-from streams.cli.gateway_client import request_gateway
+from streams.cli.gateway_client import GatewayBusy, request_gateway
 from streams.gateway.events.validation import VISITOR_EVENTS_MAX
 from streams.kafka.batch_sending import send_all
 from streams.runtime.clock import Clock, SystemClock
@@ -26,7 +26,11 @@ POST_EVENTS_MAX = 500
 POST_BYTES_MAX = 400 * 1024
 """Below the gateway's limits of one request: 2,500 events, 500 KiB."""
 POST_WITHIN_S = 30.0
-POST_TRIES = 6
+TRY_FOR_S = 60.0
+"""How long a request is tried again: longer than a gateway needs to start anew (30 s at most)."""
+TRIED = f"tried for {TRY_FOR_S:.0f} s"
+WAIT_S = (0.2, 5.0)
+"""First and longest wait between two tries, doubling."""
 IDLE_S = 0.02
 """How long to sleep while no event is due."""
 
@@ -91,6 +95,9 @@ class KafkaSink:
         return []
 
 
+NOT_TAKEN = ("rejected", "ignored")
+
+
 class _Result(Struct):
     status: str
     reason: str = ""
@@ -100,11 +107,37 @@ class _Answer(Struct):
     results: list[_Result]
 
 
-class GatewaySink:
-    """Posts to `{url}/v1/events`. A result `retry` is sent again, which its message_id makes safe."""
+class _Attempt(Struct, frozen=True):
+    """What became of one request: lines refused for good, those left with the reason, or why it failed."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url.rstrip("/")
+    refused: list[RefusedLine]
+    remaining: list[tuple[EventLine, str]]
+    failure: ServiceMissing | GatewayBusy | None = None
+
+    def give_up(self) -> list[RefusedLine]:
+        """The lines that are left, refused; raises the failure if there was one."""
+        if self.failure is not None:
+            raise type(self.failure)(f"{self.failure}; {TRIED}") from self.failure
+        return [RefusedLine(line.line, f"{why}; {TRIED}") for line, why in self.remaining]
+
+
+class GatewaySink:
+    """Posts to `{url}/v1/events`, and again for TRY_FOR_S seconds what was not taken.
+
+    A gateway that is away or busy, and a result `retry`, are tried again; message ids make that safe.
+
+    Args:
+        url: the gateway's address.
+        tell: is told why the sink waits, once for each cause, one line for a person.
+        clock: measures how long.
+    """
+
+    def __init__(
+        self, url: str, *, tell: Callable[[str], None] = lambda line: None, clock: Clock | None = None
+    ) -> None:
+        self._url, self._tell = url.rstrip("/"), tell
+        self._clock = clock or SystemClock()
+        self._said = ""
 
     async def send(self, lines: Sequence[EventLine]) -> list[RefusedLine]:
         refused = []
@@ -114,21 +147,42 @@ class GatewaySink:
 
     async def _send_part(self, lines: Sequence[EventLine]) -> list[RefusedLine]:
         refused: list[RefusedLine] = []
-        remaining = list(lines)
-        for attempt in range(POST_TRIES):
-            body = b"[" + b",".join(line.raw for line in remaining) + b"]"
-            results = await asyncio.to_thread(self._post, body)
-            if len(results) != len(remaining):
-                raise StreamUnavailable(f"{self._url}: {len(results)} answers to {len(remaining)} events")
-            pairs = list(zip(remaining, results, strict=True))
-            refused += [RefusedLine(line.line, r.reason) for line, r in pairs if r.status == "rejected"]
-            remaining = [line for line, result in pairs if result.status == "retry"]
-            if not remaining:
+        until, wait_s = self._clock.monotonic() + TRY_FOR_S, WAIT_S[0]
+        while True:
+            attempt = await self._try(lines)
+            refused += attempt.refused
+            lines = [line for line, _ in attempt.remaining]
+            if not lines:
                 return refused
-            await asyncio.sleep(0.2 * 2**attempt)
-        return refused + [
-            RefusedLine(line.line, "the gateway could not write it to Kafka") for line in remaining
-        ]
+            if self._clock.monotonic() >= until:
+                return refused + attempt.give_up()
+            self._say_waiting(str(attempt.failure or attempt.remaining[0][1]))
+            await asyncio.sleep(wait_s)
+            wait_s = min(2 * wait_s, WAIT_S[1])
+
+    async def _try(self, lines: Sequence[EventLine]) -> _Attempt:
+        try:
+            results = await self._post_all(lines)
+        except (ServiceMissing, GatewayBusy) as exc:
+            return _Attempt([], [(line, "") for line in lines], exc)
+        pairs = list(zip(lines, results, strict=True))
+        return _Attempt(
+            [RefusedLine(line.line, one.reason) for line, one in pairs if one.status in NOT_TAKEN],
+            [(line, f"the gateway answers: {one.reason}") for line, one in pairs if one.status == "retry"],
+        )
+
+    def _say_waiting(self, why: str) -> None:
+        if why != self._said:
+            self._said = why
+            self._tell(f"{why}; trying on for {TRY_FOR_S:.0f} s")
+
+    async def _post_all(self, lines: Sequence[EventLine]) -> list[_Result]:
+        """One result for each line, from one request."""
+        body = b"[" + b",".join(line.raw for line in lines) + b"]"
+        results = await asyncio.to_thread(self._post, body)
+        if len(results) != len(lines):
+            raise StreamUnavailable(f"{self._url}: {len(results)} answers to {len(lines)} events")
+        return results
 
     def _post(self, body: bytes) -> list[_Result]:
         raw = request_gateway(self._url, "/v1/events", body, within_s=POST_WITHIN_S)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +14,8 @@ from msgspec import Struct
 
 from schemas.codec import encode
 from schemas.errors import InvalidDocument, StreamUnavailable
-from schemas.events import EVENT_NAMES
+from schemas.events import EVENT_NAMES, OtherEvent
+from schemas.intake.notes import Note
 from schemas.topics import EVENTS
 from streams.cli.data.event_sender import (
     GatewaySink,
@@ -39,13 +42,27 @@ UNKNOWN_NAMES = 1
 """Exit code when every event was sent, and some have a name that changes no feature."""
 
 
+NOTED_MAX = 1_000
+
+
+class MendedLine(Struct, frozen=True):
+    """A line that was sent with a field cut, converted or left out."""
+
+    line: int
+    notes: Sequence[Note]
+
+
 class SendReport(Struct):
-    """The result for one file, as `--json` prints it; `note` says why its items were not completed."""
+    """The result for one file, as `--json` prints it; `note` says why its items were not completed.
+
+    `mended` are lines with what did not fit in them, NOTED_MAX at most.
+    """
 
     sent: int
     refused: list[RefusedLine]
     unknown: list[UnknownName]
     note: str = ""
+    mended: list[MendedLine] = []
 
 
 @app.callback()
@@ -97,14 +114,26 @@ async def _send(
     note = ""
     with progress_bar("events", len(lines), hidden=quiet) as progress:
         if isinstance(target, str):  # the gateway completes items[] itself
-            sent, refused = await send_events(GatewaySink(target), lines, rate=rate, progress=progress)
+            sink = GatewaySink(target, tell=lambda line: say(line, err=True))
+            sent, refused = await send_events(sink, lines, rate=rate, progress=progress)
         else:
             settings, kafka = target
             async with open_producer(kafka, EVENTS.full_name(settings.namespace)) as producer:
                 lines, note = await _complete_from_catalog(kafka, settings.namespace, lines)
-                sink = KafkaSink(producer, settings.namespace)
-                sent, refused = await send_events(sink, lines, rate=rate, progress=progress)
-    return SendReport(sent, sorted(refused, key=lambda one: one.line), find_unknown_names(lines), note)
+                log = KafkaSink(producer, settings.namespace)
+                sent, refused = await send_events(log, lines, rate=rate, progress=progress)
+    refused.sort(key=lambda one: one.line)
+    return SendReport(sent, refused, find_unknown_names(lines), note, find_mended(lines))
+
+
+def find_mended(lines: Iterable[EventLine]) -> list[MendedLine]:
+    """The lines with notes, but for those whose name alone is unknown: they are told by name."""
+    noted = (MendedLine(one.line, one.notes) for one in lines if one.notes and not _is_unknown(one))
+    return list(islice(noted, NOTED_MAX))
+
+
+def _is_unknown(line: EventLine) -> bool:
+    return isinstance(line.event, OtherEvent) and line.event.event not in EVENT_NAMES
 
 
 async def _complete_from_catalog(
@@ -122,10 +151,15 @@ async def _complete_from_catalog(
 
 def _print_report(name: str, report: SendReport) -> None:
     print_first_lines([f"{name} line {one.line}: {one.why}" for one in report.refused])
+    print_first_lines([f"{name} line {one.line}: {_describe_notes(one)}" for one in report.mended])
     print_first_lines([f"{name} line {one.line}: {_describe_unknown(one)}" for one in report.unknown])
     if report.note:
         say(f"note: {report.note}", err=True)
     say(f"{format_count(report.sent, 'event')} sent")
+
+
+def _describe_notes(mended: MendedLine) -> str:
+    return "; ".join(f"{note.field} {note.done} ({note.why})" for note in mended.notes)
 
 
 def _describe_unknown(one: UnknownName) -> str:

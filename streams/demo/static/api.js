@@ -5,7 +5,7 @@ import { key, visitor } from "./visitor.js";
 /** Epoch milliseconds with fractions. */
 export const now = () => performance.timeOrigin + performance.now();
 
-const RETRIES = 4;
+const RETRIES = 11, WAIT_MS = 300, LONGEST_WAIT_MS = 5000; // in all 39 s, longer than a gateway needs to restart
 
 function messageId() {
   const bytes = crypto.getRandomValues(new Uint8Array(8));
@@ -31,6 +31,7 @@ export async function post(events, attempt = 0) {
       method: "POST", keepalive: true, headers: { "content-type": "application/json" },
       body: JSON.stringify({ events: events.map((e) => ({ ...e, sent_at: sentAt })) }),
     });
+    if (answer.status >= 400 && answer.status < 500 && ![408, 429].includes(answer.status)) return null; // never taken
     if (!answer.ok) throw new Error(String(answer.status));
     const { results, token } = await answer.json();
     const again = events.filter((_, n) => results[n]?.status === "retry");
@@ -44,7 +45,7 @@ export async function post(events, attempt = 0) {
 /** The same message ids again: the visitor's state knows them and counts each once. */
 async function retry(events, attempt) {
   if (attempt >= RETRIES) return null;
-  await new Promise((done) => setTimeout(done, 300 * 2 ** attempt));
+  await new Promise((done) => setTimeout(done, Math.min(WAIT_MS * 2 ** attempt, LONGEST_WAIT_MS)));
   return post(events, attempt + 1);
 }
 

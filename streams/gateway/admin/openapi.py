@@ -18,6 +18,7 @@ from streams.gateway.access.token_route import TokenRequest
 from streams.gateway.access.visitor_tokens import SignedToken
 from streams.gateway.admin.catalog import CatalogAnswer
 from streams.gateway.admin.health import ShopReport
+from streams.gateway.admin.openapi_events import CODING, TAKEN, add_taken, events_body
 from streams.gateway.admin.openapi_security import SECURITY_SCHEMES, add_security
 from streams.gateway.events.route import EventsAnswer
 from streams.gateway.http.asgi_io import Receive, Scope, Send, send_bytes
@@ -83,6 +84,7 @@ def document() -> Json:
         components[section]["required"].remove("section")  # a document's lists say it already
     for part in ("Storefront", "PageDef", "SlotDef", "ModuleDef", "RuleDef", "Match"):
         components[part]["additionalProperties"] = False  # the topic's readers skip them, this route does not
+    add_taken(components)
     named = dict(zip(_TYPES, schemas, strict=True))
     info = {
         "title": "Etalage gateway",
@@ -108,7 +110,7 @@ def _with_published_names(document: Json) -> Json:
 
 def _visitor_paths(named: Mapping[str, Json]) -> Json:
     return {
-        "/v1/events": {"post": _events(named["Event"], named)},
+        "/v1/events": {"post": _events(named)},
         "/v1/layouts/{page}": {"get": _layout(named)},
         "/v1/layouts/{page}/stream": {"get": _stream()},
         "/v1/rank": {
@@ -224,17 +226,16 @@ def _stream() -> Json:
     }
 
 
-def _events(event: Json, named: Mapping[str, Json]) -> Json:
-    batch = {"type": "array", "items": event, "maxItems": 2500}
-    body = {
-        "anyOf": [
-            batch,
-            {"type": "object", "properties": {"events": batch}, "required": ["events"]},
-            {"type": "object", "properties": {"batch": batch}, "required": ["batch"]},
-            event,
-        ]
-    }
-    return _operation("Post events", named["EventsAnswer"], body, problems=(400, 408, 413, 429))
+def _events(named: Mapping[str, Json]) -> Json:
+    operation = _operation(
+        "Post events",
+        named["EventsAnswer"],
+        events_body(named["Event"], {"$ref": REF.format(name=TAKEN)}),
+        parameters=[CODING],
+        problems=(400, 403, 408, 413, 415, 429, 503),
+    )
+    operation["requestBody"]["content"]["text/plain"] = {}  # the same JSON, as sendBeacon sends it
+    return operation
 
 
 def _catalog(named: Mapping[str, Json]) -> Json:

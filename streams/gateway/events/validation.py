@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from models.catalog.enrichment import FindItem, enrich_event
-from schemas.codec import DECODE_ERRORS, decode_event
+from schemas.codec import DECODE_ERRORS, decode_with_notes
 from schemas.errors import InvalidEvent
 from schemas.events import EVENT_BYTES_MAX
 from schemas.ids import VisitorId
+from schemas.intake.notes import Done, Note
 from streams.gateway.events.nesting import LEVELS_MAX, TOO_DEEP, decode_cut
 from streams.gateway.http.problems import Problem, error_field
 
@@ -38,25 +40,36 @@ One event may be larger."""
 
 
 class EventAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What became of one event. `retry`: not, or not surely, written; send it again with its message_id."""
+    """What became of one event. `retry`: not, or not surely, written; send it again with its message_id.
 
-    status: Literal["accepted", "rejected", "retry"]
+    `ignored` is for good: it is of a machine, and was not written. `notes` name what did not fit and was cut,
+    converted or left out.
+    """
+
+    status: Literal["accepted", "rejected", "retry", "ignored"]
     message_id: str | None = None
     token: str | None = None
     reason: str | None = None
     field: str | None = None
+    notes: Sequence[Note] = ()
 
 
 class ValidEvent(Struct, frozen=True, kw_only=True, gc=False):
     """An event ready to be written; `value` is its JSON, enriched from the catalogue.
 
-    `linked` is the browser's visitor in an event that names a user too.
+    `linked` is the browser's visitor in an event that names a user too, `agent` the browser that a server
+    names, `minute` the one of the month that it was in, by the client's clock. `notes` and `counts` say what
+    was done to make it fit.
     """
 
     message_id: str
     visitor: VisitorId
     value: bytes
     linked: VisitorId | None = None
+    notes: Sequence[Note] = ()
+    counts: Mapping[tuple[str, Done], int] = MappingProxyType({})
+    agent: str | None = None
+    minute: int = 0
 
 
 class _Batch(Struct):
@@ -129,11 +142,13 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
         reason = f"more than {OPENINGS_MAX} lists and objects"
         return EventAnswer(status="rejected", reason=reason, field="$")
     try:
-        event = decode_event(value)
+        decoded = decode_with_notes(value)
     except InvalidEvent as exc:
+        reason = f"{exc}; {exc.hint}" if exc.hint else str(exc)
         field = error_field(str(exc))[:REASON_MAX]
-        return EventAnswer(status="rejected", reason=str(exc)[:REASON_MAX], field=field)
-    visitor = event.visitor
+        return EventAnswer(status="rejected", reason=reason[:REASON_MAX], field=field)
+    event = decoded.event
+    visitor, at = event.visitor, event.timestamp
     seen[visitor] += 1
     if seen[visitor] > VISITOR_EVENTS_MAX:
         reason = f"more than {VISITOR_EVENTS_MAX} events of one visitor in a request"
@@ -141,6 +156,10 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
     return ValidEvent(
         message_id=event.message_id,
         visitor=visitor,
-        value=enrich_event(event, value, find_item),
+        value=enrich_event(event, decoded.value, find_item),
         linked=VisitorId(f"a:{event.anonymous_id}") if event.user_id and event.anonymous_id else None,
+        notes=decoded.notes,
+        counts=decoded.counts,
+        minute=(at.day * 24 + at.hour) * 60 + at.minute,
+        agent=None if event.context is None else event.context.user_agent,
     )

@@ -9,7 +9,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from streams.cli.data.event_sender import POST_BYTES_MAX, RefusedLine, send_events, split_requests
+from schemas.errors import ServiceMissing
+from streams.cli.data import event_sender
+from streams.cli.data.event_sender import (
+    POST_BYTES_MAX,
+    GatewaySink,
+    RefusedLine,
+    send_events,
+    split_requests,
+)
+from streams.cli.gateway_client import GatewayBusy
 from streams.gateway.events.validation import VISITOR_EVENTS_MAX
 from streams.runtime.clock import ManualClock
 from streams.shop.document_parsing import EventLine, parse_event_lines
@@ -81,6 +90,76 @@ async def test_the_rate_is_kept(clock: ManualClock) -> None:
         sent += count
         assert sent - 1 < at * 100, "no event before it is due"
     assert clock.monotonic() == pytest.approx(0.5, abs=0.021)
+
+
+class FailingGateway:
+    """What a sink posts to: each call gets the next of its answers, the last one for ever."""
+
+    def __init__(self, *answers: str | Exception) -> None:
+        self.answers = list(answers)
+        self.bodies: list[bytes] = []
+
+    def __call__(self, url: str, path: str, body: bytes, within_s: float) -> bytes:
+        self.bodies.append(body)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        results = [{"status": answer, "reason": f"so {answer}"}] * len(json.loads(body))
+        return json.dumps({"results": results}).encode()
+
+
+async def send_to(
+    monkeypatch: pytest.MonkeyPatch, clock: ManualClock, *answers: str | Exception
+) -> tuple[FailingGateway, list[RefusedLine], list[str]]:
+    gateway = FailingGateway(*answers)
+    said: list[str] = []
+    monkeypatch.setattr(event_sender, "request_gateway", gateway)
+    sink = GatewaySink("http://gateway", tell=said.append, clock=clock)
+    return gateway, await sink.send(lines("a", "b")), said
+
+
+AWAY = ServiceMissing("no gateway at http://gateway (Connection refused)")
+BUSY = GatewayBusy("the gateway at http://gateway cannot serve now: 503")
+
+
+async def test_a_gateway_that_restarts_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch, clock: ManualClock
+) -> None:
+    answers = [AWAY, AWAY, BUSY, "retry", "accepted"]
+    gateway, refused, said = await send_to(monkeypatch, clock, *answers)
+    assert refused == []
+    assert len(set(gateway.bodies)) == 1, "the same message ids each time"
+    assert len(gateway.bodies) == 5
+    assert [line.partition("; trying on")[0] for line in said] == [
+        str(AWAY), str(BUSY), "the gateway answers: so retry"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("failure", [AWAY, BUSY])
+async def test_a_gateway_that_stays_away_is_named_after_a_minute(
+    monkeypatch: pytest.MonkeyPatch, clock: ManualClock, failure: Exception
+) -> None:
+    with pytest.raises(type(failure)) as raised:
+        await send_to(monkeypatch, clock, failure)
+    assert str(raised.value) == f"{failure}; tried for 60 s"
+    assert clock.monotonic() >= 30
+
+
+async def test_what_the_gateway_cannot_write_is_not_blamed_on_the_way_there(
+    monkeypatch: pytest.MonkeyPatch, clock: ManualClock
+) -> None:
+    _, refused, _ = await send_to(monkeypatch, clock, "retry")
+    assert [one.why for one in refused] == ["the gateway answers: so retry; tried for 60 s"] * 2
+    assert clock.monotonic() >= 30
+
+
+@pytest.mark.parametrize("answer", ["rejected", "ignored"])
+async def test_what_is_not_taken_for_good_is_not_sent_again(
+    monkeypatch: pytest.MonkeyPatch, clock: ManualClock, answer: str
+) -> None:
+    gateway, refused, _ = await send_to(monkeypatch, clock, answer)
+    assert len(gateway.bodies) == 1
+    assert [one.why for one in refused] == [f"so {answer}"] * 2
 
 
 async def test_after_a_slow_answer_the_next_part_catches_up(clock: ManualClock) -> None:

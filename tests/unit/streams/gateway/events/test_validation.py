@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from schemas.catalog import Item
-from schemas.codec import decode_event
+from schemas.codec import decode_event, decode_with_notes
 from schemas.events import EVENT_BYTES_MAX
 from schemas.ids import ItemId, VisitorId
 from streams.gateway.events.validation import (
@@ -80,9 +80,7 @@ def test_too_many_events_are_refused() -> None:
     [
         (5, "$"),
         ({"event": "view_item", "message_id": "m"}, "$.timestamp"),
-        (view(message_id=7), "$.message_id"),
-        (view(item={"item_id": "s1", "price": "dear"}), "$.properties.items[0].price"),
-        (view(item={"item_id": "s1", "quantity": 0}), "$.properties.items[0].quantity"),
+        (view(message_id=["m"]), "$.message_id"),
         (view(anonymous_id="has blank"), "$.anonymous_id"),
         (view(kind="erase"), "$.kind"),
         ({k: v for k, v in view().items() if k != "anonymous_id"}, "$"),
@@ -93,6 +91,32 @@ def test_a_rejection_names_the_field(event: Any, field: str) -> None:
     assert isinstance(answer, EventAnswer)
     assert (answer.status, answer.field) == ("rejected", field)
     assert answer.reason
+
+
+@pytest.mark.parametrize(
+    ("event", "note"),
+    [
+        (view(message_id=7), ("$.message_id", "converted")),
+        (view(item={"item_id": "s1", "price": "dear"}), ("$.properties.items[0].price", "dropped")),
+        (view(item={"item_id": "s1", "quantity": 0}), ("$.properties.items[0].quantity", "dropped")),
+        (view(chanel="app"), ("$.chanel", "unknown")),
+        (view(event="viewitem"), ("$.event", "unknown")),
+    ],
+)
+def test_a_note_names_the_field(event: Any, note: tuple[str, str]) -> None:
+    answer = only(event)
+    assert isinstance(answer, ValidEvent)
+    assert [(one.field, one.done) for one in answer.notes] == [note]
+    assert decode_with_notes(answer.value).value == answer.value, "what is written fits"
+
+
+def test_a_misspelt_id_is_named_in_the_rejection() -> None:
+    event = view(messageId="m1")
+    del event["message_id"]
+    answer = only(event)
+    assert isinstance(answer, EventAnswer)
+    assert "did you mean message_id?" in (answer.reason or "")
+    assert answer.field == "$.message_id"
 
 
 def test_a_bad_event_does_not_spoil_its_neighbours() -> None:
