@@ -23,11 +23,14 @@ class EtalageError(Exception):
 
 
 class InvalidEvent(EtalageError):
-    """The record can never be applied; `reason` is a DeadLetterReason, also used as a metric label."""
+    """The record can never be applied; `reason` is a DeadLetterReason, also used as a metric label.
 
-    def __init__(self, message: str, *, reason: str = "invalid") -> None:
+    `hint` names a field that may have been meant for the one that is missing.
+    """
+
+    def __init__(self, message: str, *, reason: str = "invalid", hint: str = "") -> None:
         super().__init__(message)
-        self.reason = reason
+        self.reason, self.hint = reason, hint
 
 
 class InvalidDocument(EtalageError):

@@ -2,6 +2,7 @@
 
 A record on `events.v1` is one of these as JSON, with an optional `kind` (only `event` for now).
 A name that is not listed decodes to OtherEvent: accepted, counted as `other`, changes no feature.
+These types say what fits; `schemas.intake` makes what does not fit into what does.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from schemas.ids import ItemIdText, PlainId, VisitorId, visitor_id
 EVENT_BYTES_MAX = 32 * 1024
 ITEMS_MAX = 200
 
-Text = Annotated[str, Meta(max_length=1000)]
+Text = Annotated[str, Meta(min_length=1, max_length=1000)]
 Name = Annotated[str, Meta(min_length=1, max_length=100)]
-Label = Annotated[str, Meta(max_length=200)]
+Label = Annotated[str, Meta(min_length=1, max_length=200)]
 Money = Annotated[float, Meta(ge=0, le=1e9)]
 Count = Annotated[int, Meta(ge=1, le=9999)]
 When = Annotated[datetime, Meta(tz=True)]
@@ -70,7 +71,7 @@ class Campaign(Struct, frozen=True, omit_defaults=True):
 
 class Context(Struct, frozen=True, omit_defaults=True):
     page: Page | None = None
-    locale: Annotated[str, Meta(max_length=35)] | None = None
+    locale: Annotated[str, Meta(min_length=1, max_length=35)] | None = None
     device: Device | None = None
     user_agent: Text | None = None
     campaign: Campaign | None = None
@@ -144,8 +145,13 @@ class Envelope(Struct, frozen=True, kw_only=True, omit_defaults=True):
         return visitor_id(self.user_id, self.anonymous_id)
 
 
-class Known(Envelope, frozen=True, kw_only=True, omit_defaults=True, tag_field="event"):
-    """Base of the union: the JSON field `event` holds the GA4 name."""
+class Known(
+    Envelope, frozen=True, kw_only=True, omit_defaults=True, tag_field="event", forbid_unknown_fields=True
+):
+    """Base of the union: the JSON field `event` holds the GA4 name.
+
+    Fields that we do not know are left out by `schemas.intake`, which is asked when this does not fit.
+    """
 
 
 class WithProperties(Known, frozen=True, kw_only=True, omit_defaults=True):
@@ -252,7 +258,7 @@ class SupportContacted(WithProperties, frozen=True, kw_only=True, tag="support_c
 
 
 class OtherEvent(Envelope, frozen=True, kw_only=True):
-    """An event whose name we do not know: accepted, counted, changes no feature."""
+    """An event whose name we do not know, or that lacks what it is about: counted, changes no feature."""
 
     event: Name
 

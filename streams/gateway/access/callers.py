@@ -59,6 +59,11 @@ class Caller:
             raise Refused(403, "not_allowed", "explain and journey are not for publishable keys")
 
     @property
+    def may_be_browser(self) -> bool:
+        """Whether the agent of its request may be a visitor's, and is not that of the shop's server."""
+        return self._tokens is not None
+
+    @property
     def names_visitors(self) -> bool:
         """Whether the caller says for whom it acts; others act for proven visitors alone."""
         return self._tokens is None
@@ -102,6 +107,11 @@ class OpenCaller(Caller):
 
     def check(self, route: str, method: str) -> None:
         """Returns."""
+
+    @property
+    def may_be_browser(self) -> bool:
+        """True: nobody says what it is."""
+        return True
 
 
 OPEN = OpenCaller()

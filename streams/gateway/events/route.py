@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from models.catalog.enrichment import FindItem
 from schemas.ids import VisitorId
+from schemas.intake.notes import Note
 from schemas.topics import EVENTS
 from streams.gateway.access.callers import OTHER_VISITOR, Caller, caller_of
 from streams.gateway.events.event_log import Log
@@ -24,10 +25,13 @@ from streams.gateway.events.validation import (
     split_events,
     validate_events,
 )
-from streams.gateway.http.asgi_io import Receive, Scope, Send, encode_headers, read_body, send_bytes
+from streams.gateway.http.asgi_io import Receive, Scope, Send, encode_headers, header, read_body, send_bytes
 from streams.gateway.http.limits.prices import EVENT, price_of_cutting
 from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
 from streams.gateway.http.parameters import refuse_parameters
+from streams.gateway.http.requests.bots import is_bot
+from streams.gateway.http.requests.encodings import check_json_type
+from streams.gateway.http.requests.machines import names_machine
 from streams.kafka.batch_sending import Message
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.metrics import Metrics
@@ -35,6 +39,9 @@ from streams.runtime.telemetry.metrics import Metrics
 ROUTE = "/v1/events"
 ANSWERED_AT_ONCE = 256
 """Events whose results are made before the loop turns: about half a millisecond."""
+
+REQUEST_NOTES_MAX = 1_000
+"""Shown of all events of a request; the metric counts every one."""
 
 RETRY_AFTER = encode_headers({"retry-after": "1"})
 
@@ -76,6 +83,7 @@ class EventsRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = self._clock.now()
         refuse_parameters(scope["query_string"])
+        check_json_type(header(scope, b"content-type"))
         validated = await self._validate(scope, await read_body(scope, receive, REQUEST_BYTES_MAX))
         messages = [self._message(event) for event in validated if isinstance(event, ValidEvent)]
         offsets = await self._append(messages)
@@ -94,6 +102,7 @@ class EventsRoute:
         seen = Counter[VisitorId]()
         results: list[ValidEvent | EventAnswer] = []
         caller = caller_of(scope)
+        machine = caller.may_be_browser and names_machine(scope)
         sent = split_events(body, lambda: self._limits.charge(scope, price_of_cutting(len(body))))
         self._limits.charge(scope, EVENT * len(sent))
         for raws in slices_of(sent):
@@ -103,8 +112,20 @@ class EventsRoute:
             checked = [_refuse_others(event, caller) for event in events]
             if refused := sum(after is not before for after, before in zip(checked, events, strict=True)):
                 self._metrics.count("access_refused_total", refused, reason="other_visitor")
-            results += [self._charge(event, scope) for event in checked]
+            results += [self._charge(self._ignore_machine(event, machine), scope) for event in checked]
         return results
+
+    def _ignore_machine(self, event: ValidEvent | EventAnswer, machine: bool) -> ValidEvent | EventAnswer:
+        """The event, or `ignored` when no person caused it: its agent is a machine's, or its visitor acts as one."""
+        if not isinstance(event, ValidEvent):
+            return event
+        by = "agent"
+        if not (machine or (event.agent is not None and is_bot(event.agent.encode("latin-1", "replace")))):
+            if not self._limits.count_event(event.visitor, event.happened_s):
+                return event
+            by = "rate"
+        self._metrics.count("machine_events_total", by=by)
+        return EventAnswer(status="ignored", message_id=event.message_id, reason="bot")
 
     def _charge(self, event: ValidEvent | EventAnswer, scope: Scope) -> ValidEvent | EventAnswer:
         """The event, or `retry` while its visitor sends more than it may."""
@@ -125,12 +146,15 @@ class EventsRoute:
     ) -> EventsAnswer:
         """The answer for all; `written` has the record and offset of each valid one, in order."""
         left, accepted = iter(written), self._clock.now()
+        notes_left = REQUEST_NOTES_MAX
         tokens: dict[str, str] = {}
         results: list[EventAnswer] = []
         for event in validated:
             if isinstance(event, ValidEvent):
                 message, offset = next(left)
-                result = self._answer_valid(event, message.partition, offset)
+                shown = event.notes[:notes_left]
+                notes_left -= len(shown)
+                result = self._answer_valid(event, message.partition, offset, shown)
                 if offset is not None:
                     self._event_timings.record(event.visitor, offset, received, accepted)
                 if result.token is not None:
@@ -145,13 +169,17 @@ class EventsRoute:
         token = next(iter(tokens.values())) if len(tokens) == 1 else None
         return EventsAnswer(results=results, token=token, tokens=tokens)
 
-    def _answer_valid(self, event: ValidEvent, partition: int, offset: int | None) -> EventAnswer:
+    def _answer_valid(
+        self, event: ValidEvent, partition: int, offset: int | None, notes: Sequence[Note]
+    ) -> EventAnswer:
         """`accepted` with the token of an event that Kafka took, else `retry`."""
         if offset is None:
             reason = "not, or not surely, written; send it again"
             return EventAnswer(status="retry", message_id=event.message_id, reason=reason)
         token = self._partition_map.token(partition, offset)
-        return EventAnswer(status="accepted", message_id=event.message_id, token=token)
+        for (field, done), count in event.counts.items():
+            self._metrics.count("intake_notes_total", count, field=field, done=done)
+        return EventAnswer(status="accepted", message_id=event.message_id, token=token, notes=notes)
 
 
 def _refuse_others(event: ValidEvent | EventAnswer, caller: Caller) -> ValidEvent | EventAnswer:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
 from msgspec import UNSET, Raw, Struct, UnsetType
 
 from models.catalog.enrichment import FindItem, enrich_event
-from schemas.codec import DECODE_ERRORS, decode_event
+from schemas.codec import DECODE_ERRORS, decode_with_notes
 from schemas.errors import InvalidEvent
 from schemas.events import EVENT_BYTES_MAX
 from schemas.ids import VisitorId
+from schemas.intake.notes import Done, Note
 from streams.gateway.events.nesting import LEVELS_MAX, TOO_DEEP, decode_cut
 from streams.gateway.http.problems import Problem, error_field
 
@@ -32,25 +34,35 @@ One event may be larger."""
 
 
 class EventAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """What became of one event. `retry`: not, or not surely, written; send it again with its message_id."""
+    """What became of one event. `retry`: not, or not surely, written; send it again with its message_id.
 
-    status: Literal["accepted", "rejected", "retry"]
+    `ignored` is for good: it is of a machine, and was not written. `notes` name what did not fit and was cut,
+    converted or left out.
+    """
+
+    status: Literal["accepted", "rejected", "retry", "ignored"]
     message_id: str | None = None
     token: str | None = None
     reason: str | None = None
     field: str | None = None
+    notes: Sequence[Note] = ()
 
 
 class ValidEvent(Struct, frozen=True, kw_only=True, gc=False):
     """An event ready to be written; `value` is its JSON, enriched from the catalogue.
 
-    `linked` is the browser's visitor in an event that names a user too.
+    `linked` is the browser's visitor in an event that names a user too, `agent` the browser that a server
+    names, `happened_s` when it was by the client's clock. `notes` and `counts` say what was done to make the event fit.
     """
 
     message_id: str
     visitor: VisitorId
     value: bytes
     linked: VisitorId | None = None
+    notes: Sequence[Note] = ()
+    counts: Mapping[tuple[str, Done], int] = MappingProxyType({})
+    agent: str | None = None
+    happened_s: float = 0.0
 
 
 class _Batch(Struct):
@@ -120,9 +132,11 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
     if TOO_DEEP in value:
         return EventAnswer(status="rejected", reason=f"nested deeper than {LEVELS_MAX} levels", field="$")
     try:
-        event = decode_event(value)
+        decoded = decode_with_notes(value)
     except InvalidEvent as exc:
-        return EventAnswer(status="rejected", reason=str(exc), field=error_field(str(exc)))
+        reason = f"{exc}; {exc.hint}" if exc.hint else str(exc)
+        return EventAnswer(status="rejected", reason=reason, field=error_field(str(exc)))
+    event = decoded.event
     visitor = event.visitor
     seen[visitor] += 1
     if seen[visitor] > VISITOR_EVENTS_MAX:
@@ -131,6 +145,10 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
     return ValidEvent(
         message_id=event.message_id,
         visitor=visitor,
-        value=enrich_event(event, value, find_item),
+        value=enrich_event(event, decoded.value, find_item),
         linked=VisitorId(f"a:{event.anonymous_id}") if event.user_id and event.anonymous_id else None,
+        notes=decoded.notes,
+        counts=decoded.counts,
+        happened_s=event.timestamp.timestamp(),
+        agent=None if event.context is None else event.context.user_agent,
     )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from typing import Any
 
 from streams.gateway.http.problems import PROBLEM_TYPE, Problem
+from streams.gateway.http.requests.encodings import inflate
 from streams.runtime.deadline import LoopFairDeadline
 
 Scope = MutableMapping[str, Any]
@@ -57,15 +58,15 @@ class ClientDisconnected(Exception):
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body of a request.
+    """The whole body of a request, inflated when it came compressed.
 
     Args:
         scope: its `content-length` refuses a body that is too long before it is read.
         receive: of the ASGI request.
-        limit: bytes allowed.
+        limit: bytes allowed, compressed and inflated.
 
     Raises:
-        Problem: 413 past `limit`, 408 when the body is not whole after BODY_WITHIN_S seconds, 503 past
+        Problem: 413 past `limit`, 415 and 400 for a coding that is not taken or not that of the body, 408 when the body is not whole after BODY_WITHIN_S seconds, 503 past
             BODIES_BYTES_MAX of all requests.
         ClientDisconnected: the client left meanwhile.
     """
@@ -87,9 +88,17 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         raise Problem(408, f"the body did not come within {BODY_WITHIN_S:.0f} s") from None
     if size > limit:
         raise Problem(413, f"the body has more than {limit} bytes")
-    if size > JOINED_AT_ONCE:
-        return await asyncio.to_thread(b"".join, parts)
+    coding = header(scope, b"content-encoding")
+    if coding or size > JOINED_AT_ONCE:
+        body = await asyncio.to_thread(_join, parts, coding, limit)
+        BODIES.take(scope, max(0, len(body) - size))
+        return body
     return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _join(parts: list[bytes], coding: bytes, limit: int) -> bytes:
+    body = b"".join(parts)
+    return inflate(body, coding, limit) if coding else body
 
 
 def header(scope: Scope, name: bytes) -> bytes:

@@ -30,6 +30,7 @@ class LayoutQuery(Struct, frozen=True, kw_only=True):
 
     `after` is a token whose event the answer must include; `item`, `category` and `q` are what the page is
     about; `hydrate` adds cards to items, `explain` the reasons; `journey` adds trace events to a stream.
+    `machine` says that no person asks, who gets the page for all.
     """
 
     page: PageType
@@ -42,6 +43,7 @@ class LayoutQuery(Struct, frozen=True, kw_only=True):
     hydrate: bool = False
     explain: bool = False
     journey: bool = False
+    machine: bool = False
 
 
 def parse_layout_query(

@@ -114,6 +114,8 @@ class FallbackChain:
             ReadFailed: the store did not answer, or the state cannot be read.
             DecisionFailed: `overload`, for a page that shows something: it keeps that.
         """
+        if query.machine:
+            return await self.popular_or_static(query, "bot", until)
         try:
             return self._label(await self._read_or_decide(query, partition, until, shown), partition)
         except DecisionFailed as exc:

@@ -7,6 +7,8 @@ from contextlib import suppress
 from time import perf_counter
 from typing import get_args
 
+from msgspec.structs import replace
+
 from models.layout.rendering.fields import label_bytes, labels_of
 from schemas.layouts import Mode, Reason
 from streams.gateway.access.answer_headers import NO_STORE, add_headers, headers_of
@@ -19,11 +21,9 @@ from streams.gateway.http.asgi_io import (
     Scope,
     Send,
     encode_headers,
-    header,
     send_bytes,
     send_problem,
 )
-from streams.gateway.http.bots import is_bot
 from streams.gateway.http.cors import is_head
 from streams.gateway.http.limits.prices import price_of_page
 from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
@@ -63,6 +63,8 @@ class LayoutRoute:
             caller.check(ROUTE, "GET")
             query = parse_layout_query(page, scope["query_string"], own_visitor=caller.own_visitor)
             authorise(scope, query.visitor, explain=query.explain)
+            if self._limits.is_machine(scope, query.visitor):
+                query = replace(query, machine=True)
             limited = self._charge(query, scope)
             if limited is None:
                 layout = await self._answer(query, scope, now + query.deadline_ms / 1000)
@@ -84,7 +86,7 @@ class LayoutRoute:
         if not (seen and send_whole(scope, lines, layout)):
             await send_bytes(send, layout, headers=headers_of(scope).added_to([NO_STORE, *extra]))
         self._count(query, layout, perf_counter() - started)
-        if seen and limited is None and not caller.about_nobody:
+        if seen and limited is None and not (caller.about_nobody or query.machine):
             self._exposures.add(query.visitor, layout, "get")
 
     def _charge(self, query: LayoutQuery, scope: Scope) -> RateLimited | None:
@@ -100,7 +102,7 @@ class LayoutRoute:
         if caller_of(scope).about_nobody:
             page = await self._fallbacks.popular_or_static(query, "redis_down", until)
             return self._fallbacks.finish(query, page)
-        if is_bot(header(scope, b"user-agent")):
+        if query.machine:
             return self._fallbacks.finish(query, await self._fallbacks.popular_or_static(query, "bot", until))
         try:
             return await self._fallbacks.answer(query, until)

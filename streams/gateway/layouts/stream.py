@@ -26,6 +26,7 @@ from time import perf_counter
 
 import orjson
 from msgspec import Struct
+from msgspec.structs import replace
 
 from models.layout.rendering.fields import labels_of, layout_id_of
 from streams.gateway.access.callers import Caller, authorise, caller_of
@@ -122,6 +123,8 @@ class StreamRoute:
             why = f"{self._open} streams are open here, as many as ETALAGE_STREAMS_MAX allows"
             raise Problem(503, why, headers={"retry-after": str(RETRY_AFTER_S)})
         limits.charge(scope, STREAM_PRICE, query.visitor)
+        if limits.is_machine(scope, query.visitor):
+            query = replace(query, machine=True, journey=False)
         last = header(scope, b"last-event-id").decode("latin-1")
         with limits.hold_stream(scope, query.visitor):
             self._count(+1)
@@ -234,7 +237,7 @@ class _Connection:
             data = self._fallbacks.finish(self._query, layout, self._partition)
             before, self._before_layout = self._before_layout, b""
             await self._write(b"%bevent: layout\nid: %b\ndata: %b\n\n" % (before, layout_id.encode(), data))
-            if changed:
+            if changed and not self._query.machine:
                 self._exposures.add(self._query.visitor, layout, "push")
             self._metrics.count("pushes_total", page=self._query.page)
             self._metrics.observe("push_delay_seconds", perf_counter() - started)

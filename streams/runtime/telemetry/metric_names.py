@@ -32,12 +32,14 @@ CounterName = Literal[
     "fenced_total",
     "http_requests_total",
     "intake_events_total",
+    "intake_notes_total",
     "layout_late_total",
     "layout_responses_total",
     "layouts_decided_total",
     "layouts_written_total",
     "lru_hits_total",
     "lru_misses_total",
+    "machine_events_total",
     "notices_total",
     "pushes_replaced_total",
     "pushes_total",
@@ -100,7 +102,12 @@ COUNTERS: Mapping[CounterName, Metric] = {
     "exposures_total": Metric("Exposures handed to the producer."),
     "fenced_total": Metric("Writes refused because another owner has the partition."),
     "http_requests_total": Metric("Requests answered, by route and status code.", ("route", "code")),
-    "intake_events_total": Metric("Events posted, by answer: accepted, rejected, retry.", ("answer",)),
+    "intake_events_total": Metric("Events posted, by answer: accepted, rejected, retry, ignored.", ("answer",)),
+    "intake_notes_total": Metric(
+        "Fields of accepted events that did not fit, by field and what was done: cut, converted, dropped, "
+        "unknown, missing.",
+        ("field", "done"),
+    ),
     "layout_late_total": Metric("Layout answers more than 10 ms past their deadline."),
     "layout_responses_total": Metric(
         "Layouts answered, by page, mode and reason.", ("page", "mode", "reason")
@@ -109,6 +116,7 @@ COUNTERS: Mapping[CounterName, Metric] = {
     "layouts_written_total": Metric("Live layouts written: whole, or their head alone.", ("part",)),
     "lru_hits_total": Metric("Visitor states found in the worker's memory."),
     "lru_misses_total": Metric("Visitor states read from Redis."),
+    "machine_events_total": Metric("Events not kept because no person caused them, by agent or rate.", ("by",)),
     "notices_total": Metric("Notices that a visitor's layout or state changed, received by the gateway."),
     "pushes_replaced_total": Metric("Pushes overtaken by a newer layout before they were sent."),
     "pushes_total": Metric("Layouts pushed to open pages.", ("page",)),

@@ -14,6 +14,7 @@ from streams.gateway.http.asgi_io import Scope
 from streams.gateway.http.limits.client_address import ClientAddresses
 from streams.gateway.http.limits.token_buckets import BURST_S, TokenBuckets
 from streams.gateway.http.problems import Problem
+from streams.gateway.http.requests.machines import Machines, names_machine
 from streams.runtime.clock import Clock
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
@@ -89,6 +90,7 @@ class RequestLimits:
         self._clock, self._metrics = clock, metrics
         self.buckets: dict[Who, TokenBuckets] = {who: TokenBuckets() for who in ("visitor", "address", "key")}
         self._streams = Counter[tuple[Who, str]]()
+        self._machines = Machines()
         private_too = max(settings.address_rate, settings.address_streams) > 0
         self._addresses = ClientAddresses(settings.proxies, private_too=private_too)
         self._key_streams = settings.key_streams
@@ -116,6 +118,14 @@ class RequestLimits:
         """From now on the buckets remember what is taken out of them, for whoever shares it."""
         for buckets in self.buckets.values():
             buckets.record_spent()
+
+    def count_event(self, visitor: str, happened_s: float) -> bool:
+        """Count an event of a visitor, by its own clock; whether the visitor is a machine."""
+        return self._machines.count(visitor, happened_s, self._clock.monotonic())
+
+    def is_machine(self, scope: Scope, visitor: str) -> bool:
+        """Whether a request comes from a machine: by its agent's name, or by what its visitor did."""
+        return names_machine(scope) or self._machines.is_machine(visitor, self._clock.monotonic())
 
     def charge(self, scope: Scope, price: float, visitor: str = "") -> None:
         """Take the price of a request from its visitor, its address and its key, in this order.
