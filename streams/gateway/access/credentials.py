@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from msgspec import Struct
@@ -11,11 +12,14 @@ from streams.gateway.http.asgi_io import Scope, header
 COOKIE = "etalage_visitor"
 VISITOR_HEADER = "x-etalage-visitor"
 KEY_HEADER = "x-etalage-key"
+BASIC_MAX = 400
+"""Characters of Basic authentication that are read: a key has some fifty."""
 TOKENS_MAX = 2
 """One of the browser's anonymous id, one of the user who signed in there."""
 
 _PUBLISHABLE = b"key=pk_"
 _BEARER = b"bearer "
+_BASIC = b"basic "
 _COOKIE = COOKIE.encode() + b"="
 _FIELDS = {
     b"authorization": "authorization",
@@ -47,6 +51,8 @@ class Credentials(Struct, kw_only=True, gc=False):
         """The API key, from the first place where one stands; empty for none."""
         if self.authorization[:7].lower() == _BEARER:
             return self.authorization[7:].strip()
+        if self.authorization[:6].lower() == _BASIC:
+            return _basic_user(self.authorization[6:])
         return self.key or self.query_key
 
     @property
@@ -88,6 +94,14 @@ def read_little(scope: Scope) -> Credentials:
     """What matters of them where a gateway is open to all and no page of another origin is named."""
     _take_query_key(scope)
     return Credentials(forwarded=header(scope, b"x-forwarded-proto"))
+
+
+def _basic_user(encoded: bytes) -> bytes:
+    """The user of Basic authentication, where SDKs of analytics tools put their write key; empty for none."""
+    try:
+        return base64.b64decode(encoded.strip()[:BASIC_MAX], validate=True).partition(b":")[0]
+    except ValueError:
+        return b""
 
 
 def _take_query_key(scope: Scope) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from streams.cli.data.event_sender import POST_BYTES_MAX, RefusedLine, send_events, split_requests
-from streams.gateway.events.validation import VISITOR_EVENTS_MAX
+from streams.gateway.events.intake.validation import VISITOR_EVENTS_MAX
 from streams.runtime.clock import ManualClock
 from streams.shop.document_parsing import EventLine, parse_event_lines
 

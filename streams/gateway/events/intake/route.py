@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from models.catalog.enrichment import FindItem
 from schemas.ids import VisitorId
@@ -16,8 +16,7 @@ from schemas.topics import EVENTS
 from streams.gateway.access.callers import OTHER_VISITOR, Caller, caller_of
 from streams.gateway.events.event_log import Log
 from streams.gateway.events.event_timings import EventTimings
-from streams.gateway.events.partition_map import PartitionMap
-from streams.gateway.events.validation import (
+from streams.gateway.events.intake.validation import (
     REQUEST_BYTES_MAX,
     EventAnswer,
     ValidEvent,
@@ -25,6 +24,7 @@ from streams.gateway.events.validation import (
     split_events,
     validate_events,
 )
+from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, encode_headers, header, read_body, send_bytes
 from streams.gateway.http.limits.prices import EVENT, price_of_cutting
 from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
@@ -77,14 +77,31 @@ class EventsRoute:
         self._log, self._partition_map = dependencies.log, dependencies.partition_map
         self._find_item, self._event_timings = dependencies.find_item, dependencies.event_timings
         self._clock, self._metrics = dependencies.clock, dependencies.metrics
-        self._limits = dependencies.limits
+        self.limits = dependencies.limits
         self._topic = EVENTS.full_name(namespace)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = self._clock.now()
         refuse_parameters(scope["query_string"])
         check_json_type(header(scope, b"content-type"))
-        validated = await self._validate(scope, await read_body(scope, receive, REQUEST_BYTES_MAX))
+        body = await read_body(scope, receive, REQUEST_BYTES_MAX)
+        sent = split_events(body, lambda: self.limits.charge(scope, price_of_cutting(len(body))))
+        self.limits.charge(scope, EVENT * len(sent))
+        await self.take(scope, send, sent, received)
+
+    async def take(
+        self, scope: Scope, send: Send, sent: Sequence[Raw | EventAnswer], received: float
+    ) -> None:
+        """Validate and write the events of a request, and answer each; what is answered already stays so.
+
+        Args:
+            scope: of the request, whose price is paid.
+            send: answers it.
+            sent: events as JSON, and answers to those that are none, in order.
+            received: when the request came (epoch s).
+        """
+        checked = iter(await self._validate(scope, [raw for raw in sent if isinstance(raw, Raw)]))
+        validated = [next(checked) if isinstance(one, Raw) else one for one in sent]
         messages = [self._message(event) for event in validated if isinstance(event, ValidEvent)]
         offsets = await self._append(messages)
         answer = await self._answer(validated, zip(messages, offsets, strict=True), received)
@@ -97,18 +114,16 @@ class EventsRoute:
             return [None] * len(messages)
         return await self._log.append(messages)
 
-    async def _validate(self, scope: Scope, body: bytes) -> list[ValidEvent | EventAnswer]:
+    async def _validate(self, scope: Scope, raws: Sequence[Raw]) -> list[ValidEvent | EventAnswer]:
         """Each event, valid or its rejection, in order; the loop turns between slices."""
         seen = Counter[VisitorId]()
         results: list[ValidEvent | EventAnswer] = []
         caller = caller_of(scope)
         machine = caller.may_be_browser and names_machine(scope)
-        sent = split_events(body, lambda: self._limits.charge(scope, price_of_cutting(len(body))))
-        self._limits.charge(scope, EVENT * len(sent))
-        for raws in slices_of(sent):
+        for slice_ in slices_of(raws):
             if results:
                 await asyncio.sleep(0)
-            events = validate_events(raws, self._find_item, seen)
+            events = validate_events(slice_, self._find_item, seen)
             checked = [_refuse_others(event, caller) for event in events]
             if refused := sum(after is not before for after, before in zip(checked, events, strict=True)):
                 self._metrics.count("access_refused_total", refused, reason="other_visitor")
@@ -121,7 +136,7 @@ class EventsRoute:
             return event
         by = "agent"
         if not (machine or (event.agent is not None and is_bot(event.agent.encode("latin-1", "replace")))):
-            if not self._limits.count_event(event.visitor, event.happened_s):
+            if not self.limits.count_event(event.visitor, event.happened_s):
                 return event
             by = "rate"
         self._metrics.count("machine_events_total", by=by)
@@ -132,7 +147,7 @@ class EventsRoute:
         if not isinstance(event, ValidEvent):
             return event
         try:
-            self._limits.charge_visitor(scope, EVENT, event.visitor)
+            self.limits.charge_visitor(scope, EVENT, event.visitor)
         except RateLimited as limited:
             return EventAnswer(status="retry", message_id=event.message_id, reason=limited.detail)
         return event
