@@ -100,3 +100,17 @@ class ServiceMissing(EtalageError):
 def error_text(exc: BaseException) -> str:
     """Return the exception's text; the name of its type when it has none, as with timeouts."""
     return str(exc) or type(exc).__name__
+
+
+def number_text(kind: type, least: float | None, most: float | None) -> str:
+    """What number is expected, for a person: `a whole number from 0 to 65535`."""
+    what = "a whole number" if kind is int else "a number"
+    match least, most:
+        case None, None:
+            return what
+        case None, _:
+            return f"{what} of at most {most}"
+        case _, None:
+            return f"{what} of at least {least}"
+        case _:
+            return f"{what} from {least} to {most}"

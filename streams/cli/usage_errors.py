@@ -7,7 +7,8 @@ from typing import Any
 
 import typer
 
-from streams.runtime.settings import number_text, without_secret
+from schemas.errors import number_text
+from streams.runtime.settings import without_secret
 
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """The base class of all usage errors, which typer does not export."""

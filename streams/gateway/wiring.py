@@ -23,9 +23,10 @@ from streams.gateway.demo_mount import build_demo
 from streams.gateway.events.event_log import EventLog, Log
 from streams.gateway.events.event_timings import EventTimings
 from streams.gateway.events.exposures import Decisions, Exposures
+from streams.gateway.events.intake.adapters import AdapterRoute
+from streams.gateway.events.intake.route import EventsDependencies, EventsRoute
 from streams.gateway.events.outbox import Outbox
 from streams.gateway.events.partition_map import PartitionMap, TopicSeen
-from streams.gateway.events.route import EventsDependencies, EventsRoute
 from streams.gateway.http.limits.admission import Admission
 from streams.gateway.http.limits.load_shedding import LoadShedding
 from streams.gateway.http.limits.loop_turns import LoopTurns
@@ -165,27 +166,26 @@ class Gateway:
         return self.exposures.outbox, self.decisions.outbox
 
     def _router(self) -> Router:
-        health, shop = self.health, self.shop_routes
+        shop = self.shop_routes
         visitors = VisitorRoute(self.reads, self.partition_map, self.shop)
+        events = self._events_route()
+        adapters = AdapterRoute(events, self.settings, self.clock)
         layouts = LayoutRoute(self.fallbacks, self.exposures, self.limits, self.metrics)
         return Router(
             layouts=layouts,
             exact={
-                "/v1/events": {"POST": self._events_route()},
+                "/v1/events": {"POST": events},
                 "/v1/rank": {"POST": self._rank_route()},
                 "/v1/visitor-tokens": {"POST": TokenRoute(self.visitor_tokens)},
                 "/v1/catalog/items": {"PUT": shop.put_items},
                 "/v1/storefront": {"PUT": shop.put_storefront},
-                "/v1/admin/shop": {"GET": health.shop},
                 "/v1/openapi.json": {"GET": OpenApi()},
-                "/livez": {"GET": health.livez},
-                "/readyz": {"GET": health.readyz},
-                "/startupz": {"GET": health.startupz},
-                "/metrics": {"GET": health.metrics},
+                **self.health.routes(),
             },
             branches=[
                 Branch("/v1/layouts/", "/stream", "/v1/layouts/{page}/stream", {"GET": self.streams}),
                 Branch("/v1/layouts/", "", "/v1/layouts/{page}", {"GET": layouts.get}),
+                Branch("/v1/adapters/", "", "/v1/adapters/{name}", {"POST": adapters.post}),
                 Branch("/v1/visitors/", "", "/v1/visitors/{visitor}", {"GET": visitors.get}),
             ],
             default=build_demo(self.find_item, self.key_ring),

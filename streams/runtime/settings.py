@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct, inspect
 
-from schemas.errors import InvalidSetting
+from schemas.errors import InvalidSetting, number_text
 
 PREFIX = "ETALAGE_"
 SENTINEL = "+sentinel"
@@ -83,6 +83,7 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shared_limits: Literal["0", "1"] = "0"  # 1: gateways add up through Redis what each visitor costs
     key_streams: Replicas = 0  # the same of an API key; 0: any
     proxies: str | None = None  # whose X-Forwarded-For is believed: addresses or networks, `10.0.0.0/8,…`
+    webhook_secrets_file: str | None = None  # JSON file: the secret of each shop system that sends webhooks
     probe_port: Port = 0  # port of /livez, /readyz and /metrics beside a gateway's own; 0 takes a free one
     status: str | None = None  # file in which the process tells its pid, addresses and readiness
     data: str | None = None  # folder of our own Kafka's and Redis' data; none: a temporary one
@@ -204,20 +205,6 @@ def without_secret(address: str) -> str:
 def secret_file_text(path: str) -> str:
     """The name of a file with a secret, for messages; what looks like no path may be the secret itself."""
     return path if path.startswith(("/", "./", "../")) else "…"
-
-
-def number_text(kind: type, least: float | None, most: float | None) -> str:
-    """What number is expected, for a person: `a whole number from 0 to 65535`."""
-    what = "a whole number" if kind is int else "a number"
-    match least, most:
-        case None, None:
-            return what
-        case None, _:
-            return f"{what} of at most {most}"
-        case _, None:
-            return f"{what} of at least {least}"
-        case _:
-            return f"{what} from {least} to {most}"
 
 
 def _is_injected(name: str, value: str) -> bool:

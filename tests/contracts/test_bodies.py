@@ -9,7 +9,7 @@ import pytest
 
 from schemas.codec import decode_event
 from schemas.events import OtherEvent
-from streams.gateway.events.validation import EventAnswer, split_events, validate_events
+from streams.gateway.events.intake.validation import EventAnswer, split_events, validate_events
 
 UNKNOWN = {"wheel_spun"}
 """Names that nobody knows, sent on purpose; any other is one that an adapter must translate."""

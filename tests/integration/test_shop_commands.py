@@ -134,13 +134,29 @@ async def test_events_reach_kafka_where_the_java_client_would_put_them(stack: St
     said = await asyncio.to_thread(stack.run, "events", "send", str(file), "--json", "--rate", "200")
     assert json.loads(said) == {
         "sent": 50, "refused": [], "unknown": [],
-        "note": "the catalogue is empty: items[] are sent as they stand in the file",
+        "note": "the catalogue is empty: items[] are sent as they stand in the file", "ignored": [],
     }  # fmt: skip
     records = await read_to_end(stack.kafka, EVENTS, stack.namespace)
     assert len(records) == 50
     assert all(r.partition == partition_of(r.key or b"", PARTITIONS) for r in records)
     one = [json.loads(r.value or b"")["message_id"] for r in records if r.key == b"a:v3"]
     assert one == [f"m{n}" for n in range(50) if n % 7 == 3]
+
+
+async def test_a_file_of_another_tool_is_sent_as_ours(stack: Stack) -> None:
+    look = {
+        "type": "track", "event": "Product Viewed", "messageId": "s-1", "anonymousId": "v",
+        "timestamp": "2026-11-24T15:00:00Z", "properties": {"product_id": "mugs-1"},
+    }  # fmt: skip
+    file = stack.folder / "segment.json"
+    file.write_text(json.dumps({"batch": [look, {"type": "group"}]}, indent=1))
+    done = await asyncio.to_thread(stack.run_unchecked, "events", "send", str(file), "--format", "segment")
+    assert "segment.json line 1: ignored, a group is not a shopper" in done.stderr
+    assert done.stdout == "1 event sent\n"
+    (record,) = await read_to_end(stack.kafka, EVENTS, stack.namespace)
+    assert json.loads(record.value or b"")["event"] == "view_item"
+    refused = await asyncio.to_thread(run_refused, stack, "events", "send", str(file), "--format", "omniture")
+    assert "one of etalage, segment" in refused
 
 
 async def test_wrong_lines_are_named_and_the_others_sent(stack: Stack) -> None:

@@ -14,7 +14,7 @@ from models.candidates.generation import CANDIDATES_MAX
 from streams.gateway.access import token_route
 from streams.gateway.access.permissions import PERMISSIONS
 from streams.gateway.admin.catalog import CATALOG_BYTES_MAX, STOREFRONT_BYTES_MAX
-from streams.gateway.events.validation import (
+from streams.gateway.events.intake.validation import (
     COMMAS_MAX,
     REQUEST_BYTES_MAX,
     REQUEST_EVENTS_MAX,

@@ -26,7 +26,7 @@ async def test_no_method_opens_a_route_to_who_may_not(keyed: Keyed, path: str, c
             continue
         answer = await client.request(
             method,
-            path.format(page="home", visitor=ANN),
+            path.format(page="home", visitor=ANN, name="segment"),
             headers=headers,
             json=event(),
             params={"visitor": ANN},
@@ -102,7 +102,7 @@ async def test_a_role_does_not_hold_the_other(keyed: Keyed) -> None:
     keys.add(house, "nothing", "admin", roles=[])
     for path, method in GUARDED:
         answer = await client.request(
-            method, path.format(page="home", visitor=ANN), headers=keys.headers("nothing")
+            method, path.format(page="home", visitor=ANN, name="segment"), headers=keys.headers("nothing")
         )
         assert answer.status_code == 403
 

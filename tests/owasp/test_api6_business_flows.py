@@ -9,7 +9,7 @@ from models.visitor.fold import fold
 from models.visitor.state import EMPTY
 from schemas.codec import decode_event
 from schemas.ids import VisitorId
-from streams.gateway.events.validation import VISITOR_EVENTS_MAX
+from streams.gateway.events.intake.validation import VISITOR_EVENTS_MAX
 from tests.events_strategies import NOW, record
 from tests.unit.streams.gateway.access.conftest import Keyed
 from tests.unit.streams.gateway.house import ANN, event, state_after_views

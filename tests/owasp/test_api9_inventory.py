@@ -45,7 +45,9 @@ async def test_no_other_version_answers(keyed: Keyed, version: str) -> None:
     _, client, keys = keyed
     for path, method in PERMISSIONS:
         if path not in UNVERSIONED:
-            other = re.sub(r"^/v1", f"/{version}" if version else "", path).format(page="home", visitor=ANN)
+            other = re.sub(r"^/v1", f"/{version}" if version else "", path).format(
+                page="home", visitor=ANN, name="segment"
+            )
             for caller in ("server", "read", "merchandise"):
                 answer = await client.request(method, other, headers=keys.headers(caller))
                 assert answer.status_code == 404, other
@@ -56,5 +58,7 @@ async def test_the_document_says_what_each_route_asks_for(keyed: Keyed) -> None:
     _, client, _ = keyed
     for path, methods in document()["paths"].items():
         for method, operation in methods.items():
-            answer = await client.request(method, path.format(page="home", visitor=ANN), params={})
+            answer = await client.request(
+                method, path.format(page="home", visitor=ANN, name="segment"), params={}
+            )
             assert (answer.status_code == 401) == ("security" in operation), path

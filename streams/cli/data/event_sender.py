@@ -16,7 +16,7 @@ from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.events import OtherEvent
 from schemas.topics import EVENTS
 from streams.cli.gateway_client import GatewayBusy, request_gateway
-from streams.gateway.events.validation import VISITOR_EVENTS_MAX
+from streams.gateway.events.intake.validation import VISITOR_EVENTS_MAX
 from streams.kafka.batch_sending import send_all
 from streams.runtime.clock import Clock, SystemClock
 from streams.shop.document_parsing import EventLine

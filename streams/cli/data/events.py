@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import difflib
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Annotated
@@ -12,11 +13,13 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
+from schemas.adapters import ADAPTERS
 from schemas.codec import encode
 from schemas.errors import InvalidDocument, StreamUnavailable
 from schemas.events import EVENT_NAMES, OtherEvent
 from schemas.intake.notes import Note
 from schemas.topics import EVENTS
+from streams.cli.data.adapted_lines import adapt_lines
 from streams.cli.data.event_sender import (
     GatewaySink,
     KafkaSink,
@@ -38,6 +41,9 @@ from streams.shop.topic_reads import read_items
 
 app = typer.Typer(help="Events: what shoppers did.", no_args_is_help=True)
 
+OURS = "etalage"
+FORMATS = (OURS, *ADAPTERS)
+
 UNKNOWN_NAMES = 1
 """Exit code when every event was sent, and some have a name that changes no feature."""
 
@@ -56,6 +62,7 @@ class SendReport(Struct):
     """The result for one file, as `--json` prints it; `note` says why its items were not completed.
 
     `mended` are lines with what did not fit in them, NOTED_MAX at most.
+    `ignored` are events of another format that are none of ours.
     """
 
     sent: int
@@ -63,6 +70,7 @@ class SendReport(Struct):
     unknown: list[UnknownName]
     note: str = ""
     mended: list[MendedLine] = []
+    ignored: list[RefusedLine] = []
 
 
 @app.callback()
@@ -79,6 +87,9 @@ def send(
     rate: Annotated[
         float | None, typer.Option(min=0.1, help="Events a second; default: all at once.")
     ] = None,
+    format_: Annotated[
+        str, typer.Option("--format", help=f"Whose events they are: {', '.join(FORMATS)}.")
+    ] = OURS,
     data: Data = None,
     as_json: AsJson = False,
 ) -> None:
@@ -87,10 +98,11 @@ def send(
     The exit code is 2 when lines were refused (each is named, the others are sent), 1 when all were sent but
     some bear a name that we do not know, which are kept and teach nothing.
     """
-    lines = list(parse_event_lines(read_file(file)))
-    if not lines:
+    lines, ignored = _read_lines(file, format_)
+    if not lines and not ignored:
         raise InvalidDocument(f"{file.name}: no events in it")
     report = asyncio.run(_send(lines, _choose_target(url, data), rate=rate, quiet=as_json))
+    report.ignored = ignored
     if as_json:
         typer.echo(encode(report))
     else:
@@ -101,6 +113,18 @@ def send(
         )
     if report.unknown:
         raise typer.Exit(UNKNOWN_NAMES)
+
+
+def _read_lines(file: Path, format_: str) -> tuple[list[EventLine], list[RefusedLine]]:
+    """The events of a file, and the lines that are none of ours with the reason."""
+    if format_ not in FORMATS:
+        raise typer.BadParameter(f"one of {', '.join(FORMATS)}, not {format_!r}", param_hint="--format")
+    raw = read_file(file)
+    if format_ == OURS:
+        return list(parse_event_lines(raw)), []
+    adapted = list(adapt_lines(raw, ADAPTERS[format_], datetime.now(UTC)))
+    ignored = [RefusedLine(one[0], one[1].reason) for one in adapted if isinstance(one, tuple)]
+    return [one for one in adapted if isinstance(one, EventLine)], ignored
 
 
 def _choose_target(url: str | None, data: Path | None) -> str | tuple[Settings, KafkaCluster]:
@@ -152,6 +176,7 @@ async def _complete_from_catalog(
 def _print_report(name: str, report: SendReport) -> None:
     print_first_lines([f"{name} line {one.line}: {one.why}" for one in report.refused])
     print_first_lines([f"{name} line {one.line}: {_describe_notes(one)}" for one in report.mended])
+    print_first_lines([f"{name} line {one.line}: ignored, {one.why}" for one in report.ignored])
     print_first_lines([f"{name} line {one.line}: {_describe_unknown(one)}" for one in report.unknown])
     if report.note:
         say(f"note: {report.note}", err=True)

@@ -50,7 +50,7 @@ class Caller:
     def check(self, route: str, method: str) -> None:
         """Returns when the caller may use a route of the router; raises Refused otherwise."""
         permission = PERMISSIONS[route, method]
-        if permission.anybody:
+        if permission.anybody or permission.signed:
             return
         if self._problem is not None:
             raise self._problem

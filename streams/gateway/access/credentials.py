@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import Any
 
@@ -18,11 +19,14 @@ VISITOR_HEADER = "x-etalage-visitor"
 KEY_HEADER = "x-etalage-key"
 DEMO = "/demo"
 """What the paths of the demo begin with."""
+BASIC_MAX = 400
+"""Characters of Basic authentication that are read: a key has some fifty."""
 TOKENS_MAX = 2
 """One of the browser's anonymous id, one of the user who signed in there."""
 
 _PUBLISHABLE = b"key=pk_"
 _BEARER = b"bearer "
+_BASIC = b"basic "
 _COOKIE = re.compile(rb"(?:^|;)[ \t]*" + COOKIE.encode() + rb"=([^;]*)")
 _FIELDS = {
     b"authorization": "authorization",
@@ -58,6 +62,8 @@ class Credentials(Struct, kw_only=True, gc=False):
         """The API key, from the first place where one stands; empty for none."""
         if self.authorization[:7].lower() == _BEARER:
             return self.authorization[7:].strip()
+        if self.authorization[:6].lower() == _BASIC:
+            return _basic_user(self.authorization[6:])
         return self.key or self.query_key
 
     @property
@@ -111,6 +117,14 @@ def read_credentials(scope: Scope, query_key: bytes) -> Credentials:
 def read_little(scope: Scope) -> Credentials:
     """What matters of them where a gateway is open to all and no page of another origin is named."""
     return Credentials(forwarded=header(scope, b"x-forwarded-proto"))
+
+
+def _basic_user(encoded: bytes) -> bytes:
+    """The user of Basic authentication, where SDKs of analytics tools put their write key; empty for none."""
+    try:
+        return base64.b64decode(encoded.strip()[:BASIC_MAX], validate=True).partition(b":")[0]
+    except ValueError:
+        return b""
 
 
 def take_query_key(scope: Scope) -> bytes:

@@ -17,10 +17,12 @@ EVERYBODY: frozenset[Grant] = frozenset({"publishable", "server", "read", "merch
 
 
 class Permission(Struct, frozen=True):
-    """Who may use a route; `anybody` needs no key. `publishable` acts for proven visitors alone."""
+    """Who may use a route; `anybody` needs no key; with `signed` the signature of a
+    webhook is as good as one, so the route itself asks. `publishable` acts for proven visitors alone."""
 
     grants: frozenset[Grant] = frozenset()
     anybody: bool = False
+    signed: bool = False
     side: Side = "public"
 
 
@@ -35,6 +37,7 @@ _PROBE = Permission(anybody=True, side="both")
 
 PERMISSIONS: Mapping[tuple[str, str], Permission] = {
     ("/v1/events", "POST"): _of("publishable", "server"),
+    ("/v1/adapters/{name}", "POST"): Permission(frozenset({"publishable", "server"}), signed=True),
     LAYOUT: _of("publishable", "server", "read"),
     ("/v1/layouts/{page}/stream", "GET"): _of("publishable", "server", "read"),
     ("/v1/rank", "POST"): _of("server", "read"),

@@ -20,6 +20,9 @@ RefusalReason = Literal[
     "token_expired",
     "token_lifetime",
     "other_visitor",
+    "no_signature",
+    "wrong_signature",
+    "secrets_unread",
 ]
 
 UNREAD = "the API keys could not be read from Redis yet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 import msgspec
@@ -54,6 +55,9 @@ class ShopReport(Struct, frozen=True, kw_only=True):
     redis: str
 
 
+Handler = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
 class HealthRoutes:
     """Reads only; nothing here waits. `started` and `stopping` are set by the gateway."""
 
@@ -89,6 +93,17 @@ class HealthRoutes:
         if self._key_ring.state == "unread":
             return Readiness(False, self._key_ring.why_unread)
         return Readiness(True, trouble or self._reads.progress.reason())
+
+    def routes(self) -> dict[str, dict[str, Handler]]:
+        """The handlers of its routes, by path and method."""
+        handlers = {
+            "/v1/admin/shop": self.shop,
+            "/livez": self.livez,
+            "/readyz": self.readyz,
+            "/startupz": self.startupz,
+            "/metrics": self.metrics,
+        }
+        return {path: {"GET": handler} for path, handler in handlers.items()}
 
     async def livez(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _send_readiness(send, Readiness(True))

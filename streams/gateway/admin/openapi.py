@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from models.policy.inspection.visitor_profile import VisitorProfile
+from schemas.adapters import ADAPTERS
 from schemas.catalog import Item
 from schemas.events import KnownEvent
 from schemas.ids import ID_PATTERN
@@ -20,7 +21,7 @@ from streams.gateway.admin.catalog import CatalogAnswer
 from streams.gateway.admin.health import ShopReport
 from streams.gateway.admin.openapi_events import CODING, TAKEN, add_taken, events_body
 from streams.gateway.admin.openapi_security import SECURITY_SCHEMES, add_security
-from streams.gateway.events.route import EventsAnswer
+from streams.gateway.events.intake.route import EventsAnswer
 from streams.gateway.http.asgi_io import Receive, Scope, Send, send_bytes
 from streams.gateway.http.parameters import (
     DEADLINE_MS,
@@ -111,6 +112,7 @@ def _with_published_names(document: Json) -> Json:
 def _visitor_paths(named: Mapping[str, Json]) -> Json:
     return {
         "/v1/events": {"post": _events(named)},
+        "/v1/adapters/{name}": {"post": _adapted(named)},
         "/v1/layouts/{page}": {"get": _layout(named)},
         "/v1/layouts/{page}/stream": {"get": _stream()},
         "/v1/rank": {
@@ -236,6 +238,17 @@ def _events(named: Mapping[str, Json]) -> Json:
     )
     operation["requestBody"]["content"]["text/plain"] = {}  # the same JSON, as sendBeacon sends it
     return operation
+
+
+def _adapted(named: Mapping[str, Json]) -> Json:
+    name = {"name": "name", "in": "path", "required": True, "schema": {"enum": list(ADAPTERS)}}
+    return _operation(
+        "Post events in the format of another tool; a webhook's signature is as good as an API key",
+        named["EventsAnswer"],
+        {},
+        parameters=[name],
+        problems=(400, 404, 408, 413, 429),
+    )
 
 
 def _catalog(named: Mapping[str, Json]) -> Json:

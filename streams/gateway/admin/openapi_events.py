@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from schemas.intake.taken_schema import taken_schema
-from streams.gateway.events.validation import REQUEST_EVENTS_MAX
+from streams.gateway.events.intake.validation import REQUEST_EVENTS_MAX
 from streams.gateway.http.requests.encodings import CODINGS
 
 Json = dict[str, Any]

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Raw
 
 from schemas.codec import DECODE_ERRORS
-from streams.gateway.events.nesting import decode_cut
+from streams.gateway.events.intake.nesting import decode_cut
 from streams.gateway.http.problems import Problem
 
 PIECE_BYTES = 128 << 10

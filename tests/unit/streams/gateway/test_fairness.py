@@ -16,7 +16,7 @@ from models.policy.decide import decide, popular_layout
 from models.policy.rerank import Ranked, rank
 from schemas.ids import Version, VisitorId
 from schemas.layouts import Why
-from streams.gateway.events import validation
+from streams.gateway.events.intake import validation
 from streams.gateway.layouts import on_demand, popular_cache, read_your_writes
 from streams.gateway.layouts import rank as rank_route
 from streams.gateway.layouts.rank import EXPLAINED_AT_ONCE, RankAnswer

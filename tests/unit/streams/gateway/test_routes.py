@@ -15,7 +15,7 @@ from schemas.ids import VisitorId, hash32
 from streams.gateway.access.callers import Caller
 from streams.gateway.access.permissions import EVERYBODY
 from streams.gateway.admin.openapi import document
-from streams.gateway.events.validation import REQUEST_BYTES_MAX
+from streams.gateway.events.intake.validation import REQUEST_BYTES_MAX
 from streams.gateway.http.problems import PROBLEM_TYPE
 from streams.gateway.layouts.rank import RankAnswer
 from tests.unit.streams.gateway.house import ANN, META, House, event, small_shop, state_after_views
@@ -172,7 +172,7 @@ def paths_that_read(visitor: str) -> list[str]:
         places = [one["in"] for one in parameters if one["name"] == "visitor"]
         if places:
             query = f"?visitor={visitor}" if places == ["query"] else ""
-            asked.append(path.format(page="home", visitor=visitor) + query)
+            asked.append(path.format(page="home", visitor=visitor, name="segment") + query)
     return asked
 
 

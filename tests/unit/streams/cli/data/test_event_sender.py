@@ -19,7 +19,7 @@ from streams.cli.data.event_sender import (
     split_requests,
 )
 from streams.cli.gateway_client import GatewayBusy
-from streams.gateway.events.validation import VISITOR_EVENTS_MAX
+from streams.gateway.events.intake.validation import VISITOR_EVENTS_MAX
 from streams.runtime.clock import ManualClock
 from streams.shop.document_parsing import EventLine, parse_event_lines
 

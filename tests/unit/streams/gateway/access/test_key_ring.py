@@ -119,7 +119,11 @@ async def test_before_keys_were_read_everybody_gets_pages_about_nobody_where_non
 def _protected() -> list[tuple[str, str]]:
     """Methods and paths of all routes that need a key, but for layouts."""
     return [
-        (method, route.format(page="home", visitor=ANN) + ("?visitor=" + ANN if "stream" in route else ""))
+        (
+            method,
+            route.format(page="home", visitor=ANN, name="segment")
+            + ("?visitor=" + ANN if "stream" in route else ""),
+        )
         for (route, method), permission in PERMISSIONS.items()
         if not permission.anybody and (route, method) != LAYOUT
     ]

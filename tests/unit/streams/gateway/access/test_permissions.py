@@ -20,6 +20,7 @@ BODIES: dict[str, Any] = {
     "/v1/rank": {"visitor": ANN, "items": ["sneakers-0001"]},
     "/v1/visitor-tokens": {"visitor": ANN},
     "/v1/catalog/items": [],
+    "/v1/adapters/{name}": [],
     "/v1/storefront": {"nonsense": 1},
 }
 STREAM = "/v1/layouts/{page}/stream"
@@ -30,7 +31,7 @@ ALLOWED_ANYHOW = {200, 422, 503}
 async def ask(
     house: House, client: httpx.AsyncClient, route: str, method: str, headers: dict[str, str]
 ) -> int:
-    path = route.format(page="home", visitor=ANN)
+    path = route.format(page="home", visitor=ANN, name="segment")
     if route == STREAM:
         async with open_page(house, headers=headers) as page:
             await page.start()

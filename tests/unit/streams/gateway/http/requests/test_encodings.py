@@ -11,7 +11,7 @@ import cramjam
 import httpx
 import pytest
 
-from streams.gateway.events.validation import REQUEST_BYTES_MAX
+from streams.gateway.events.intake.validation import REQUEST_BYTES_MAX
 from streams.gateway.http.problems import Problem
 from streams.gateway.http.requests.encodings import CODINGS, inflate
 from tests.unit.streams.gateway.access.keyed import SHOP, keyed_gateway

@@ -16,8 +16,7 @@ from schemas.topics import EVENTS
 from streams.gateway.access.callers import OTHER_VISITOR, Caller, caller_of
 from streams.gateway.events.event_log import Log
 from streams.gateway.events.event_timings import EventTimings
-from streams.gateway.events.partition_map import PartitionMap
-from streams.gateway.events.validation import (
+from streams.gateway.events.intake.validation import (
     REQUEST_BYTES_MAX,
     EventAnswer,
     ValidEvent,
@@ -25,6 +24,7 @@ from streams.gateway.events.validation import (
     split_events,
     validate_events,
 )
+from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, encode_headers, header, read_body, send_bytes
 from streams.gateway.http.limits.prices import price_of_cutting, price_of_event, price_of_splitting
 from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
@@ -77,14 +77,33 @@ class EventsRoute:
         self._log, self._partition_map = dependencies.log, dependencies.partition_map
         self._find_item, self._event_timings = dependencies.find_item, dependencies.event_timings
         self._clock, self._metrics = dependencies.clock, dependencies.metrics
-        self._limits = dependencies.limits
+        self.limits = dependencies.limits
         self._topic = EVENTS.full_name(namespace)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         received = self._clock.now()
         refuse_parameters(scope["query_string"])
         check_json_type(header(scope, b"content-type"))
-        validated = await self._validate(scope, await read_body(scope, receive, REQUEST_BYTES_MAX))
+        body = await read_body(scope, receive, REQUEST_BYTES_MAX)
+        self.limits.charge(scope, price_of_splitting(body))
+        sent = split_events(body, lambda: self.limits.charge(scope, price_of_cutting(len(body))))
+        await self.take(scope, send, sent, received)
+
+    async def take(
+        self, scope: Scope, send: Send, sent: Sequence[Raw | EventAnswer], received: float
+    ) -> None:
+        """Validate and write the events of a request, and answer each; what is answered already stays so.
+
+        Args:
+            scope: of the request, which pays for its events here.
+            send: answers it.
+            sent: events as JSON, and answers to those that are none, in order.
+            received: when the request came (epoch s).
+        """
+        raws = [raw for raw in sent if isinstance(raw, Raw)]
+        self.limits.charge(scope, sum(map(_price_of, raws)))
+        checked = iter(await self._validate(scope, raws))
+        validated = [next(checked) if isinstance(one, Raw) else one for one in sent]
         messages = [self._message(event) for event in validated if isinstance(event, ValidEvent)]
         offsets = await self._append(messages)
         answer = await self._answer(validated, zip(messages, offsets, strict=True), received)
@@ -97,25 +116,22 @@ class EventsRoute:
             return [None] * len(messages)
         return await self._log.append(messages)
 
-    async def _validate(self, scope: Scope, body: bytes) -> list[ValidEvent | EventAnswer]:
+    async def _validate(self, scope: Scope, raws: Sequence[Raw]) -> list[ValidEvent | EventAnswer]:
         """Each event, valid or its rejection, in order; the loop turns between slices."""
         seen = Counter[VisitorId]()
         results: list[ValidEvent | EventAnswer] = []
         caller = caller_of(scope)
-        self._limits.charge(scope, price_of_splitting(body))
         machine = caller.may_be_browser and names_machine(scope)
-        sent = split_events(body, lambda: self._limits.charge(scope, price_of_cutting(len(body))))
-        self._limits.charge(scope, sum(map(_price_of, sent)))
-        for raws in slices_of(sent):
+        for slice_ in slices_of(raws):
             if results:
                 await asyncio.sleep(0)
-            events = validate_events(raws, self._find_item, seen)
+            events = validate_events(slice_, self._find_item, seen)
             checked = [_refuse_others(event, caller) for event in events]
             if refused := sum(after is not before for after, before in zip(checked, events, strict=True)):
                 self._metrics.count("access_refused_total", refused, reason="other_visitor")
             results += [
                 self._charge(self._ignore_machine(event, machine), scope, _price_of(raw))
-                for event, raw in zip(checked, raws, strict=True)
+                for event, raw in zip(checked, slice_, strict=True)
             ]
         return results
 
@@ -125,7 +141,7 @@ class EventsRoute:
             return event
         by = "agent"
         if not (machine or (event.agent is not None and is_bot(event.agent.encode("latin-1", "replace")))):
-            if not self._limits.count_event(event.visitor, event.minute):
+            if not self.limits.count_event(event.visitor, event.minute):
                 return event
             by = "rate"
         self._metrics.count("machine_events_total", by=by)
@@ -138,7 +154,7 @@ class EventsRoute:
         if not isinstance(event, ValidEvent):
             return event
         try:
-            self._limits.charge_visitor(scope, price, event.visitor)
+            self.limits.charge_visitor(scope, price, event.visitor)
         except RateLimited as limited:
             return EventAnswer(status="retry", message_id=event.message_id, reason=limited.detail)
         return event

@@ -16,7 +16,7 @@ from schemas.errors import InvalidEvent
 from schemas.events import EVENT_BYTES_MAX
 from schemas.ids import VisitorId
 from schemas.intake.notes import Done, Note
-from streams.gateway.events.nesting import LEVELS_MAX, TOO_DEEP, decode_cut
+from streams.gateway.events.intake.nesting import LEVELS_MAX, TOO_DEEP, decode_cut
 from streams.gateway.http.problems import Problem, error_field
 
 REQUEST_BYTES_MAX = 500 * 1024
@@ -91,10 +91,7 @@ def split_events(body: bytes, before_cutting: Callable[[], None] = lambda: None)
         Problem: 400 for what is none of these; 413 for more than REQUEST_EVENTS_MAX events, or COMMAS_MAX
             commas.
     """
-    if body.count(b",") > COMMAS_MAX:
-        raise Problem(
-            413, f"more than {COMMAS_MAX} commas, for at most {REQUEST_EVENTS_MAX} events a request"
-        )
+    check_commas(body)
     try:
         batch = decode_cut(_decode_batch, body, before_cutting)
     except DECODE_ERRORS as exc:
@@ -108,6 +105,14 @@ def split_events(body: bytes, before_cutting: Callable[[], None] = lambda: None)
     if len(events) > REQUEST_EVENTS_MAX:
         raise Problem(413, f"{len(events)} events, the limit is {REQUEST_EVENTS_MAX} a request")
     return events
+
+
+def check_commas(body: bytes) -> None:
+    """Returns when a body can be split in a short time; raises Problem 413 otherwise."""
+    if body.count(b",") > COMMAS_MAX:
+        raise Problem(
+            413, f"more than {COMMAS_MAX} commas, for at most {REQUEST_EVENTS_MAX} events a request"
+        )
 
 
 def slices_of(raws: Sequence[Raw]) -> Iterator[Sequence[Raw]]:

@@ -12,7 +12,7 @@ from schemas.catalog import Item
 from schemas.codec import decode_event, decode_with_notes
 from schemas.events import EVENT_BYTES_MAX
 from schemas.ids import ItemId, VisitorId
-from streams.gateway.events.validation import (
+from streams.gateway.events.intake.validation import (
     REASON_MAX,
     REQUEST_EVENTS_MAX,
     VISITOR_EVENTS_MAX,

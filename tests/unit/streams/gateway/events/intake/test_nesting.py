@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.gateway.admin.upload_parser import split_upload
-from streams.gateway.events import nesting
-from streams.gateway.events.nesting import CUT_BYTES_MAX, LEVELS_MAX, TOO_DEEP, cut_nesting, decode_cut
-from streams.gateway.events.validation import split_events, validate_events
+from streams.gateway.events.intake import nesting
+from streams.gateway.events.intake.nesting import CUT_BYTES_MAX, LEVELS_MAX, TOO_DEEP, cut_nesting, decode_cut
+from streams.gateway.events.intake.validation import split_events, validate_events
 from streams.gateway.http.problems import Problem
 
 DEEP = b"[" * 5000 + b"]" * 5000

@@ -1,0 +1,1 @@
+"""Events that are posted: how a request is cut, each event checked, written and answered; other formats."""
