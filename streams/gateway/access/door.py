@@ -45,7 +45,7 @@ Origins = frozenset[bytes]
 
 KEPT_MAX = 5_000
 KEPT_BYTES_MAX = 2_048
-"""Of what one sent: cookies may be many times longer than key and token. 5,000 take 20 MB at most."""
+"""Of what one sent: cookies may be many times longer than key and token. 5,000 take 6 MB, 15 at most."""
 
 
 class Routes(Protocol):
@@ -62,7 +62,7 @@ class Routes(Protocol):
         ...
 
 
-class Admitted(Struct, frozen=True, eq=False):
+class KnownCaller(Struct, frozen=True, eq=False):
     """What the door found out of a request, for all that send the same; `until` in epoch seconds."""
 
     caller: Caller
@@ -72,7 +72,7 @@ class Admitted(Struct, frozen=True, eq=False):
     until: float
 
 
-class Admissions:
+class KnownCallers:
     """Callers who were let in lately, by all of what they sent that decides who they are.
 
     A page sends the same key and token with each of its requests: one look-up then stands for reading and
@@ -86,23 +86,23 @@ class Admissions:
 
     def __init__(self, ring: KeyRing, clock: Clock) -> None:
         self._ring, self._clock = ring, clock
-        self._kept: OrderedDict[Sent, Admitted] = OrderedDict()
+        self._kept: OrderedDict[Sent, KnownCaller] = OrderedDict()
         self._version = ring.version
 
-    def find(self, sent: Sent) -> Admitted | None:
+    def find(self, sent: Sent) -> KnownCaller | None:
         """What was found out of a request that sent the same; None where it must be found out anew."""
         if self._version != self._ring.version:
             self._kept.clear()
             self._version = self._ring.version
             return None
-        admitted = self._kept.get(sent)
-        return None if admitted is None or admitted.until <= self._clock.now() else admitted
+        found = self._kept.get(sent)
+        return None if found is None or found.until <= self._clock.now() else found
 
-    def keep(self, sent: Sent, admitted: Admitted) -> None:
+    def keep(self, sent: Sent, found: KnownCaller) -> None:
         """Keep what was found out just after `find`, unless what was sent is long."""
         query_key, *_, headers = sent
         if len(query_key) + sum(len(name) + len(value) for name, value in headers) <= KEPT_BYTES_MAX:
-            self._kept[sent] = admitted
+            self._kept[sent] = found
             if len(self._kept) > KEPT_MAX:
                 self._kept.popitem(last=False)
 
@@ -133,7 +133,7 @@ class Door:
     ) -> None:
         self._routes, self._ring, self._tokens, self._metrics = routes, ring, tokens, metrics
         self._limits = limits
-        self._admissions = Admissions(ring, tokens.clock)
+        self._known = KnownCallers(ring, tokens.clock)
         named = (origin.strip().rstrip("/").encode() for origin in (settings.origins or "").split(","))
         self._open_origins: Origins = frozenset(filter(None, named))
         self._apart = settings.admin_address is not None
@@ -160,7 +160,7 @@ class Door:
     def _enter_again(self, scope: Scope, query_key: bytes) -> None:
         """As `_enter`, by what was found out of a request that sent the same, if there was one lately."""
         sent = read_sent(scope, query_key)
-        known = self._admissions.find(sent)
+        known = self._known.find(sent)
         if known is not None:
             scope[CALLER], scope[CREDENTIALS] = known.caller, known.credentials
             scope[ANSWER_HEADERS] = known.headers
@@ -171,8 +171,8 @@ class Door:
         caller: Caller = scope[CALLER]
         if caller.same_until:
             headers = fixed_of(scope[ANSWER_HEADERS])
-            admitted = Admitted(caller, scope[CREDENTIALS], headers, scope.get(SENDER), caller.same_until)
-            self._admissions.keep(sent, admitted)
+            found = KnownCaller(caller, scope[CREDENTIALS], headers, scope.get(SENDER), caller.same_until)
+            self._known.keep(sent, found)
 
     def _enter(self, scope: Scope, query_key: bytes) -> Origins:
         """Note in the scope who sent the request, and what its answer gets; the origins that may read it."""

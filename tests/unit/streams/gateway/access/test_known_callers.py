@@ -11,7 +11,7 @@ import pytest
 from streams.gateway.access import door
 from streams.gateway.access.callers import Caller
 from streams.gateway.access.credentials import COOKIE, KEY_HEADER, VISITOR_HEADER
-from streams.gateway.access.door import Admissions
+from streams.gateway.access.door import KnownCallers
 from tests.unit.streams.gateway.access.conftest import Keyed
 from tests.unit.streams.gateway.access.keyed import HOUR, OTHER, SHOP, KeyBunch, keyed_gateway
 from tests.unit.streams.gateway.access.test_visitor_tokens import DAY, HOME, get_home
@@ -19,8 +19,8 @@ from tests.unit.streams.gateway.house import House
 from tests.unit.streams.gateway.http.served import serve
 
 
-def kept_by(house: House) -> Admissions:
-    return house.gateway.app._admissions
+def kept_by(house: House) -> KnownCallers:
+    return house.gateway.app._known
 
 
 @pytest.fixture
