@@ -9,9 +9,9 @@ import numpy as np
 from models import use_compiled
 
 # Own choice; DESIGN has what honest shoppers behind one address lose by it.
-SOURCE_ROOM = cython.declare(cython.double, 30.0)
+SOURCE_ROOM = cython.declare(cython.double, 10.0)
 """Voices that one source may add to an item at once: offices and carriers have many behind one address."""
-VOICE_S = cython.declare(cython.double, 120.0)
+VOICE_S = cython.declare(cython.double, 360.0)
 """Seconds until there is room for one more."""
 CELLS = cython.declare(cython.longlong, 1 << 15)
 """Pairs of a source and an item that are remembered, of each kind of count: half a megabyte."""
