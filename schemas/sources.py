@@ -1,7 +1,7 @@
 """Where a record of the events topic was sent from: a Kafka header beside the event, for crowd signals alone.
 
-Only the gateway writes it. It stands in no body, so no client can say it, and an event is the same with it and
-without. Records of direct producers, of servers and of gateways before it have none.
+Only the gateway writes it. It stands in no body, so no client can say it, and an event is the same with it
+and without. Records of direct producers, of servers and of gateways before it have none.
 """
 
 from __future__ import annotations

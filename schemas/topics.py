@@ -49,7 +49,7 @@ class Topic(Struct, frozen=True, kw_only=True):
 EVENTS = Topic(
     name="events.v1", payload=KnownEvent, keyed_by="visitor", owner="storefront developers",
     retention=timedelta(days=7), timestamps="LogAppendTime",
-    headers={SOURCE_HEADER: "pseudonym of the address that a browser's event came from, written by the gateway"},
+    headers={SOURCE_HEADER: "pseudonym of the address that a browser's event came from, by the gateway"},
 )  # fmt: skip
 CATALOG = Topic(name="catalog.v1", payload=Item, keyed_by="item", owner="merchandisers", compacted=True)
 STOREFRONT = Topic(

@@ -23,8 +23,8 @@ class SourceRooms:
     """What each source added lately to each item, of one kind of count.
 
     A pair has one cell, and of two pairs with the same cell the bucket that empties later keeps it. So nobody
-    can have a full bucket forgotten by filling others less, no source is charged for what others did, and what
-    has no cell is not bounded here.
+    can have a full bucket forgotten by filling others less, no source is charged for what others did, and
+    what has no cell is not bounded here.
     """
 
     _keys: cython.longlong[::1]

@@ -87,7 +87,7 @@ class VisitorTokens:
         return self.sign(visitor or VisitorId("a:" + secrets.token_hex(16)), ANONYMOUS_TTL_S, iss=ISSUER)
 
     def source_of(self, address: str) -> bytes:
-        """An address as the events topic has it (`schemas.sources`), under the key that signs; empty without."""
+        """An address as the events topic has it (`schemas.sources`); empty while no key signs."""
         now = self._clock.now()
         key = self._ring.signer(now)
         return source_of(address, key.secret, now) if key is not None else b""

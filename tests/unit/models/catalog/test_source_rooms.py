@@ -1,4 +1,4 @@
-"""What one source may add to an item is bounded, whatever others do to the table; compiled and interpreted alike."""
+"""What one source may add to an item is bounded, whatever others do to the table; the same in both builds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From which address an event came stands in its record, as a pseudonym, and only where it tells clients apart."""
+"""From which address an event came stands in its record, as a pseudonym, where that tells clients apart."""
 
 from __future__ import annotations
 
