@@ -31,7 +31,9 @@ def folder(topic: Topic) -> Path:
 def schema_of(topic: Topic) -> dict[str, Any]:
     """Return the JSON Schema of the topic's values."""
     schema = _events_schema() if topic is EVENTS else msgspec.json.schema(topic.payload)
-    about = {"$schema": DIALECT, "title": topic.name, "description": f"Owner: {topic.owner}"}
+    headers = [f"Header {name}: {what}" for name, what in topic.headers.items()]
+    description = ". ".join([f"Owner: {topic.owner}", *headers])
+    about = {"$schema": DIALECT, "title": topic.name, "description": description}
     clean: dict[str, Any] = _clean(about | schema)
     return clean
 

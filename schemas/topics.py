@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from schemas.dead_letters import DeadLetter
 from schemas.decisions import Decision, Exposure
 from schemas.events import KnownEvent
 from schemas.signals import Delta, Signal
+from schemas.sources import SOURCE_HEADER
 from schemas.storefront import Section
 
 
@@ -27,6 +29,7 @@ class Topic(Struct, frozen=True, kw_only=True):
         retention: None for a compacted topic, which keeps its records.
         compacted: Whether Kafka keeps the last record of each key.
         timestamps: Whether a record's timestamp is its producer's or its arrival.
+        headers: Kafka headers that a record may have, and what they say.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Topic(Struct, frozen=True, kw_only=True):
     retention: timedelta | None = None
     compacted: bool = False
     timestamps: Literal["CreateTime", "LogAppendTime"] = "CreateTime"
+    headers: Mapping[str, str] = {}
 
     def full_name(self, namespace: str) -> str:
         """Return the topic's name on the cluster: the namespace, a dot, the name."""
@@ -45,6 +49,7 @@ class Topic(Struct, frozen=True, kw_only=True):
 EVENTS = Topic(
     name="events.v1", payload=KnownEvent, keyed_by="visitor", owner="storefront developers",
     retention=timedelta(days=7), timestamps="LogAppendTime",
+    headers={SOURCE_HEADER: "pseudonym of the address that a browser's event came from, by the gateway"},
 )  # fmt: skip
 CATALOG = Topic(name="catalog.v1", payload=Item, keyed_by="item", owner="merchandisers", compacted=True)
 STOREFRONT = Topic(

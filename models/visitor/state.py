@@ -154,13 +154,17 @@ EMPTY = VisitorState()
 
 
 class EventRecord(Struct, frozen=True, gc=False):
-    """A decoded event with its record id; `arrival` is the broker's append time, epoch seconds."""
+    """A decoded event with its record id; `arrival` is the broker's append time, epoch seconds.
+
+    `source` is where it was sent from (`schemas.sources`), for crowd signals alone: fold does not read it.
+    """
 
     event: Event
     partition: int
     offset: int
     arrival: float
     incarnation: int
+    source: int = 0
 
 
 def read_consent(state: VisitorState, purpose: str) -> bool | None:

@@ -41,6 +41,7 @@ class Message(Struct, frozen=True):
     partition: int
     key: bytes
     value: bytes
+    headers: list[tuple[str, bytes]] = []
 
 
 class Producer(Protocol):

@@ -81,7 +81,7 @@ class SharedBatches:
         batch = self._open.get((message.topic, message.partition))
         if batch is None or batch.acknowledged.done():  # a batch that was given up would take records still
             return None
-        added = batch.builder.append(key=message.key, value=message.value, timestamp=None)
+        added = _append(batch.builder, message)
         return None if added is None else (batch.acknowledged, added.offset)
 
     async def _begin(self, message: Message) -> _Placed:
@@ -95,11 +95,16 @@ class SharedBatches:
 
     async def _hand_over(self, message: Message) -> _Placed:
         builder = self._producer.create_batch()
-        builder.append(key=message.key, value=message.value, timestamp=None)  # aiokafka always takes one
+        _append(builder, message)  # aiokafka always takes one
         acknowledged = await self._producer.send_batch(builder, message.topic, partition=message.partition)
         acknowledged.add_done_callback(ignore_result)
         self._open[message.topic, message.partition] = _OpenBatch(builder, acknowledged)
         return acknowledged, 0
+
+
+def _append(builder: Any, message: Message) -> Any:
+    """Put a record into an open batch; None when it has no room."""
+    return builder.append(key=message.key, value=message.value, timestamp=None, headers=message.headers)
 
 
 async def _wait_until_done(acknowledged: Acknowledged) -> None:

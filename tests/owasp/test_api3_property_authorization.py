@@ -93,10 +93,12 @@ async def test_what_an_event_says_of_itself_does_not_count(keyed: Keyed) -> None
     """Who it is about, when it arrived and where it stands are ours to say."""
     house, client, keys = keyed
     claimed = {"visitor": "u:victim", "token": "1.0.0", "offset": 0, "status": "accepted", "arrival": 0}
-    headers = keys.headers("publishable", keys.token(ANN))
+    claimed |= {"source": "abcd", "headers": {"source": "abcd"}}
+    headers = keys.headers("publishable", keys.token(ANN), source="abcd")
     answer = await client.post("/v1/events", json=event() | claimed, headers=headers)
     assert answer.json()["results"][0]["token"] != "1.0.0"
     assert [message.key for message in house.log.messages] == [ANN.encode()]
+    assert [message.headers for message in house.log.messages] == [[]]  # the client's address is not public
 
 
 @pytest.mark.parametrize("where", ["", "pages", "modules", "rules"])

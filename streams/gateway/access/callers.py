@@ -93,6 +93,13 @@ class Caller:
             return self._proofs[0].visitor
         return self.sign_anonymous().visitor
 
+    def source_of(self, address: str) -> bytes:
+        """What stands in the events topic for where its events come from; empty for none.
+
+        Callers who say for whom they act have none: a shop's server sends for all its shoppers.
+        """
+        return self._tokens.source_of(address) if self._tokens is not None and address else b""
+
     def sign_anonymous(self) -> SignedToken:
         """A token for the anonymous visitor it is already, or a new one; sent with the answer."""
         assert self._tokens is not None

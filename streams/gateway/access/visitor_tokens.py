@@ -16,6 +16,7 @@ import jwt
 from msgspec import Struct
 
 from schemas.ids import VisitorId
+from schemas.sources import source_of
 from streams.gateway.access.key_ring import KeyRing
 from streams.gateway.access.refusals import Refused
 from streams.gateway.http.parameters import VISITOR_PATTERN
@@ -84,6 +85,12 @@ class VisitorTokens:
     def sign_anonymous(self, visitor: VisitorId | None = None) -> SignedToken:
         """A token for an anonymous visitor; of a new id, which nobody can guess, unless one is given."""
         return self.sign(visitor or VisitorId("a:" + secrets.token_hex(16)), ANONYMOUS_TTL_S, iss=ISSUER)
+
+    def source_of(self, address: str) -> bytes:
+        """An address as the events topic has it (`schemas.sources`); empty while no key signs."""
+        now = self.clock.now()
+        key = self._ring.signer(now)
+        return source_of(address, key.secret, now) if key is not None else b""
 
     def is_due(self, proof: Proof) -> bool:
         """Whether a visitor should get a new token; one that the shop made stays as short as it is."""

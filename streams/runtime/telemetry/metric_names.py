@@ -144,7 +144,9 @@ COUNTERS: Mapping[CounterName, Metric] = {
     "signals_total": Metric("Crowd signals written or followed.", ("direction",)),
     "store_errors_total": Metric("Redis calls that failed: timeout, unavailable, unreadable.", ("kind",)),
     "voices_limited_total": Metric(
-        "Voices not counted for crowd signals because their item gained too much at once."
+        "Voices not counted for crowd signals because their item gained too much at once (item), or too much"
+        " from the same address (source).",
+        ("reason",),
     ),
 }
 

@@ -14,6 +14,7 @@ from schemas.dead_letters import DeadLetter, DeadLetterReason
 from schemas.errors import InvalidEvent
 from schemas.events import Event, OtherEvent
 from schemas.ids import VisitorId
+from schemas.sources import read_source
 from streams.kafka.partitioner import partition_of
 from streams.kafka.transport.chunks import Record
 
@@ -62,8 +63,9 @@ def decode_chunk(events_topic: EventsTopic, partition: int, records: Sequence[Re
             decoded.letters.append(letter_of(events_topic.topic, record, reason, str(exc)))
             continue
         names[name_of(event)] += 1
+        source = read_source(record.headers) if record.headers else 0
         entry = EventRecord(
-            event, partition, record.offset, record.timestamp / 1000, events_topic.incarnation
+            event, partition, record.offset, record.timestamp / 1000, events_topic.incarnation, source
         )
         if visitor in by_visitor:
             by_visitor[visitor].append(entry)

@@ -1,6 +1,7 @@
 """A combiner (map-side pre-aggregation): a worker's counts of one second, sent as one delta an item.
 
-No item gains more than a share of what this worker usually counts (`gain_limits`).
+No item gains more than a share of what this worker usually counts, nor from one source more than a part of
+that (`gain_limits`).
 
 Statistics, not states: a crash loses the running window, and so does a Kafka that does not answer.
 """
@@ -94,20 +95,22 @@ class SignalCombiner:
             return
         interactions = extract(before, record, shop.items)
         if interactions is not None:
-            self._count(interactions, record.arrival)
+            self._count(interactions, record.arrival, record.source)
 
-    def _count(self, interactions: ItemInteractions, at: float) -> None:
+    def _count(self, interactions: ItemInteractions, at: float, source: int) -> None:
         count = interactions.count
         limits = self._limits.kinds[count]
         voices: dict[ItemId, float] = {}
         for item in interactions.items:
-            voices[item] = voice = limits.admit(item, interactions.voice)
+            voices[item] = voice = limits.admit(item, interactions.voice, source)
             if voice:
                 counts = self._counts_of(item, at)
                 setattr(counts, count, getattr(counts, count) + voice)
-        pairs, full = interactions.pairs, limits.full
-        if full:  # nobody's neighbours for now
+        pairs, full, full_of_source = interactions.pairs, limits.full, limits.full_of_source
+        if full or full_of_source:  # nobody's neighbours for now
             pairs = [(one, other) for one, other in pairs if voices[one] and other not in full]
+        if full_of_source:
+            pairs = [pair for pair in pairs if (source, pair[1]) not in full_of_source]
         if pairs:
             self._count_pairs(interactions, pairs, voices, at)
 
@@ -158,7 +161,8 @@ class SignalCombiner:
         window, self._window = self._window, {}
         now = self._clock.monotonic()
         if now > self._since:
-            self._metrics.count("voices_limited_total", self._limits.held_back())
+            for reason, voices in self._limits.held_back().items():
+                self._metrics.count("voices_limited_total", voices, reason=reason)
             self._limits.end_window(now - self._since)
             self._since = now
         return [counts.delta(item) for item, counts in window.items()]

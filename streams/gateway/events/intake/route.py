@@ -12,6 +12,7 @@ from msgspec import Raw, Struct
 from models.catalog.enrichment import FindItem
 from schemas.ids import VisitorId
 from schemas.intake.notes import Note
+from schemas.sources import SOURCE_HEADER
 from schemas.topics import EVENTS
 from streams.gateway.access.callers import OTHER_VISITOR, Caller, caller_of
 from streams.gateway.events.event_log import Log
@@ -104,7 +105,8 @@ class EventsRoute:
         self.limits.charge(scope, sum(map(_price_of, raws)))
         checked = iter(await self._validate(scope, raws))
         validated = [next(checked) if isinstance(one, Raw) else one for one in sent]
-        messages = [self._message(event) for event in validated if isinstance(event, ValidEvent)]
+        headers = self._headers(scope)
+        messages = [self._message(event, headers) for event in validated if isinstance(event, ValidEvent)]
         offsets = await self._append(messages)
         answer = await self._answer(validated, zip(messages, offsets, strict=True), received)
         retry = RETRY_AFTER if any(result.status == "retry" for result in answer.results) else ()
@@ -159,9 +161,14 @@ class EventsRoute:
             return EventAnswer(status="retry", message_id=event.message_id, reason=limited.detail)
         return event
 
-    def _message(self, event: ValidEvent) -> Message:
+    def _headers(self, scope: Scope) -> list[tuple[str, bytes]]:
+        """Of the request's records: where they come from, if that is known and means one client."""
+        source = caller_of(scope).source_of(self.limits.address_of(scope))
+        return [(SOURCE_HEADER, source)] if source else []
+
+    def _message(self, event: ValidEvent, headers: list[tuple[str, bytes]]) -> Message:
         partition = self._partition_map.partition_of(event.visitor)
-        return Message(self._topic, partition, event.visitor.encode(), event.value)
+        return Message(self._topic, partition, event.visitor.encode(), event.value, headers)
 
     async def _answer(
         self, validated: list[ValidEvent | EventAnswer], written: Iterable[_Written], received: float

@@ -171,6 +171,11 @@ class RequestLimits:
         if sender is not None and sender.rates.address and sender.address:
             self._take("address", sender.address, 1.0, sender.rates.address, self._clock.monotonic())
 
+    def address_of(self, scope: Scope) -> str:
+        """The client's address; empty where addresses are not limited: they tell nobody apart there."""
+        sender: Sender | None = scope.get(SENDER)
+        return sender.address if sender is not None and sender.rates.address else ""
+
     def _take(self, who: Who, owner: str, price: float, rate: float, now: float) -> None:
         buckets = self.buckets[who]
         if after_s := buckets.take(owner, price, rate, now):

@@ -5,27 +5,57 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from models.catalog.signals.gain_limits import RATE_MIN, ROOM_MIN, SHARE_MAX, USUAL_S, GainLimits
+from models.catalog.signals.gain_limits import KNOWN_SHARE, RATE_MIN, ROOM_MIN, SHARE_MAX, USUAL_S, GainLimits
+from models.catalog.signals.source_rooms import SOURCE_ROOM, VOICE_S
 from schemas.ids import ItemId
 
 ONE = ItemId("one")
 
 
-def gain(limits: GainLimits, item: ItemId, voices: int) -> float:
-    return sum(limits.kinds["views"].admit(item, 1.0) for _ in range(voices))
+def gain(limits: GainLimits, item: ItemId, voices: int, source: int = 0) -> float:
+    return sum(limits.kinds["views"].admit(item, 1.0, source) for _ in range(voices))
 
 
 def test_a_burst_adds_what_fits_and_room_comes_back() -> None:
     limits = GainLimits()
     assert gain(limits, ONE, 6000) == ROOM_MIN
-    assert limits.held_back() == 6000 - ROOM_MIN
+    assert limits.held_back() == {"item": 6000 - ROOM_MIN, "source": 0.0}
     assert limits.kinds["views"].full == {ONE}
     limits.end_window(1.0)
-    assert limits.held_back() == 0.0
+    assert limits.held_back() == {"item": 0.0, "source": 0.0}
     assert not limits.kinds["views"].full
     assert gain(limits, ONE, 6000) == pytest.approx(RATE_MIN)
     limits.end_window(60.0)
     assert gain(limits, ONE, 6000) == ROOM_MIN
+
+
+def test_one_source_leaves_room_for_others() -> None:
+    limits = GainLimits()
+    assert gain(limits, ONE, 6000, source=1) == ROOM_MIN * KNOWN_SHARE
+    assert limits.held_back() == {"item": 0.0, "source": 6000 - ROOM_MIN * KNOWN_SHARE}
+    assert limits.kinds["views"].full_of_source == {(1, ONE)}
+    assert not limits.kinds["views"].full
+    assert gain(limits, ONE, 1, source=2) == 1.0
+    limits.end_window(1.0)
+    assert not limits.kinds["views"].full_of_source
+
+
+def test_who_has_no_source_is_bounded_by_the_item_alone() -> None:
+    limits = GainLimits()
+    gain(limits, ONE, 6000, source=1)
+    assert gain(limits, ONE, 6000) == ROOM_MIN * (1 - KNOWN_SHARE)
+
+
+def test_in_an_hour_a_source_adds_what_it_may_and_many_do_not() -> None:
+    limits, others = GainLimits(), GainLimits()
+    one = many = 0.0
+    for second in range(3600):
+        one += gain(limits, ONE, 1, source=1)
+        many += gain(others, ONE, 1, source=second + 1)
+        limits.end_window(1.0)
+        others.end_window(1.0)
+    assert SOURCE_ROOM + 3500 / VOICE_S < one <= SOURCE_ROOM + 3600 / VOICE_S
+    assert many > 300
 
 
 def test_kinds_and_items_do_not_share_room() -> None:

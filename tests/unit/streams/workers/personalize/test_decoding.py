@@ -45,6 +45,27 @@ def test_good_records_are_grouped_by_visitor_in_order() -> None:
 
 
 @pytest.mark.parametrize(
+    ("headers", "source"),
+    [
+        ((), 0),
+        (None, 0),
+        ((("h", None),), 0),
+        ((("source", b"\0\1\2\3"),), 0x010203),
+        ((("trace", b"abcd"), ("source", b"\xff" * 4)), 2**32 - 1),
+        ((("source", None),), 0),
+        ((("source", b""),), 0),
+        ((("source", b"abcde"),), 0),
+    ],
+)
+def test_the_source_is_what_the_header_says(headers: Any, source: int) -> None:
+    """Old records, and those of direct producers, have none; no header makes a record bad."""
+    given = record(4, b"u:ann", event())
+    given.headers = headers
+    (ann,) = decode_chunk(EVENTS_TOPIC, ANN, [given]).by_visitor.values()
+    assert [r.source for r in ann] == [source]
+
+
+@pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
         (b"u:ann", None, "tombstone"),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from models.catalog.build import build_items, with_signals
+from models.catalog.signals.source_rooms import SourceRooms
 from models.policy.decide import popular_layout
 from models.policy.layout_decision import PageRequest
 from models.policy.snapshot import Snapshot, build_snapshot
@@ -60,14 +61,16 @@ class CrowdedShop:
 
     def copy(self) -> CrowdedShop:
         """Another one that goes on from here."""
-        shared = (self.shop, self._ranker, self.metrics)
-        return copy.deepcopy(self, {id(one): one for one in shared})
+        memo: dict[int, object] = {id(one): one for one in (self.shop, self._ranker, self.metrics)}
+        # compiled, they cannot be copied; until now no event had a source
+        memo |= {id(kind.sources): SourceRooms() for kind in self._combiner._limits.kinds.values()}
+        return copy.deepcopy(self, memo)
 
-    def receive(self, event: e.Event, visitor: str) -> None:
-        """An event arrives now."""
+    def receive(self, event: e.Event, visitor: str, source: int = 0) -> None:
+        """An event arrives now, from a source if that is known."""
         now = self.clock.now()
         self._sent += 1
-        record = EventRecord(event, 0, self._sent, now, 1)
+        record = EventRecord(event, 0, self._sent, now, 1, source)
         before = self._states.get(visitor, b"")
         self._combiner.add(before, record, self.shop)
         self._states[visitor] = fold_packed(before, record)

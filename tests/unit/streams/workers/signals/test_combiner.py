@@ -97,7 +97,7 @@ def test_an_item_gains_what_the_shop_is_used_to(shop: Shop) -> None:
     one, two = count.drain()
     assert (one.purchases, two.purchases) == (gain_limits.ROOM_MIN, gain_limits.ROOM_MIN)
     assert one.co_bought == {ItemId("i2"): 3 * gain_limits.ROOM_MIN}
-    assert b"etalage_voices_limited_total 46.0" in metrics.render()
+    assert b'etalage_voices_limited_total{reason="item"} 46.0' in metrics.render()
     assert count.drain() == []
 
 

@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from models.catalog.signals.gain_limits import ROOM_MIN, SHARE_MAX
+from models.catalog.signals.source_rooms import SOURCE_ROOM, VOICE_S
 from models.training.simulation.catalogue import make_shop
 from models.training.simulation.shoppers import simulate
 from tests.unit.streams.workers.signals.crowded_shop import CrowdedShop, Pages, made_up, shown_items
@@ -42,8 +43,9 @@ def visitor_of(attack: str, number: int) -> str:
     ]
 
 
+@pytest.mark.parametrize("source", [0, 7])
 @pytest.mark.parametrize("attack", ["one", "dated back", "fresh", "some"])
-def test_made_up_events_change_no_strangers_page(world: CrowdedShop, attack: str) -> None:
+def test_made_up_events_change_no_strangers_page(world: CrowdedShop, attack: str, source: int) -> None:
     """`dated back` is one visitor who pretends to come every day."""
     before, popular, at = look_around(world)
     target = obscure_item(world, before)
@@ -51,7 +53,7 @@ def test_made_up_events_change_no_strangers_page(world: CrowdedShop, attack: str
         world.wait_until(at + number / EVENTS)
         visitor = visitor_of(attack, number)
         happened = at - (EVENTS - number) * 90_000 if attack == "dated back" else at
-        world.receive(made_up(KINDS[number % 4], target, visitor, number, happened), visitor)
+        world.receive(made_up(KINDS[number % 4], target, visitor, number, happened), visitor, source)
     assert_same(before, world.pages(popular, at))
 
 
@@ -73,7 +75,42 @@ def test_a_second_of_made_up_views_moves_a_signal_by_a_bounded_share(
     assert 0 < popularity_of(world, target) - popularity <= voices_max
 
 
-def test_made_up_visitors_do_not_become_neighbours_of_a_popular_item(world: CrowdedShop) -> None:
+@pytest.mark.parametrize(("source", "voices"), [(7, 1.0), (0, 0.0)])
+def test_a_flood_from_one_source_leaves_room_for_honest_voices_of_that_second(
+    world: CrowdedShop, source: int, voices: float
+) -> None:
+    """An honest visitor comes at the end of it; without sources the flood has taken all the room."""
+    before, popular, at = look_around(world)
+    target = obscure_item(world, before)
+    for step, item in enumerate(popular[:4]):
+        world.receive(made_up("view_item", item, "honest", step, at), "honest", 8)
+    for number in range(EVENTS):
+        world.wait_until(at + 0.9 * number / EVENTS)
+        visitor = visitor_of("fresh", number)
+        world.receive(made_up("view_item", target, visitor, number, at), visitor, source)
+    flooded = world.copy()
+    world.receive(made_up("view_item", target, "honest", 5, at), "honest", 8)
+    world.pages([], at)
+    flooded.pages([], at)
+    assert popularity_of(world, target) - popularity_of(flooded, target) == pytest.approx(voices)
+
+
+def test_an_hour_of_made_up_visitors_from_one_source_brings_nothing_up(world: CrowdedShop) -> None:
+    """Twice as many as bring it up when each has a source of its own (see below)."""
+    before, popular, at = look_around(world)
+    target = obscure_item(world, before)
+    for number in range(600):
+        world.wait_until(at + 6 * number)
+        visitor = f"fresh{number}"
+        for step, item in enumerate((*popular[number % 15 : number % 15 + 4], target)):
+            world.receive(made_up("view_item", item, visitor, step, world.clock.now()), visitor, 7)
+    after = world.pages(popular, world.clock.now())
+    assert target not in shown_items(after["home", None])
+    assert world.shop.items.trend[world.shop.items.row_of(target)] < SOURCE_ROOM + 3600 / VOICE_S
+
+
+@pytest.mark.parametrize("source", [0, 7])
+def test_made_up_visitors_do_not_become_neighbours_of_a_popular_item(world: CrowdedShop, source: int) -> None:
     before, popular, at = look_around(world)
     target = obscure_item(world, before)
     for number in range(EVENTS // 4):
@@ -81,7 +118,7 @@ def test_made_up_visitors_do_not_become_neighbours_of_a_popular_item(world: Crow
         visitor = f"fresh{number}"
         for step, item in enumerate((target, popular[number % 20])):
             for kind in ("view_item", "add_to_cart"):
-                world.receive(made_up(kind, item, visitor, step, at), visitor)
+                world.receive(made_up(kind, item, visitor, step, at), visitor, source)
     after = world.pages(popular, at)
     assert [page for page in after if target in shown_items(after[page])] == []
     assert after["home", None] == before["home", None]
@@ -95,7 +132,7 @@ def test_what_visitors_really_find_comes_up_within_the_hour(world: CrowdedShop) 
         world.wait_until(at + 12 * number)
         visitor = f"honest{number}"
         for step, item in enumerate((*popular[number % 15 : number % 15 + 4], target)):
-            world.receive(made_up("view_item", item, visitor, step, world.clock.now()), visitor)
+            world.receive(made_up("view_item", item, visitor, step, world.clock.now()), visitor, number + 1)
     after = world.pages(popular, world.clock.now())
     assert target in shown_items(after["home", None])
     assert world.shop.items.trend[world.shop.items.row_of(target)] > 200
