@@ -58,7 +58,7 @@ class Keys(Struct, frozen=True):
         return f"l:{{{self.namespace}.{partition}}}:{visitor}"
 
     def quarantine(self, partition: int) -> str:
-        """Hash: key of a state or window that was set aside -> JSON, what was found where. Expires as states do."""
+        """Hash: key of what was set aside -> JSON, what was found where. Expires as states do."""
         return f"quarantine:{{{self.namespace}.{partition}}}"
 
     def quarantined_state(self, partition: int, visitor: VisitorId, nonce: str) -> str:

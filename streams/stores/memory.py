@@ -116,12 +116,9 @@ class MemoryStore:
     async def load(
         self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
     ) -> list[Loaded]:
-        contents, keys = self.contents, [(partition, visitor) for visitor in visitors]
-        layouts = contents.layouts if bodies else {}
-        return [
-            _make_loaded(contents.states.get(key), layouts.get(key), contents.windows.get(key))
-            for key in keys
-        ]
+        kept = self.contents
+        values = [kept.states, kept.layouts if bodies else {}, kept.windows]
+        return [_make_loaded(*(kind.get((partition, v)) for kind in values)) for v in visitors]
 
     async def quarantine(
         self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, window: bool = False,

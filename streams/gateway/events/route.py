@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Struct
 
 from models.catalog.enrichment import FindItem
-from schemas.ids import VisitorId
 from schemas.topics import EVENTS
 from streams.gateway.access.callers import OTHER_VISITOR, Caller, caller_of
 from streams.gateway.events.event_log import Log
@@ -91,7 +90,6 @@ class EventsRoute:
 
     async def _validate(self, scope: Scope, body: bytes) -> list[ValidEvent | EventAnswer]:
         """Each event, valid or its rejection, in order; the loop turns between slices."""
-        seen = Counter[VisitorId]()
         results: list[ValidEvent | EventAnswer] = []
         caller = caller_of(scope)
         sent = split_events(body, lambda: self._limits.charge(scope, price_of_cutting(len(body))))
@@ -99,7 +97,7 @@ class EventsRoute:
         for raws in slices_of(sent):
             if results:
                 await asyncio.sleep(0)
-            events = validate_events(raws, self._find_item, seen)
+            events = validate_events(raws, self._find_item)
             checked = [_refuse_others(event, caller) for event in events]
             if refused := sum(after is not before for after, before in zip(checked, events, strict=True)):
                 self._metrics.count("access_refused_total", refused, reason="other_visitor")

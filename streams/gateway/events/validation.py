@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
@@ -19,9 +18,6 @@ from streams.gateway.http.problems import Problem, error_field
 
 REQUEST_BYTES_MAX = 500 * 1024
 REQUEST_EVENTS_MAX = 2_500
-VISITOR_EVENTS_MAX = 16
-"""Of one visitor in one request: as many message ids as a visitor's state remembers."""
-
 COMMAS_MAX = 50_000
 """In one request, so that splitting one takes 5 ms at most: ten bytes a comma, and events have more."""
 
@@ -103,14 +99,12 @@ def slices_of(raws: Sequence[Raw]) -> Iterator[Sequence[Raw]]:
         yield raws[start:]
 
 
-def validate_events(
-    raws: Sequence[Raw], find_item: FindItem, seen: Counter[VisitorId]
-) -> list[ValidEvent | EventAnswer]:
-    """Each event ready to be written, or its rejection, in order; `seen` counts the request's by visitor."""
-    return [_validate(raw, find_item, seen) for raw in raws]
+def validate_events(raws: Sequence[Raw], find_item: FindItem) -> list[ValidEvent | EventAnswer]:
+    """Each event ready to be written, or its rejection, in order."""
+    return [_validate(raw, find_item) for raw in raws]
 
 
-def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidEvent | EventAnswer:
+def _validate(raw: Raw, find_item: FindItem) -> ValidEvent | EventAnswer:
     size = len(memoryview(raw))
     if size > EVENT_BYTES_MAX:
         return EventAnswer(
@@ -123,14 +117,9 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
         event = decode_event(value)
     except InvalidEvent as exc:
         return EventAnswer(status="rejected", reason=str(exc), field=error_field(str(exc)))
-    visitor = event.visitor
-    seen[visitor] += 1
-    if seen[visitor] > VISITOR_EVENTS_MAX:
-        reason = f"more than {VISITOR_EVENTS_MAX} events of one visitor in a request"
-        return EventAnswer(status="rejected", message_id=event.message_id, reason=reason, field="$")
     return ValidEvent(
         message_id=event.message_id,
-        visitor=visitor,
+        visitor=event.visitor,
         value=enrich_event(event, value, find_item),
         linked=VisitorId(f"a:{event.anonymous_id}") if event.user_id and event.anonymous_id else None,
     )

@@ -108,14 +108,14 @@ class VisitorLoading:
         return _make_entry(one, loaded)
 
     async def _set_aside(self, holding: Holding, visitor: VisitorId, loaded: Loaded, *, window: bool) -> None:
-        """Set an unreadable state or window aside, counted and told; raises Fenced, Regressed and as `mend`."""
+        """Set what cannot be read aside, counted and told; raises Fenced, Regressed and as `mend`."""
         partition, kind = holding.partition, "window" if window else "state"
         value = loaded.window if window else loaded.state
         is_newer = _may_be_newer_window if window else may_be_newer
         if value is not None and is_newer(value):  # after a rollback all are so: none is set aside
             raise UnknownVersion(
-                f"partition {partition} holds a {kind} of version {value[0]}, of visitor {visitor}: start the "
-                f"newer code that wrote it; if there is none, `etalage visitor repair {visitor}`"
+                f"partition {partition} holds a {kind} of version {value[0]}, of visitor {visitor}: start "
+                f"the newer code that wrote it; if there is none, `etalage visitor repair {visitor}`"
             )
         if self._aside >= SET_ASIDE_MAX:
             raise QuarantineFull(f"{SET_ASIDE_MAX} values were set aside by this process; {_REMEDY}")

@@ -35,7 +35,7 @@ class WindowEnds:
             ends.popitem(last=False)
 
     def take(self, holding: Holding, arrival: float) -> list[VisitorId]:
-        """Visitors whose windows are over when a record arrives then (epoch seconds); they are forgotten here."""
+        """Visitors whose windows are over when a record arrives then (epoch seconds); forgotten here."""
         ends, minute = self._of(holding), minute_of(arrival)
         ended: list[VisitorId] = []
         while ends and len(ended) < ENDED_AT_ONCE and next(iter(ends.values())) < minute:

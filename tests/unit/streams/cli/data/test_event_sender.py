@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
 from collections.abc import Sequence
 
 import pytest
 
 from streams.cli.data.event_sender import POST_BYTES_MAX, RefusedLine, send_events, split_requests
-from streams.gateway.events.validation import VISITOR_EVENTS_MAX
 from streams.runtime.clock import ManualClock
 from streams.shop.document_parsing import EventLine, parse_event_lines
 
@@ -35,8 +33,6 @@ def test_requests_stay_within_the_gateways_limits_and_keep_order() -> None:
     assert [line for part in parts for line in part] == given
     for part in parts:
         assert sum(len(line.raw) + 1 for line in part) <= POST_BYTES_MAX
-        most = Counter(line.event.visitor for line in part if line.event).most_common(1)[0][1]
-        assert most <= VISITOR_EVENTS_MAX
 
 
 class RefusingSink:
