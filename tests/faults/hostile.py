@@ -18,7 +18,8 @@ from tests.random_events import random_event
 
 HOSTILE = (
     ("garbage", 4), ("tombstone", 3), ("oversized", 1), ("misplaced", 4), ("key_mismatch", 4),
-    ("repeated", 25), ("repeated_late", 25), ("late", 25), ("year_1970", 5), ("year_2099", 5), ("unknown_name", 5),
+    ("repeated", 25), ("repeated_late", 25), ("late", 25), ("year_1970", 5), ("year_2099", 5),
+    ("unknown_name", 5),
 )  # fmt: skip
 """How many of each kind stand among a thousand events; the rest are good ones."""
 STATE_REMEMBERS = 16

@@ -104,8 +104,8 @@ def forgetful_fold(packed: bytes, record: EventRecord) -> bytes:
 def short_memory_fold(packed: bytes, record: EventRecord) -> bytes:
     """Only the newest message ids are known: a queue that an app sends again counts again."""
     state, _ = split_window(packed)
-    after = fold_packed(state, record)
-    return packed if after is state else after
+    after = fold_packed(packed, record)
+    return packed if after is packed else split_window(fold_packed(state, record))[0] + split_window(after)[1]
 
 
 MUTANTS: Mapping[str, WorkerOverrides] = {

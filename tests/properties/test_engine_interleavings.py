@@ -23,6 +23,7 @@ from streams.workers.group.ownership import Holding
 from streams.workers.group.round_processor import Outcome
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies
 from streams.workers.personalize.slices import PreparedChunk
+from streams.workers.personalize.visitors import window_ends
 from streams.workers.personalize.visitors.visitor_cache import CachedVisitor, VisitorCache
 from tests.faults.mutants import AckFirst, forgetful_fold, short_memory_fold
 from tests.properties.doors import Raw
@@ -106,11 +107,21 @@ class Windowless(MemoryStore):
         await super().write(replace(write, windows=()))
 
 
+def _play_queues(overrides: Overrides) -> None:
+    for seed in range(20):
+        play(seed, overrides, steps=10, logs=make_queues(seed))
+
+
+def test_windows_that_go_too_early_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_ends, "SLACK_MINUTES", -90)
+    with pytest.raises(Broken):
+        _play_queues(Overrides())
+
+
 @pytest.mark.parametrize("overrides", [Overrides(fold=short_memory_fold), Overrides(store=Windowless)])
 def test_without_the_window_a_queue_sent_again_is_noticed(overrides: Overrides) -> None:
     with pytest.raises(Broken):
-        for seed in range(20):
-            play(seed, overrides, steps=10, logs=make_queues(seed))
+        _play_queues(overrides)
 
 
 class Unfenced(MemoryStore):
