@@ -45,7 +45,8 @@ if not cython.compiled:
         record_envelope,
         set_consent,
     )
-    from models.visitor.typed_state import TypedState
+    from models.visitor.state_fields import MESSAGES_MAX, SIZE_MAX
+    from models.visitor.typed_state import SIZES_AT, TypedState
 
 # Affinity gain of each event for each of its items; a plain view is the unit. Own choice, not tuned.
 CLICK_GAIN = cython.declare(cython.double, 0.5)
@@ -94,6 +95,8 @@ def fold_packed(packed: bytes, record: EventRecord) -> bytes:
 
 def split_window(packed: bytes) -> tuple[bytes, bytes]:
     """A packed state that fold returned as the two values that a store keeps: the state, and its window."""
+    if not packed or packed[SIZES_AT + len(SIZE_MAX) - 1] < MESSAGES_MAX:
+        return packed, b""  # no message has left the newest ones
     state = read_state(packed)
     window: bytes = state.window
     return_state(state)

@@ -224,6 +224,13 @@ def _stream() -> Json:
     }
 
 
+_RETRIES = (
+    "At most 2,500 events and 500 KiB, of as many or as few visitors as you like. An event that is sent again "
+    "with its message_id changes nothing: the last 16 messages of a visitor are known as long as the visitor "
+    "is, and others for an hour after that, up to 3,072 of them."
+)
+
+
 def _events(event: Json, named: Mapping[str, Json]) -> Json:
     batch = {"type": "array", "items": event, "maxItems": 2500}
     body = {
@@ -234,7 +241,8 @@ def _events(event: Json, named: Mapping[str, Json]) -> Json:
             event,
         ]
     }
-    return _operation("Post events", named["EventsAnswer"], body, problems=(400, 408, 413, 429))
+    operation = _operation("Post events", named["EventsAnswer"], body, problems=(400, 408, 413, 429))
+    return operation | {"description": _RETRIES}
 
 
 def _catalog(named: Mapping[str, Json]) -> Json:
