@@ -45,7 +45,8 @@ if not cython.compiled:
         record_envelope,
         set_consent,
     )
-    from models.visitor.typed_state import TypedState
+    from models.visitor.state_fields import MESSAGES_MAX, SIZE_MAX
+    from models.visitor.typed_state import SIZES_AT, TypedState
 
 # Affinity gain of each event for each of its items; a plain view is the unit. Own choice, not tuned.
 CLICK_GAIN = cython.declare(cython.double, 0.5)
@@ -68,12 +69,14 @@ def fold_packed(packed: bytes, record: EventRecord) -> bytes:
     """Applies one record to a visitor's packed state.
 
     Args:
-        packed: The state before, as `models.visitor.packing` describes it; none for a new visitor.
+        packed: The state before, as `models.visitor.packing` describes it, with its window behind it; none
+            for a new visitor.
         record: A record of this visitor. Its arrival is the only clock.
 
     Returns:
-        The state after the record; the very same object when the record was applied before. A repeated
-        message id and an event of an unknown name change nothing but the record id (incarnation, offset).
+        The state after the record, with its window; the very same object when the record was applied before.
+        A repeated message id (`has_message` says of which are known) and an event of an unknown name change
+        nothing but the record id (incarnation, offset).
         Every number is quantised and every collection trimmed, so that it is `pack(unpack(…))` of itself.
 
     Raises:
@@ -88,6 +91,16 @@ def fold_packed(packed: bytes, record: EventRecord) -> bytes:
     after: bytes = state.pack()
     return_state(state)
     return after
+
+
+def split_window(packed: bytes) -> tuple[bytes, bytes]:
+    """A packed state that fold returned as the two values that a store keeps: the state, and its window."""
+    if not packed or packed[SIZES_AT + len(SIZE_MAX) - 1] < MESSAGES_MAX:
+        return packed, b""  # no message has left the newest ones
+    state = read_state(packed)
+    window: bytes = state.window
+    return_state(state)
+    return packed[: len(packed) - len(window)], window
 
 
 def fold(state: VisitorState, record: EventRecord) -> VisitorState:
@@ -118,9 +131,9 @@ def _apply(state: TypedState, record: EventRecord) -> cython.bint:
     if handler is None:
         return True
     message: cython.ulonglong = hash64(event.message_id)
-    if has_message(state, message):
+    if has_message(state, message, record.arrival):
         return True
-    add_message(state, message)
+    add_message(state, message, record.arrival)
     at: cython.longlong = clamp_seconds(effective_time(event, record.arrival))
     decay_affinities(state, at)
     advance_time(state, at)

@@ -68,8 +68,7 @@ def unpack(packed: bytes) -> VisitorState:
         The state, equal to the one that was packed.
 
     Raises:
-        UnknownVersion: The bytes have another version, because newer code wrote them, or are no packed
-            state. The caller must not overwrite them.
+        UnknownVersion: Newer code wrote the bytes, or they are no state: they must not be overwritten.
 
     Complexity: O(entries of all collections), which have constant bounds.
     """
@@ -139,6 +138,7 @@ def _read_collections(state: TypedState) -> dict[str, Any]:
         "searches": tuple([state.search_keys[i] for i in range(state.search_count)]),
         "dismissed": tuple([state.dismissed_keys[i] for i in range(state.dismissed_count)]),
         "message_ids": tuple([state.message_keys[i] for i in range(state.message_count)]),
+        "window": state.window,
         "channels": tuple([state.channels[i] for i in range(6)]),
         "devices": tuple([state.devices[i] for i in range(5)]),
         "promotions": {
@@ -149,9 +149,9 @@ def _read_collections(state: TypedState) -> dict[str, Any]:
 
 
 def is_readable(packed: bytes) -> bool:
-    """Whether bytes are a packed state of this version, or none at all. Any bytes may be asked about."""
+    """Whether bytes are a state of this version without a window, or none at all; any may be asked about."""
     state: TypedState = borrow_state()
-    readable: cython.bint = state.read(packed)
+    readable: cython.bint = state.read(packed) and not state.window
     return_state(state)
     return bool(readable)
 
@@ -173,11 +173,10 @@ def pack(visitor: VisitorState) -> bytes:
     """Packs a state into bytes.
 
     Args:
-        visitor: A state that fold returned. Numbers of another origin may not fit: weights must be of
-            `models.visitor.decay.WEIGHTS`, prices of carts and purchases float32.
+        visitor: A state that fold returned. Others may not fit: weights must be of `decay.WEIGHTS`.
 
     Returns:
-        At most PACKED_MAX bytes. Equal states with equal order give equal bytes.
+        At most PACKED_MAX bytes and the window. Equal states with equal order give equal bytes.
 
     Raises:
         KeyError or ValueError: The state is not one that fold returns.
@@ -283,6 +282,7 @@ def _write_keys(state: TypedState, visitor: VisitorState) -> cython.void:
     state.message_count = _count(visitor.message_ids, MESSAGES_MAX)
     for i in range(state.message_count):
         state.message_keys[i] = visitor.message_ids[i]
+    state.window = visitor.window
 
 
 @cython.cfunc

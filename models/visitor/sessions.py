@@ -10,11 +10,25 @@ from models.visitor.state import PURPOSES
 from schemas.events import Channel, Device, Event
 
 if not cython.compiled:
-    from models.visitor.state_fields import KIND_NOW_BRANDS, KIND_NOW_CATEGORIES, MESSAGES_MAX
+    from models.visitor.state_fields import (
+        KIND_NOW_BRANDS,
+        KIND_NOW_CATEGORIES,
+        MESSAGES_MAX,
+        WINDOW_BYTES_MAX,
+        WINDOW_ENTRY,
+        WINDOW_HEAD,
+        WINDOW_VERSION,
+    )
     from models.visitor.typed_state import TypedState
 
 SESSION_GAP_S = cython.declare(cython.longlong, 30 * 60)
 """The field's usual default (GA4): a longer silence begins a new session."""
+WINDOW_MINUTES = cython.declare(cython.longlong, 60)
+"""How long a message id is known after it left the newest ones, by the time of records."""
+SPAN_MINUTES = cython.declare(cython.longlong, 120)
+"""What a window spans, at most, before what is over is taken out of it."""
+WINDOW_IDS_LEFT = cython.declare(cython.int, 3072)
+"""What is left of a window that is full: one in four ids goes, so that this is seldom."""
 UINT32_MAX = cython.declare(cython.longlong, 0xFFFF_FFFF)
 UINT16_MAX = cython.declare(cython.longlong, 0xFFFF)
 UINT8_MAX = cython.declare(cython.int, 0xFF)
@@ -32,22 +46,116 @@ PURPOSE_BITS: Mapping[str, int] = {
 
 
 @cython.ccall
-def has_message(state: TypedState, message: cython.ulonglong) -> cython.bint:
-    """Whether the message of this hash64 is among the newest ones, so that a retry is not counted twice."""
+def has_message(state: TypedState, message: cython.ulonglong, arrival: cython.double) -> cython.bint:
+    """Whether a message is known, so that a client's retry is not counted twice.
+
+    Args:
+        state: With its window.
+        message: hash64 of a message id.
+        arrival: The broker's append time of the record that brought it, epoch seconds.
+
+    Returns:
+        Whether it is one of the newest MESSAGES_MAX that were counted, or left those within WINDOW_MINUTES.
+
+    Complexity: O(ids that left within WINDOW_MINUTES), at most WINDOW_IDS_MAX.
+    """
     i: cython.int = 0
     while i < state.message_count and state.message_keys[i] != message:
         i += 1
-    return i < state.message_count
+    return i < state.message_count or _is_in_window(state.window, message, minute_of(arrival))
 
 
 @cython.cfunc
-def add_message(state: TypedState, message: cython.ulonglong) -> cython.void:
-    """Remembers a message as the newest one."""
+def add_message(state: TypedState, message: cython.ulonglong, arrival: cython.double) -> cython.void:
+    """Remembers a message as the newest one; the one that it drives out goes into the window."""
     i: cython.int
+    if state.message_count == MESSAGES_MAX:
+        _add_to_window(state, state.message_keys[MESSAGES_MAX - 1], minute_of(arrival))
     state.message_count = min(MESSAGES_MAX, state.message_count + 1)
     for i in range(state.message_count - 1, 0, -1):
         state.message_keys[i] = state.message_keys[i - 1]
     state.message_keys[0] = message
+
+
+@cython.ccall
+def window_end(window: bytes) -> cython.longlong:
+    """The last minute (epoch) in which fold looks at a window that is not b""."""
+    return _first_minute(window) + window[len(window) - WINDOW_ENTRY] + WINDOW_MINUTES
+
+
+@cython.ccall
+def minute_of(arrival: cython.double) -> cython.longlong:
+    """The minute (epoch) of a broker's append time, epoch seconds."""
+    return clamp_seconds(arrival) // 60
+
+
+@cython.cfunc
+def _first_minute(window: bytes) -> cython.longlong:
+    return _number_at(window, 1, 4)
+
+
+@cython.cfunc
+def _number_at(window: bytes, start: cython.int, size: cython.int) -> cython.ulonglong:
+    number: cython.ulonglong = 0
+    i: cython.int
+    for i in range(start + size - 1, start - 1, -1):
+        number = number << 8 | window[i]
+    return number
+
+
+@cython.cfunc
+def _is_in_window(window: bytes, message: cython.ulonglong, minute: cython.longlong) -> cython.bint:
+    if not window:
+        return False
+    since: cython.longlong = minute - WINDOW_MINUTES - _first_minute(window)
+    low: cython.int = message & 0xFF
+    place: cython.int = len(window) - WINDOW_ENTRY
+    while place >= WINDOW_HEAD and window[place] >= since:
+        if window[place + 1] == low and _number_at(window, place + 1, 8) == message:
+            return True
+        place -= WINDOW_ENTRY
+    return False
+
+
+@cython.cfunc
+def _add_to_window(state: TypedState, message: cython.ulonglong, minute: cython.longlong) -> cython.void:
+    """One more id. Old ones are taken out only now and then, so that mostly bytes are only added."""
+    window: bytes = state.window
+    first: cython.longlong = minute
+    if window and minute > window_end(window):
+        window = b""
+    if window:
+        minute = max(minute, window_end(window) - WINDOW_MINUTES)
+        first = _first_minute(window)
+        if minute - first > SPAN_MINUTES or len(window) >= WINDOW_BYTES_MAX:
+            window = _trim_window(window, minute)
+            first = _first_minute(window)
+    state.next = 0
+    if not window:
+        state.put(WINDOW_VERSION, 1)
+        state.put(first, 4)
+    state.put(minute - first, 1)
+    state.put(message, 8)
+    state.window = window + state.end_packing()
+
+
+@cython.cfunc
+def _trim_window(window: bytes, minute: cython.longlong) -> bytes:
+    """Without what is over, and without the oldest above WINDOW_IDS_LEFT; the newest id is not over."""
+    since: cython.longlong = minute - WINDOW_MINUTES - _first_minute(window)
+    start: cython.int = max(WINDOW_HEAD, len(window) - WINDOW_ENTRY * WINDOW_IDS_LEFT)
+    while window[start] < since:
+        start += WINDOW_ENTRY
+    later: cython.int = window[start]
+    first: cython.longlong = _first_minute(window) + later
+    left: bytearray = bytearray(window[start - WINDOW_HEAD :])
+    left[0] = WINDOW_VERSION
+    i: cython.int
+    for i in range(4):
+        left[1 + i] = first >> 8 * i & 0xFF
+    for i in range(WINDOW_HEAD, len(left), WINDOW_ENTRY):
+        left[i] = max(0, left[i] - later)
+    return bytes(left)
 
 
 @cython.ccall

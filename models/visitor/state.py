@@ -142,6 +142,9 @@ class VisitorState(Struct, frozen=True, kw_only=True, gc=False):
     """Bit pairs in the order of PURPOSES."""
     message_ids: tuple[int, ...] = ()
     """hash64 of the newest message ids, newest first: a client's retry is not counted twice."""
+    window: bytes = b""
+    """Message ids that left `message_ids` within about an hour, packed (models.visitor.sessions); kept beside
+    the state, so none where the state alone was read."""
 
 
 AFFINITY_FIELDS = (

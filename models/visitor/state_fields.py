@@ -41,6 +41,15 @@ SIZE_MAX = cython.declare(
 )
 """The same in the order of the packed state; the first eight are those of the affinities, by kind."""
 
+# The window: message ids that left the list of the newest ones (models.visitor.sessions).
+WINDOW_VERSION = cython.declare(cython.int, 1)
+WINDOW_HEAD = cython.declare(cython.int, 5)
+"""Bytes: the version, then the minute (epoch) of the oldest id in four."""
+WINDOW_ENTRY = cython.declare(cython.int, 9)
+"""Bytes of an id: how many minutes after the oldest it left the list, then its hash64."""
+WINDOW_IDS_MAX = cython.declare(cython.int, 4096)
+WINDOW_BYTES_MAX = cython.declare(cython.int, 5 + 9 * 4096)
+
 PRICE_STEPS = cython.declare(cython.double, 2048)
 """ln(1 + price) is kept to 1/2048: 0.05 % of the price, in two bytes up to 1e9."""
 SPENT_MAX = cython.declare(cython.double, 1e12)
@@ -50,6 +59,31 @@ def allocate(code: Any, *shape: int) -> Any:
     """Zeroed numbers of a struct format, as a view of one or two dimensions."""
     count = shape[0] * (shape[1] if len(shape) > 1 else 1)
     return memoryview(bytearray(count * calcsize(code))).cast(code, shape)
+
+
+@cython.cfunc
+def may_be_window(packed: bytes, start: cython.int) -> cython.bint:
+    """Whether what stands from `start` on has the length and the head of a window, or is nothing."""
+    length: cython.int = len(packed) - start
+    if length == 0:
+        return True
+    if length < WINDOW_HEAD + WINDOW_ENTRY or length > WINDOW_BYTES_MAX:
+        return False
+    return (length - WINDOW_HEAD) % WINDOW_ENTRY == 0 and packed[start] == WINDOW_VERSION
+
+
+@cython.ccall
+def is_window(window: bytes) -> cython.bint:
+    """Whether bytes are a window that fold wrote, or none at all. Any bytes may be asked about."""
+    if not may_be_window(window, 0):
+        return False
+    last: cython.int = 0
+    place: cython.int
+    for place in range(WINDOW_HEAD, len(window), WINDOW_ENTRY):
+        if window[place] < last or (place == WINDOW_HEAD and window[place] > 0):
+            return False
+        last = window[place]
+    return True
 
 
 @cython.cclass
@@ -208,6 +242,8 @@ class StateFields(PackedBytes):
     promotion_answered: cython.int[::1]
     message_count: cython.int
     message_keys: cython.ulonglong[::1]
+    window: bytes
+    """Message ids that left `message_keys`; b"" for none."""
     channels: cython.int[::1]
     devices: cython.int[::1]
 
@@ -245,6 +281,7 @@ class StateFields(PackedBytes):
             self.sizes[i] = 0
         self.recent_count = self.wishlist_count = self.cart_count = self.bought_count = 0
         self.search_count = self.dismissed_count = self.promotion_count = self.message_count = 0
+        self.window = b""
         for i in range(6):
             self.channels[i] = 0
         for i in range(5):

@@ -20,6 +20,7 @@ if not cython.compiled:
         SIZE_MAX,
         SPENT_MAX,
         StateFields,
+        may_be_window,
     )
 
 STATE_VERSION = cython.declare(cython.int, 1)
@@ -47,17 +48,17 @@ class TypedState(StateFields):
         """Reads a packed state; of bytes that are none, that of a new visitor.
 
         Args:
-            packed: Bytes that `pack` wrote; none at all for a new visitor.
+            packed: Bytes that `pack` wrote, with or without the window; none at all for a new visitor.
 
         Returns:
             Whether the bytes are a state of this version. Any bytes may be asked about.
 
-        Complexity: O(bytes), at most PACKED_MAX.
+        Complexity: O(bytes), at most PACKED_MAX and one copy of the window.
         """
         if not packed:
             self.clear()
             return True
-        if HEAD_BYTES <= len(packed) <= PACKED_MAX and packed[0] == STATE_VERSION:
+        if len(packed) >= HEAD_BYTES and packed[0] == STATE_VERSION:
             self.packed, self.next = packed, 2
             self._read_head()
             if self._is_whole():
@@ -65,13 +66,14 @@ class TypedState(StateFields):
                 self._read_ints()
                 self._read_ages()
                 self._read_rest()
+                self.window = packed[self.next :]
                 return True
         self.clear()
         return False
 
     @cython.cfunc
     def _is_whole(self) -> cython.bint:
-        """Whether collections are within their bounds and add up to the length."""
+        """Whether collections are within their bounds and add up to the length, or a window follows."""
         i: cython.int
         for i in range(len(SIZE_MAX)):
             if self.packed[SIZES_AT + i] > SIZE_MAX[i]:
@@ -87,7 +89,9 @@ class TypedState(StateFields):
         size += 16 if self.packed[1] & HAS_ORDERS else 0
         size += dated * (4 if self.packed[1] & WIDE_AGES else 2)
         size += affinities + 2 * (self.sizes[KIND_PRICE_BANDS] + self.promotion_count)
-        return size == len(self.packed) and self.packed[11] < 128  # an offset has 63 bits
+        if size > len(self.packed) or size > PACKED_MAX or not may_be_window(self.packed, size):
+            return False
+        return self.packed[11] < 128  # an offset has 63 bits
 
     @cython.cfunc
     def _read_head(self) -> cython.void:
@@ -166,7 +170,7 @@ class TypedState(StateFields):
 
     @cython.ccall
     def pack(self) -> bytes:
-        """Packs the state: at most PACKED_MAX bytes; a typical history takes 200 to 350.
+        """Packs the state: at most PACKED_MAX bytes (a typical history takes 200 to 350), then the window.
 
         Complexity: O(entries of all collections), which have constant bounds.
         """
@@ -180,7 +184,7 @@ class TypedState(StateFields):
         self._pack_ages(4 if wide else 2)
         self._pack_rest()
         packed: bytes = self.end_packing()
-        return packed
+        return packed + self.window
 
     @cython.cfunc
     def _oldest_age(self) -> cython.longlong:

@@ -58,7 +58,7 @@ from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.layouts import RedisLayouts, read_progress
 from streams.stores.redis.pipeline import CommandRefused, PipelinedConnection
-from streams.stores.spent import add_spent
+from streams.stores.redis.spent import add_spent
 
 WATCH_EVERY_S = 0.25
 """How soon open pages follow another catalogue or storefront, after this process has it."""

@@ -49,16 +49,20 @@ class Keys(Struct, frozen=True):
         """String: the packed state. Expires with its visitor, see Lifetimes."""
         return f"s:{{{self.namespace}.{partition}}}:{visitor}"
 
+    def window(self, partition: int, visitor: VisitorId) -> str:
+        """String: message ids counted before the newest ones, packed. Expires, see Lifetimes."""
+        return f"m:{{{self.namespace}.{partition}}}:{visitor}"
+
     def layout(self, partition: int, visitor: VisitorId) -> str:
         """Hash: h (head bytes), b (body bytes) of the live layout; both or none. Expires, see Lifetimes."""
         return f"l:{{{self.namespace}.{partition}}}:{visitor}"
 
     def quarantine(self, partition: int) -> str:
-        """Hash: key of a state that was set aside -> JSON, what was found where. Expires as states do."""
+        """Hash: key of what was set aside -> JSON, what was found where. Expires as states do."""
         return f"quarantine:{{{self.namespace}.{partition}}}"
 
     def quarantined_state(self, partition: int, visitor: VisitorId, nonce: str) -> str:
-        """Whatever stood in the place of a visitor's state, set aside. Expires as states do."""
+        """Whatever stood in the place of a visitor's state or window, set aside. Expires as states do."""
         return f"q:{{{self.namespace}.{partition}}}:{visitor}:{nonce}"
 
     def channel(self, partition: int) -> str:

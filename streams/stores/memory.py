@@ -5,8 +5,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,19 +13,21 @@ from typing import Any
 from schemas.errors import Fenced, KeyUnreadable, QuarantineFull, Regressed
 from schemas.ids import VisitorId
 from streams.runtime.clock import Clock, SystemClock
+from streams.stores.memory_notices import MemoryNotices
 from streams.stores.progress import PartitionProgress, ProgressReport
 from streams.stores.protocols import (
     CLAIM_PATIENCE_S,
     QUARANTINE_MAX,
     STATE_BYTES_MAX,
+    WINDOW_BYTES_MAX,
     Claim,
-    Following,
     Loaded,
     Notice,
     Quarantined,
     SliceWrite,
     Stored,
     VisitorWrite,
+    WindowWrite,
     WriteOutcome,
     fresh_nonce,
 )
@@ -62,6 +63,7 @@ class Contents:
     own: dict[int, Own] = field(default_factory=dict)
     states: dict[Key, Any] = field(default_factory=dict)
     layouts: dict[Key, Any] = field(default_factory=dict)
+    windows: dict[Key, Any] = field(default_factory=dict)
     quarantined: dict[str, tuple[Quarantined, Any]] = field(default_factory=dict)
 
 
@@ -114,24 +116,29 @@ class MemoryStore:
     async def load(
         self, partition: int, visitors: Sequence[VisitorId], *, bodies: bool = True
     ) -> list[Loaded]:
-        states, layouts = self.contents.states, self.contents.layouts if bodies else {}
-        return [_make_loaded(states.get((partition, v)), layouts.get((partition, v))) for v in visitors]
+        kept = self.contents
+        values = [kept.states, kept.layouts if bodies else {}, kept.windows]
+        return [_make_loaded(*(kind.get((partition, v)) for kind in values)) for v in visitors]
 
     async def quarantine(
-        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, nonce: str | None = None
-    ) -> Quarantined | None:
+        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, window: bool = False,
+        nonce: str | None = None,
+    ) -> Quarantined | None:  # fmt: skip
         self._check_owner(partition, epoch)
         contents, key = self.contents, f"{partition}:{visitor}:{nonce or fresh_nonce()}"
         if key in contents.quarantined:
             return contents.quarantined[key][0]
-        state = contents.states.get((partition, visitor))
-        if state is None or _make_loaded(state, None).state != seen:
+        values = contents.windows if window else contents.states
+        value = values.get((partition, visitor))
+        if value is None or _cut(value, WINDOW_BYTES_MAX if window else STATE_BYTES_MAX) != seen:
             return None
         if sum(one.partition == partition for one, _ in contents.quarantined.values()) >= QUARANTINE_MAX:
             raise QuarantineFull(f"partition {partition} has {QUARANTINE_MAX} states set aside")
-        found = f"{len(state)} bytes that are no state" if isinstance(state, bytes) else type(state).__name__
+        found = f"{len(value)} bytes that are no " + ("window" if window else "state")
+        found = found if isinstance(value, bytes) else type(value).__name__
         entry = Quarantined(visitor=visitor, partition=partition, found=found, key=key, at=self._clock.now())
-        contents.quarantined[key] = entry, contents.states.pop((partition, visitor))
+        contents.quarantined[key] = entry, values.pop((partition, visitor))
+        contents.windows.pop((partition, visitor), None)
         return entry
 
     async def write(self, write: SliceWrite) -> None:
@@ -139,6 +146,8 @@ class MemoryStore:
             return
         for one in write.visitors:
             self._put((write.partition, one.visitor), one)
+        for window in write.windows:
+            self._put_window((write.partition, window.visitor), window)
         own = self.contents.own[write.partition]
         own.done, own.part = _number(write.done), write.part
         if write.notify:
@@ -205,6 +214,17 @@ class MemoryStore:
         elif one.drop_layout:
             layouts.pop(key, None)
 
+    def _put_window(self, key: Key, one: WindowWrite) -> None:
+        windows = self.contents.windows
+        stored = windows.pop(key, b"") if one.kept else b""
+        if not isinstance(stored, bytes):
+            windows[key] = stored
+        elif one.kept or one.added:
+            kept = stored[: one.kept].ljust(one.kept, b"\0")
+            windows[key] = kept + one.added + stored[one.kept + len(one.added) :]
+        else:
+            windows.pop(key, None)
+
     def _notify(self, write: SliceWrite) -> None:
         for notices in self._listeners:
             for v in write.visitors:
@@ -244,35 +264,6 @@ class MemoryStore:
         return notices
 
 
-class MemoryNotices:
-    """Notices within one process."""
-
-    def __init__(self) -> None:
-        self._followed: set[int] = set()
-        self._received: asyncio.Queue[Notice | Following | None] = asyncio.Queue()
-
-    def deliver(self, notice: Notice) -> None:
-        """Add a notice to the stream, when its partition is followed."""
-        if notice.partition in self._followed:
-            self._received.put_nowait(notice)
-
-    async def follow(self, partition: int) -> None:
-        if partition not in self._followed:
-            self._followed.add(partition)
-            self._received.put_nowait(Following(partition))
-
-    async def unfollow(self, partition: int) -> None:
-        self._followed.discard(partition)
-
-    async def __aiter__(self) -> AsyncIterator[Notice | Following]:
-        while (received := await self._received.get()) is not None:
-            yield received
-
-    async def close(self) -> None:
-        self._followed.clear()
-        self._received.put_nowait(None)
-
-
 def _readable(value: Any, kind: type) -> Any:
     """The value; KeyUnreadable when it is of another kind."""
     if value is None or isinstance(value, kind):
@@ -280,14 +271,21 @@ def _readable(value: Any, kind: type) -> Any:
     raise KeyUnreadable(f"WRONGTYPE {type(value).__name__}")
 
 
-def _make_loaded(state: Any, layout: Any) -> Loaded:
+def _make_loaded(state: Any, layout: Any, window: Any) -> Loaded:
     misplaced = [] if state is None or isinstance(state, bytes) else ["state"]
     misplaced += [] if layout is None or isinstance(layout, tuple) else ["layout"]
+    misplaced += [] if window is None or isinstance(window, bytes) else ["window"]
     return Loaded(
-        None if "state" in misplaced or state is None else state[: STATE_BYTES_MAX + 1],
+        _cut(state, STATE_BYTES_MAX),
         None if "layout" in misplaced or layout is None else layout[1],
         tuple(misplaced),
+        _cut(window, WINDOW_BYTES_MAX),
     )
+
+
+def _cut(value: Any, most: int) -> bytes | None:
+    """The bytes, of longer ones no more than shows it; None when there are none."""
+    return value[: most + 1] if isinstance(value, bytes) else None
 
 
 def _offset_or_none(number: int) -> int | None:

@@ -28,6 +28,8 @@ and woke up. After them it comes from a group that began to count anew. Own choi
 
 STATE_BYTES_MAX = 1024
 """No state is longer (`models.visitor.state_fields`): of longer values this and one byte is read."""
+WINDOW_BYTES_MAX = 5 + 9 * 4096
+"""No window is longer, likewise."""
 BODY_BYTES_MAX = 1 << 20
 """A longer body is none that a worker wrote: it counts as not stored."""
 QUARANTINE_MAX = 10
@@ -45,14 +47,15 @@ class Claim(Struct, frozen=True):
 
 
 class Loaded(Struct, frozen=True, gc=False):
-    """What a store has of a visitor: packed state, body of the live layout; None where there is none.
+    """What a store has of a visitor: packed state, body of the live layout, window; None where there is none.
 
-    `misplaced`: what of them, "state" or "layout", cannot be read as its key holds a value of another type.
+    `misplaced`: what of them, "state", "layout" or "window", is a value of another type.
     """
 
     state: bytes | None = None
     body: bytes | None = None
     misplaced: tuple[str, ...] = ()
+    window: bytes | None = None
 
 
 class Quarantined(Struct, frozen=True, kw_only=True):
@@ -80,6 +83,18 @@ class VisitorWrite(Struct, frozen=True, kw_only=True, gc=False):
     drop_layout: bool = False
 
 
+class WindowWrite(Struct, frozen=True, kw_only=True, gc=False):
+    """What becomes of a visitor's window: of what is stored the first `kept` bytes, then what is `added`.
+
+    Without any bytes it is deleted. What is stored is taken on trust: where it is shorter zeros stand in
+    between, so that the next load finds no window there.
+    """
+
+    visitor: VisitorId
+    kept: int = 0
+    added: bytes = b""
+
+
 class SliceWrite(Struct, frozen=True, kw_only=True, gc=False):
     """Some visitors of one chunk, written together with where the partition then stands, or not at all.
 
@@ -88,6 +103,7 @@ class SliceWrite(Struct, frozen=True, kw_only=True, gc=False):
         expect_done, expect_part: where the partition must stand now.
         done, part: where it stands afterwards.
         last: where it stands after the last of the slices that are sent together; None: this is the last.
+        windows: of whatever visitors of the partition.
         notify: whether those who follow the partition get a Notice of each visitor.
         times: sent with the notices: chunk taken, folded, ranked (epoch milliseconds).
     """
@@ -100,6 +116,7 @@ class SliceWrite(Struct, frozen=True, kw_only=True, gc=False):
     part: int
     last: tuple[int | None, int] | None = None
     visitors: Sequence[VisitorWrite] = ()
+    windows: Sequence[WindowWrite] = ()
     notify: bool = True
     times: tuple[float, ...] = ()
 
@@ -168,18 +185,21 @@ class VisitorStore(Protocol):
             bodies: whether layout bodies are wanted too; without them every `body` is None.
 
         Returns:
-            A state longer than STATE_BYTES_MAX is cut behind that and one byte, which no state is.
+            A state longer than STATE_BYTES_MAX is cut behind that and one byte, which no state is; so are
+            windows, behind WINDOW_BYTES_MAX.
         """
         ...
 
     async def quarantine(
-        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, nonce: str | None = None
-    ) -> Quarantined | None:
-        """Set the state of a visitor aside, when it still is what was seen.
+        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, window: bool = False,
+        nonce: str | None = None,
+    ) -> Quarantined | None:  # fmt: skip
+        """Set the state or the window of a visitor aside, when it still is what was seen.
 
         Args:
             epoch: of the claim under which it was loaded.
             seen: as it was loaded; None when it is misplaced.
+            window: which of the two; the window of a state that is set aside is deleted.
             nonce: makes a repeated call the same call; None: a fresh one.
 
         Returns:

@@ -16,13 +16,22 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from models.visitor.fold import fold_packed
+from models.visitor.fold import fold_packed, split_window
 from models.visitor.packing import is_readable, version_of
 from models.visitor.state import EventRecord
+from models.visitor.state_fields import is_window
 from schemas.errors import EtalageError, Fenced, Regressed, ServiceMissing, StoreUnavailable
 from schemas.ids import VisitorId
 from streams.kafka.compacted_reader import TopicPartition
-from streams.stores.protocols import REPAIRED, Loaded, Quarantined, SliceWrite, VisitorStore, VisitorWrite
+from streams.stores.protocols import (
+    REPAIRED,
+    Loaded,
+    Quarantined,
+    SliceWrite,
+    VisitorStore,
+    VisitorWrite,
+    WindowWrite,
+)
 from streams.stores.redis.quarantine import Standing
 from streams.workers.personalize.decoding import EventsTopic, decode_chunk
 
@@ -161,7 +170,7 @@ class VisitorRepair:
             if standing.incarnation != self._topic.incarnation:
                 raise ServiceMissing("the events topic was made anew: start a worker, which claims it")
             (loaded,) = await self._visitors.load(self._partition, [self._visitor], bodies=False)
-            if not (force or self._entries or _is_spoiled(loaded)):
+            if not (force or self._entries or _is_spoiled(loaded) or _has_spoiled_window(loaded)):
                 raise NothingToRepair(f"the state of {self._visitor} can be read, and none is set aside")
             end = await self._find_end(standing, loaded)
             if not await self._history.fold_to(end):
@@ -187,15 +196,21 @@ class VisitorRepair:
         return max(done, version.offset + 1) if ahead else done
 
     def _slice(self, standing: Standing) -> SliceWrite:
-        state = self._history.state
+        state, window = split_window(self._history.state)
         version = version_of(state, self._partition).text()
         return SliceWrite(
             partition=self._partition, epoch=standing.epoch,
             expect_done=standing.done, expect_part=standing.part, done=standing.done, part=REPAIRED,
             visitors=[VisitorWrite(visitor=self._visitor, state=state, version=version, drop_layout=True)],
+            windows=[WindowWrite(visitor=self._visitor, added=window)],
         )  # fmt: skip
 
 
 def _is_spoiled(loaded: Loaded) -> bool:
     state = loaded.state
     return "state" in loaded.misplaced or (state is not None and not (state and is_readable(state)))
+
+
+def _has_spoiled_window(loaded: Loaded) -> bool:
+    """One is only written over: all that was in it is in the log."""
+    return "window" in loaded.misplaced or not is_window(loaded.window or b"")

@@ -36,6 +36,10 @@ class Store:
         """Put something else in the place of a state: other bytes, or a value of another type."""
         raise NotImplementedError
 
+    async def spoil_window(self, visitor: VisitorId, value: bytes | list[str]) -> None:
+        """The same of a window."""
+        raise NotImplementedError
+
     async def spoil_layout(self, visitor: VisitorId) -> None:
         """Put a list in the place of a layout."""
         raise NotImplementedError
@@ -70,6 +74,9 @@ class Memory(Store):
 
     async def spoil_state(self, visitor: VisitorId, value: bytes | list[str]) -> None:
         self.visitors.contents.states[P, visitor] = value
+
+    async def spoil_window(self, visitor: VisitorId, value: bytes | list[str]) -> None:
+        self.visitors.contents.windows[P, visitor] = value
 
     async def spoil_layout(self, visitor: VisitorId) -> None:
         self.visitors.contents.layouts[P, visitor] = ["x"]
@@ -110,6 +117,9 @@ class Redis(Store):
 
     async def spoil_state(self, visitor: VisitorId, value: bytes | list[str]) -> None:
         await self._spoil(self.keys.state(P, visitor), value)
+
+    async def spoil_window(self, visitor: VisitorId, value: bytes | list[str]) -> None:
+        await self._spoil(self.keys.window(P, visitor), value)
 
     async def spoil_layout(self, visitor: VisitorId) -> None:
         await self._spoil(self.keys.layout(P, visitor), ["x"])

@@ -6,8 +6,9 @@ Seeded. Each `Sent` is one record; `partition` is set where a careless producer 
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -17,9 +18,14 @@ from tests.random_events import random_event
 
 HOSTILE = (
     ("garbage", 4), ("tombstone", 3), ("oversized", 1), ("misplaced", 4), ("key_mismatch", 4),
-    ("repeated", 25), ("late", 25), ("year_1970", 5), ("year_2099", 5), ("unknown_name", 5),
+    ("repeated", 25), ("repeated_late", 25), ("late", 25), ("year_1970", 5), ("year_2099", 5),
+    ("unknown_name", 5),
 )  # fmt: skip
 """How many of each kind stand among a thousand events; the rest are good ones."""
+STATE_REMEMBERS = 16
+"""Messages that a state knows without its window."""
+QUEUE = 600
+"""Events that an app sends again, at most: none of them is new after that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +44,18 @@ def traffic(seed: int, *, visitors: int, count: int, partitions: int) -> list[Se
     chosen = rng.choices(kinds, [*weights, 1000 - sum(weights)], k=count)
     sent: list[Sent] = []
     repeatable: list[Sent] = []
+    of_visitors: defaultdict[int, list[Sent]] = defaultdict(list)
     for n, kind in enumerate(chosen):
         visitor = n if n < visitors else _someone(rng, visitors)
+        if kind == "repeated_late" and (older := of_visitors[visitor][:-STATE_REMEMBERS]):
+            sent.append(replace(rng.choice(older), kind=kind))
+            continue
         record = _record(rng, "good" if n < visitors else kind, visitor, n, partitions, repeatable)
         sent.append(record)
         if record.kind == "good":
-            repeatable.append(record)
-            del repeatable[:-40]
+            for kept, most in ((repeatable, 40), (of_visitors[visitor], QUEUE)):
+                kept.append(record)
+                del kept[:-most]
     return sent
 
 

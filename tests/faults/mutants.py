@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from models.visitor.fold import fold_packed
+from models.visitor.fold import fold_packed, split_window
 from models.visitor.packing import pack, unpack
 from models.visitor.state import EMPTY, EventRecord
 from schemas.errors import Fenced, Regressed
@@ -54,6 +54,11 @@ def unchecked() -> Mapping[str, str]:
     }
 
 
+def windowless() -> Mapping[str, str]:
+    """States are written and their windows are not."""
+    return {"write": _script_with("write", ("for at = windows, #KEYS do", "for at = windows, 0 do"))}
+
+
 class WithScripts:
     """A store of a real worker, with another write script."""
 
@@ -96,9 +101,18 @@ def forgetful_fold(packed: bytes, record: EventRecord) -> bytes:
     return fold_packed(packed, record)
 
 
+def short_memory_fold(packed: bytes, record: EventRecord) -> bytes:
+    """Only the newest message ids are known: a queue that an app sends again counts again."""
+    state, _ = split_window(packed)
+    after = fold_packed(packed, record)
+    return packed if after is packed else split_window(fold_packed(state, record))[0] + split_window(after)[1]
+
+
 MUTANTS: Mapping[str, WorkerOverrides] = {
     "no_fence": WorkerOverrides(store=WithScripts(unfenced())),
     "no_done_check": WorkerOverrides(store=WithScripts(unchecked())),
     "ack_before_write": WorkerOverrides(engine=AckFirst),
     "no_message_id": WorkerOverrides(fold=forgetful_fold),
+    "no_window": WorkerOverrides(fold=short_memory_fold),
+    "window_unwritten": WorkerOverrides(store=WithScripts(windowless())),
 }

@@ -96,17 +96,27 @@ def _decode(message: Any, partitions: int) -> Any:
 
 
 def stored_states(url: str, namespace: str) -> dict[VisitorId, bytes]:
-    """Every packed state in Redis by visitor; a visitor on two partitions is an error."""
+    """Every packed state in Redis with its window, by visitor; a visitor on two partitions is an error.
+
+    No window is over: a run is shorter than the hour for which one is needed.
+    """
     client: Any = redis.Redis.from_url(url)
+    found = _values(client, f"s:{{{namespace}.*")
+    for visitor, window in _values(client, f"m:{{{namespace}.*").items():
+        found[visitor] = found.get(visitor, b"") + window
+    client.close()
+    return found
+
+
+def _values(client: Any, pattern: str) -> dict[VisitorId, bytes]:
     found: dict[VisitorId, bytes] = {}
-    keys = list(client.scan_iter(match=f"s:{{{namespace}.*", count=5000))
+    keys = list(client.scan_iter(match=pattern, count=5000))
     for start in range(0, len(keys), 2000):
         part = keys[start : start + 2000]
         for key, value in zip(part, client.mget(part), strict=True):
             visitor = VisitorId(key.decode().split("}:", 1)[1])
             assert visitor not in found, f"{visitor} has two states"
             found[visitor] = value
-    client.close()
     return found
 
 

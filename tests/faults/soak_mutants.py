@@ -26,6 +26,10 @@ PLANS: dict[str, Plan] = {
     "ack_before_write": replace(QUIET, faults=("kill_worker",) * 8),
     # A client's retry counts twice.
     "no_message_id": QUIET,
+    # So does one of long ago.
+    "no_window": replace(QUIET, visitors=60),
+    # What a worker that was killed knew is known to the next one.
+    "window_unwritten": replace(QUIET, visitors=60, faults=("kill_worker",) * 2),
 }
 
 

@@ -18,7 +18,6 @@ from streams.gateway.events.intake.validation import (
     COMMAS_MAX,
     REQUEST_BYTES_MAX,
     REQUEST_EVENTS_MAX,
-    VISITOR_EVENTS_MAX,
 )
 from streams.gateway.http.asgi_io import BODIES
 from streams.gateway.layouts import rank
@@ -88,14 +87,6 @@ async def test_a_batch_of_too_many_is_refused_whole(keyed: Keyed, body: bytes) -
     house, client, keys = keyed
     answer = await client.post("/v1/events", content=body, headers=keys.headers("server"))
     assert (answer.status_code, house.log.messages) == (413, [])
-
-
-async def test_one_visitor_has_few_events_in_a_batch(keyed: Keyed) -> None:
-    _, client, keys = keyed
-    batch = [event(number) for number in range(VISITOR_EVENTS_MAX + 5)]
-    answer = await client.post("/v1/events", json=batch, headers=keys.headers("server"))
-    statuses = [one["status"] for one in answer.json()["results"]]
-    assert statuses == ["accepted"] * VISITOR_EVENTS_MAX + ["rejected"] * 5
 
 
 async def test_a_list_to_rank_is_bounded(keyed: Keyed) -> None:

@@ -92,11 +92,12 @@ class Door:
         return loaded
 
     async def quarantine(
-        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, nonce: str | None = None
-    ) -> Quarantined | None:
+        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, window: bool = False,
+        nonce: str | None = None,
+    ) -> Quarantined | None:  # fmt: skip
         store = self._behind.store
         kept: Quarantined | None = await self._wait(
-            lambda: store.quarantine(partition, epoch, visitor, seen, nonce=nonce)
+            lambda: store.quarantine(partition, epoch, visitor, seen, window=window, nonce=nonce)
         )
         return kept
 

@@ -13,6 +13,7 @@ from streams.stores.memory import MemoryStore
 from streams.workers.personalize.decoding import decode_chunk
 from tests.properties.doors import Raw
 from tests.properties.worker import EVENTS_TOPIC, Worker
+from tests.windows import is_fold
 
 Truth = tuple[dict[VisitorId, VisitorState], set[int]]
 """States and buried offsets of one partition."""
@@ -66,10 +67,8 @@ def _check_ends(world: Observed, worker: Worker) -> None:
 
 def compare(world: Observed) -> None:
     """The store against the pure fold of the log."""
-    stored = dict(world.store.contents.states)
     states = {(p, v): state for p, (truth, _) in enumerate(world.truth) for v, state in truth.items()}
-    if stored != {key: pack(state) for key, state in states.items()}:
-        wrong = [key for key in states if stored.get(key) != pack(states[key])]
+    if wrong := _differing(world, states):
         raise Broken(f"states of {wrong} are not the fold of the log: {world.history}")
     bad = {(p, offset) for p, (_, offsets) in enumerate(world.truth) for offset in offsets}
     if world.buried != bad:
@@ -80,6 +79,19 @@ def compare(world: Observed) -> None:
     for key, (head, _body) in world.store.contents.layouts.items():
         if head != f"7.{key[0]}.{states[key].offset}".encode():
             raise Broken(f"the layout of {key} is of {head!r}: {world.history}")
+
+
+def _differing(
+    world: Observed, states: dict[tuple[int, VisitorId], VisitorState]
+) -> set[tuple[int, VisitorId]]:
+    stored, windows = world.store.contents.states, world.store.contents.windows
+    newest = [max((raw.timestamp / 1000 for raw in log), default=0.0) for log in world.logs]
+    differ = {
+        key
+        for key, state in states.items()
+        if not is_fold(pack(state), stored.get(key), windows.get(key), newest[key[0]])
+    }
+    return differ | {*stored, *windows} - set(states)
 
 
 def oracle(partition: int, log: Sequence[Raw]) -> Truth:

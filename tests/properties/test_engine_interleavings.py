@@ -12,6 +12,7 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
@@ -22,8 +23,9 @@ from streams.workers.group.ownership import Holding
 from streams.workers.group.round_processor import Outcome
 from streams.workers.personalize.engine import Engine, EngineConfig, EngineDependencies
 from streams.workers.personalize.slices import PreparedChunk
+from streams.workers.personalize.visitors import window_ends
 from streams.workers.personalize.visitors.visitor_cache import CachedVisitor, VisitorCache
-from tests.faults.mutants import AckFirst, forgetful_fold
+from tests.faults.mutants import AckFirst, forgetful_fold, short_memory_fold
 from tests.properties.doors import Raw
 from tests.properties.interleavings import run
 from tests.properties.invariants import Broken
@@ -57,11 +59,28 @@ def make_logs(seed: int, length: int = 18) -> list[list[Raw]]:
     return logs
 
 
-def play(seed: int, overrides: Overrides, *, steps: int) -> None:
+def make_queues(seed: int) -> list[list[Raw]]:
+    """Two visitors' queues of events, in pieces that are sent again, in any order, up to hours later."""
+    rng = Random(seed)
+    logs: list[list[Raw]] = [[] for _ in range(PARTITIONS)]
+    sent: dict[VisitorId, list[bytes]] = {visitor: [] for visitor in VISITORS[:2]}
+    at = 1_767_600_000_000
+    for number in range(90):
+        visitor = rng.choice(VISITORS[:2])
+        key, queue = visitor.encode(), sent[visitor]
+        value = rng.choice(queue) if queue and rng.random() < 0.4 else random_event(rng, visitor, number)
+        queue.append(value)
+        log = logs[partition_of(key, PARTITIONS)]
+        at += rng.choice([10, 1000, 60_000, 600_000])
+        log.append(Raw(key, value, len(log), at, partition_of(key, PARTITIONS)))
+    return logs
+
+
+def play(seed: int, overrides: Overrides, *, steps: int, logs: list[list[Raw]] | None = None) -> None:
     """A run that the seed alone decides."""
     rng = Random(seed)
     tape = iter([rng.randrange(256) for _ in range(12 * steps)])
-    asyncio.run(run(make_logs(seed), tape, steps=steps, overrides=overrides))
+    asyncio.run(run(logs or make_logs(seed), tape, steps=steps, overrides=overrides))
 
 
 @given(st.integers(0, 10_000), st.lists(st.integers(0, 255), max_size=600))
@@ -73,6 +92,36 @@ def test_the_store_equals_the_fold_of_the_log(seed: int, tape: list[int]) -> Non
 @pytest.mark.parametrize("seed", range(20))
 def test_long_runs_too(seed: int) -> None:
     play(seed, Overrides(), steps=150)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_queues_sent_again_count_once(seed: int) -> None:
+    """State and window are the fold of the log, and windows that are over go."""
+    play(seed, Overrides(), steps=60, logs=make_queues(seed))
+
+
+class Windowless(MemoryStore):
+    """Writes states and no windows."""
+
+    async def write(self, write: SliceWrite) -> None:
+        await super().write(replace(write, windows=()))
+
+
+def _play_queues(overrides: Overrides) -> None:
+    for seed in range(20):
+        play(seed, overrides, steps=10, logs=make_queues(seed))
+
+
+def test_windows_that_go_too_early_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window_ends, "SLACK_MINUTES", -90)
+    with pytest.raises(Broken):
+        _play_queues(Overrides())
+
+
+@pytest.mark.parametrize("overrides", [Overrides(fold=short_memory_fold), Overrides(store=Windowless)])
+def test_without_the_window_a_queue_sent_again_is_noticed(overrides: Overrides) -> None:
+    with pytest.raises(Broken):
+        _play_queues(overrides)
 
 
 class Unfenced(MemoryStore):

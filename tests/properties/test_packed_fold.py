@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from msgspec.structs import replace
 
-from models.visitor.fold import fold, fold_packed
+from models.visitor.fold import fold, fold_packed, split_window
 from models.visitor.packing import unpack
 from models.visitor.state import EventRecord
 from models.visitor.state_fields import PACKED_MAX
@@ -66,7 +66,8 @@ def test_damaged_states_are_refused_or_folded_alike() -> None:
     ours, theirs = (build("models.visitor.fold").fold_packed for build in (compiled, interpreted))
     for number, (packed, record) in enumerate(_damaged(DAMAGED)):
         answer = _answer(ours, packed, record)
-        assert len(answer) <= PACKED_MAX
+        if answer != b"refused":
+            assert len(split_window(answer)[0]) <= PACKED_MAX
         if number % 20 == 0:  # interpreted takes fifty times as long
             assert answer == _answer(theirs, packed, record)
 

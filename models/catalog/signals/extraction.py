@@ -99,7 +99,7 @@ def extract(packed: bytes, record: EventRecord, table: ItemTable) -> ItemInterac
     items = _select_known(event.properties.items, table)
     if not items or not _before.read(packed) or has_refused(_before):
         return None
-    if has_message(_before, hash64(event.message_id)):
+    if has_message(_before, hash64(event.message_id), record.arrival):
         return None
     at = effective_time(event, record.arrival)
     if record.arrival - at > LATE_S:

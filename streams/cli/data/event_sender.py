@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -16,7 +15,6 @@ from schemas.errors import ServiceMissing, StreamUnavailable
 from schemas.events import OtherEvent
 from schemas.topics import EVENTS
 from streams.cli.gateway_client import GatewayBusy, request_gateway
-from streams.gateway.events.intake.validation import VISITOR_EVENTS_MAX
 from streams.kafka.batch_sending import send_all
 from streams.runtime.clock import Clock, SystemClock
 from streams.shop.document_parsing import EventLine
@@ -251,15 +249,12 @@ def split_by_rate(
 def split_requests(lines: Iterable[EventLine]) -> Iterator[list[EventLine]]:
     """Yield parts that each stay within the gateway's limits of one request, in order."""
     part: list[EventLine] = []
-    size, by_visitor = 0, Counter[str]()
+    size = 0
     for line in lines:
-        visitor = line.event.visitor if line.event is not None else ""
-        full = size + len(line.raw) > POST_BYTES_MAX or by_visitor[visitor] >= VISITOR_EVENTS_MAX
-        if part and full:
+        if part and size + len(line.raw) > POST_BYTES_MAX:
             yield part
-            part, size, by_visitor = [], 0, Counter()
+            part, size = [], 0
         part.append(line)
         size += len(line.raw) + 1
-        by_visitor[visitor] += 1
     if part:
         yield part

@@ -228,6 +228,13 @@ def _stream() -> Json:
     }
 
 
+_RETRIES = (
+    "At most 2,500 events and 500 KiB, of as many or as few visitors as you like. An event sent again with its "
+    "message_id changes nothing: the last 16 messages of a visitor are known as long as the visitor is, and "
+    "others for an hour after that, up to 3,072 of them."
+)
+
+
 def _events(named: Mapping[str, Json]) -> Json:
     operation = _operation(
         "Post events",
@@ -237,7 +244,7 @@ def _events(named: Mapping[str, Json]) -> Json:
         problems=(400, 403, 408, 413, 415, 429, 503),
     )
     operation["requestBody"]["content"]["text/plain"] = {}  # the same JSON, as sendBeacon sends it
-    return operation
+    return operation | {"description": _RETRIES}
 
 
 def _adapted(named: Mapping[str, Json]) -> Json:

@@ -18,6 +18,7 @@ from streams.stores.protocols import (
     CLAIM_PATIENCE_S,
     QUARANTINE_MAX,
     STATE_BYTES_MAX,
+    WINDOW_BYTES_MAX,
     Claim,
     Loaded,
     Quarantined,
@@ -37,10 +38,15 @@ SPOILED_OWN = ("WRONGTYPE", "attempt to")
 
 
 class Lifetimes(Struct, frozen=True):
-    """Redis TTLs in seconds, renewed by each write."""
+    """Redis TTLs in seconds, renewed by each write; of a window, by each that writes it whole.
+
+    Whether a window is there still may only change what nobody reads: records that may need it come within
+    three hours of the first of its ids, and stay in the log for a week.
+    """
 
     state_s: int = 120 * 86_400
     layout_s: int = 1800
+    window_s: int = 8 * 86_400
 
 
 class RedisVisitors:
@@ -97,27 +103,27 @@ class RedisVisitors:
     ) -> list[Loaded]:
         if not visitors:
             return []
-        keys = [self._keys.state(partition, visitor) for visitor in visitors]
-        if bodies:
-            layouts = [self._keys.layout(partition, visitor) for visitor in visitors]
-            keys = [key for pair in zip(keys, layouts, strict=True) for key in pair]
-        values = await self._load(keys, (1 + bodies, STATE_BYTES_MAX, BODY_BYTES_MAX))
-        if not bodies:
-            return [_make_loaded(state, None) for state in values]
-        return [_make_loaded(*each) for each in zip(values[::2], values[1::2], strict=True)]
+        kinds = [self._keys.state, self._keys.window, self._keys.layout][: 2 + bodies]
+        keys = [key_of(partition, visitor) for visitor in visitors for key_of in kinds]
+        each = len(kinds)
+        values = await self._load(keys, (each, STATE_BYTES_MAX, WINDOW_BYTES_MAX, BODY_BYTES_MAX))
+        return [_make_loaded(*values[at : at + each]) for at in range(0, len(values), each)]
 
     async def quarantine(
-        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, nonce: str | None = None
-    ) -> Quarantined | None:
+        self, partition: int, epoch: str, visitor: VisitorId, seen: bytes | None, *, window: bool = False,
+        nonce: str | None = None,
+    ) -> Quarantined | None:  # fmt: skip
         keys, nonce = self._keys, nonce or fresh_nonce()
+        places = [keys.state(partition, visitor), keys.window(partition, visitor)]
         answer = await self._quarantine(
             [
-                keys.own(partition), keys.state(partition, visitor),
-                keys.quarantined_state(partition, visitor, nonce), keys.quarantine(partition),
+                keys.own(partition), places[window],
+                keys.quarantined_state(partition, visitor, nonce), keys.quarantine(partition), places[1],
             ],
             [
                 epoch, "" if seen is None else sha1(seen, usedforsecurity=False).hexdigest(),
-                STATE_BYTES_MAX, QUARANTINE_MAX, self._lifetimes.state_s, visitor, partition,
+                WINDOW_BYTES_MAX if window else STATE_BYTES_MAX, QUARANTINE_MAX, self._lifetimes.state_s,
+                visitor, partition, "window" if window else "state",
             ],
         )  # fmt: skip
         match answer:
@@ -166,13 +172,16 @@ class RedisVisitors:
             write.epoch, _number(write.expect_done), write.expect_part, _number(write.done), write.part,
             self._lifetimes.state_s, self._lifetimes.layout_s,
             self._keys.channel(write.partition), notice_payload(write),
-            _number(last_done), last_part,
+            _number(last_done), last_part, len(write.visitors), self._lifetimes.window_s,
         ]  # fmt: skip
         state_prefix = self._keys.state(write.partition, VisitorId(""))
         layout_prefix = self._keys.layout(write.partition, VisitorId(""))
         for one in write.visitors:
             keys += (state_prefix + one.visitor, layout_prefix + one.visitor)
             arguments += (one.state, layout_action(one), one.head or b"", one.body or b"")
+        for window in write.windows:
+            keys.append(self._keys.window(write.partition, window.visitor))
+            arguments += (window.kept, window.added)
         return keys, arguments
 
 
@@ -195,18 +204,17 @@ def _loss(partition: int, answer: Reply) -> Fenced | Regressed:
             return Fenced(f"partition {partition}: another owner has it")
 
 
-def _make_loaded(state: Reply, body: Reply) -> Loaded:
+def _make_loaded(state: Reply, window: Reply, body: Reply = None) -> Loaded:
     """What load.lua says of a visitor; raises what is no matter of the visitor's keys."""
-    if not isinstance(state, Exception) and not isinstance(body, Exception):
-        return Loaded(state, body)
-    values = {"state": state, "layout": body}
+    values = {"state": state, "layout": body, "window": window}
     errors = {name: value for name, value in values.items() if isinstance(value, Exception)}
+    if not errors:
+        return Loaded(state, body, window=window)
     for error in errors.values():
         if not (isinstance(error, CommandRefused) and error.wrong_type):
             raise error
-    return Loaded(
-        None if "state" in errors else state, None if "layout" in errors else body, misplaced=tuple(errors)
-    )
+    state, body, window = (None if name in errors else value for name, value in values.items())
+    return Loaded(state, body, tuple(errors), window)
 
 
 def layout_action(one: VisitorWrite) -> bytes:

@@ -39,6 +39,7 @@ from streams.workers.personalize.slices import (
 from streams.workers.personalize.stage_metrics import StageMetrics
 from streams.workers.personalize.visitors.loading import KnownVisitors, VisitorLoading
 from streams.workers.personalize.visitors.visitor_cache import CachedVisitor, VisitorCache
+from streams.workers.personalize.visitors.window_ends import WindowEnds
 
 Fold = Callable[[bytes, EventRecord], bytes]
 CountSignals = Callable[[bytes, EventRecord], None]
@@ -93,6 +94,7 @@ class Engine:
         self._stage_metrics = StageMetrics(dependencies.metrics, dependencies.clock)
         self._stage = self._stage_metrics.stage
         self._cache = VisitorCache(config.lru_visitors)
+        self._window_ends = WindowEnds()
         self._loading = VisitorLoading(
             dependencies.store, dependencies.retries, dependencies.metrics,
             bodies=dependencies.decider is not None,
@@ -135,7 +137,7 @@ class Engine:
         published = [self._publish(one) for one in prepared]
         sharing = LoopSharing(self._clock)
         for one in prepared:
-            one.slices = [] if one.refused else cut_slices(one, self._config.slice_visitors)
+            one.slices = [] if one.refused else self._cut(one)
             await sharing.pause_when_due()
         started = self._clock.monotonic()
         refused = {index: one.refused for index, one in enumerate(prepared) if one.refused is not None}
@@ -254,6 +256,16 @@ class Engine:
             if touched.update is not None and touched.update.record is not None
         ]
         return self._deps.publisher.publish(self._config.decisions_topic, records) if records else None
+
+    def _cut(self, one: PreparedChunk) -> list[SliceWrite]:
+        """The writes of a chunk; they delete the windows that are over when its last record arrives."""
+        holding, records = one.chunk.holding, one.chunk.records
+        one.ended = self._window_ends.take(holding, records[-1].timestamp / 1000) if records else ()
+        slices = cut_slices(one, self._config.slice_visitors)
+        for touched in one.touched:
+            if touched.window_end:
+                self._window_ends.note(holding, touched.visitor, touched.window_end)
+        return slices
 
     async def _send(self, chunks: Sequence[Sequence[SliceWrite]]) -> dict[int, Fenced | Regressed]:
         """Write the slices of each chunk; why, for each index of a chunk that was refused."""

@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
+from models.visitor.fold import split_window
 from models.visitor.packing import version_of
+from models.visitor.sessions import window_end
 from models.visitor.state import EventRecord
 from schemas.errors import Fenced, Regressed, StoreUnavailable
 from schemas.ids import VisitorId
-from streams.stores.protocols import SliceWrite, VisitorStore, VisitorWrite
+from streams.stores.protocols import SliceWrite, VisitorStore, VisitorWrite, WindowWrite
 from streams.workers.group.round_processor import HeldChunk
 from streams.workers.personalize.decider import LiveLayoutUpdate
 from streams.workers.personalize.decoding import DecodedChunk
@@ -28,11 +30,12 @@ class TouchedVisitor(Struct, gc=False):
     Attributes:
         visitor: Its id.
         before: The visitor before the chunk.
-        state: The packed state after the records applied so far.
+        state: The packed state after the records applied so far, with its window.
         body: The stored layout's body, when it was loaded from the store; None: not stored, or not read.
         arrivals: Broker append times of the applied records, epoch seconds.
         applied: (packed state before, record) of each applied record.
         update: What becomes of the live layout; None: the stored one is deleted.
+        window_end: The minute (epoch) up to which its window is needed, once that is to be written; else 0.
     """
 
     visitor: VisitorId
@@ -42,6 +45,7 @@ class TouchedVisitor(Struct, gc=False):
     arrivals: list[float]
     applied: list[tuple[bytes, EventRecord]]
     update: LiveLayoutUpdate | None = None
+    window_end: int = 0
 
 
 class PreparedChunk(Struct, gc=False):
@@ -56,6 +60,8 @@ class PreparedChunk(Struct, gc=False):
     times: tuple[float, ...] = ()
     slices: list[SliceWrite] = []
     refused: Fenced | Regressed | None = None
+    ended: Sequence[VisitorId] = ()
+    """Visitors whose windows are deleted: they are over."""
 
 
 def cut_slices(prepared: PreparedChunk, size: int = SLICE_VISITORS) -> list[SliceWrite]:
@@ -68,7 +74,8 @@ def cut_slices(prepared: PreparedChunk, size: int = SLICE_VISITORS) -> list[Slic
     """
     holding, end = prepared.chunk.holding, prepared.chunk.end
     visitors = [_visitor_write(holding.partition, one) for one in prepared.touched]
-    batches = list(_batch(visitors, size)) or [[]]
+    batches = list(_batch(visitors, size)) or [([], [])]
+    batches[0][1][:0] = [WindowWrite(visitor=visitor) for visitor in prepared.ended]
     done, first = holding.done, holding.part
     return [
         SliceWrite(
@@ -80,36 +87,55 @@ def cut_slices(prepared: PreparedChunk, size: int = SLICE_VISITORS) -> list[Slic
             part=first + number + 1 if number < len(batches) - 1 else 0,
             last=(end, 0),
             visitors=batch,
+            windows=windows,
             times=prepared.times,
         )
-        for number, batch in enumerate(batches)
+        for number, (batch, windows) in enumerate(batches)
     ]
 
 
-def _visitor_write(partition: int, one: TouchedVisitor) -> VisitorWrite:
+def _visitor_write(partition: int, one: TouchedVisitor) -> tuple[VisitorWrite, WindowWrite | None]:
     update = one.update
-    return VisitorWrite(
+    state, window = split_window(one.state)
+    write = VisitorWrite(
         visitor=one.visitor,
-        state=one.state,
-        version=version_of(one.state, partition).text(),
+        state=state,
+        version=version_of(state, partition).text(),
         head=update.head if update else None,
         body=update.body if update else None,
         drop_layout=update is None,
     )
+    return write, _window_write(one, window) if window else None
 
 
-def _batch(visitors: Sequence[VisitorWrite], size: int) -> Iterator[list[VisitorWrite]]:
+def _window_write(one: TouchedVisitor, window: bytes) -> WindowWrite | None:
+    """What was added to the window, or all of it; None when it is as before."""
+    before = split_window(one.before.state)[1]
+    if window == before:
+        return None
+    one.window_end = window_end(window)
+    kept = len(before) if window.startswith(before) else 0
+    return WindowWrite(visitor=one.visitor, kept=kept, added=window[kept:])
+
+
+_Batch = tuple[list[VisitorWrite], list[WindowWrite]]
+
+
+def _batch(visitors: Sequence[tuple[VisitorWrite, WindowWrite | None]], size: int) -> Iterator[_Batch]:
     batch: list[VisitorWrite] = []
+    windows: list[WindowWrite] = []
     filled = 0
-    for one in visitors:
+    for one, window in visitors:
         length = len(one.state) + len(one.head or b"") + len(one.body or b"")
+        length += len(window.added) if window else 0
         if batch and (len(batch) == size or filled + length > SLICE_BYTES):
-            yield batch
-            batch, filled = [], 0
+            yield batch, windows
+            batch, windows, filled = [], [], 0
         batch.append(one)
+        windows += [window] if window else []
         filled += length
     if batch:
-        yield batch
+        yield batch, windows
 
 
 class SliceSender:

@@ -10,7 +10,6 @@ import msgspec
 from msgspec import Raw, Struct
 
 from models.catalog.enrichment import FindItem
-from schemas.ids import VisitorId
 from schemas.intake.notes import Note
 from schemas.sources import SOURCE_HEADER
 from schemas.topics import EVENTS
@@ -120,14 +119,13 @@ class EventsRoute:
 
     async def _validate(self, scope: Scope, raws: Sequence[Raw]) -> list[ValidEvent | EventAnswer]:
         """Each event, valid or its rejection, in order; the loop turns between slices."""
-        seen = Counter[VisitorId]()
         results: list[ValidEvent | EventAnswer] = []
         caller = caller_of(scope)
         machine = caller.may_be_browser and names_machine(scope)
         for slice_ in slices_of(raws):
             if results:
                 await asyncio.sleep(0)
-            events = validate_events(slice_, self._find_item, seen)
+            events = validate_events(slice_, self._find_item)
             checked = [_refuse_others(event, caller) for event in events]
             if refused := sum(after is not before for after, before in zip(checked, events, strict=True)):
                 self._metrics.count("access_refused_total", refused, reason="other_visitor")

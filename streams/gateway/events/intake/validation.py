@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Literal
@@ -21,9 +20,6 @@ from streams.gateway.http.problems import Problem, error_field
 
 REQUEST_BYTES_MAX = 500 * 1024
 REQUEST_EVENTS_MAX = 2_500
-VISITOR_EVENTS_MAX = 16
-"""Of one visitor in one request: as many message ids as a visitor's state remembers."""
-
 OPENINGS_MAX = 800
 """Lists and objects in one event, and so its levels: 200 items make some 210. How many levels a process can
 decode is for its own stack to say (a gateway 969, a worker 974): what is taken must be read everywhere."""
@@ -127,14 +123,12 @@ def slices_of(raws: Sequence[Raw]) -> Iterator[Sequence[Raw]]:
         yield raws[start:]
 
 
-def validate_events(
-    raws: Sequence[Raw], find_item: FindItem, seen: Counter[VisitorId]
-) -> list[ValidEvent | EventAnswer]:
-    """Each event ready to be written, or its rejection, in order; `seen` counts the request's by visitor."""
-    return [_validate(raw, find_item, seen) for raw in raws]
+def validate_events(raws: Sequence[Raw], find_item: FindItem) -> list[ValidEvent | EventAnswer]:
+    """Each event ready to be written, or its rejection, in order."""
+    return [_validate(raw, find_item) for raw in raws]
 
 
-def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidEvent | EventAnswer:
+def _validate(raw: Raw, find_item: FindItem) -> ValidEvent | EventAnswer:
     size = len(memoryview(raw))
     if size > EVENT_BYTES_MAX:
         return EventAnswer(
@@ -154,10 +148,6 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
         return EventAnswer(status="rejected", reason=reason[:REASON_MAX], field=field)
     event = decoded.event
     visitor, at = event.visitor, event.timestamp
-    seen[visitor] += 1
-    if seen[visitor] > VISITOR_EVENTS_MAX:
-        reason = f"more than {VISITOR_EVENTS_MAX} events of one visitor in a request"
-        return EventAnswer(status="rejected", message_id=event.message_id, reason=reason, field="$")
     return ValidEvent(
         message_id=event.message_id,
         visitor=visitor,

@@ -10,7 +10,7 @@ from streams.gateway.http.limits.request_limits import RequestLimits
 from streams.gateway.http.limits.token_buckets import BURST_S
 from streams.runtime.clock import Clock
 from streams.runtime.telemetry.logs import LogOnce, logger
-from streams.stores.spent import Spent
+from streams.stores.redis.spent import Spent
 
 EXCHANGE_EVERY_S = 0.25
 EXCHANGE_WITHIN_S = 1.0

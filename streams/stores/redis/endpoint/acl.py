@@ -48,23 +48,24 @@ def redis_users(namespace: str) -> tuple[RedisUser, ...]:
     """Users for workers, gateways, whoever repairs visitors, makes topics or keys, and monitoring."""
     keys = Keys(namespace)
     states, layouts, owners = (_all_partitions(namespace, kind) for kind in ("s:{}:*", "l:{}:*", "own:{}"))
+    windows = _all_partitions(namespace, "m:{}:*")
     set_aside = tuple(_all_partitions(namespace, kind) for kind in ("q:{}:*", "quarantine:{}"))
     notices = (_all_partitions(namespace, "n:{}"),)
     worker = (
         *CONNECT, "get", "mget", "set", "hget", "hmget", "hset", "hdel", "hexists", "hlen",
-        "expire", "exists", "del", "getrange", "strlen", "type", "rename", "time",
+        "expire", "exists", "del", "getrange", "setrange", "strlen", "type", "rename", "time",
         "evalsha", "eval", "script|load", "spublish",
     )  # fmt: skip
     return (
         RedisUser(
             f"{namespace}-worker",
             worker,
-            keys=(owners, states, layouts, *set_aside, keys.meta), channels=notices,
+            keys=(owners, states, windows, layouts, *set_aside, keys.meta), channels=notices,
         ),
         RedisUser(
             f"{namespace}-repair",
             (*worker, "hvals"),
-            keys=(owners, states, layouts, *set_aside, keys.meta), channels=notices,
+            keys=(owners, states, windows, layouts, *set_aside, keys.meta), channels=notices,
         ),
         RedisUser(
             f"{namespace}-gateway",

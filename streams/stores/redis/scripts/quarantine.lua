@@ -1,7 +1,7 @@
--- Set a state aside under its owner's epoch, when it still is what the owner saw, or do nothing at all.
--- KEYS: own, state, where to keep it, the partition's quarantine.
--- ARGV: epoch, SHA-1 of what was seen ('' for a value of another type than string), longest state (bytes),
---       most that may be set aside, TTL, visitor, partition.
+-- Set a state or a window aside under its owner's epoch, when it still is what the owner saw, or do nothing at all.
+-- KEYS: own, what is set aside, where to keep it, the partition's quarantine, the visitor's window, which goes too.
+-- ARGV: epoch, SHA-1 of what was seen ('' for a value of another type than string), the longest it may be (bytes),
+--       most that may be set aside, TTL, visitor, partition, 'state' or 'window'.
 -- Answers {'OK', entry (JSON)}, {'OTHER'} (something else stands there), {'FENCED'}, {'REGRESSED', done} or {'FULL'}.
 local own = redis.call('HMGET', KEYS[1], 'e', 'done')
 if not own[1] then
@@ -23,7 +23,7 @@ if found == 'none' then
 end
 if found == 'string' then
   seen = redis.sha1hex(redis.call('GETRANGE', KEYS[2], 0, ARGV[3]))
-  found = redis.call('STRLEN', KEYS[2]) .. ' bytes that are no state'
+  found = redis.call('STRLEN', KEYS[2]) .. ' bytes that are no ' .. ARGV[8]
 end
 if seen ~= ARGV[2] then
   return {'OTHER'}
@@ -33,6 +33,7 @@ if redis.call('HLEN', KEYS[4]) >= tonumber(ARGV[4]) then
 end
 redis.call('RENAME', KEYS[2], KEYS[3])
 redis.call('EXPIRE', KEYS[3], ARGV[5])
+redis.call('DEL', KEYS[5])
 local entry = cjson.encode({
   visitor = ARGV[6], partition = tonumber(ARGV[7]), found = found, key = KEYS[3], at = tonumber(redis.call('TIME')[1]),
 })

@@ -1,7 +1,9 @@
 -- Write one slice of a chunk, or nothing at all. The first part decides, the second writes.
--- KEYS: own, then a state key and a layout key for each visitor.
+-- KEYS: own, then a state key and a layout key for each visitor, then keys of windows.
 -- ARGV: epoch, done expected, part expected, done, part, state TTL, layout TTL, channel, notice ('' for none),
---       done and part after the last of the slices that were sent together, then for each visitor: state, action, head, body ('' where the action needs none).
+--       done and part after the last of the slices that were sent together, number of visitors, window TTL,
+--       then for each visitor: state, action, head, body ('' where the action needs none),
+--       then for each window: how many bytes of it are kept, what follows them (nothing at all deletes it).
 -- Actions: w writes head and body, h the head alone, d drops the layout, k keeps it.
 -- Answers {'OK' | 'FENCED' | 'REGRESSED', done, part} (-1 for no done).
 local function is_before(done, part, other_done, other_part)
@@ -32,8 +34,9 @@ if done ~= expect_done or part ~= expect_part then
   return {'FENCED', done, part} -- a write of long ago, carried out late
 end
 
-for at = 2, #KEYS, 2 do
-  local from = 2 * at + 8
+local windows = 2 * tonumber(ARGV[12]) + 2
+for at = 2, windows - 1, 2 do
+  local from = 2 * at + 10
   redis.call('SET', KEYS[at], ARGV[from], 'EX', ARGV[6])
   local action = ARGV[from + 1]
   if action == 'w' then
@@ -56,6 +59,23 @@ for at = 2, #KEYS, 2 do
     end
   elseif action == 'd' then
     redis.call('DEL', KEYS[at + 1])
+  end
+end
+for at = windows, #KEYS do
+  local from = 2 * at + 10
+  local added = ARGV[from + 1]
+  if ARGV[from] ~= '0' then
+    local length = redis.pcall('STRLEN', KEYS[at])
+    if type(length) == 'number' then -- what is of another type the next load sets aside
+      redis.call('SETRANGE', KEYS[at], ARGV[from], added)
+      if length == 0 then
+        redis.call('EXPIRE', KEYS[at], ARGV[13])
+      end
+    end
+  elseif added ~= '' then
+    redis.call('SET', KEYS[at], added, 'EX', ARGV[13])
+  else
+    redis.call('DEL', KEYS[at])
   end
 end
 if ARGV[4] == '-1' then

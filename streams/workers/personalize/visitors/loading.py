@@ -2,7 +2,7 @@
 
 A state that no code of ours can have written is set aside: one visitor's key must not keep all others
 waiting. That visitor begins anew with the records from here on, until `etalage visitor repair` folds the log
-again.
+again. So is a window, whose messages are then counted if they come again.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import asyncio
 from collections.abc import Sequence
 
 from models.visitor.packing import is_readable
-from models.visitor.typed_state import may_be_newer
+from models.visitor.state_fields import WINDOW_VERSION, is_window
+from models.visitor.typed_state import NEWER_VERSIONS, may_be_newer
 from schemas.errors import Fenced, QuarantineFull, Regressed, UnknownVersion
 from schemas.ids import VisitorId
 from streams.runtime.retries import Retry
@@ -43,7 +44,7 @@ class VisitorLoading:
 
     def __init__(self, store: VisitorStore, retries: Retry, metrics: Metrics, *, bodies: bool) -> None:
         self._store, self._retries, self._metrics, self._bodies = store, retries, metrics, bodies
-        self._set_aside = 0
+        self._aside = 0
 
     async def look_up(self, prepared: Sequence[PreparedChunk], cache: VisitorCache) -> KnownVisitors:
         """Each visitor of the chunks. Bytes of states are not looked at: what fold refuses, `mend` mends.
@@ -66,7 +67,7 @@ class VisitorLoading:
             for (one, absent), found in zip(missing, await self._load(missing), strict=True):
                 for visitor, loaded in zip(absent, found, strict=True):
                     known[visitor] = _make_entry(one, loaded)
-                    if loaded.misplaced or loaded.state == b"":
+                    if loaded.misplaced or loaded.state == b"" or not is_window(loaded.window or b""):
                         known[visitor] = await self.mend(one, visitor, loaded)
         return known
 
@@ -95,9 +96,9 @@ class VisitorLoading:
         if "layout" in loaded.misplaced:  # derived, so it is only written over
             self._metrics.count("quarantined_total", kind="layout")
             log.warning("layout replaced", partition=holding.partition, visitor=visitor, found="another type")
-        while not _has_sound_state(loaded):
+        while not (_has_sound_state(loaded) and _has_sound_window(loaded)):
             try:
-                await self._set_state_aside(holding, visitor, loaded)
+                await self._set_aside(holding, visitor, loaded, window=_has_sound_state(loaded))
             except (Fenced, Regressed) as exc:
                 one.refused = exc
                 return _make_entry(one, Loaded())
@@ -106,29 +107,33 @@ class VisitorLoading:
             )
         return _make_entry(one, loaded)
 
-    async def _set_state_aside(self, holding: Holding, visitor: VisitorId, loaded: Loaded) -> None:
-        """Set an unreadable state aside, counted and told; raises Fenced, Regressed and as `mend`."""
-        partition, state = holding.partition, loaded.state
-        if state is not None and may_be_newer(state):  # after a rollback all are so: none is set aside
+    async def _set_aside(self, holding: Holding, visitor: VisitorId, loaded: Loaded, *, window: bool) -> None:
+        """Set what cannot be read aside, counted and told; raises Fenced, Regressed and as `mend`."""
+        partition, kind = holding.partition, "window" if window else "state"
+        value = loaded.window if window else loaded.state
+        is_newer = _may_be_newer_window if window else may_be_newer
+        if value is not None and is_newer(value):  # after a rollback all are so: none is set aside
             raise UnknownVersion(
-                f"partition {partition} holds a state of version {state[0]}, of visitor {visitor}: start the "
-                f"newer code that wrote it; if there is none, `etalage visitor repair {visitor}`"
+                f"partition {partition} holds a {kind} of version {value[0]}, of visitor {visitor}: start "
+                f"the newer code that wrote it; if there is none, `etalage visitor repair {visitor}`"
             )
-        if self._set_aside >= SET_ASIDE_MAX:
-            raise QuarantineFull(f"{SET_ASIDE_MAX} states were set aside by this process; {_REMEDY}")
+        if self._aside >= SET_ASIDE_MAX:
+            raise QuarantineFull(f"{SET_ASIDE_MAX} values were set aside by this process; {_REMEDY}")
         nonce = fresh_nonce()
         try:
             kept: Quarantined | None = await self._retries(
                 "quarantine",
-                lambda: self._store.quarantine(partition, holding.epoch, visitor, state, nonce=nonce),
+                lambda: self._store.quarantine(
+                    partition, holding.epoch, visitor, value, window=window, nonce=nonce
+                ),
             )
         except QuarantineFull as exc:
             raise QuarantineFull(f"{exc}; {_REMEDY}") from None
         if kept is not None:
-            self._set_aside += 1
-            self._metrics.count("quarantined_total", kind="state")
+            self._aside += 1
+            self._metrics.count("quarantined_total", kind=kind)
             log.error(
-                "state set aside", partition=partition, visitor=visitor, found=kept.found, key=kept.key,
+                f"{kind} set aside", partition=partition, visitor=visitor, found=kept.found, key=kept.key,
                 remedy=f"etalage visitor repair {visitor}",
             )  # fmt: skip
 
@@ -140,7 +145,8 @@ _REMEDY = (
 
 
 def _make_entry(one: PreparedChunk, loaded: Loaded) -> tuple[CachedVisitor, bytes | None]:
-    entry = CachedVisitor(one.chunk.holding, loaded.state or b"", None, float("-inf"), end=0)
+    state = loaded.state + (loaded.window or b"") if loaded.state else b""
+    entry = CachedVisitor(one.chunk.holding, state, None, float("-inf"), end=0)
     return entry, loaded.body
 
 
@@ -150,3 +156,11 @@ def _has_sound_state(loaded: Loaded) -> bool:
     if state is None:
         return "state" not in loaded.misplaced
     return bool(state) and is_readable(state)
+
+
+def _may_be_newer_window(window: bytes) -> bool:
+    return bool(window) and 0 < window[0] - WINDOW_VERSION <= NEWER_VERSIONS
+
+
+def _has_sound_window(loaded: Loaded) -> bool:
+    return "window" not in loaded.misplaced and is_window(loaded.window or b"")

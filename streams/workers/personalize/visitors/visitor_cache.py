@@ -1,4 +1,4 @@
-"""An LRU cache of visitors (packed state and fills), so that most records need no read.
+"""An LRU cache of visitors (packed state with its window, and fills), so that most records need no read.
 
 It holds them as last decided, written or not: the next round folds on while Redis writes the one before.
 """
@@ -11,6 +11,9 @@ from typing import Any
 
 from schemas.ids import VisitorId
 from streams.workers.group.ownership import Holding
+
+BYTES_EACH = 2048
+"""Of packed states and windows, on average: a state has 1,024 at most, a window may have 37,000."""
 
 
 class CachedVisitor:
@@ -33,7 +36,7 @@ class CachedVisitor:
 
 
 class VisitorCache:
-    """Up to `size` visitors, and all that are not yet written; of the others the least recently used leave.
+    """Up to `size` visitors of BYTES_EACH together, and all not yet written; the least recently used leave.
 
     An entry of another holding than the current one is void: it may never have been written, or the store
     may have gone back meanwhile. Every operation takes constant time.
@@ -41,6 +44,7 @@ class VisitorCache:
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._bytes = 0
         self._entries: OrderedDict[VisitorId, CachedVisitor] = OrderedDict()
 
     def __len__(self) -> int:
@@ -55,14 +59,18 @@ class VisitorCache:
         if entry is None:
             return None
         if entry.holding is not holding:
-            del self._entries[visitor]
+            self._bytes -= len(self._entries.pop(visitor).state)
             return None
         return entry
 
     def put(self, visitor: VisitorId, entry: CachedVisitor) -> None:
-        """Cache as the most recent; past `size` the least recent leaves, once it is written."""
+        """Cache as the most recent; past the bounds the least recent leaves, once it is written."""
         entries = self._entries
+        before = entries.pop(visitor, None)
         entries[visitor] = entry
-        entries.move_to_end(visitor)
-        while len(entries) > self._size and not next(iter(entries.values())).is_needed:
-            entries.popitem(last=False)
+        self._bytes += len(entry.state) - (len(before.state) if before else 0)
+        while self._is_over() and not next(iter(entries.values())).is_needed:
+            self._bytes -= len(entries.popitem(last=False)[1].state)
+
+    def _is_over(self) -> bool:
+        return len(self._entries) > self._size or self._bytes > self._size * BYTES_EACH

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from models.visitor.fold import fold
-from models.visitor.packing import is_readable, unpack, version_of
+from models.visitor.packing import is_readable, pack, version_of
 from models.visitor.state import EMPTY
 from schemas.errors import Fenced, Regressed
 from schemas.ids import VisitorId
@@ -29,6 +29,7 @@ from streams.workers.repair import NothingToRepair, Repaired, VisitorRepair
 from tests.properties.doors import Raw, retry_at_once
 from tests.properties.worker import EVENTS_TOPIC
 from tests.random_events import random_event
+from tests.windows import is_fold
 
 P = 1
 RECORDS, BEFORE = 400, 100
@@ -194,8 +195,11 @@ async def run_world(seed: int) -> tuple[SlowStore, Owner, Repaired]:
     repaired = await repair.run(entries, force=True)
     over.set()
     await task
-    wrong = [v for v, expected in fold_log(log).items() if unpack(store.contents.states[P, v]) != expected]
-    assert not wrong
+    stored, newest = store.contents, max(raw.timestamp for raw in log) / 1000
+    assert all(
+        is_fold(pack(folded), stored.states[P, v], stored.windows.get((P, v)), newest)
+        for v, folded in fold_log(log).items()
+    )
     return store, owner, repaired
 
 

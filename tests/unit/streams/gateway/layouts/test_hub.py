@@ -12,7 +12,7 @@ from streams.gateway.layouts import hub as hub_module
 from streams.gateway.layouts.hub import HEARTBEAT_S, REREAD_PAUSE_S, UNFOLLOW_AFTER_S, Hub, Mailbox
 from streams.runtime.clock import ManualClock
 from streams.runtime.telemetry.metrics import Metrics
-from streams.stores.memory import MemoryNotices
+from streams.stores.memory_notices import MemoryNotices
 from streams.stores.protocols import Notice
 from tests.unit.streams.gateway.virtual_time import virtual_loop
 

@@ -29,6 +29,7 @@ def test_the_patterns_are_those_of_the_keys() -> None:
     made = (
         keys.own(7),
         keys.state(7, visitor),
+        keys.window(7, visitor),
         keys.layout(7, visitor),
         keys.quarantined_state(7, visitor, "nonce"),
         keys.quarantine(7),

@@ -14,7 +14,7 @@ from streams.gateway.http.limits.token_buckets import BURST_S
 from streams.runtime.clock import ManualClock
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
-from streams.stores.spent import Spent
+from streams.stores.redis.spent import Spent
 
 RATE = 20.0
 HELD = int(RATE * BURST_S)
