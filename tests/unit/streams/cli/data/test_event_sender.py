@@ -125,7 +125,7 @@ BUSY = GatewayBusy("the gateway at http://gateway cannot serve now: 503")
 async def test_a_gateway_that_restarts_is_waited_for(
     monkeypatch: pytest.MonkeyPatch, clock: ManualClock
 ) -> None:
-    answers = [AWAY, AWAY, BUSY, "retry", "accepted"]
+    answers: list[str | Exception] = [AWAY, AWAY, BUSY, "retry", "accepted"]
     gateway, refused, said = await send_to(monkeypatch, clock, *answers)
     assert refused == []
     assert len(set(gateway.bodies)) == 1, "the same message ids each time"

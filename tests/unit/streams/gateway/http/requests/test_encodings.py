@@ -83,7 +83,7 @@ def test_a_body_that_is_not_of_its_coding_is_refused(coding: str, body: bytes) -
 @pytest.mark.parametrize("coding", ["compress", "gzip, br", "exi", "\xff" * 100])
 async def test_another_coding_is_refused_with_what_is_taken(client: httpx.AsyncClient, coding: str) -> None:
     answer = await client.post(
-        "/v1/events", content=b"[]", headers={"content-encoding": coding.encode("latin-1")}
+        "/v1/events", content=b"[]", headers=[(b"content-encoding", coding.encode("latin-1"))]
     )
     assert answer.status_code == 415
     assert answer.headers["accept-encoding"] == ", ".join(CODINGS)
