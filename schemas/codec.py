@@ -93,7 +93,7 @@ def _decode_other(raw: bytes, error: Exception) -> DecodedEvent:
     try:
         name = _decode_named(raw).event
         if name not in _KNOWN:
-            return _decoded(_decode_other_event(raw), raw, Notes())
+            return _finish(_decode_other_event(raw), raw, Notes())
     except DECODE_ERRORS as exc:
         error = exc
     return _decode_mended(raw, error)
@@ -114,11 +114,11 @@ def _decode_mended(raw: bytes, error: Exception) -> DecodedEvent:
         event: Event = decode(value)
     except DECODE_ERRORS as exc:
         raise InvalidEvent(str(exc), hint=hint_of(notes)) from exc
-    return _decoded(event, value, notes)
+    return _finish(event, value, notes)
 
 
-def _decoded(event: Event, value: bytes, notes: Notes) -> DecodedEvent:
+def _finish(event: Event, value: bytes, notes: Notes) -> DecodedEvent:
     _check_somebody(event)
     if isinstance(event, OtherEvent) and event.event not in _KNOWN:
         note_unknown_name(event.event, notes)
-    return DecodedEvent(event, value, notes.listed(), notes.counts)
+    return DecodedEvent(event, value, notes.as_list(), notes.counts)

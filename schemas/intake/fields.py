@@ -47,7 +47,7 @@ class TextField(Struct, frozen=True):
         if not isinstance(value, str):
             return self._of_number(value, notes)
         if self.pattern is not None and not self.pattern.search(value):
-            return self._of_pattern(value, notes)
+            return self._of_pattern(value, self.pattern, notes)
         return value if len(value) <= self.longest else self._cut(value, notes)
 
     def _cut(self, text: str, notes: Notes) -> str:
@@ -64,13 +64,12 @@ class TextField(Struct, frozen=True):
         notes.add(self.label, "converted", "a number, taken as its text")
         return text
 
-    def _of_pattern(self, text: str, notes: Notes) -> Any:
-        assert self.pattern is not None
+    def _of_pattern(self, text: str, pattern: re.Pattern[str], notes: Notes) -> Any:
         for form in (text.strip(), text.strip().upper()):
-            if self.pattern.search(form):
+            if pattern.search(form):
                 notes.add(self.label, "converted", "spelt otherwise")
                 return form if len(form) <= self.longest else self._cut(form, notes)
-        notes.add(self.label, "dropped", f"not of the form {self.pattern.pattern}")
+        notes.add(self.label, "dropped", f"not of the form {pattern.pattern}")
         return UNSET
 
 
@@ -86,14 +85,14 @@ class NumberField(Struct, frozen=True):
         if isinstance(value, str):
             return self._of_text(value, notes)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            return self._dropped("not a number", notes)
+            return self._drop("not a number", notes)
         if self.integral and isinstance(value, float):
             whole = integer_of(value)
             if whole is None:
-                return self._dropped("a fraction where pieces are counted", notes)
+                return self._drop("a fraction where pieces are counted", notes)
             value = whole
         if not self.least <= value <= self.most:
-            return self._dropped(f"not between {self.least:g} and {self.most:g}", notes)
+            return self._drop(f"not between {self.least:g} and {self.most:g}", notes)
         return value
 
     def _of_text(self, text: str, notes: Notes) -> Any:
@@ -101,13 +100,13 @@ class NumberField(Struct, frozen=True):
         if number is not None and self.integral:
             number = integer_of(number)
         if number is None:
-            return self._dropped("a text that is no number, or may be two (write 1234.50)", notes)
+            return self._drop("a text that is no number, or may be two (write 1234.50)", notes)
         if not self.least <= number <= self.most:
-            return self._dropped(f"not between {self.least:g} and {self.most:g}", notes)
+            return self._drop(f"not between {self.least:g} and {self.most:g}", notes)
         notes.add(self.label, "converted", "a text, taken as its number")
         return number
 
-    def _dropped(self, why: str, notes: Notes) -> Any:
+    def _drop(self, why: str, notes: Notes) -> Any:
         notes.add(self.label, "dropped", why)
         return UNSET
 

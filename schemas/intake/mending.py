@@ -79,7 +79,7 @@ def note_unknown_name(name: str, notes: Notes) -> None:
 
 def hint_of(notes: Notes) -> str:
     """The first name that was left out and may have been meant for one of ours, empty for none."""
-    meant = (f"{note.field}: {note.why}" for note in notes.listed() if "did you mean" in note.why)
+    meant = (f"{note.field}: {note.why}" for note in notes.as_list() if "did you mean" in note.why)
     return next(meant, "")
 
 

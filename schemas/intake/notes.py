@@ -52,7 +52,7 @@ class Notes:
             path = label.replace("[]", f"[{self.index}]", 1)
             self._notes.append(Note(path if name is None else f"{path}.{name}", done, why))
 
-    def listed(self) -> list[Note]:
+    def as_list(self) -> list[Note]:
         """The notes, at most NOTES_MAX and one that counts the others."""
         left = self.total - NOTES_MAX
         return [*self._notes, Note("$", "dropped", f"and {left} more")] if left > 0 else self._notes

@@ -34,17 +34,19 @@ def parse_json(raw: bytes) -> tuple[Any, bool]:
     except (msgspec.MsgspecError, UnicodeError, OverflowError, ValueError):
         text = raw.decode("utf-8", "replace")
         whole = _ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], text)
-        return json.loads(whole, parse_constant=_as_null, parse_float=_finite, parse_int=_bounded), True
+        return json.loads(
+            whole, parse_constant=_as_null, parse_float=_read_float, parse_int=_read_integer
+        ), True
 
 
 def _as_null(constant: str) -> None:
     """NaN and Infinity."""
 
 
-def _finite(digits: str) -> float | None:
+def _read_float(digits: str) -> float | None:
     number = float(digits)
     return number if math.isfinite(number) else None
 
 
-def _bounded(digits: str) -> float | int | None:
-    return int(digits) if len(digits) <= INTEGER_DIGITS_MAX else _finite(digits)
+def _read_integer(digits: str) -> float | int | None:
+    return int(digits) if len(digits) <= INTEGER_DIGITS_MAX else _read_float(digits)

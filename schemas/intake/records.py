@@ -105,7 +105,8 @@ def record_of(kind: types.Type, label: str, *, counted: bool = False) -> RecordF
         label: the path of the object.
         counted: whether lines of items[] in it are counted by their quantity.
     """
-    assert isinstance(kind, types.StructType), kind
+    if not isinstance(kind, types.StructType):
+        raise EtalageError(f"no rule for the type of {label}: {kind}")
     fields = {
         one.encode_name: _field_of(one.type, f"{label}.{one.encode_name}", counted=counted)
         for one in kind.fields

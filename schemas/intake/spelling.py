@@ -21,14 +21,14 @@ class Spelling:
         self._by_form: dict[str, str] = {}
         names = list(known)
         for name in names:
-            self._by_form[_squeezed(name)] = name
+            self._by_form[_squeeze(name)] = name
         for name in names:
-            for form in _with_one_letter_less(_squeezed(name)):
+            for form in _with_one_letter_less(_squeeze(name)):
                 self._by_form.setdefault(form, name)
 
     def closest(self, name: str) -> str | None:
         """The known name that was meant, None when none is near. O(letters of the name)."""
-        form = _squeezed(name[:NAME_MAX])
+        form = _squeeze(name[:NAME_MAX])
         if len(form) < 3:
             return None
         if form in self._by_form:
@@ -43,7 +43,7 @@ class Spelling:
         return "not known" if near is None else f"not known, did you mean {near}?"
 
 
-def _squeezed(name: str) -> str:
+def _squeeze(name: str) -> str:
     """The name's letters and digits, small."""
     return "".join(filter(str.isalnum, name.lower()))
 
