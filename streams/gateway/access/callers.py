@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schemas.ids import VisitorId
@@ -25,9 +25,10 @@ class Caller:
         proofs: of visitor tokens; the first is the one a request without visitor is about.
         tokens: gives new visitors their token; None for callers who need none.
         problem: why nothing but what is for anybody is answered; None when the key is good.
+        charge_new: takes the price of a new visitor; raises RateLimited.
     """
 
-    __slots__ = ("_grants", "_problem", "_proofs", "_tokens", "new_token")
+    __slots__ = ("_charge_new", "_grants", "_problem", "_proofs", "_tokens", "new_token")
 
     def __init__(
         self,
@@ -35,8 +36,10 @@ class Caller:
         proofs: Sequence[Proof] = (),
         tokens: VisitorTokens | None = None,
         problem: Refused | None = None,
+        charge_new: Callable[[], None] = lambda: None,
     ) -> None:
         self._grants, self._proofs, self._tokens, self._problem = grants, proofs, tokens, problem
+        self._charge_new = charge_new
         self.new_token: SignedToken | None = None
         """To be sent with the answer."""
 
@@ -78,7 +81,7 @@ class Caller:
     def own_visitor(self) -> VisitorId | None:
         """The visitor that a request without one is about; a publishable key without proof gets a new one.
 
-        None for callers who may act for any: they must say for whom.
+        None for callers who may act for any: they must say for whom. Raises RateLimited for one too many.
         """
         if self._tokens is None:
             return None
@@ -87,9 +90,14 @@ class Caller:
         return self.sign_anonymous().visitor
 
     def sign_anonymous(self) -> SignedToken:
-        """A token for the anonymous visitor it is already, or a new one; sent with the answer."""
+        """A token for the anonymous visitor it is already, or a new one; sent with the answer.
+
+        Raises RateLimited for too many new ones from one address.
+        """
         assert self._tokens is not None
         proven = next((proof.visitor for proof in self._proofs if proof.ours), None)
+        if proven is None:
+            self._charge_new()
         self.new_token = self._tokens.sign_anonymous(proven)
         return self.new_token
 

@@ -155,11 +155,11 @@ class RequestLimits:
         if sender is not None and sender.rates.visitor:
             self._take("visitor", visitor, price, sender.rates.visitor)
 
-    def charge_address(self, scope: Scope) -> None:
-        """Take a unit from the address, whatever becomes of the request."""
+    def charge_address(self, scope: Scope, price: float = 1.0) -> None:
+        """Take units from the address alone, whatever becomes of the request."""
         sender: Sender | None = scope.get(SENDER)
         if sender is not None and sender.rates.address and sender.address:
-            self._take("address", sender.address, 1.0, sender.rates.address)
+            self._take("address", sender.address, price, sender.rates.address)
 
     def _take(self, who: Who, owner: str, price: float, rate: float) -> None:
         buckets, now = self.buckets[who], self._clock.monotonic()
