@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from schemas.ids import VisitorId
@@ -17,6 +17,10 @@ NOT_ALLOWED = "this API key may not do that"
 OTHER_VISITOR = "this caller may not act for this visitor: a visitor token proves who is one"
 
 
+def _nothing() -> None:
+    """The price of a new visitor, for callers who get none."""
+
+
 class Caller:
     """Whoever sent a request.
 
@@ -27,7 +31,9 @@ class Caller:
         problem: why nothing but what is for anybody is answered; None when the key is good.
     """
 
-    __slots__ = ("_grants", "_problem", "_proofs", "_tokens", "_visitors", "new_token", "same_until")
+    __slots__ = (
+        "_grants", "_problem", "_proofs", "_tokens", "_visitors", "charge_new", "new_token", "same_until",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -38,6 +44,8 @@ class Caller:
     ) -> None:
         self._grants, self._proofs, self._tokens, self._problem = grants, proofs, tokens, problem
         self._visitors = [proof.visitor for proof in proofs]
+        self.charge_new: Callable[[], None] = _nothing
+        """Takes the price of a new visitor; raises RateLimited."""
         self.new_token: SignedToken | None = None
         """To be sent with the answer."""
         self.same_until = 0.0
@@ -85,7 +93,7 @@ class Caller:
     def own_visitor(self) -> VisitorId | None:
         """The visitor that a request without one is about; a publishable key without proof gets a new one.
 
-        None for callers who may act for any: they must say for whom.
+        None for callers who may act for any: they must say for whom. Raises RateLimited for one too many.
         """
         if self._tokens is None:
             return None
@@ -101,10 +109,15 @@ class Caller:
         return self._tokens.source_of(address) if self._tokens is not None and address else b""
 
     def sign_anonymous(self) -> SignedToken:
-        """A token for the anonymous visitor it is already, or a new one; sent with the answer."""
+        """A token for the anonymous visitor it is already, or a new one; sent with the answer.
+
+        Raises RateLimited for too many new ones from one address.
+        """
         assert self._tokens is not None
         assert not self.same_until, "the caller of one request alone gets a token"
         proven = next((proof.visitor for proof in self._proofs if proof.ours), None)
+        if proven is None:
+            self.charge_new()
         self.new_token = self._tokens.sign_anonymous(proven)
         return self.new_token
 

@@ -27,7 +27,7 @@ TOKENS_MAX = 2
 _PUBLISHABLE = b"key=pk_"
 _BEARER = b"bearer "
 _BASIC = b"basic "
-_COOKIE = re.compile(rb"(?:^|;)[ \t]*" + COOKIE.encode() + rb"=([^;]*)")
+_COOKIE = re.compile(COOKIE.encode() + rb"=([^;]*)")
 _FIELDS = {
     b"authorization": "authorization",
     KEY_HEADER.encode(): "key",
@@ -79,8 +79,12 @@ class Credentials(Struct, kw_only=True, gc=False):
 
         Empty for several, too: a page of a sibling domain may have set one of them.
         """
-        values: list[bytes] = _COOKIE.findall(self.cookie) if self.cookie else []
+        values = [found[1] for found in _COOKIE.finditer(self.cookie) if self._begins_pair(found.start())]
         return values[0].rstrip(b" \t") if len(values) == 1 else b""
+
+    def _begins_pair(self, at: int) -> bool:
+        """Whether a name that stands there in the cookie's header is a whole one."""
+        return not self.cookie[self.cookie.rfind(b";", 0, at) + 1 : at].strip(b" \t")
 
     @property
     def is_json(self) -> bool:

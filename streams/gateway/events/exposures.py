@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from models.layout.rendering.fields import as_of_of, exposure_of
+from models.policy.inspection.decision_sample import DecisionSample
 from models.policy.inspection.explain import decision_record
 from models.policy.layout_decision import LayoutDecision
-from schemas.ids import VisitorId, hash64
+from schemas.ids import VisitorId
 from schemas.topics import DECISIONS, EXPOSURES
 from streams.gateway.events.event_log import Log
 from streams.gateway.events.outbox import Outbox
@@ -41,18 +42,18 @@ class Exposures:
 class Decisions:
     """What was decided on request, of the same visitors whose live pages the workers record.
 
-    `sample` is their share, 0 to 1.
+    `sample` is their share, 0 to 1 (`DecisionSample`).
     """
 
     def __init__(self, namespace: str, log: Log, sample: float) -> None:
-        self._below = int(sample * 2**64)
+        self._sample = DecisionSample(sample)
         self.outbox = Outbox(
             DECISIONS.full_name(namespace), log, on_sent=lambda _: None, on_dropped=lambda: None
         )
 
     def samples(self, visitor: VisitorId) -> bool:
-        """Whether the decisions for a visitor are recorded."""
-        return hash64(visitor) < self._below
+        """Whether a decision for a visitor is recorded; asked once for each."""
+        return self._sample.takes(visitor)
 
     def add(self, decision: LayoutDecision) -> None:
         """Queue the record of a decision that keeps its evidence. Never waits."""

@@ -47,7 +47,7 @@ class DecisionSample(Protocol):
     """Records decisions for training."""
 
     def samples(self, visitor: VisitorId) -> bool:
-        """Whether the decisions for a visitor are recorded."""
+        """Whether a decision for a visitor is recorded; asked once for each."""
         ...
 
     def add(self, decision: LayoutDecision) -> None:

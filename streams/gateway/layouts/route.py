@@ -10,6 +10,7 @@ from typing import get_args
 from msgspec.structs import replace
 
 from models.layout.rendering.fields import label_bytes, labels_of
+from schemas.ids import VisitorId
 from schemas.layouts import Mode, Reason
 from streams.gateway.access.answer_headers import NO_STORE, add_headers, headers_of
 from streams.gateway.access.callers import authorise, caller_of
@@ -36,6 +37,7 @@ from streams.runtime.telemetry.metrics import Metrics, Series
 ROUTE = "/v1/layouts/{page}"
 MODES: frozenset[str] = frozenset(get_args(Mode))
 REASONS: frozenset[str] = frozenset(get_args(Reason))
+NOBODY = VisitorId("a:nobody")
 LATE_S = 0.010
 """An answer so long past its deadline counts as late (invariant I5)."""
 
@@ -61,11 +63,7 @@ class LayoutRoute:
         try:
             caller = caller_of(scope)
             caller.check(ROUTE, "GET")
-            query = parse_layout_query(page, scope["query_string"], own_visitor=caller.own_visitor)
-            authorise(scope, query.visitor, explain=query.explain)
-            if self._limits.is_machine(scope, query.visitor):
-                query = replace(query, machine=True)
-            limited = self._charge(query, scope)
+            query, limited = self._parse(page, scope)
             if limited is None:
                 layout = await self._answer(query, scope, now + query.deadline_ms / 1000)
             else:
@@ -88,6 +86,26 @@ class LayoutRoute:
         self._count(query, layout, perf_counter() - started)
         if seen and limited is None and not (caller.about_nobody or query.machine):
             self._exposures.add(query.visitor, layout, "get")
+
+    def _parse(self, page: str, scope: Scope) -> tuple[LayoutQuery, RateLimited | None]:
+        """What was asked, and what it was over, if anything; Problem for what may not be asked."""
+        limits: list[RateLimited] = []
+
+        def own_visitor() -> VisitorId | None:
+            try:
+                return caller_of(scope).own_visitor()
+            except RateLimited as limited:  # it is nobody yet, and gets what everybody gets
+                limits.append(limited)
+                return NOBODY
+
+        query = parse_layout_query(page, scope["query_string"], own_visitor=own_visitor)
+        if not limits:
+            authorise(scope, query.visitor, explain=query.explain)
+        elif query.explain:
+            caller_of(scope).check_explain()
+        if self._limits.is_machine(scope, query.visitor):
+            query = replace(query, machine=True)
+        return query, limits[0] if limits else self._charge(query, scope)
 
     def _charge(self, query: LayoutQuery, scope: Scope) -> RateLimited | None:
         """What the request was over, if anything."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from models.layout.fills.packed_fills import PackedFills, fills_of_body
 from models.policy.decide import decide
+from models.policy.inspection.decision_sample import DecisionSample
 from models.policy.inspection.explain import decision_record
 from models.policy.layout_decision import LayoutDecision, PageRequest
 from models.policy.snapshot import Snapshot
-from schemas.ids import VisitorId, hash64
 from streams.runtime.telemetry.metrics import Metrics
 from streams.workers.personalize.decider import LiveLayoutRequest, LiveLayoutUpdate
 
@@ -22,8 +22,7 @@ class LivePage:
     Args:
         current_snapshot: asked once a run, so that no decision mixes two snapshots.
         page: the page kept decided (ETALAGE_LIVE_PAGE).
-        sample: share of visitors, 0 to 1, whose changed layouts get a decision record; by a hash of the
-            visitor, so that the same ones are always recorded.
+        sample: share of visitors, 0 to 1, whose changed layouts get a decision record (`DecisionSample`).
         metrics: `layouts_decided_total`.
     """
 
@@ -31,7 +30,7 @@ class LivePage:
         self, current_snapshot: Callable[[], Snapshot], *, page: Any, sample: float, metrics: Metrics
     ) -> None:
         self._current_snapshot, self._page, self._metrics = current_snapshot, page, metrics
-        self._recorded_below = int(sample * 2**64)
+        self._sample = DecisionSample(sample)
 
     def __call__(self, requests: Sequence[LiveLayoutRequest], at: float) -> Sequence[LiveLayoutUpdate]:
         """An update for each request, as `Decide`; raises what the policy raises (RankerFailed, defects)."""
@@ -54,7 +53,7 @@ class LivePage:
             version=one.version,
             page=self._page,
             previous=previous,
-            explained=self._is_sampled(one.visitor),
+            explained=self._sample.takes(one.visitor),
         )
 
     def _update(self, made: LayoutDecision, *, whole: bool) -> LiveLayoutUpdate:
@@ -65,9 +64,6 @@ class LivePage:
             fills=made.fills,
             record=decision_record(made) if recorded else None,
         )
-
-    def _is_sampled(self, visitor: VisitorId) -> bool:
-        return hash64(visitor) < self._recorded_below
 
     def _count(self, decided: Sequence[LayoutDecision]) -> None:
         labels = Counter((made.fills.provenance.mode, made.fills.provenance.reason) for made in decided)

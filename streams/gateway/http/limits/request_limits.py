@@ -165,11 +165,11 @@ class RequestLimits:
         if sender is not None and sender.rates.visitor:
             self._take("visitor", visitor, price, sender.rates.visitor, self._clock.monotonic())
 
-    def charge_address(self, scope: Scope) -> None:
-        """Take a unit from the address, whatever becomes of the request."""
+    def charge_address(self, scope: Scope, price: float = 1.0) -> None:
+        """Take units from the address alone, whatever becomes of the request."""
         sender: Sender | None = scope.get(SENDER)
         if sender is not None and sender.rates.address and sender.address:
-            self._take("address", sender.address, 1.0, sender.rates.address, self._clock.monotonic())
+            self._take("address", sender.address, price, sender.rates.address, self._clock.monotonic())
 
     def address_of(self, scope: Scope) -> str:
         """The client's address; empty where addresses are not limited: they tell nobody apart there."""

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import httpx
 import pytest
 
+from streams.gateway.access.credentials import VISITOR_HEADER
 from streams.gateway.http.limits.prices import (
     DECIDED_PAGE,
     DEMO,
     EVENT_BYTES,
     EXPLAINED_PAGE,
+    NEW_VISITOR,
     price_of_ranking,
 )
 from streams.gateway.http.limits.token_buckets import BURST_S
@@ -242,3 +245,24 @@ async def test_an_open_page_that_was_put_off_is_pushed_later() -> None:
         assert await opened.hears_nothing()
         house.clock.advance(5)
         assert (await opened.next()).event == "layout"
+
+
+async def test_an_address_brings_few_new_visitors_and_those_it_has_go_on() -> None:
+    """Each costs 4 kB of Redis with its first event: a thousand a second would fill it within hours."""
+    async with keyed_gateway(address_rate=NEW_VISITOR) as (house, _, keys):
+        transport = httpx.ASGITransport(app=house.gateway.app, client=("8.8.8.8", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
+            headers = keys.headers("publishable", origin=SHOP)
+            client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+            asked = [await client.get("/v1/layouts/home", headers=headers) for _ in range(6)]
+            made = [answer.headers.get(VISITOR_HEADER) for answer in asked]
+            assert [token is not None for token in made] == [True] * 4 + [False] * 2
+            assert label(asked[-1]) == (200, "overload")
+            assert asked[-1].headers["ratelimit"].startswith('"address"')
+            token = await client.post("/v1/visitor-tokens", json={}, headers=headers)
+            stream = await client.get("/v1/layouts/home/stream", headers=headers)
+            assert (token.status_code, stream.status_code) == (429, 429)
+            old = headers | {VISITOR_HEADER: made[0] or ""}
+            assert label(await client.get("/v1/layouts/home", headers=old))[1] != "overload"
+            explained = await client.get("/v1/layouts/home?explain=1", headers=headers)
+            assert explained.status_code == 403
