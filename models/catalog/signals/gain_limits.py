@@ -103,8 +103,8 @@ class GainLimits:
     Within `seconds` an item gains at most room + rate · seconds of a kind, with rate = max(RATE_MIN,
     SHARE_MAX · usual) and room = max(ROOM_MIN, ROOM_S · rate), where usual is the mean of all voices a second
     that were let through. After a start it grows from nothing, first over START_S, in the end over USUAL_S.
-    Of that one source adds at most SOURCE_ROOM + seconds / VOICE_S (`source_rooms`), and past its first voice
-    only to the first KNOWN_SHARE of the room.
+    Of that one source adds at most SOURCE_ROOM + seconds / VOICE_S (`source_rooms`), and beyond its first
+    voice only to the first KNOWN_SHARE of the room.
 
     Complexity: O(1) a voice; O(items gained lately) a window.
     """
