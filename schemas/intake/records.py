@@ -22,7 +22,7 @@ from schemas.intake.notes import Notes
 from schemas.intake.numbers import number_of_text
 
 MENDED_MAX = 600
-"""Of one event: three of each of 200 lines. What a hostile one costs is bounded by it, to some 2 ms."""
+"""Of one event: three of each of 200 lines. What a hostile one costs is bounded by it, to a millisecond."""
 
 
 class RecordField(Struct, frozen=True):

@@ -34,7 +34,6 @@ PACKED: list[tuple[str, Pack]] = [
     ("identity", lambda body: body),
     ("GZIP", gzip.compress),
 ]
-COMPRESSED = [one for one in PACKED if one[0] != "identity"]
 every_coding = pytest.mark.parametrize(
     ("coding", "pack"), PACKED, ids=lambda one: one if isinstance(one, str) else ""
 )
@@ -63,8 +62,10 @@ def test_every_size_up_to_the_limit(coding: str, pack: Pack, size: int) -> None:
     assert inflate(pack(body), coding.encode(), 100_000) == body
 
 
-@pytest.mark.parametrize(("coding", "pack"), COMPRESSED, ids=[name for name, _ in COMPRESSED])
+@every_coding
 def test_a_bomb_is_refused(coding: str, pack: Pack) -> None:
+    if coding == "identity":
+        return  # read_body has its limit
     assert problem_of(pack(b"\0" * (50 << 20)), coding, REQUEST_BYTES_MAX).status == 413
 
 
