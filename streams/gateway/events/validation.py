@@ -129,7 +129,10 @@ def _validate(raw: Raw, find_item: FindItem, seen: Counter[VisitorId]) -> ValidE
         reason = f"more than {OPENINGS_MAX} lists and objects"
         return EventAnswer(status="rejected", reason=reason, field="$")
     try:
+        value.decode()  # texts that we skip are not looked at otherwise, and others read the topic, too
         event = decode_event(value)
+    except UnicodeDecodeError:
+        return EventAnswer(status="rejected", reason="not UTF-8", field="$")
     except InvalidEvent as exc:
         field = error_field(str(exc))[:REASON_MAX]
         return EventAnswer(status="rejected", reason=str(exc)[:REASON_MAX], field=field)
