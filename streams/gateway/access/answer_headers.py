@@ -7,7 +7,14 @@ from functools import lru_cache
 from typing import Any
 
 from streams.gateway.access.callers import Caller
-from streams.gateway.access.credentials import COOKIE, DEMO, VISITOR_HEADER, Credentials
+from streams.gateway.access.credentials import (
+    COOKIE,
+    DEMO,
+    SECURE_COOKIE,
+    VISITOR_HEADER,
+    Credentials,
+    is_secure,
+)
 from streams.gateway.access.visitor_tokens import ANONYMOUS_TTL_S, SignedToken
 from streams.gateway.http.answer_writes import encode_lines
 from streams.gateway.http.asgi_io import JSON, Scope, Send
@@ -34,11 +41,6 @@ CONTENT_TYPE_JSON = (b"content-type", JSON)
 NO_STORE = (b"cache-control", b"no-store")
 FIXED_MAX = 256
 """Sets of headers kept: one for each origin whose pages may read."""
-
-
-def is_secure(scheme: str, forwarded: bytes) -> bool:
-    """Whether the client speaks TLS, to us or to what stands before us. A client that lies harms itself."""
-    return scheme == "https" or forwarded == b"https"
 
 
 def security_headers(*, secure: bool, on_page: bool) -> Headers:
@@ -143,12 +145,12 @@ def token_headers(token: SignedToken, credentials: Credentials, *, secure: bool)
     Args:
         token: of the visitor.
         credentials: unused cookies are not set for callers who sent the token as a header.
-        secure: whether the cookie is for TLS alone.
+        secure: whether the cookie is for TLS and this host alone.
     """
     value = token.token.encode()
     headers = [(VISITOR_HEADER.encode(), value)]
     if not credentials.visitor:
-        flags = b"; Secure" if secure else b""
+        name, flags = (SECURE_COOKIE, b"; Secure") if secure else (COOKIE, b"")
         cookie = b"%b=%b; Path=/; Max-Age=%d; HttpOnly; SameSite=Strict%b"
-        headers.append((b"set-cookie", cookie % (COOKIE.encode(), value, ANONYMOUS_TTL_S, flags)))
+        headers.append((b"set-cookie", cookie % (name.encode(), value, ANONYMOUS_TTL_S, flags)))
     return headers

@@ -15,6 +15,9 @@ Sent = tuple[bytes, str, str, bool, tuple[tuple[bytes, bytes], ...]]
 of the peer, scheme, whether it is for the demo, headers."""
 
 COOKIE = "etalage_visitor"
+SECURE_COOKIE = "__Host-" + COOKIE
+"""Its name over TLS: browsers take such a cookie from this very host alone, so that no page of a sibling
+domain can have its victim act for a visitor of its choice."""
 VISITOR_HEADER = "x-etalage-visitor"
 KEY_HEADER = "x-etalage-key"
 DEMO = "/demo"
@@ -27,7 +30,10 @@ TOKENS_MAX = 2
 _PUBLISHABLE = b"key=pk_"
 _BEARER = b"bearer "
 _BASIC = b"basic "
-_COOKIE = re.compile(COOKIE.encode() + rb"=([^;]*)")
+_COOKIES = {
+    secure: re.compile(name.encode() + rb"=([^;]*)")
+    for secure, name in ((False, COOKIE), (True, SECURE_COOKIE))
+}
 _FIELDS = {
     b"authorization": "authorization",
     KEY_HEADER.encode(): "key",
@@ -44,8 +50,16 @@ _UNKNOWN = ("",)
 _SENT = frozenset({*_FIELDS, b"x-forwarded-for"})
 
 
+def is_secure(scheme: str, forwarded: bytes) -> bool:
+    """Whether the client speaks TLS, to us or to what stands before us. A client that lies harms itself."""
+    return scheme == "https" or forwarded == b"https"
+
+
 class Credentials(Struct, kw_only=True, gc=False):
-    """Values of headers as they came, empty for none; `query_key` is the publishable key of the query."""
+    """Values of headers as they came, empty for none; `query_key` is the publishable key of the query.
+
+    `scheme` is that of the request, as it came here.
+    """
 
     authorization: bytes = b""
     key: bytes = b""
@@ -56,6 +70,7 @@ class Credentials(Struct, kw_only=True, gc=False):
     content_type: bytes = b""
     forwarded: bytes = b""
     asks_method: bytes = b""
+    scheme: str = "http"
 
     @property
     def key_text(self) -> bytes:
@@ -79,7 +94,8 @@ class Credentials(Struct, kw_only=True, gc=False):
 
         Empty for several, too: a page of a sibling domain may have set one of them.
         """
-        values = [found[1] for found in _COOKIE.finditer(self.cookie) if self._begins_pair(found.start())]
+        named = _COOKIES[is_secure(self.scheme, self.forwarded)].finditer(self.cookie)
+        values = [found[1] for found in named if self._begins_pair(found.start())]
         return values[0].rstrip(b" \t") if len(values) == 1 else b""
 
     def _begins_pair(self, at: int) -> bool:
@@ -115,6 +131,7 @@ def read_credentials(scope: Scope, query_key: bytes) -> Credentials:
     for name, value in scope["headers"]:
         if (field := _FIELDS.get(name)) is not None:
             found.setdefault(field, value)
+    found["scheme"] = scope.get("scheme", "http")
     return Credentials(**found)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from streams.gateway.access.credentials import COOKIE, KEY_HEADER, VISITOR_HEADER
+from streams.gateway.access.credentials import COOKIE, KEY_HEADER, SECURE_COOKIE, VISITOR_HEADER
 from streams.gateway.access.permissions import PERMISSIONS
 
 SECURITY_SCHEMES: dict[str, Any] = {
@@ -13,7 +13,12 @@ SECURITY_SCHEMES: dict[str, Any] = {
     "key": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": "the same"},
     "publishable": {"type": "apiKey", "in": "query", "name": "key", "description": "a publishable key"},
     "visitor": {"type": "apiKey", "in": "header", "name": VISITOR_HEADER, "description": "visitor tokens"},
-    "visitor_cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "a visitor token"},
+    "visitor_cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": f"a visitor token; over TLS {SECURE_COOKIE}",
+    },
 }
 
 

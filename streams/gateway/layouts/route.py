@@ -26,7 +26,7 @@ from streams.gateway.http.asgi_io import (
     send_problem,
 )
 from streams.gateway.http.cors import is_head
-from streams.gateway.http.limits.prices import price_of_page
+from streams.gateway.http.limits.prices import price_of_query
 from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
@@ -109,7 +109,7 @@ class LayoutRoute:
 
     def _charge(self, query: LayoutQuery, scope: Scope) -> RateLimited | None:
         """What the request was over, if anything."""
-        price = price_of_page(live=self._fallbacks.is_live(query), explain=query.explain)
+        price = price_of_query(query, live=self._fallbacks.is_live(query))
         try:
             self._limits.charge(scope, price, query.visitor)
         except RateLimited as limited:

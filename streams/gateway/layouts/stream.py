@@ -37,7 +37,7 @@ from streams.gateway.events.partition_map import PartitionMap
 from streams.gateway.http.asgi_io import Receive, Scope, Send, header
 from streams.gateway.http.cors import is_head
 from streams.gateway.http.limits.prices import STREAM as STREAM_PRICE
-from streams.gateway.http.limits.prices import price_of_page
+from streams.gateway.http.limits.prices import price_of_query
 from streams.gateway.http.limits.request_limits import RateLimited, RequestLimits
 from streams.gateway.http.parameters import LayoutQuery, parse_layout_query
 from streams.gateway.http.problems import Problem
@@ -155,7 +155,7 @@ class StreamRoute:
     def _charge_push(self, scope: Scope, query: LayoutQuery) -> None:
         """An event of a visitor pushes each of its open pages: that costs as much as to ask for them."""
         live = query.page == self._dependencies.live_page
-        price = price_of_page(live=live, explain=query.explain)
+        price = price_of_query(query, live=live)
         self._dependencies.limits.charge(scope, price, query.visitor)
 
     def _is_admitted(self, scope: Scope, query: LayoutQuery) -> bool:

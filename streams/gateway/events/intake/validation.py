@@ -141,7 +141,10 @@ def _validate(raw: Raw, find_item: FindItem) -> ValidEvent | EventAnswer:
         reason = f"more than {OPENINGS_MAX} lists and objects"
         return EventAnswer(status="rejected", reason=reason, field="$")
     try:
+        value.decode()  # texts that we skip are not looked at otherwise, and others read the topic, too
         decoded = decode_with_notes(value)
+    except UnicodeDecodeError:
+        return EventAnswer(status="rejected", reason="not UTF-8", field="$")
     except InvalidEvent as exc:
         reason = f"{exc}; {exc.hint}" if exc.hint else str(exc)
         field = error_field(str(exc))[:REASON_MAX]

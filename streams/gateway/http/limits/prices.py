@@ -6,9 +6,13 @@ items half a millisecond.
 
 from __future__ import annotations
 
+from streams.gateway.http.parameters import LayoutQuery
+
 STORED_PAGE = 1.0
 DECIDED_PAGE = 4.0
 EXPLAINED_PAGE = 20.0
+CARDS = 2.0
+"""Those of a page, beside it."""
 NEW_VISITOR = 100.0
 """A token of a new anonymous visitor: ten a second from one address. It is no time that it costs but memory:
 with its first event 4 kB of Redis for half an hour, and 450 bytes for months."""
@@ -27,6 +31,13 @@ def price_of_page(*, live: bool, explain: bool) -> float:
     if explain:
         return EXPLAINED_PAGE
     return STORED_PAGE if live else DECIDED_PAGE
+
+
+def price_of_query(query: LayoutQuery, *, live: bool) -> float:
+    """Of one layout with its cards; the live page is not stored for what it is asked about."""
+    about = query.item or query.category or query.q
+    price = price_of_page(live=live and about is None, explain=query.explain)
+    return price + CARDS if query.hydrate else price
 
 
 def price_of_ranking(items: int, *, explain: bool) -> float:

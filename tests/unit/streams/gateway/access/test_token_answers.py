@@ -16,6 +16,21 @@ async def test_of_two_cookies_none_is_believed(keyed: Keyed) -> None:
         assert (await get_home(client, keys, cookie=both)).json()["visitor_id"] not in (first, second)
 
 
+async def test_behind_tls_only_a_cookie_that_no_sibling_domain_can_set_is_believed(keyed: Keyed) -> None:
+    """A victim without one would else act for the visitor whom the sibling's page chose."""
+    _, client, keys = keyed
+    tls = {"x-forwarded-proto": "https"}
+    mallory, ann = keys.token("a:mallory"), keys.token("a:ann")
+    for cookies, visitor in (
+        (f"{COOKIE}={mallory}", None),
+        (f"__Host-{COOKIE}={ann}", "a:ann"),
+        (f"{COOKIE}={mallory}; __Host-{COOKIE}={ann}", "a:ann"),
+    ):
+        headers = keys.headers("publishable", cookie=cookies, **tls)
+        answered = (await client.get(HOME, headers=headers)).json()["visitor_id"]
+        assert answered == visitor or (visitor is None and answered != "a:mallory")
+
+
 async def test_no_answer_that_a_cache_may_keep_has_a_token(keyed: Keyed) -> None:
     house, client, keys = keyed
     token = (await get_home(client, keys)).headers[VISITOR_HEADER]

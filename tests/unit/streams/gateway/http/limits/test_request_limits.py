@@ -266,3 +266,15 @@ async def test_an_address_brings_few_new_visitors_and_those_it_has_go_on() -> No
             assert label(await client.get("/v1/layouts/home", headers=old))[1] != "overload"
             explained = await client.get("/v1/layouts/home?explain=1", headers=headers)
             assert explained.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("query", "price"), [("", 1), ("&hydrate=1", 3), ("&item=bags-0001", 4), ("&q=none&hydrate=1", 6)]
+)
+async def test_cards_and_what_a_page_is_about_are_paid(query: str, price: int) -> None:
+    """Such a live page is decided, or found, anew each time."""
+    async with open_gateway(visitor_rate=100.0) as (house, client):
+        await house.write(state_after_views(["sneakers-0001"]))
+        assert label(await client.get(f"/v1/layouts/home?visitor={ANN}{query}"))[1] != "overload"
+        left = house.gateway.limits.buckets["visitor"].left(ANN, 100.0, house.clock.monotonic())
+        assert 500 - left == price
