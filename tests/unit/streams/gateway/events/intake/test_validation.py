@@ -163,6 +163,6 @@ def test_a_rejection_does_not_repeat_a_long_value() -> None:
 def test_what_is_not_utf_8_is_rejected_in_fields_that_we_do_not_know_too(extra: bytes) -> None:
     """Whoever else reads the topic looks at them."""
     text = msgspec.json.encode(view()).removesuffix(b"}") + b',"extra":%b}' % extra
-    (answer,) = validate_events(split_events(text), {"s1": SHOE}.get, Counter())
+    (answer,) = validate_events(split_events(text), {"s1": SHOE}.get)
     assert isinstance(answer, EventAnswer)
     assert (answer.status, answer.reason) == ("rejected", "not UTF-8")
