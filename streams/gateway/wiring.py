@@ -32,7 +32,7 @@ from streams.gateway.http.limits.load_shedding import LoadShedding
 from streams.gateway.http.limits.loop_turns import LoopTurns
 from streams.gateway.http.limits.request_limits import RequestLimits
 from streams.gateway.http.limits.shared_loop import SharedLoop
-from streams.gateway.http.limits.sharing import SharedLimits
+from streams.gateway.http.limits.sharing import SharedLimits, add_spent
 from streams.gateway.layouts.fallbacks import FallbackChain
 from streams.gateway.layouts.hub import Hub
 from streams.gateway.layouts.on_demand import OnDemandLayouts
@@ -58,7 +58,6 @@ from streams.stores.redis.connection import ReconnectingConnection
 from streams.stores.redis.endpoint.address import redis_address
 from streams.stores.redis.layouts import RedisLayouts, read_progress
 from streams.stores.redis.pipeline import CommandRefused, PipelinedConnection
-from streams.stores.redis.spent import add_spent
 
 WATCH_EVERY_S = 0.25
 """How soon open pages follow another catalogue or storefront, after this process has it."""

@@ -229,9 +229,9 @@ def _stream() -> Json:
 
 
 _RETRIES = (
-    "At most 2,500 events and 500 KiB, of as many or as few visitors as you like. Sent again with its "
-    "message_id an event changes nothing: the last 16 messages of a visitor are known as long as the "
-    "visitor is, and others for an hour after that, up to 3,072 of them."
+    "At most 2,500 events and 500 KiB, of one visitor or many. An event that is sent again "
+    "with its message_id changes nothing: the last 16 messages of a visitor are known as long as the visitor "
+    "is, and others for an hour after that, up to 3,072 of them."
 )
 
 

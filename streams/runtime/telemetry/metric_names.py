@@ -125,7 +125,8 @@ COUNTERS: Mapping[CounterName, Metric] = {
     "pushes_replaced_total": Metric("Pushes overtaken by a newer layout before they were sent."),
     "pushes_total": Metric("Layouts pushed to open pages.", ("page",)),
     "quarantined_total": Metric(
-        "Keys of visitors with what no worker wrote: state or window set aside, layout replaced.", ("kind",)
+        "Keys of visitors that held what no worker wrote: state or window set aside, layout replaced.",
+        ("kind",),
     ),
     "ranker_failures_total": Metric("Scorings that the understudy had to do, by reason.", ("reason",)),
     "rate_limited_total": Metric(

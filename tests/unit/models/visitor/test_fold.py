@@ -10,20 +10,22 @@ import pytest
 from models.visitor.fold import HANDLERS
 from schemas.events import KnownEvent
 from schemas.ids import hash32
-from tests.unit.models.visitor.folding import BOOT, LAMP, SNEAKER, act, after
+from tests.unit.models.visitor.folding import BOOT, HOUR, LAMP, MINUTE, SNEAKER, act, after
 
 
 def test_every_event_has_its_handler() -> None:
     assert set(HANDLERS) == set(get_args(KnownEvent))
 
 
-def test_a_clients_retry_counts_once_within_sixteen_messages() -> None:
+def test_a_clients_retry_counts_once_within_sixteen_messages_and_an_hour() -> None:
     once = after([act("view_item", LAMP) | {"message_id": "same"}])
     twice = after([act("view_item", BOOT) | {"message_id": "same"}], once)
     assert msgspec.structs.replace(twice, offset=once.offset) == once
     assert twice.offset == once.offset + 1
-    long_ago = after([act("page_view")] * 16, once)
-    assert after([act("view_item", LAMP) | {"message_id": "same"}], long_ago).recent[0].views == 2
+    before = after([act("page_view")] * 16, once)
+    for late, views in ((HOUR, 1), (HOUR + MINUTE, 2)):
+        again = after([act("view_item", LAMP) | {"message_id": "same"}], before, late)
+        assert again.recent[0].views == views
 
 
 @pytest.mark.parametrize("name", ["login", "sign_up", "chat_started", "support_contacted", "store_visit"])

@@ -9,12 +9,11 @@ import pytest
 
 from schemas.errors import StoreUnavailable
 from streams.gateway.http.limits.request_limits import SENDER, RateLimited, Rates, RequestLimits, Sender
-from streams.gateway.http.limits.sharing import SharedLimits
+from streams.gateway.http.limits.sharing import SharedLimits, Spent
 from streams.gateway.http.limits.token_buckets import BURST_S
 from streams.runtime.clock import ManualClock
 from streams.runtime.settings import Settings
 from streams.runtime.telemetry.metrics import Metrics
-from streams.stores.redis.spent import Spent
 
 RATE = 20.0
 HELD = int(RATE * BURST_S)
