@@ -11,6 +11,7 @@ import pytest
 from models.catalog.build import build_items
 from models.catalog.signals.extraction import ItemInteractions, extract
 from models.catalog.signals.gain_limits import RATE_MIN, ROOM_MIN, ROOM_S, SHARE_MAX, START_S, USUAL_S
+from models.catalog.signals.repeats import Repeats
 from models.storefront.shop import build_shop
 from models.visitor.fold import fold_packed
 from models.visitor.state import EventRecord
@@ -108,7 +109,7 @@ def a_record(random: Random, number: int, at: float, each: int) -> EventRecord:
 def test_random_traffic_is_counted_by_the_rules(each: int, busy: bool) -> None:
     random, clock, metrics = Random(each), ManualClock(T0), Metrics()
     combiner, plain, states = SignalCombiner("shop", metrics, clock), PlainCounts(), dict[str, bytes]()
-    pairs, rooms = 0, set[float]()
+    pairs, rooms, repeats = 0, set[float](), Repeats()
     for window in range(WINDOWS):
         for step in range(random.choice((0, 10, 100, 200) if busy else (0, 1, 5, 40))):
             record = a_record(random, 200 * window + step, clock.now(), each)
@@ -116,8 +117,9 @@ def test_random_traffic_is_counted_by_the_rules(each: int, busy: bool) -> None:
             before = states.get(visitor, b"")
             combiner.add(before, record, SHOP)
             found = extract(before, record, SHOP.items)
-            if found is not None:
-                plain.add(found)
+            new = None if found is None else repeats.new_of(record.event.visitor, found, record.arrival)
+            if new is not None:
+                plain.add(new)
             states[visitor] = fold_packed(before, record)
         clock.advance(WINDOW_S)
         expected = plain.end_window(WINDOW_S)
