@@ -15,6 +15,7 @@ from msgspec import Struct
 
 from models.catalog.signals.extraction import ItemInteractions, extract, may_interact
 from models.catalog.signals.gain_limits import GainLimits
+from models.catalog.signals.repeats import Repeats
 from models.storefront.shop import Shop
 from models.visitor.state import EventRecord
 from schemas.codec import encode
@@ -80,6 +81,7 @@ class SignalCombiner:
         self._metrics, self._clock = metrics, clock or SystemClock()
         self._window: dict[ItemId, ItemCounts] = {}
         self._limits, self._since = GainLimits(), self._clock.monotonic()
+        self._repeats = Repeats()
         self._producer: Any = None
         self._task: asyncio.Task[None] | None = None
 
@@ -93,7 +95,10 @@ class SignalCombiner:
         """
         if not may_interact(record.event) or self._clock.now() - record.arrival > COUNT_WITHIN_S:
             return
-        interactions = extract(before, record, shop.items)
+        found = extract(before, record, shop.items)
+        if found is None:
+            return
+        interactions = self._repeats.new_of(record.event.visitor, found, record.arrival)
         if interactions is not None:
             self._count(interactions, record.arrival, record.source)
 

@@ -11,6 +11,7 @@ from models.catalog.build import build_items
 from models.catalog.signals.extraction import (
     AGAIN_S,
     CART_WEIGHT,
+    COUNTED_MAX,
     LATE_S,
     ORDER_WEIGHT,
     SHARES_MAX,
@@ -184,3 +185,12 @@ def test_some_shares_of_a_visitor_count() -> None:
 )
 def test_other_events_say_nothing(name: str) -> None:
     assert interactions_of(NEW, event(name, "i1")) is None
+
+
+def test_of_an_event_with_hundreds_of_items_some_count() -> None:
+    many = [Item(item_id=f"i{n}", title=f"Item {n}", categories=["things"], price=1.0) for n in range(200)]
+    table = build_items(many, {}, T0)
+    given = event("view_item", *(f"i{n}" for n in range(200)))
+    found = extract(NEW, record(given), table)
+    assert found is not None
+    assert len(found.items) == COUNTED_MAX

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -30,11 +31,15 @@ def shop() -> Shop:
     return build_shop(build_items(items, {}, T0))
 
 
-def purchase(*items: str, at: float = T0) -> EventRecord:
+VISITORS = count()
+
+
+def purchase(*items: str, at: float = T0, visitor: str = "") -> EventRecord:
+    """Of a visitor of its own, unless one is named."""
     body = {
         "event": "purchase",
         "message_id": "m",
-        "anonymous_id": "x",
+        "anonymous_id": visitor or f"v{next(VISITORS)}",
         "timestamp": datetime.fromtimestamp(at, UTC),
         "properties": {"transaction_id": "t", "items": [{"item_id": item} for item in items]},
     }
@@ -48,41 +53,49 @@ def counter(metrics: Metrics | None = None) -> SignalCombiner:
 
 
 def test_events_of_a_window_become_one_delta_an_item(shop: Shop) -> None:
-    count = counter()
-    count.add(b"", purchase("i1", "i2"), shop)
-    count.add(b"", purchase("i1", "i3", at=T0 + 0.5), shop)
-    deltas = {delta.item_id: delta for delta in count.drain()}
+    combined = counter()
+    combined.add(b"", purchase("i1", "i2"), shop)
+    combined.add(b"", purchase("i1", "i3", at=T0 + 0.5), shop)
+    deltas = {delta.item_id: delta for delta in combined.drain()}
     one, two, three = ItemId("i1"), ItemId("i2"), ItemId("i3")
     assert deltas == {
         one: Delta(item_id=one, at=T0 + 0.5, purchases=0.5, co_bought={two: 0.75, three: 0.75}),
         two: Delta(item_id=two, at=T0, purchases=0.25, co_bought={one: 0.75}),
         three: Delta(item_id=three, at=T0 + 0.5, purchases=0.25, co_bought={one: 0.75}),
     }
-    assert count.drain() == []
+    assert combined.drain() == []
 
 
 def test_records_read_again_long_after_are_not_counted(shop: Shop) -> None:
-    count = counter()
-    count.add(b"", purchase("i1", at=T0 - combiner.COUNT_WITHIN_S - 1), shop)
-    assert count.drain() == []
+    combined = counter()
+    combined.add(b"", purchase("i1", at=T0 - combiner.COUNT_WITHIN_S - 1), shop)
+    assert combined.drain() == []
+
+
+def test_a_visitor_is_one_voice_of_an_item_whatever_its_state_has_forgotten(shop: Shop) -> None:
+    """A state knows the last eight orders: one visitor was 363 voices an hour."""
+    combined = counter()
+    for _ in range(10):
+        combined.add(b"", purchase("i1", "i2", visitor="ann"), shop)
+    assert {delta.item_id: delta.purchases for delta in combined.drain()} == {"i1": 0.25, "i2": 0.25}
 
 
 def test_a_window_is_bounded(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(combiner, "ITEMS_MAX", 2)
     metrics = Metrics()
-    count = counter(metrics)
-    count.add(b"", purchase("i1", "i2", "i3"), shop)
-    assert len(count.drain()) == 2
+    combined = counter(metrics)
+    combined.add(b"", purchase("i1", "i2", "i3"), shop)
+    assert len(combined.drain()) == 2
     assert b'etalage_deltas_total{direction="dropped"}' in metrics.render()
 
 
 def test_a_delta_carries_the_heaviest_neighbours_only(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gain_limits, "ROOM_MIN", 1000.0)
-    count = counter()
+    combined = counter()
     for n in range(1, 150):
-        count.add(b"", purchase("i0", f"i{n}"), shop)
-    count.add(b"", purchase("i0", "i149"), shop)
-    delta = next(delta for delta in count.drain() if delta.item_id == "i0")
+        combined.add(b"", purchase("i0", f"i{n}"), shop)
+    combined.add(b"", purchase("i0", "i149"), shop)
+    delta = next(delta for delta in combined.drain() if delta.item_id == "i0")
     assert len(delta.co_bought) == combiner.NEIGHBOURS_MAX
     assert delta.co_bought[ItemId("i149")] == 6 / 4
 
@@ -90,15 +103,15 @@ def test_a_delta_carries_the_heaviest_neighbours_only(shop: Shop, monkeypatch: p
 def test_an_item_gains_what_the_shop_is_used_to(shop: Shop) -> None:
     """What was let through is counted, its pairs are as heavy, and what was not is counted by the metric."""
     metrics, clock = Metrics(), ManualClock(T0)
-    count = SignalCombiner("shop", metrics, clock)
+    combined = SignalCombiner("shop", metrics, clock)
     for _ in range(100):
-        count.add(b"", purchase("i1", "i2"), shop)
+        combined.add(b"", purchase("i1", "i2"), shop)
     clock.advance(1.0)
-    one, two = count.drain()
+    one, two = combined.drain()
     assert (one.purchases, two.purchases) == (gain_limits.ROOM_MIN, gain_limits.ROOM_MIN)
     assert one.co_bought == {ItemId("i2"): 3 * gain_limits.ROOM_MIN}
     assert b'etalage_voices_limited_total{reason="item"} 46.0' in metrics.render()
-    assert count.drain() == []
+    assert combined.drain() == []
 
 
 class Broken:
@@ -110,9 +123,9 @@ class Broken:
 
 async def test_a_window_that_cannot_be_sent_is_lost_and_counted(shop: Shop) -> None:
     metrics = Metrics()
-    count = counter(metrics)
-    count.start(Broken())
-    count.add(b"", purchase("i1", "i2"), shop)
-    await count.stop()
+    combined = counter(metrics)
+    combined.start(Broken())
+    combined.add(b"", purchase("i1", "i2"), shop)
+    await combined.stop()
     assert b'etalage_deltas_total{direction="dropped"} 2.0' in metrics.render()
-    assert count.drain() == []
+    assert combined.drain() == []

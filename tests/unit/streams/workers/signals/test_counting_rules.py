@@ -19,6 +19,7 @@ from models.catalog.signals.gain_limits import (
     START_S,
     USUAL_S,
 )
+from models.catalog.signals.repeats import Repeats
 from models.catalog.signals.source_rooms import CELLS, SOURCE_ROOM, VOICE_S
 from models.storefront.shop import build_shop
 from models.visitor.fold import fold_packed
@@ -160,7 +161,7 @@ def a_record(random: Random, number: int, at: float, each: int) -> EventRecord:
 def test_random_traffic_is_counted_by_the_rules(each: int, busy: bool) -> None:
     random, clock, metrics = Random(each), ManualClock(T0), Metrics()
     combiner, plain, states = SignalCombiner("shop", metrics, clock), PlainCounts(), dict[str, bytes]()
-    pairs, rooms = 0, set[float]()
+    pairs, rooms, repeats = 0, set[float](), Repeats()
     for window in range(WINDOWS):
         for step in range(random.choice((0, 10, 100, 200) if busy else (0, 1, 5, 40))):
             record = a_record(random, 200 * window + step, clock.now(), each)
@@ -168,8 +169,9 @@ def test_random_traffic_is_counted_by_the_rules(each: int, busy: bool) -> None:
             before = states.get(visitor, b"")
             combiner.add(before, record, SHOP)
             found = extract(before, record, SHOP.items)
-            if found is not None:
-                plain.add(found, record.source)
+            new = None if found is None else repeats.new_of(record.event.visitor, found, record.arrival)
+            if new is not None:
+                plain.add(new, record.source)
             states[visitor] = fold_packed(before, record)
         clock.advance(WINDOW_S)
         expected = plain.end_window(WINDOW_S)
