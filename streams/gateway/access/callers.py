@@ -58,8 +58,13 @@ class Caller:
 
     def check_explain(self) -> None:
         """Returns when the caller may see why a layout is as it is; raises Refused otherwise."""
-        if not self._grants & EXPLAIN:
+        if not self.sees_internals:
             raise Refused(403, "not_allowed", "explain and journey are not for publishable keys")
+
+    @property
+    def sees_internals(self) -> bool:
+        """Whether the caller may see why things are as they are here."""
+        return bool(self._grants & EXPLAIN)
 
     @property
     def names_visitors(self) -> bool:
