@@ -18,7 +18,6 @@ from streams.gateway.layouts.store_reads import StoreReads
 from streams.runtime.telemetry.metrics import CONTENT_TYPE, Metrics
 from streams.runtime.telemetry.probes import Readiness
 
-
 ASK = "not ready: a server or admin key, and the log, tell why"
 
 
@@ -98,7 +97,7 @@ class HealthRoutes:
         await _send_readiness(send, Readiness(True))
 
     async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """For anybody; where keys are needed the reason, which names services, is for those who may see it."""
+        """For anybody; where keys are needed the reason, which names services, is not."""
         readiness = self.readiness()
         if self._key_ring.state == "closed" and not caller_of(scope).sees_internals:
             readiness = Readiness(readiness.ready, "" if readiness.ready else ASK)
