@@ -54,18 +54,18 @@ def data_layer(body: Any) -> list[Any]:
     values: Json = {}
     events: list[Any] = []
     for push in pushes:
-        event = _pushed(push, values)
+        event = _event_of_push(push, values)
         if event is not None:
             events.append({**values, **event, "body": shared} if isinstance(event, dict) else event)
     return events
 
 
-def _pushed(push: Any, values: Json) -> Any:
+def _event_of_push(push: Any, values: Json) -> Any:
     """The event of one push; None for one that sets `values` alone."""
     if isinstance(push, dict) and "0" in push:  # `arguments`, as JSON writes it
         push = [push[key] for key in ("0", "1", "2") if key in push]
     if isinstance(push, list):
-        return _called(push, values)
+        return _event_of_call(push, values)
     if not isinstance(push, dict):
         return push
     if "event" in push:
@@ -74,7 +74,7 @@ def _pushed(push: Any, values: Json) -> Any:
     return None
 
 
-def _called(call: list[Any], values: Json) -> Json | None:
+def _event_of_call(call: list[Any], values: Json) -> Json | None:
     """What a call of gtag means: `event name parameters`, `set values`, `consent kind purposes`."""
     match call:
         case ["event", str(name), *rest]:

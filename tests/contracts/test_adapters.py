@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.adapters import ADAPTERS, Adapter, Ignored, convert
+from schemas.adapters.all_adapters import ADAPTERS
 from schemas.adapters.conversions import epoch
+from schemas.adapters.mapping import Adapter, Ignored, convert
 from schemas.codec import decode_event
 from schemas.errors import InvalidEvent
 from schemas.events import EVENT_NAMES, ITEMS_MAX

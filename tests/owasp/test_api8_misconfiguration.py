@@ -117,3 +117,16 @@ async def test_there_is_no_page_for_debugging(keyed: Keyed) -> None:
     ):
         assert (await client.get(path)).status_code == 404
     assert (await client.request("TRACE", "/livez")).status_code == 405
+
+
+async def test_why_a_gateway_is_not_ready_is_not_for_everybody(keyed: Keyed) -> None:
+    """Reasons name servers and topics."""
+    house, client, keys = keyed
+    house.gateway.partition_map.refuse("no topic at kafka-1.internal:9092")
+    for headers in ({}, keys.headers("publishable")):
+        answer = await client.get("/readyz", headers=headers)
+        assert answer.status_code == 503
+        assert "internal" not in answer.text
+    for caller in ("server", "read"):
+        answer = await client.get("/readyz", headers=keys.headers(caller))
+        assert "kafka-1.internal" in answer.json()["reason"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from schemas.adapters import Adapter, Ignored, convert
+from schemas.adapters.mapping import Adapter, Ignored, convert
 from schemas.codec import DECODE_ERRORS, decode_event, encode
 from schemas.errors import InvalidEvent
 from streams.shop.document_parsing import EventLine

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from msgspec import Struct
 
-from schemas.adapters import ADAPTERS
+from schemas.adapters.all_adapters import ADAPTERS
 from schemas.codec import encode
 from schemas.errors import InvalidDocument, StreamUnavailable
 from schemas.events import EVENT_NAMES, OtherEvent

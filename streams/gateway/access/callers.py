@@ -67,13 +67,18 @@ class Caller:
 
     def check_explain(self) -> None:
         """Returns when the caller may see why a layout is as it is; raises Refused otherwise."""
-        if not self._grants & EXPLAIN:
+        if not self.sees_internals:
             raise Refused(403, "not_allowed", "explain and journey are not for publishable keys")
 
     @property
     def may_be_browser(self) -> bool:
         """Whether the agent of its request may be a visitor's, and is not that of the shop's server."""
         return self._tokens is not None
+
+    @property
+    def sees_internals(self) -> bool:
+        """Whether the caller may see why things are as they are here."""
+        return bool(self._grants & EXPLAIN)
 
     @property
     def names_visitors(self) -> bool:

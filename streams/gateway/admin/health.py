@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from models.policy.snapshot import Snapshot
+from streams.gateway.access.callers import caller_of
 from streams.gateway.access.key_ring import KeyRing
 from streams.gateway.events.event_log import Log
 from streams.gateway.events.partition_map import PartitionMap
@@ -17,6 +18,8 @@ from streams.gateway.http.parameters import refuse_parameters
 from streams.gateway.layouts.store_reads import StoreReads
 from streams.runtime.telemetry.metrics import CONTENT_TYPE, Metrics
 from streams.runtime.telemetry.probes import Readiness
+
+ASK = "not ready: a server or admin key, and the log, tell why"
 
 
 class ShopSource(Protocol):
@@ -109,7 +112,11 @@ class HealthRoutes:
         await _send_readiness(send, Readiness(True))
 
     async def readyz(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await _send_readiness(send, self.readiness())
+        """For anybody; where keys are needed the reason, which names services, is not."""
+        readiness = self.readiness()
+        if self._key_ring.state == "closed" and not caller_of(scope).sees_internals:
+            readiness = Readiness(readiness.ready, "" if readiness.ready else ASK)
+        await _send_readiness(send, readiness)
 
     async def startupz(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _send_readiness(send, Readiness(self.started, "" if self.started else "starting"))

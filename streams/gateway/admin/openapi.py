@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from models.policy.inspection.visitor_profile import VisitorProfile
-from schemas.adapters import ADAPTERS
+from schemas.adapters.all_adapters import ADAPTERS
 from schemas.catalog import Item
 from schemas.events import KnownEvent
 from schemas.ids import ID_PATTERN
@@ -112,7 +112,7 @@ def _with_published_names(document: Json) -> Json:
 def _visitor_paths(named: Mapping[str, Json]) -> Json:
     return {
         "/v1/events": {"post": _events(named)},
-        "/v1/adapters/{name}": {"post": _adapted(named)},
+        "/v1/adapters/{name}": {"post": _adapter_operation(named)},
         "/v1/layouts/{page}": {"get": _layout(named)},
         "/v1/layouts/{page}/stream": {"get": _stream()},
         "/v1/rank": {
@@ -247,7 +247,7 @@ def _events(named: Mapping[str, Json]) -> Json:
     return operation | {"description": _RETRIES}
 
 
-def _adapted(named: Mapping[str, Json]) -> Json:
+def _adapter_operation(named: Mapping[str, Json]) -> Json:
     name = {"name": "name", "in": "path", "required": True, "schema": {"enum": list(ADAPTERS)}}
     return _operation(
         "Post events in the format of another tool; a webhook's signature is as good as an API key",

@@ -43,7 +43,7 @@ class DecisionFailed(Exception):
         self.reason = reason
 
 
-class DecisionSample(Protocol):
+class DecisionLog(Protocol):
     """Records decisions for training."""
 
     def samples(self, visitor: VisitorId) -> bool:
@@ -72,7 +72,7 @@ class OnDemandLayouts:
         clock: Clock,
         metrics: Metrics,
         policy_thread: PolicyThread,
-        decisions: DecisionSample | None = None,
+        decisions: DecisionLog | None = None,
     ) -> None:
         self._snapshot, self._clock, self._metrics = snapshot, clock, metrics
         self._policy_thread, self._decisions = policy_thread, decisions

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from schemas.adapters import ADAPTERS, Adapter, Ignored, convert
-from schemas.adapters.mapping import Signature
+from schemas.adapters.all_adapters import ADAPTERS
+from schemas.adapters.mapping import Adapter, Ignored, Signature, convert
 from schemas.codec import DECODE_ERRORS, encode
 from streams.gateway.access.callers import CALLER, Caller, caller_of
 from streams.gateway.events.intake.nesting import decode_cut

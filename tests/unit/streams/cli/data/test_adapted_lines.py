@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from schemas.adapters import ADAPTERS, Ignored
+from schemas.adapters.all_adapters import ADAPTERS
+from schemas.adapters.mapping import Ignored
 from streams.cli.data.adapted_lines import adapt_lines
 from streams.shop.document_parsing import EventLine
 

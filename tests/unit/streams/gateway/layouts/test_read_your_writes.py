@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.ids import Version, VisitorId
+from streams.gateway.layouts import read_your_writes
 from streams.gateway.layouts.fallbacks import MARGIN_S
 from streams.gateway.layouts.read_your_writes import POLL_AFTER_S
 from tests.unit.streams.gateway.house import META, House, state_after_views
@@ -91,3 +92,21 @@ async def test_a_token_of_another_visitor_is_reached_when_its_partition_has_pass
     nowhere = Version(META.incarnation, 99, 0).text()
     for after in (ahead, nowhere):
         assert labels(await get_layout(client, after=after, deadline_ms=20)) == ("stale", "stream_stale")
+
+
+async def test_who_waits_the_longest_makes_room_for_one_more(
+    house: House, client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Made-up tokens never come true: they must not keep others from reading their own writes."""
+    monkeypatch.setattr(read_your_writes, "WAITING_MAX", 3)
+    await house.write(state_after_views(["sneakers-0001"], offset=5))
+    never = Version(META.incarnation, house.partition(), 999).text()
+    made_up = [asyncio.create_task(get_layout(client, after=never, deadline_ms=1000)) for _ in range(5)]
+    await asyncio.sleep(POLL_AFTER_S)
+    assert [asking.done() for asking in made_up] == [True] * 2 + [False] * 3
+    token = Version(META.incarnation, house.partition(), 6).text()
+    own = asyncio.create_task(get_layout(client, after=token, deadline_ms=500))
+    await asyncio.sleep(POLL_AFTER_S)
+    await house.write(state_after_views(["bags-0001", "sneakers-0001"], offset=6))
+    assert (await own).version == token
+    assert {labels(layout)[0] for layout in await asyncio.gather(*made_up)} == {"stale"}

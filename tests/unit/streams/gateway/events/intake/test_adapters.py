@@ -12,7 +12,7 @@ import httpx
 import msgspec
 import pytest
 
-from schemas.adapters import ADAPTERS
+from schemas.adapters.all_adapters import ADAPTERS
 from schemas.errors import InvalidSetting
 from streams.gateway.events.intake.webhooks import WebhookSecrets
 from tests.unit.streams.gateway.access.keyed import SHOP, KeyBunch, keyed_gateway
