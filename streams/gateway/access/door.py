@@ -15,7 +15,6 @@ from streams.gateway.access.refusals import UNREAD, Refused
 from streams.gateway.access.visitor_tokens import Proof, VisitorTokens
 from streams.gateway.http.asgi_io import Receive, Scope, Send
 from streams.gateway.http.cors import METHODS, origin_headers, preflight_headers
-from streams.gateway.http.limits.prices import NEW_VISITOR
 from streams.gateway.http.limits.request_limits import RequestLimits
 from streams.gateway.http.problems import Problem
 from streams.runtime.settings import Settings
@@ -125,7 +124,7 @@ class Door:
             detail = "send application/json, or from a page of an origin of this API key"
             raise Refused(415, "content_type", detail)
         proofs = self._proofs(credentials)
-        charge_new = partial(self._limits.charge_address, scope, NEW_VISITOR)
+        charge_new = partial(self._limits.charge_newcomer, scope)
         caller = Caller(known.grants, proofs, self._tokens, charge_new=charge_new)
         if any(self._tokens.is_due(proof) for proof in proofs):
             self._renew(caller, scope)

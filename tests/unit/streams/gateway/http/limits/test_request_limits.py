@@ -15,9 +15,9 @@ from streams.gateway.http.limits.prices import (
     DEMO,
     EVENT_BYTES,
     EXPLAINED_PAGE,
-    NEW_VISITOR,
     price_of_ranking,
 )
+from streams.gateway.http.limits.request_limits import NEWCOMER_UNITS
 from streams.gateway.http.limits.token_buckets import BURST_S
 from streams.gateway.http.problems import PROBLEM_TYPE
 from tests.unit.streams.gateway.access.keyed import SHOP, keyed_gateway
@@ -249,19 +249,21 @@ async def test_an_open_page_that_was_put_off_is_pushed_later() -> None:
 
 async def test_an_address_brings_few_new_visitors_and_those_it_has_go_on() -> None:
     """Each costs 4 kB of Redis with its first event: a thousand a second would fill it within hours."""
-    async with keyed_gateway(address_rate=NEW_VISITOR) as (house, _, keys):
+    async with keyed_gateway(address_rate=NEWCOMER_UNITS) as (house, _, keys):
         transport = httpx.ASGITransport(app=house.gateway.app, client=("8.8.8.8", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://shop") as client:
             headers = keys.headers("publishable", origin=SHOP)
             client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            asked = [await client.get("/v1/layouts/home", headers=headers) for _ in range(6)]
+            asked = [await client.get("/v1/layouts/home", headers=headers) for _ in range(7)]
             made = [answer.headers.get(VISITOR_HEADER) for answer in asked]
-            assert [token is not None for token in made] == [True] * 4 + [False] * 2
+            assert [token is not None for token in made] == [True] * 5 + [False] * 2
             assert label(asked[-1]) == (200, "overload")
             assert asked[-1].headers["ratelimit"].startswith('"address"')
             token = await client.post("/v1/visitor-tokens", json={}, headers=headers)
             stream = await client.get("/v1/layouts/home/stream", headers=headers)
             assert (token.status_code, stream.status_code) == (429, 429)
+            left = house.gateway.limits.buckets["address"].left("8.8.8.8", 100.0, house.clock.monotonic())
+            assert left > 480, "newcomers take nothing from those who are there"
             old = headers | {VISITOR_HEADER: made[0] or ""}
             assert label(await client.get("/v1/layouts/home", headers=old))[1] != "overload"
             explained = await client.get("/v1/layouts/home?explain=1", headers=headers)
