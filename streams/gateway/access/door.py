@@ -32,7 +32,6 @@ from streams.gateway.access.refusals import UNREAD, Refused
 from streams.gateway.access.visitor_tokens import Proof, VisitorTokens
 from streams.gateway.http.asgi_io import Receive, Scope, Send
 from streams.gateway.http.cors import METHODS, origin_headers, preflight_headers
-from streams.gateway.http.limits.prices import NEW_VISITOR
 from streams.gateway.http.limits.request_limits import SENDER, RequestLimits, Sender
 from streams.gateway.http.problems import Problem
 from streams.runtime.clock import Clock
@@ -235,7 +234,7 @@ class Door:
         elif proofs and all_good and scope["method"] == "GET":  # those without proof get a visitor each
             caller.same_until = min(self._tokens.settled_until(proof) for proof in proofs)
         if not caller.same_until:  # else it is kept, and is the visitor that it proved
-            caller.charge_new = partial(self._limits.charge_address, scope, NEW_VISITOR)
+            caller.charge_new = partial(self._limits.charge_newcomer, scope)
         return caller
 
     def _renew(self, caller: Caller, scope: Scope) -> None:

@@ -191,6 +191,7 @@ class _Connection:
         self._stale = False
         self._before_layout = b"retry: %d\n" % RETRY_MS
         self._look_again: Callable[[], None] = lambda: None
+        self._will_look = False
         self.charge: Callable[[], None] = lambda: None
         """For one push; the first is paid with the opening. Raises RateLimited."""
 
@@ -262,8 +263,19 @@ class _Connection:
             self._metrics.observe("push_delay_seconds", perf_counter() - started)
 
     def _look_again_later(self) -> None:
-        """There was no turn to decide: the page would else wait for the visitor's next event."""
-        asyncio.get_running_loop().call_later(random.uniform(*LOOK_AGAIN_S), self._look_again)
+        """There was no turn to decide: the page would else wait for the visitor's next event.
+
+        Once, however often there is none until then.
+        """
+        if self._will_look:
+            return
+
+        def look() -> None:
+            self._will_look = False
+            self._look_again()
+
+        self._will_look = True
+        asyncio.get_running_loop().call_later(random.uniform(*LOOK_AGAIN_S), look)
 
     async def _current(self) -> bytes:
         async with self._reading:

@@ -13,9 +13,6 @@ DECIDED_PAGE = 4.0
 EXPLAINED_PAGE = 20.0
 CARDS = 2.0
 """Those of a page, beside it."""
-NEW_VISITOR = 100.0
-"""A token of a new anonymous visitor: ten a second from one address. It is no time that it costs but memory:
-with its first event 4 kB of Redis for half an hour, and 450 bytes for months."""
 DEMO = DECIDED_PAGE
 """A file or a picture of the demo, or a path that there is not."""
 EVENT = 1.0

@@ -33,6 +33,10 @@ VISITOR_STREAMS, ADDRESS_STREAMS = 10, 500
 ADDRESS_CONNECTIONS = 1_000
 """Of an address; twice its streams, where these may be more. A gateway has 10 times as many."""
 
+NEWCOMER_UNITS = 100.0
+"""An address may bring a new anonymous visitor for so many units of its rate: ten a second. They cost memory
+rather than time: with the first event 4 kB of Redis for half an hour, and 450 bytes for months."""
+
 STREAM_RETRY_AFTER_S = 5
 
 
@@ -165,11 +169,21 @@ class RequestLimits:
         if sender is not None and sender.rates.visitor:
             self._take("visitor", visitor, price, sender.rates.visitor, self._clock.monotonic())
 
-    def charge_address(self, scope: Scope, price: float = 1.0) -> None:
-        """Take units from the address alone, whatever becomes of the request."""
+    def charge_address(self, scope: Scope) -> None:
+        """Take a unit from the address, whatever becomes of the request."""
         sender: Sender | None = scope.get(SENDER)
         if sender is not None and sender.rates.address and sender.address:
-            self._take("address", sender.address, price, sender.rates.address, self._clock.monotonic())
+            self._take("address", sender.address, 1.0, sender.rates.address, self._clock.monotonic())
+
+    def charge_newcomer(self, scope: Scope) -> None:
+        """Let the address bring one more new visitor; what else may be asked from there is not less by that.
+
+        Raises RateLimited.
+        """
+        sender: Sender | None = scope.get(SENDER)
+        if sender is not None and sender.rates.address and sender.address:
+            rate = sender.rates.address / NEWCOMER_UNITS
+            self._take("address", "new:" + sender.address, 1.0, rate, self._clock.monotonic())
 
     def address_of(self, scope: Scope) -> str:
         """The client's address; empty where addresses are not limited: they tell nobody apart there."""
