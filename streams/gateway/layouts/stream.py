@@ -263,7 +263,7 @@ class _Connection:
             self._metrics.observe("push_delay_seconds", perf_counter() - started)
 
     def _look_again_later(self) -> None:
-        """There was no turn to decide: the page would else wait for the visitor's next event. Once at a time."""
+        """There was no turn to decide: the page would wait for the next event. One look at a time."""
         if self._will_look:
             return
 
