@@ -252,7 +252,7 @@ def _adapter_operation(named: Mapping[str, Json]) -> Json:
     return _operation(
         "Post events in the format of another tool; a webhook's signature is as good as an API key",
         named["EventsAnswer"],
-        {},
+        {"type": ["array", "object"], "description": "a body as that tool sends it"},
         parameters=[name],
         problems=(400, 404, 408, 413, 429),
     )

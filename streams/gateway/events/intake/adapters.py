@@ -49,18 +49,19 @@ class AdapterRoute:
         self._secrets = WebhookSecrets(settings.webhook_secrets_file)
 
     async def post(self, name: str, scope: Scope, receive: Receive, send: Send) -> None:
+        received = self._clock.now()
         adapter = ADAPTERS.get(name)
+        signature = None if adapter is None else adapter.signature
+        signed = signature is not None and header(scope, signature.header.encode())
+        if not signed:
+            caller_of(scope).check(EVENTS, "POST")
         if adapter is None:
             raise Problem(404, f"there is no adapter {name[:40]!r}: {', '.join(ADAPTERS)}")
-        received = self._clock.now()
         refuse_parameters(scope["query_string"])
         body = await read_body(scope, receive, REQUEST_BYTES_MAX)
-        signature = adapter.signature
-        if signature is not None and header(scope, signature.header.encode()):
+        if signature is not None and signed:
             await self._secrets.check(scope, name, signature, body)
             scope[CALLER] = Caller(frozenset({"server"}))  # the shop system's, which speaks for all customers
-        else:
-            caller_of(scope).check(EVENTS, "POST")
         check_commas(body)
         self._events.limits.charge(scope, price_of_splitting(body))
         events = self._split(adapter, body, scope)
