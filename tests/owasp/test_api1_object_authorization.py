@@ -9,6 +9,7 @@ import pytest
 from schemas.ids import VisitorId
 from streams.gateway.access.permissions import PERMISSIONS
 from tests.unit.streams.gateway.access.conftest import Keyed
+from tests.unit.streams.gateway.access.keyed import SHOP
 from tests.unit.streams.gateway.browser import open_page
 from tests.unit.streams.gateway.house import event, state_after_views
 
@@ -48,8 +49,24 @@ def test_every_route_of_a_publishable_key_is_asked_here() -> None:
         ("/v1/layouts/{page}", "GET"),
         (STREAM, "GET"),
         ("/v1/events", "POST"),
+        ("/v1/adapters/{name}", "POST"),
         ("/v1/visitor-tokens", "POST"),
     }
+
+
+@pytest.mark.parametrize("theirs", [{"userId": "victim"}, {"anonymousId": "me", "userId": "victim"}], ids=str)
+async def test_no_event_in_another_format_is_written_for_another_visitor(
+    keyed: Keyed, theirs: dict[str, str]
+) -> None:
+    house, client, keys = keyed
+    look = {"type": "track", "event": "Signed In", "messageId": "1", "timestamp": "2026-11-24T15:00:00Z"}
+    answer = await client.post(
+        "/v1/adapters/segment",
+        json=look | theirs,
+        headers=keys.headers("publishable", keys.token(MINE), origin=SHOP),
+    )
+    assert [result["status"] for result in answer.json()["results"]] == ["rejected"]
+    assert not house.log.messages
 
 
 @pytest.mark.parametrize("query", DISGUISES)

@@ -154,7 +154,7 @@ def test_two_hundred_items_are_no_deep_event() -> None:
 
 
 def test_a_rejection_does_not_repeat_a_long_value() -> None:
-    answer = only(view(channel="x" * 20_000))
+    answer = only(view(message_id="x" * 20_000))
     assert isinstance(answer, EventAnswer)
     assert len(answer.reason or "") <= REASON_MAX
 
